@@ -1,0 +1,54 @@
+// The list of apps, because objects can't be enumerated: one row per app, written when its first replica comes and its last one
+// goes. It also tells a Worker whether an app exists at all, so that made-up names never start a Fleet object.
+import { DurableObject } from "cloudflare:workers";
+import { LIMITS } from "../src/routing/limits.ts";
+
+export interface ListedApp {
+  readonly app: string;
+  /** When its first replica came, milliseconds since 1970. */
+  readonly since_ms: number;
+}
+
+export class Directory extends DurableObject {
+  #created: boolean;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#created = ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'app'").toArray().length > 0;
+  }
+
+  /** The app has replicas. Writes a row only where that is news. */
+  arrived(app: string): void {
+    const { sql } = this.ctx.storage;
+    if (!this.#created) {
+      sql.exec("CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, left_ms INTEGER) WITHOUT ROWID");
+      this.#created = true;
+    }
+    const upsert = `INSERT INTO app VALUES (?, ?, NULL)
+      ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms, left_ms = NULL WHERE left_ms IS NOT NULL`;
+    sql.exec(upsert, app, Date.now());
+  }
+
+  /** Its last replica has gone. The name is remembered for 24 hours; names older than that are forgotten here. */
+  left(app: string): void {
+    if (!this.#created) return;
+    const now = Date.now();
+    const { sql } = this.ctx.storage;
+    sql.exec("UPDATE app SET left_ms = ? WHERE name = ? AND left_ms IS NULL", now, app);
+    sql.exec("DELETE FROM app WHERE left_ms <= ?", now - LIMITS.appMemoryMs);
+  }
+
+  /** Whether a replica of the app was there within the last 24 hours. */
+  knows(app: string): boolean {
+    if (!this.#created) return false;
+    const known = "SELECT 1 FROM app WHERE name = ? AND (left_ms IS NULL OR left_ms > ?)";
+    return this.ctx.storage.sql.exec(known, app, Date.now() - LIMITS.appMemoryMs).toArray().length > 0;
+  }
+
+  /** Apps with replicas in order of name, after a given one, at most `limit`. */
+  list(after: string, limit: number): ListedApp[] {
+    if (!this.#created) return [];
+    const query = "SELECT name AS app, since_ms FROM app WHERE left_ms IS NULL AND name > ? ORDER BY name LIMIT ?";
+    return this.ctx.storage.sql.exec<{ app: string; since_ms: number }>(query, after, limit).toArray();
+  }
+}

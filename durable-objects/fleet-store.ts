@@ -1,0 +1,124 @@
+// What a fleet keeps in SQLite, and nothing more: what a restart can't learn again from the next heartbeat.
+//
+//   replica(id, …)          one row per known replica; written when it joins or what it says changes, deleted when it goes
+//   forbidden(id, …)        an incarnation that was deleted by an administrator, until it may return
+//
+// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing; with the last row
+// everything is deleted. Liveness, load and sequence numbers stay in memory.
+import type { ReplicaStatus } from "../src/routing/heartbeat.ts";
+import type { StoredReplica } from "../src/routing/membership.ts";
+
+export interface Forbidden {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly untilMs: number;
+}
+
+interface ReplicaRow extends Record<string, SqlStorageValue> {
+  id: string;
+  incarnation: number;
+  origin: string;
+  status: string;
+  drained: number;
+  concurrency: number;
+  hint_slots: number | null;
+  hints: string | null;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS replica (
+    id TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, origin TEXT NOT NULL, status TEXT NOT NULL, drained INTEGER NOT NULL,
+    concurrency INTEGER NOT NULL, hint_slots INTEGER, hints TEXT) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS forbidden (id TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;`;
+
+export class FleetStore {
+  readonly #storage: DurableObjectStorage;
+  #created: boolean;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#created = this.#sql("SELECT 1 FROM sqlite_master WHERE name = 'replica'").toArray().length > 0;
+  }
+
+  /** Name of the app whose fleet this is; null before the first accepted heartbeat. */
+  app(): string | null {
+    if (!this.#created) return null;
+    const [row] = this.#sql<{ name: string }>("SELECT name FROM app").toArray();
+    return row?.name ?? null;
+  }
+
+  replicas(): StoredReplica[] {
+    if (!this.#created) return [];
+    return this.#sql<ReplicaRow>("SELECT * FROM replica").toArray().map(fromRow);
+  }
+
+  forbidden(): Forbidden[] {
+    if (!this.#created) return [];
+    return this.#sql<{ id: string; incarnation: number; untilMs: number }>(
+      "SELECT id, incarnation, until_ms AS untilMs FROM forbidden",
+    ).toArray();
+  }
+
+  /** Creates the tables with the first replica. */
+  putReplica(app: string, replica: StoredReplica): void {
+    if (!this.#created) {
+      this.#sql(SCHEMA);
+      this.#sql("INSERT INTO app VALUES (?) ON CONFLICT DO NOTHING", app);
+      this.#created = true;
+    }
+    this.#sql(
+      "INSERT OR REPLACE INTO replica VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      replica.id,
+      replica.incarnation,
+      replica.origin,
+      replica.status,
+      replica.drained ? 1 : 0,
+      replica.concurrency,
+      replica.hintSlots,
+      replica.hints && JSON.stringify(replica.hints),
+    );
+  }
+
+  dropReplica(id: string): void {
+    if (this.#created) this.#sql("DELETE FROM replica WHERE id = ?", id);
+  }
+
+  forbid(forbidden: Forbidden): void {
+    this.#sql("INSERT OR REPLACE INTO forbidden VALUES (?, ?, ?)", forbidden.id, forbidden.incarnation, forbidden.untilMs);
+  }
+
+  /** Forgets deletions that are over. */
+  purge(now: number): void {
+    if (this.#created) this.#sql("DELETE FROM forbidden WHERE until_ms <= ?", now);
+  }
+
+  /** Reads from storage, which is how an object that was superseded by another finds out. */
+  touch(): void {
+    this.#sql("SELECT 1").toArray();
+  }
+
+  /** The last replica has gone: nothing is left stored. */
+  async clear(): Promise<void> {
+    if (!this.#created) return;
+    this.#created = false;
+    await this.#storage.deleteAll();
+  }
+
+  #sql<Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]): SqlStorageCursor<Row> {
+    return this.#storage.sql.exec<Row>(query, ...bindings);
+  }
+}
+
+function fromRow(row: ReplicaRow): StoredReplica {
+  return {
+    id: row.id,
+    incarnation: row.incarnation,
+    origin: row.origin,
+    status: row.status as ReplicaStatus,
+    drained: row.drained === 1,
+    concurrency: row.concurrency,
+    hintSlots: row.hint_slots,
+    hints: row.hints === null ? null : (JSON.parse(row.hints) as string[]),
+  };
+}

@@ -1,0 +1,342 @@
+// The Fleet object, one per app: keeps the registry and the waiting room in memory, membership in SQLite, and lets src/routing
+// decide. This shell owns storage, time, timers and RPC; it makes no decision of its own and knows no HTTP.
+//
+// Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
+import { DurableObject } from "cloudflare:workers";
+import { decideIgnoringLoad, type Reason, type Wanted } from "../src/routing/decide.ts";
+import { explain, viewReplica, type Explanation, type ReplicaView } from "../src/routing/explain.ts";
+import type { Replica } from "../src/routing/fleet.ts";
+import type { Heartbeat } from "../src/routing/heartbeat.ts";
+import { LIMITS } from "../src/routing/limits.ts";
+import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/liveness.ts";
+import {
+  applyHeartbeat,
+  applyInBandHints,
+  deleteReplica,
+  restoreReplica,
+  setDrained,
+  storedForm,
+} from "../src/routing/membership.ts";
+import * as scheduling from "../src/routing/scheduler.ts";
+import { adoptSlot, type Claim } from "../src/routing/slots.ts";
+import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
+import { DIRECTORY_NAME } from "../src/settings/directory-name.ts";
+import { settingsOf, type Settings } from "../src/settings/settings.ts";
+import { FleetStore } from "./fleet-store.ts";
+import { Ticket, type TicketHolder } from "./ticket.ts";
+
+/** What a Worker asks for a request. */
+export interface EnqueueRequest extends Wanted {
+  /** Time since the request reached the router. */
+  readonly waitedMs: number;
+  /** How much longer it may wait. */
+  readonly timeoutMs: number;
+  readonly queueLengthMax: number | null;
+}
+
+export interface GrantAnswer {
+  readonly kind: "granted";
+  readonly replica: string;
+  readonly incarnation: number;
+  readonly origin: string;
+  readonly hint: string | null;
+  readonly reason: Reason;
+}
+
+export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
+export type SettledAnswer = GrantAnswer | RefusalAnswer;
+
+export type EnqueueAnswer =
+  | { readonly standing: GrantAnswer; readonly ticket: Ticket }
+  | { readonly standing: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
+  | { readonly standing: RefusalAnswer; readonly ticket: null };
+
+export type HeartbeatAnswer =
+  | ({ readonly kind: "accepted" } & HeartbeatTiming)
+  | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
+  | { readonly kind: "fleet_full"; readonly detail: string }
+  | { readonly kind: "rate_limited"; readonly limit: number };
+
+export interface FleetView {
+  readonly app: string;
+  readonly replicas: readonly ReplicaView[];
+  readonly waiting: number;
+  readonly in_flight: number;
+  readonly counters: scheduling.Counters;
+  readonly next_heartbeat_ms: number;
+  readonly time_to_live_ms: number;
+}
+
+export class Fleet extends DurableObject<Cloudflare.Env> {
+  readonly #scheduler = scheduling.createScheduler();
+  readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
+  readonly #store: FleetStore;
+  readonly #settings: Settings;
+  readonly #options: scheduling.SchedulerOptions;
+  /** Ids never repeat over restarts: an id of before names nobody now. */
+  #nextId = Date.now() * 1024;
+  readonly #epoch = this.#nextId;
+  #timer: { readonly handle: ReturnType<typeof setTimeout>; readonly atMs: number } | null = null;
+  #app: string | null;
+  /** What the Directory was last told; null: not known since the restart. */
+  #listed: boolean | null = null;
+  #listing: Promise<void> | null = null;
+  readonly #beats = { second: 0, count: 0 };
+
+  /** What tickets report; not methods of the object, which anyone with its stub could call. */
+  readonly #holder: TicketHolder = {
+    answered: (id, inBandHints) => {
+      const now = Date.now();
+      const replica = this.#scheduler.fleet.grants.get(id)?.replica;
+      scheduling.answered(this.#scheduler, id, now);
+      if (replica === undefined || inBandHints === null) return;
+      if (applyInBandHints(this.#scheduler.fleet, replica, inBandHints)) this.#persist(replica);
+      this.#settle(now);
+    },
+    unreachable: (id) => {
+      const now = Date.now();
+      scheduling.unreachable(this.#scheduler, id, now);
+      this.#settle(now);
+    },
+    finished: (id) => {
+      const now = Date.now();
+      scheduling.finish(this.#scheduler, id, now);
+      this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
+      this.#waits.delete(id);
+      this.#settle(now);
+    },
+  };
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    const settings = settingsOf(env);
+    if (!settings.ok) throw new Error(`${settings.setting} ${settings.detail}`);
+    this.#settings = settings.settings;
+    this.#options = {
+      queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
+      coldStartMs: this.#settings.COLD_START_MS,
+    };
+    this.#store = new FleetStore(ctx.storage);
+    this.#app = this.#store.app();
+    this.#restore(Date.now());
+  }
+
+  /** One replica's report. The answer says when to send the next. */
+  async heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer> {
+    const now = Date.now();
+    const limit = LIMITS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
+    if (this.#countBeat(now) > limit) return { kind: "rate_limited", limit };
+    const { fleet, counters } = this.#scheduler;
+    const first = fleet.replicas.size === 0;
+    const { timeToLiveMs } = this.#timing();
+    const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now);
+    if (outcome.kind === "stale" || outcome.kind === "fleet_full") return outcome;
+    const replica = fleet.replicas.get(beat.replica);
+    if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
+    if (outcome.kind === "accepted" && replica !== undefined) {
+      this.#app = beat.app;
+      counters.reclaimed += outcome.reclaimed;
+      if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
+      if (first) void this.ctx.storage.setAlarm(now + LIMITS.alarmMs);
+      this.#wakeAt(replica.expiresAtMs);
+    }
+    this.#settle(now);
+    if (this.#listed !== true && fleet.replicas.size > 0) await this.#tellDirectory();
+    return { kind: "accepted", ...this.#timing() };
+  }
+
+  /** Takes a request in and returns at once; a ticket that is not granted yet is awaited with `granted`. */
+  enqueue(request: EnqueueRequest): EnqueueAnswer {
+    const now = Date.now();
+    const id = this.#nextId++;
+    const arrival: scheduling.Arrival = {
+      hints: request.hints,
+      avoid: request.avoid,
+      arrivedAtMs: now - request.waitedMs,
+      deadlineMs: now + request.timeoutMs,
+      queueLengthMax: request.queueLengthMax,
+    };
+    const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrival, now);
+    if (standing.kind === "refused") return { standing, ticket: null };
+    const ticket = new Ticket(id, this.#holder);
+    if (standing.kind === "granted") return { standing: answerOf(standing), ticket };
+    this.#waits.set(id, Promise.withResolvers());
+    this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+    return { standing: { kind: "waiting", id }, ticket };
+  }
+
+  /** The end of a wait. Null: this object knows no such request; ask again. */
+  granted(id: number): Promise<SettledAnswer> | null {
+    return this.#waits.get(id)?.promise ?? null;
+  }
+
+  /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
+  adopt(claim: Claim): Ticket | null {
+    const id = this.#nextId++;
+    const grant = adoptSlot(this.#scheduler.fleet, id, claim);
+    return grant === null ? null : new Ticket(id, this.#holder);
+  }
+
+  /** Where a request that takes no slot goes; null: no replica is ready. */
+  choose(wanted: Wanted): GrantAnswer | null {
+    const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, Date.now());
+    if (choice === null) return null;
+    const { id: replica, incarnation, origin } = choice.replica;
+    return { kind: "granted", replica, incarnation, origin, hint: choice.hint, reason: choice.reason };
+  }
+
+  /** The ready replicas, or null when the caller's version is still true. */
+  snapshot(known: string | null): { readonly version: string; readonly replicas: readonly SnapshotReplica[] } | null {
+    const version = `${this.#epoch}.${this.#scheduler.fleet.version}`;
+    return version === known ? null : { ...takeSnapshot(this.#scheduler.fleet), version };
+  }
+
+  /** The whole fleet as it is believed to be; null: it has no replicas. */
+  view(): FleetView | null {
+    const now = Date.now();
+    const { fleet, room, counters } = this.#scheduler;
+    if (this.#app === null || fleet.replicas.size === 0) return null;
+    const { nextHeartbeatMs, timeToLiveMs } = this.#timing();
+    return {
+      app: this.#app,
+      replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
+      waiting: room.length,
+      in_flight: fleet.grants.size,
+      counters,
+      next_heartbeat_ms: nextHeartbeatMs,
+      time_to_live_ms: timeToLiveMs,
+    };
+  }
+
+  explain(hints: readonly string[]): Explanation {
+    return explain(this.#scheduler, this.#options, hints, Date.now());
+  }
+
+  /** An administrator's drain or undrain. Says whether the replica is known. */
+  drain(id: string, drained: boolean): boolean {
+    const replica = this.#scheduler.fleet.replicas.get(id);
+    if (replica === undefined) return false;
+    if (setDrained(this.#scheduler.fleet, replica, drained)) this.#persist(replica);
+    this.#settle(Date.now());
+    return true;
+  }
+
+  /** An administrator's DELETE. Says whether the replica was known. */
+  remove(id: string): boolean {
+    const now = Date.now();
+    const replica = this.#scheduler.fleet.replicas.get(id);
+    if (replica === undefined) return false;
+    const untilMs = now + this.#timing().timeToLiveMs;
+    deleteReplica(this.#scheduler.fleet, replica, untilMs);
+    this.#store.forbid({ id, incarnation: replica.incarnation, untilMs });
+    this.#departed([id]);
+    this.#settle(now);
+    return true;
+  }
+
+  /** The backstop: whatever became of the timer, replicas that stopped beating are swept. */
+  override async alarm(): Promise<void> {
+    this.#tick();
+    if (this.#scheduler.fleet.replicas.size > 0) await this.ctx.storage.setAlarm(Date.now() + LIMITS.alarmMs);
+  }
+
+  #restore(now: number): void {
+    const stored = this.#store.replicas();
+    const { fleet } = this.#scheduler;
+    for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
+    }
+    if (stored.length === 0) return;
+    const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
+    for (const replica of stored) restoreReplica(fleet, replica, now + timeToLiveMs);
+    this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
+    this.#wakeAt(now + timeToLiveMs);
+  }
+
+  /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
+  #settle(now: number): void {
+    if (this.#scheduler.room.length === 0) return;
+    for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
+      this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
+    }
+    if (this.#scheduler.room.length > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    this.#store.touch();
+    this.#departed(scheduling.expire(this.#scheduler, this.#timing().timeToLiveMs, now));
+    this.#settle(now);
+    this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+  }
+
+  /** Replicas have left the fleet: storage, Directory and alarm follow. */
+  #departed(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const now = Date.now();
+    this.#store.purge(now);
+    for (const id of ids) this.#store.dropReplica(id);
+    if (this.#scheduler.fleet.replicas.size > 0) return;
+    if (this.#store.forbidden().length === 0) this.ctx.waitUntil(this.#store.clear());
+    else this.ctx.waitUntil(this.ctx.storage.deleteAlarm());
+    this.ctx.waitUntil(this.#tellDirectory());
+  }
+
+  #persist(replica: Replica): void {
+    if (this.#app !== null) this.#store.putReplica(this.#app, storedForm(replica));
+  }
+
+  /** Tells the Directory whether the app has replicas, until that is what it was told. A failure is tried again by the next heartbeat. */
+  #tellDirectory(): Promise<void> {
+    this.#listing ??= this.#syncDirectory().finally(() => (this.#listing = null));
+    return this.#listing;
+  }
+
+  async #syncDirectory(): Promise<void> {
+    const app = this.#app;
+    if (app === null) return;
+    const has = () => this.#scheduler.fleet.replicas.size > 0;
+    try {
+      while (this.#listed !== has()) {
+        const arrived = has();
+        const directory = this.env.DIRECTORY.getByName(DIRECTORY_NAME);
+        await (arrived ? directory.arrived(app) : directory.left(app));
+        this.#listed = arrived;
+      }
+    } catch (error) {
+      console.error(JSON.stringify({ message: "the Directory could not be told", app, error: String(error) }));
+    }
+  }
+
+  /** One timer, to the earliest moment anyone asked for. It also keeps the object awake, which keeps what is in memory true. */
+  #wakeAt(atMs: number): void {
+    if (atMs === Infinity || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
+    if (this.#timer !== null) clearTimeout(this.#timer.handle);
+    const fire = () => {
+      this.#timer = null;
+      this.#tick();
+    };
+    this.#timer = { handle: setTimeout(fire, Math.max(0, atMs - Date.now())), atMs };
+  }
+
+  #countBeat(now: number): number {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#beats.second) Object.assign(this.#beats, { second, count: 0 });
+    return ++this.#beats.count;
+  }
+
+  #timing(): HeartbeatTiming {
+    return heartbeatTiming(this.#policy(), this.#scheduler.fleet.replicas.size);
+  }
+
+  #policy(): Parameters<typeof heartbeatTiming>[0] {
+    const { HEARTBEAT_INTERVAL_MS, HEARTBEAT_RATE_MAX, ALLOW_PRIVATE_ORIGINS } = this.#settings;
+    return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
+  }
+}
+
+function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
+  const { grant, reason } = settlement;
+  const { id: replica, incarnation, origin } = grant.replica;
+  return { kind: "granted", replica, incarnation, origin, hint: grant.hint, reason };
+}

@@ -1,0 +1,64 @@
+// `npm run serve`: the built Worker on plain workerd, for self-hosting and benchmarks. PORT (8787), HOST (127.0.0.1), state in
+// .warmpath/, settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { parseArgs, parseEnv } from "node:util";
+import { parse } from "smol-toml";
+import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
+import { bundle, PROJECT } from "./bundle.ts";
+import { startRouter } from "./router-process.ts";
+
+const USAGE = `Usage: npm run serve
+
+Runs the built Worker on workerd until it is interrupted, and prints one line when it is ready.
+
+  PORT   port to listen on (8787); HOST   address to listen on (127.0.0.1)
+  Settings (docs/settings.md) come from the environment, else from .dev.vars, else from [vars] in wrangler.toml.
+  State is kept in .warmpath/.`;
+
+const { values } = parseArgs({ options: { help: { type: "boolean" } } });
+if (values.help === true) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const port = Number(process.env["PORT"] ?? 8787);
+if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`PORT must be a port, not ${process.env["PORT"]}`);
+const settings = readSettings();
+const parsed = parseSettings(settings);
+if (!parsed.ok) fail(`${parsed.setting} ${parsed.detail}`);
+
+try {
+  bundle();
+  const router = await startRouter({
+    port,
+    host: process.env["HOST"] ?? "127.0.0.1",
+    stateFolder: path.join(PROJECT, ".warmpath"),
+    settings,
+    log: (line) => console.error(line),
+  });
+  console.log(`ready ${router.url}`);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => void router.stop().then(() => process.exit(0)));
+  }
+  await router.ended;
+  fail("workerd ended");
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}
+
+function readSettings(): Record<string, string> {
+  const file = path.join(PROJECT, ".dev.vars");
+  const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as { vars?: Record<string, unknown> };
+  const sources = [process.env, existsSync(file) ? parseEnv(readFileSync(file, "utf8")) : {}, wrangler.vars ?? {}];
+  const settings: Record<string, string> = {};
+  for (const name of SETTING_NAMES) {
+    const value = sources.map((source) => source[name]).find((each) => each !== undefined);
+    if (value !== undefined) settings[name] = String(value);
+  }
+  return settings;
+}
+
+function fail(message: string): never {
+  console.error(`warmpath: ${message}`);
+  process.exit(1);
+}

@@ -1,0 +1,121 @@
+// The control plane, everything under /-/: heartbeats, the administrator's calls, health.
+import { Hono, type Context } from "hono";
+import { fleetOf } from "../edge/fleet-stub.ts";
+import { appExists } from "../edge/known-apps.ts";
+import { problemResponse, type RouterError } from "../problem.ts";
+import { isAppName } from "../routing/heartbeat.ts";
+import { parseRequestHints } from "../routing/hints.ts";
+import { LIMITS } from "../routing/limits.ts";
+import { DIRECTORY_NAME } from "../settings/directory-name.ts";
+import type { Settings } from "../settings/settings.ts";
+import { bearsToken } from "./auth.ts";
+import { takeHeartbeat } from "./heartbeat.ts";
+
+interface Bindings {
+  readonly env: Cloudflare.Env;
+  readonly settings: Settings;
+  readonly requestId: string;
+}
+
+type Call = Context<{ Bindings: Bindings }>;
+type Handler = (call: Call) => Promise<Response> | Response;
+
+/** Methods by path; anything else on a known path is 405, any other path 404. */
+const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  "/-/healthz": { GET: (call) => answer(call, { status: "ok" }) },
+  "/-/heartbeat": { POST: heartbeat },
+  "/-/apps": { GET: admin(listApps) },
+  "/-/apps/:app": { GET: admin(viewApp) },
+  "/-/apps/:app/explain": { GET: admin(explainApp) },
+  "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
+  "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
+  "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
+};
+
+export const control = new Hono<{ Bindings: Bindings }>();
+for (const [path, methods] of Object.entries(ROUTES)) {
+  const names = Object.keys(methods);
+  const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
+  for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
+  control.all(path, (call) => problem(call, { type: "method_not_allowed", allow }));
+}
+control.notFound((call) => problem(call, { type: "not_found", detail: `There is nothing at ${call.req.path}.` }));
+control.onError((error) => {
+  throw error;
+});
+
+async function heartbeat(call: Call): Promise<Response> {
+  const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
+  return result.ok ? answer(call, result.body) : problem(call, result.error);
+}
+
+/** Lets only the administrator through; where no ADMIN_TOKEN is set, nobody. */
+function admin(handler: Handler): Handler {
+  return async (call) => {
+    const token = call.env.settings.ADMIN_TOKEN;
+    const admitted = token !== null && (await bearsToken(call.req.raw, token));
+    return admitted ? handler(call) : problem(call, { type: "unauthorized" });
+  };
+}
+
+async function listApps(call: Call): Promise<Response> {
+  const directory = call.env.env.DIRECTORY.getByName(DIRECTORY_NAME);
+  const apps = await directory.list(call.req.query("after") ?? "", LIMITS.appsPerPage);
+  return answer(call, { apps, next: apps.length === LIMITS.appsPerPage ? (apps.at(-1)?.app ?? null) : null });
+}
+
+async function viewApp(call: Call): Promise<Response> {
+  const app = await knownApp(call);
+  const view = app === null ? null : await stubOf(call, app).view();
+  return view === null ? noApp(call) : answer(call, view);
+}
+
+async function explainApp(call: Call): Promise<Response> {
+  const hints = parseRequestHints(call.req.queries("hint") ?? []);
+  if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
+  const app = await knownApp(call);
+  return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
+}
+
+async function drainReplica(call: Call, drained: boolean): Promise<Response> {
+  const app = await knownApp(call);
+  if (app === null) return noApp(call);
+  const replica = call.req.param("replica") ?? "";
+  if (!(await stubOf(call, app).drain(replica, drained))) return noReplica(call, replica);
+  return answer(call, { app, replica, drained });
+}
+
+async function removeReplica(call: Call): Promise<Response> {
+  const app = await knownApp(call);
+  if (app === null) return noApp(call);
+  const replica = call.req.param("replica") ?? "";
+  if (!(await stubOf(call, app).remove(replica))) return noReplica(call, replica);
+  return answer(call, { app, replica, deleted: true });
+}
+
+/** The app in the path, where there is one of that name. */
+async function knownApp(call: Call): Promise<string | null> {
+  const app = call.req.param("app") ?? "";
+  return isAppName(app) && (await appExists(call.env.env, app, Date.now())) ? app : null;
+}
+
+function stubOf(call: Call, app: string) {
+  return fleetOf(call.env.env, call.env.settings, app);
+}
+
+function noApp(call: Call): Response {
+  return problem(call, { type: "app_not_found", detail: `The app ${call.req.param("app") ?? ""} has no replicas.` });
+}
+
+function noReplica(call: Call, replica: string): Response {
+  return problem(call, { type: "not_found", detail: `The app has no replica ${replica}.` });
+}
+
+function answer(call: Call, body: object): Response {
+  const headers = { "cache-control": "no-store", "x-fal-request-id": call.env.requestId };
+  return Response.json(body, { headers });
+}
+
+function problem(call: Call, error: RouterError): Response {
+  return problemResponse(error, call.req.raw, call.env.requestId);
+}

@@ -1,0 +1,68 @@
+// POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON,
+// the app's name, the token's right to it, the rest of the fields, the origin; staleness is the object's to judge.
+import { fleetOf } from "../edge/fleet-stub.ts";
+import { rememberApp } from "../edge/known-apps.ts";
+import type { RouterError } from "../problem.ts";
+import { parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
+import { LIMITS } from "../routing/limits.ts";
+import type { Settings } from "../settings/settings.ts";
+import { appsOfToken } from "./auth.ts";
+import { readText } from "./bounded-body.ts";
+import { originFault } from "./origin-policy.ts";
+
+export type HeartbeatResult =
+  | { readonly ok: true; readonly body: { readonly time_to_live_ms: number; readonly next_heartbeat_ms: number } }
+  | { readonly ok: false; readonly error: RouterError };
+
+export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<HeartbeatResult> {
+  const text = await readText(request, LIMITS.heartbeatBodyBytes);
+  if (text === null) {
+    return failed({ type: "payload_too_large", detail: `A heartbeat has at most ${LIMITS.heartbeatBodyBytes} bytes.` });
+  }
+  const apps = await appsOfToken(request, settings.HEARTBEAT_TOKENS);
+  if (apps.size === 0) return failed({ type: "unauthorized" });
+  const json = parseJson(text);
+  if (json === undefined) return failed({ type: "bad_request", detail: "The body is not JSON." });
+  const app = parseHeartbeatApp(json);
+  if (!app.ok) return invalid(app.field, app.detail);
+  if (!apps.has("*") && !apps.has(app.value)) {
+    return failed({ type: "forbidden", detail: `The token is not for the app ${app.value}.` });
+  }
+  const beat = parseHeartbeat(json);
+  if (!beat.ok) return invalid(beat.field, beat.detail);
+  const fault = originFault(beat.value.origin, request.url, settings);
+  if (fault !== null) return invalid("origin", fault);
+  const answer = await fleetOf(env, settings, app.value).heartbeat({
+    ...beat.value,
+    hints: beat.value.hints && [...beat.value.hints],
+  });
+  switch (answer.kind) {
+    case "accepted":
+      rememberApp(app.value, Date.now());
+      return { ok: true, body: { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs } };
+    case "stale":
+      return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });
+    case "fleet_full":
+      return failed({ type: "fleet_full", detail: `${answer.detail}.` });
+    case "rate_limited": {
+      const detail = `The app sends more than ${answer.limit} heartbeats a second.`;
+      return failed({ type: "rate_limited", detail, retryAfterMs: 1000 });
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(field: string, detail: string): HeartbeatResult {
+  return failed({ type: "invalid_heartbeat", field, detail: `${field} ${detail}.` });
+}
+
+function failed(error: RouterError): HeartbeatResult {
+  return { ok: false, error };
+}

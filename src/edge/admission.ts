@@ -1,0 +1,129 @@
+// Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
+import type { EnqueueAnswer, Fleet, GrantAnswer } from "../../durable-objects/fleet.ts";
+import { decideBySnapshot, type Reason } from "../routing/decide.ts";
+import { LIMITS } from "../routing/limits.ts";
+import type { Refusal } from "../routing/scheduler.ts";
+import type { ClientRequest } from "./client-request.ts";
+import { Slot } from "./slot.ts";
+import { lastSnapshot } from "./snapshots.ts";
+
+export interface Destination {
+  readonly replica: string;
+  readonly origin: string;
+  readonly reason: Reason;
+  /** Time in the waiting room. */
+  readonly waitedMs: number;
+  readonly sentAtMs: number;
+}
+
+export type Admission =
+  | { readonly kind: "granted"; readonly to: Destination; readonly slot: Slot | null }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** Neither the object nor a snapshot can say where to. */
+  | { readonly kind: "unknown" };
+
+export interface Admitting {
+  readonly fleet: () => DurableObjectStub<Fleet>;
+  readonly client: ClientRequest;
+  readonly requestId: string;
+  readonly arrivedAtMs: number;
+  /** Replicas that failed the request already. */
+  readonly avoid: readonly string[];
+  /** How long it may wait from now on. */
+  readonly timeoutMs: number;
+}
+
+/** A slot for the request. The object is asked again when it restarts, with the time already waited. */
+export async function admit(admitting: Admitting): Promise<Admission> {
+  const wait = { deadlineMs: Date.now() + admitting.timeoutMs, spentMs: 0 };
+  for (let attempt = 0; attempt < LIMITS.objectAttempts; attempt++) {
+    try {
+      const admission = await ask(admitting, wait);
+      if (admission !== null) return admission;
+    } catch (error) {
+      console.warn(JSON.stringify({ message: "the fleet did not answer", app: admitting.client.app, error: String(error) }));
+      if (isOverloaded(error)) break;
+    }
+  }
+  return bySnapshot(admitting, wait.spentMs);
+}
+
+/** A destination for a request that takes no slot and never waits. */
+export async function choose(admitting: Admitting): Promise<Admission> {
+  try {
+    const { hints } = admitting.client;
+    const grant = await admitting.fleet().choose({ hints: [...hints], avoid: [...admitting.avoid] });
+    if (grant !== null) return { kind: "granted", to: destination(grant, 0), slot: null };
+    const refusal: Refusal =
+      admitting.avoid.length > 0 ? { kind: "no_other_replica" } : { kind: "no_replicas", retryAfterMs: 1000 };
+    return { kind: "refused", refusal };
+  } catch (error) {
+    console.warn(JSON.stringify({ message: "the fleet did not answer", app: admitting.client.app, error: String(error) }));
+    return bySnapshot(admitting, 0);
+  }
+}
+
+interface Wait {
+  readonly deadlineMs: number;
+  /** Time spent in the waiting room so far, over restarts. */
+  spentMs: number;
+}
+
+/** One round with the object; null where it restarted between two calls and knows nothing of the request. */
+async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> {
+  const { client, avoid, arrivedAtMs } = admitting;
+  const now = Date.now();
+  const fleet = admitting.fleet();
+  const answer = (await fleet.enqueue({
+    hints: [...client.hints],
+    avoid: [...avoid],
+    waitedMs: now - arrivedAtMs,
+    timeoutMs: Math.max(0, wait.deadlineMs - now),
+    queueLengthMax: client.queueLengthMax,
+  })) as EnqueueAnswer & Disposable;
+  const { standing } = answer;
+  if (standing.kind === "refused") return standing;
+  if (standing.kind === "granted") return granted(standing, admitting, wait, answer);
+  const settled = await waitFor(fleet, standing.id, answer, wait);
+  if (settled === null) return null;
+  if (settled.kind === "granted") return granted(settled, admitting, wait, answer);
+  answer[Symbol.dispose]();
+  return settled;
+}
+
+/** On the object's stub and not on the ticket: a call pending inside the ticket would keep it when the client has gone. */
+async function waitFor(fleet: DurableObjectStub<Fleet>, id: number, held: Disposable, wait: Wait) {
+  const sinceMs = Date.now();
+  try {
+    const settled = await fleet.granted(id);
+    if (settled === null) held[Symbol.dispose]();
+    return settled;
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  } finally {
+    wait.spentMs += Date.now() - sinceMs;
+  }
+}
+
+function granted(grant: GrantAnswer, { fleet }: Admitting, wait: Wait, answer: EnqueueAnswer & Disposable): Admission {
+  if (answer.ticket === null) throw new Error("a grant without a ticket");
+  return { kind: "granted", to: destination(grant, wait.spentMs), slot: new Slot(fleet, grant, answer, answer.ticket) };
+}
+
+function destination({ replica, origin, reason }: GrantAnswer, waitedMs: number): Destination {
+  return { replica, origin, reason, waitedMs, sentAtMs: Date.now() };
+}
+
+function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number): Admission {
+  const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid);
+  if (found !== null) {
+    const to = { replica: found.id, origin: found.origin, reason: "snapshot_hash", waitedMs, sentAtMs: Date.now() } as const;
+    return { kind: "granted", to, slot: null };
+  }
+  return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
+}
+
+function isOverloaded(error: unknown): boolean {
+  return error instanceof Error && "overloaded" in error && error.overloaded === true;
+}

@@ -1,0 +1,51 @@
+// One request to one replica, up to its response headers.
+
+export type Sent =
+  | { readonly kind: "answered"; readonly response: Response }
+  /** Refused, reset before headers, or a tunnel's answer that says so. The two kinds can't be told apart by the runtime. */
+  | { readonly kind: "unreachable"; readonly response: Response | null }
+  | { readonly kind: "timed_out" };
+
+/** What Cloudflare answers in a replica's stead when it, its DNS name or its tunnel can't be reached. Loopback never shows these. */
+const UNREACHABLE = new Set([521, 522, 523, 525, 526, 530]);
+
+export interface Outgoing {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: BodyInit | null;
+  readonly firstByteTimeoutMs: number;
+}
+
+/** Sends the request. Redirects, compressed bytes and caching headers are left alone. */
+export async function send({ url, method, headers, body, firstByteTimeoutMs }: Outgoing): Promise<Sent> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), firstByteTimeoutMs);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      body,
+      redirect: "manual",
+      encodeResponseBody: "manual",
+      cache: "no-store",
+      signal: abort.signal,
+    });
+    return { kind: UNREACHABLE.has(response.status) ? "unreachable" : "answered", response };
+  } catch {
+    return abort.signal.aborted ? { kind: "timed_out" } : { kind: "unreachable", response: null };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Whether an answer may be replaced by another replica's: the replica's own word where it gives one on a 5xx or 429, else only
+ * "unavailable" (503).
+ */
+export function asksForRetry(response: Response): boolean {
+  const { status } = response;
+  const word = status >= 500 || status === 429 ? response.headers.get("x-fal-needs-retry") : null;
+  if (word === "1" || word === "0") return word === "1";
+  return status === 503 || UNREACHABLE.has(status);
+}

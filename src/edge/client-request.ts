@@ -1,0 +1,122 @@
+// What a client's request says to the router: the app, what the replica is to be sent, hints, patience. Pure but for the Request.
+import { isAppName } from "../routing/heartbeat.ts";
+import { parseRequestHints } from "../routing/hints.ts";
+import type { RouterError } from "../problem.ts";
+import type { AppFrom, Settings } from "../settings/settings.ts";
+
+export interface ClientRequest {
+  readonly app: string;
+  /** Path and query as sent to the replica. */
+  readonly target: string;
+  /** Path alone. */
+  readonly path: string;
+  readonly hints: readonly string[];
+  /** Time the request may wait before it is first sent to a replica, and whose limit that is. */
+  readonly timeoutMs: number;
+  readonly timeoutType: "user" | "router";
+  readonly queueLengthMax: number | null;
+  readonly mayRetry: boolean;
+}
+
+export type ClientRequestResult =
+  | { readonly ok: true; readonly value: ClientRequest }
+  | { readonly ok: false; readonly error: RouterError };
+
+/** Names this router in `Via`; a request that carries it has been here before. */
+export const VIA_NAME = "warmpath";
+
+const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
+
+/** Reads a request that is not for the control plane, or says what is wrong with it. */
+export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {
+  const { headers } = request;
+  if (VIA_SELF.test(headers.get("via") ?? "")) return failed({ type: "loop_detected" });
+  const url = splitUrl(request.url);
+  const place = placeOf(url, settings.APP_FROM);
+  if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
+  const hints = parseRequestHints(settings.HINT_HEADERS.flatMap((name) => headers.get(name) ?? []));
+  if (!hints.ok) return failed({ type: "bad_request", detail: `${settings.HINT_HEADERS.join(", ")}: ${hints.detail}` });
+  const asked = parseSeconds(headers.get("x-fal-request-timeout"));
+  if (asked === "malformed") {
+    return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
+  }
+  const queueLengthMax = parseQueueLength(url.query);
+  if (queueLengthMax === "malformed") {
+    return failed({ type: "bad_request", detail: "fal_max_queue_length: must be an integer of at least 0" });
+  }
+  const patient = asked === null || asked >= settings.QUEUE_TIMEOUT_MS;
+  const { app, path } = place;
+  return {
+    ok: true,
+    value: {
+      app,
+      path,
+      target: path + url.query,
+      hints: hints.hints,
+      timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
+      timeoutType: patient ? "router" : "user",
+      queueLengthMax,
+      mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
+    },
+  };
+}
+
+interface SplitUrl {
+  readonly host: string;
+  readonly path: string;
+  /** With its `?`, also where nothing follows it. */
+  readonly query: string;
+}
+
+/** By position and not by a parser: `//`, `%2F` and a bare `?` must reach the replica as they came. */
+export function splitUrl(url: string): SplitUrl {
+  const hostStart = url.indexOf("://") + 3;
+  const slash = url.indexOf("/", hostStart);
+  const question = url.indexOf("?", hostStart);
+  const hostEnd = slash >= 0 ? slash : question >= 0 ? question : url.length;
+  const pathEnd = question >= 0 ? question : url.length;
+  return {
+    host: url.slice(hostStart, hostEnd),
+    path: slash >= 0 && slash < pathEnd ? url.slice(slash, pathEnd) : "/",
+    query: question >= 0 ? url.slice(question) : "",
+  };
+}
+
+/** Whether a path is the control plane's. */
+export function isControlPath(path: string): boolean {
+  return path === "/-" || path.startsWith("/-/");
+}
+
+function placeOf({ host, path }: SplitUrl, from: AppFrom): { readonly app: string; readonly path: string } | null {
+  switch (from.kind) {
+    case "fixed":
+      return { app: from.app, path };
+    case "host": {
+      const app = (host.split(/[.:]/, 1)[0] ?? "").toLowerCase();
+      return isAppName(app) ? { app, path } : null;
+    }
+    case "path": {
+      const segments = path.split("/", from.segments + 1).slice(1);
+      const app = segments.join("/");
+      if (segments.length < from.segments || !isAppName(app)) return null;
+      return { app, path: path.slice(app.length + 1) || "/" };
+    }
+  }
+}
+
+function parseSeconds(header: string | null): number | null | "malformed" {
+  if (header === null) return null;
+  const seconds = /^\d{1,12}(\.\d{1,12})?$/.test(header.trim()) ? Number(header) : 0;
+  return seconds > 0 ? seconds * 1000 : "malformed";
+}
+
+function parseQueueLength(query: string): number | null | "malformed" {
+  if (!query.includes("fal_max_queue_length")) return null;
+  const text = new URLSearchParams(query).get("fal_max_queue_length");
+  if (text === null) return null;
+  return /^\d{1,9}$/.test(text) ? Number(text) : "malformed";
+}
+
+function failed(error: RouterError): ClientRequestResult {
+  return { ok: false, error };
+}

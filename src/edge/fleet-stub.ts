@@ -1,0 +1,9 @@
+// The way from a Worker to an app's Fleet object.
+import type { Fleet } from "../../durable-objects/fleet.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** A new stub each time: after an exception the old one is of no use. The location hint counts only when the object is created. */
+export function fleetOf(env: Cloudflare.Env, settings: Settings, app: string): DurableObjectStub<Fleet> {
+  const location = settings.FLEET_LOCATION;
+  return location === null ? env.FLEET.getByName(app) : env.FLEET.getByName(app, { locationHint: location });
+}

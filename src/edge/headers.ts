@@ -1,0 +1,79 @@
+// The headers the router takes out and puts in, both ways. Everything else passes as it came.
+import type { Reason } from "../routing/decide.ts";
+import { VIA_NAME, type ClientRequest } from "./client-request.ts";
+
+/**
+ * Meaningful for one connection only: RFC 9110 7.6.1 names the first six; 11.7 gives the two Proxy- fields to the next hop alone,
+ * and Trailer announces fields that the runtime does not relay.
+ */
+const HOP_BY_HOP = [
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "trailer",
+];
+
+/** What only the router may say to a replica; a client's own copies are dropped. */
+const RESERVED = /^(x-fal-|x-warmpath-|x-forwarded-|forwarded$)/;
+
+export interface Forwarding {
+  readonly client: ClientRequest;
+  readonly requestId: string;
+  readonly webSocket: boolean;
+}
+
+/** The headers a replica gets, but for the signature. */
+export function requestHeaders(request: Request, { client, requestId, webSocket }: Forwarding): Headers {
+  const headers = new Headers(request.headers);
+  dropHopByHop(headers);
+  for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
+  const url = new URL(request.url);
+  headers.set("x-fal-request-id", requestId);
+  headers.set("x-fal-endpoint", client.path);
+  headers.set("x-forwarded-host", request.headers.get("host") ?? url.host);
+  headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
+  const address = clientAddress(request);
+  if (address !== null) headers.set("x-forwarded-for", address);
+  headers.append("via", `1.1 ${VIA_NAME}`);
+  if (webSocket) headers.set("upgrade", "websocket");
+  return headers;
+}
+
+export interface Served {
+  readonly replica: string;
+  readonly reason: Reason;
+  readonly requestId: string;
+  /** Time in the waiting room, and the rest until the request was sent, milliseconds. */
+  readonly queueMs: number;
+  readonly routeMs: number;
+}
+
+/** The headers a client gets: the replica's own, and how it was chosen. */
+export function responseHeaders(upstream: Headers, served: Served): Headers {
+  const headers = new Headers(upstream);
+  dropHopByHop(headers);
+  for (const name of [...headers.keys()]) if (name.startsWith("x-warmpath-")) headers.delete(name);
+  headers.delete("x-fal-needs-retry");
+  headers.set("x-fal-served-from", served.replica);
+  headers.set("x-warmpath-reason", served.reason);
+  headers.set("x-fal-request-id", served.requestId);
+  headers.append("server-timing", `queue;dur=${served.queueMs}, route;dur=${served.routeMs}`);
+  return headers;
+}
+
+function dropHopByHop(headers: Headers): void {
+  const named = headers.get("connection")?.split(",") ?? [];
+  for (const name of [...named.map((token) => token.trim()), ...HOP_BY_HOP]) {
+    if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) headers.delete(name);
+  }
+}
+
+/** Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
+function clientAddress(request: Request): string | null {
+  return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
+}

@@ -1,0 +1,81 @@
+// A replica's response on its way to the client, byte for byte, with the slot held until its last byte and not a moment longer.
+//
+// Each line here cost an experiment. The response must pass through a stream that the Worker made: an upstream body answered as it
+// is gives the slot back at once. The pipe must not be put into `waitUntil`: after a client's reset the slot would stay taken until
+// the replica next sends. Bodies are fetched and answered with "manual" encoding, or compressed ones would be recoded.
+import { LIMITS } from "../routing/limits.ts";
+
+export interface Relay {
+  readonly upstream: Response;
+  readonly headers: Headers;
+  /** Called exactly when the replica is done with the request. */
+  readonly release: () => void;
+}
+
+/** The client's response, or null where a short body broke off before anything was sent. */
+export async function relay({ upstream, headers, release }: Relay): Promise<Response | null> {
+  const { status, statusText, body } = upstream;
+  const init = { status, statusText, headers, encodeBody: "manual" } as const;
+  if (body === null) {
+    release();
+    return new Response(null, init);
+  }
+  const length = lengthOf(upstream.headers);
+  if (length !== null && length <= LIMITS.wholeResponseBytes) {
+    try {
+      return new Response(await upstream.arrayBuffer(), init);
+    } catch {
+      return null;
+    } finally {
+      release();
+    }
+  }
+  const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
+  void body.pipeTo(writable).then(release, release);
+  return new Response(readable, init);
+}
+
+/**
+ * Joins two WebSockets until either closes. There is no back-pressure between WebSockets in the runtime, which reads as fast as
+ * it can: what a slow side has not taken yet is bounded by the runtime's own limit on messages and the isolate's memory.
+ */
+export function relayWebSocket({ upstream, headers, release }: Relay, replica: WebSocket): Response {
+  const { 0: outer, 1: inner } = new WebSocketPair();
+  replica.accept();
+  inner.accept();
+  joinOneWay(inner, replica, release);
+  joinOneWay(replica, inner, release);
+  return new Response(null, { status: upstream.status, headers, webSocket: outer });
+}
+
+function joinOneWay(from: WebSocket, to: WebSocket, release: () => void): void {
+  from.addEventListener("message", (event) => {
+    if (to.readyState === WebSocket.OPEN) to.send(event.data);
+  });
+  from.addEventListener("close", (event) => {
+    release();
+    close(to, event.code, event.reason);
+    close(from, event.code, event.reason);
+  });
+  from.addEventListener("error", () => {
+    release();
+    close(to, 1011, "the other side broke off");
+  });
+}
+
+/** 1005 and 1006 say that no code came; they can't be sent, and a normal or abnormal end says the same. */
+function close(socket: WebSocket, code: number, reason: string): void {
+  if (socket.readyState === WebSocket.CLOSED) return;
+  try {
+    if (code === 1005) socket.close();
+    else if (code === 1006) socket.close(1011, "the other side broke off");
+    else socket.close(code, reason);
+  } catch (error) {
+    console.warn(JSON.stringify({ message: "a WebSocket did not close", code, error: String(error) }));
+  }
+}
+
+function lengthOf(headers: Headers): number | null {
+  const text = headers.get("content-length");
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,188 @@
+// Client traffic, from the request to the response: read it, get a slot, send it, again elsewhere where that is allowed.
+import { parseInBandHints } from "../routing/hints.ts";
+import { LIMITS } from "../routing/limits.ts";
+import { problemResponse, type RouterError } from "../problem.ts";
+import type { Settings } from "../settings/settings.ts";
+import { admit, choose, type Admission } from "./admission.ts";
+import { asksForRetry, send, type Sent } from "./attempt.ts";
+import { takeBody, type ClientBody } from "./body.ts";
+import { readClientRequest, type ClientRequest } from "./client-request.ts";
+import { fleetOf } from "./fleet-stub.ts";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+import { appExists } from "./known-apps.ts";
+import { relay, relayWebSocket } from "./relay.ts";
+import { signatureOf } from "./signature.ts";
+import { refreshSnapshot } from "./snapshots.ts";
+
+interface Context {
+  readonly request: Request;
+  readonly env: Cloudflare.Env;
+  readonly ctx: ExecutionContext;
+  readonly settings: Settings;
+  readonly requestId: string;
+  readonly arrivedAtMs: number;
+  readonly client: ClientRequest;
+  readonly webSocket: boolean;
+}
+
+type Granted = Extract<Admission, { kind: "granted" }>;
+
+/** What an attempt gave, and the slot it holds. */
+interface Outcome {
+  readonly granted: Granted;
+  /** Null: the replica could not be reached. */
+  readonly response: Response | null;
+}
+
+export async function route(
+  request: Request,
+  env: Cloudflare.Env,
+  ctx: ExecutionContext,
+  settings: Settings,
+  requestId: string,
+): Promise<Response> {
+  const arrivedAtMs = Date.now();
+  const read = readClientRequest(request, settings);
+  if (!read.ok) return problemResponse(read.error, request, requestId);
+  const client = read.value;
+  if (!(await appExists(env, client.app, arrivedAtMs))) {
+    const detail = `No replica of the app ${client.app} was heard of in the last 24 hours.`;
+    return problemResponse({ type: "app_not_found", detail }, request, requestId);
+  }
+  const webSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+  const context = { request, env, ctx, settings, requestId, arrivedAtMs, client, webSocket };
+  ctx.waitUntil(refreshSnapshot(env, settings, client.app, arrivedAtMs));
+  return attemptAll(context);
+}
+
+/** Attempts until one answers for good, none is left, or nobody else can take the request. */
+async function attemptAll(context: Context): Promise<Response> {
+  const { settings, client, request } = context;
+  const avoid: string[] = [];
+  let body: ClientBody | null = null;
+  let failed: Outcome | null = null;
+  let counted = 0;
+  try {
+    for (;;) {
+      const admission = await admissionFor(context, avoid);
+      if (admission.kind !== "granted") return failed === null ? refused(context, admission) : deliver(context, failed);
+      if (failed !== null) discard(failed);
+      body ??= await takeBody(request, client.mayRetry ? settings.RETRY_BODY_MAX_BYTES : 0);
+      const sent = await sendTo(context, admission, body);
+      if (sent.kind === "timed_out") return firstByteTimeout(context, admission);
+      failed = await report(context, { granted: admission, response: sent.response }, sent.kind);
+      if (sent.kind === "answered" || avoid.length >= LIMITS.ejectingAttempts) counted++;
+      const wanted = sent.response === null || asksForRetry(sent.response);
+      const allowed = client.mayRetry && body.repeatable && counted < settings.MAX_ATTEMPTS;
+      if (!wanted || !allowed) return await deliver(context, failed);
+      failed = await park(failed);
+      avoid.push(admission.to.replica);
+    }
+  } finally {
+    body?.[Symbol.dispose]();
+  }
+}
+
+/** A slot, or for `OPTIONS`, which takes none, just a destination. The deadline is for the first dispatch. */
+function admissionFor(context: Context, avoid: readonly string[]): Promise<Admission> {
+  const { env, settings, client, requestId, arrivedAtMs, request } = context;
+  const timeoutMs = avoid.length > 0 ? settings.QUEUE_TIMEOUT_MS : client.timeoutMs - (Date.now() - arrivedAtMs);
+  const fleet = () => fleetOf(env, settings, client.app);
+  const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs };
+  return request.method === "OPTIONS" ? choose(admitting) : admit(admitting);
+}
+
+async function sendTo(context: Context, { to }: Granted, body: ClientBody): Promise<Sent> {
+  const { request, settings, client } = context;
+  const headers = requestHeaders(request, context);
+  if (settings.ORIGIN_SIGNING_KEY !== null) {
+    const signed = { method: request.method, target: client.target, replica: to.replica };
+    const seconds = Math.floor(Date.now() / 1000);
+    headers.set("x-warmpath-signature", await signatureOf(settings.ORIGIN_SIGNING_KEY, signed, seconds));
+  }
+  return send({
+    url: to.origin + client.target,
+    method: request.method,
+    headers,
+    body: body.content,
+    firstByteTimeoutMs: settings.FIRST_BYTE_TIMEOUT_MS,
+  });
+}
+
+/** Tells the fleet what its replica did. */
+async function report({ ctx }: Context, outcome: Outcome, kind: Sent["kind"]): Promise<Outcome> {
+  const { slot } = outcome.granted;
+  if (slot === null) return outcome;
+  if (kind === "unreachable") await slot.unreachable();
+  const inBand = outcome.response?.headers.get("x-fal-runner-hints") ?? null;
+  if (kind === "answered") ctx.waitUntil(slot.answered(inBand === null ? null : parseInBandHints(inBand)));
+  return outcome;
+}
+
+/** Frees the slot of an answer that another replica may replace, where its body is short enough to keep meanwhile. */
+async function park({ granted, response }: Outcome): Promise<Outcome> {
+  const length = Number(response?.headers.get("content-length") ?? Infinity);
+  if (response !== null && !(length <= LIMITS.wholeResponseBytes)) return { granted, response };
+  try {
+    const bytes = await response?.arrayBuffer();
+    return { granted, response: response && new Response(bytes, { ...initOf(response), encodeBody: "manual" }) };
+  } catch {
+    return { granted, response: null };
+  } finally {
+    granted.slot?.release();
+  }
+}
+
+function discard({ granted, response }: Outcome): void {
+  granted.slot?.release();
+  void response?.body?.cancel().catch(() => {});
+}
+
+/** The replica's answer for the client; where there is none, the router's. */
+async function deliver(context: Context, { granted, response }: Outcome): Promise<Response> {
+  const { request, requestId, arrivedAtMs } = context;
+  const release = () => granted.slot?.release();
+  if (response !== null) {
+    const { replica, reason, waitedMs, sentAtMs } = granted.to;
+    const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
+    const headers = responseHeaders(response.headers, { replica, reason, requestId, queueMs: waitedMs, routeMs });
+    if (response.webSocket) return relayWebSocket({ upstream: response, headers, release }, response.webSocket);
+    const relayed = await relay({ upstream: response, headers, release });
+    if (relayed !== null) return relayed;
+  }
+  release();
+  return problemResponse({ type: "runner_disconnected" }, request, requestId);
+}
+
+function firstByteTimeout({ request, requestId }: Context, { slot }: Granted): Response {
+  slot?.release();
+  const detail = "The replica did not begin to answer in time.";
+  return problemResponse({ type: "request_timeout", timeout: "router", detail }, request, requestId);
+}
+
+function refused({ request, requestId, client }: Context, admission: Exclude<Admission, Granted>): Response {
+  return problemResponse(errorOf(admission, client), request, requestId);
+}
+
+function errorOf(admission: Exclude<Admission, Granted>, client: ClientRequest): RouterError {
+  if (admission.kind === "unknown") return { type: "runner_scheduling_failure", retryAfterMs: 1000 };
+  const { refusal } = admission;
+  switch (refusal.kind) {
+    case "queue_full":
+      return { type: "queue_full", detail: `The queue is full: ${refusal.detail}.`, retryAfterMs: refusal.retryAfterMs };
+    case "no_replicas":
+      return { type: "no_replicas", retryAfterMs: refusal.retryAfterMs };
+    case "no_other_replica":
+      return { type: "runner_disconnected" };
+    case "timed_out":
+      return {
+        type: "request_timeout",
+        timeout: client.timeoutType,
+        detail: "No replica became free before the request's deadline.",
+      };
+  }
+}
+
+function initOf({ status, statusText, headers }: Response): ResponseInit {
+  return { status, statusText, headers };
+}

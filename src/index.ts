@@ -1,0 +1,32 @@
+// The Worker: /-/ is the control plane's, everything else is a client's and goes to a replica.
+import { control } from "./control/control.ts";
+import { isControlPath, splitUrl } from "./edge/client-request.ts";
+import { route } from "./edge/route.ts";
+import { problemResponse } from "./problem.ts";
+import { settingsOf } from "./settings/settings.ts";
+
+export { Directory } from "../durable-objects/directory.ts";
+export { Fleet } from "../durable-objects/fleet.ts";
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    const requestId = crypto.randomUUID();
+    const settings = settingsOf(env);
+    if (!settings.ok) {
+      const { setting, detail } = settings;
+      return problemResponse({ type: "misconfigured", setting, detail: `${setting} ${detail}.` }, request, requestId);
+    }
+    try {
+      const { path } = splitUrl(request.url);
+      if (!isControlPath(path)) return await route(request, env, ctx, settings.settings, requestId);
+      return await control.fetch(request, { env, settings: settings.settings, requestId }, ctx);
+    } catch (error) {
+      console.error(JSON.stringify({ message: "a request failed in the router", requestId, error: describe(error) }));
+      return problemResponse({ type: "internal_error" }, request, requestId);
+    }
+  },
+} satisfies ExportedHandler<Cloudflare.Env>;
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

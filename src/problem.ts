@@ -1,0 +1,109 @@
+// The router's own errors as HTTP: one closed union, one table, problem details (RFC 9457) with fal's `detail` and `error_type`
+// inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
+
+/** What the router can answer instead of a replica. Where `detail` is absent the table has the text. */
+export type RouterError =
+  | { readonly type: "bad_request"; readonly detail: string }
+  | { readonly type: "unauthorized" }
+  | { readonly type: "forbidden"; readonly detail: string }
+  | { readonly type: "not_found"; readonly detail: string }
+  | { readonly type: "app_not_found"; readonly detail: string }
+  | { readonly type: "method_not_allowed"; readonly allow: string }
+  | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
+  | { readonly type: "payload_too_large"; readonly detail: string }
+  | { readonly type: "invalid_heartbeat"; readonly field: string; readonly detail: string }
+  | { readonly type: "fleet_full"; readonly detail: string }
+  | { readonly type: "queue_full"; readonly detail: string; readonly retryAfterMs: number }
+  | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
+  | { readonly type: "internal_error" }
+  | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
+  | { readonly type: "runner_disconnected" }
+  | { readonly type: "no_replicas"; readonly retryAfterMs: number }
+  | { readonly type: "runner_scheduling_failure"; readonly retryAfterMs: number }
+  | { readonly type: "request_timeout"; readonly timeout: "user" | "router"; readonly detail: string }
+  | { readonly type: "loop_detected" };
+
+interface Shape {
+  readonly status: number;
+  readonly title: string;
+  readonly detail?: string;
+}
+
+const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
+  bad_request: { status: 400, title: "Bad request" },
+  unauthorized: { status: 401, title: "Unauthorized", detail: "A valid bearer token is required." },
+  forbidden: { status: 403, title: "Forbidden" },
+  not_found: { status: 404, title: "Not found" },
+  app_not_found: { status: 404, title: "App not found" },
+  method_not_allowed: { status: 405, title: "Method not allowed", detail: "See the Allow header." },
+  stale_heartbeat: { status: 409, title: "Stale heartbeat", detail: "A later report of this replica is known." },
+  payload_too_large: { status: 413, title: "Payload too large" },
+  invalid_heartbeat: { status: 422, title: "Invalid heartbeat" },
+  fleet_full: { status: 422, title: "Fleet full" },
+  queue_full: { status: 429, title: "Queue full" },
+  rate_limited: { status: 429, title: "Too many heartbeats" },
+  internal_error: { status: 500, title: "Internal error", detail: "The router failed; its log has the cause." },
+  misconfigured: { status: 500, title: "Misconfigured" },
+  runner_disconnected: {
+    status: 502,
+    title: "Runner disconnected",
+    detail: "The replica could not be reached or broke off before it answered, and the request could not be sent to another.",
+  },
+  no_replicas: { status: 503, title: "No replicas", detail: "The app has no replica that could take the request." },
+  runner_scheduling_failure: {
+    status: 503,
+    title: "Scheduling failure",
+    detail: "The app's registry could not be reached and this location has no recent view of its replicas.",
+  },
+  request_timeout: { status: 504, title: "Request timeout" },
+  loop_detected: {
+    status: 508,
+    title: "Loop detected",
+    detail: "The request has already passed a Warmpath router: a replica's origin leads back to one.",
+  },
+};
+
+/** The response for an error. `request` tells which of the two content types the client reads; a HEAD gets no body. */
+export function problemResponse(error: RouterError, request: Request, requestId: string): Response {
+  const { status, title, detail } = SHAPES[error.type];
+  const headers = new Headers({
+    "content-type": contentTypeFor(request.headers.get("accept")),
+    "cache-control": "no-store",
+    "x-fal-request-id": requestId,
+    "x-fal-error-type": error.type,
+  });
+  if (error.type === "unauthorized") headers.set("www-authenticate", "Bearer");
+  if ("allow" in error) headers.set("allow", error.allow);
+  if ("retryAfterMs" in error) headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  if ("timeout" in error) headers.set("x-fal-request-timeout-type", error.timeout);
+  const body = {
+    type: `urn:warmpath:error:${error.type}`,
+    title,
+    status,
+    detail: "detail" in error ? error.detail : detail,
+    error_type: error.type,
+    ...membersOf(error),
+  };
+  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
+}
+
+/** What a program needs of the error beside its type. */
+function membersOf(error: RouterError): object {
+  switch (error.type) {
+    case "invalid_heartbeat":
+      return { field: error.field };
+    case "misconfigured":
+      return { setting: error.setting };
+    case "stale_heartbeat":
+      return { known: { incarnation: error.incarnation, sequence: error.sequence } };
+    default:
+      return {};
+  }
+}
+
+/** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */
+function contentTypeFor(accept: string | null): string {
+  const wanted = (accept ?? "").toLowerCase();
+  const plain = wanted.includes("application/json") && !wanted.includes("application/problem+json");
+  return plain ? "application/json" : "application/problem+json";
+}

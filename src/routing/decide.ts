@@ -1,0 +1,146 @@
+// Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
+import { hintRoom, isEjected, isReady, isWarm, loadOf, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
+import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
+
+/** The closed set of reasons; the value of `x-warmpath-reason`. */
+export type Reason =
+  /** A warm replica was free. */
+  | "hint_match"
+  /** Waited, and a warm replica became free. */
+  | "hint_wait"
+  /** None warm and free: the first replica in the hint's hash order. */
+  | "hash_owner"
+  /** None warm and free, and the owner is busy or has no room for a hint where another has: further down the order. */
+  | "hash_spill"
+  /** No hint asked for. */
+  | "least_loaded"
+  /** The object could not be reached: hash order over the last snapshot, whatever the load. */
+  | "snapshot_hash";
+
+/** What a decision needs to know of a request. */
+export interface Wanted {
+  /** Most preferred first. */
+  readonly hints: readonly string[];
+  /** Replicas that already failed this request. */
+  readonly avoid: readonly string[];
+}
+
+export interface Choice {
+  readonly replica: Replica;
+  /** The hint that decided; null where the request has none. */
+  readonly hint: string | null;
+  /** Whether the replica holds (or loads) that hint; true where there is no hint. */
+  readonly warm: boolean;
+  readonly reason: Exclude<Reason, "hint_wait" | "snapshot_hash">;
+}
+
+/** The replica with a free slot that should take the request now, or null when none may. O(replicas) at worst. */
+export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+  return decideWarm(fleet, wanted, now) ?? decideCold(fleet, wanted, now);
+}
+
+/**
+ * The first hint with a free warm replica wins: there the least loaded for its concurrency, ties in hash order. Without hints every
+ * replica is as good as warm: least loaded, then fewest requests so far.
+ */
+export function decideWarm(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+  const usable = usableIn(fleet, wanted, now);
+  if (wanted.hints.length === 0) {
+    const replica = leastLoaded(fleet.free, usable, null);
+    return replica && { replica, hint: null, warm: true, reason: "least_loaded" };
+  }
+  for (const hint of wanted.hints) {
+    const holders = fleet.holders.get(hint);
+    if (holders === undefined) continue;
+    const [few, many] = holders.size < fleet.free.size ? [holders, fleet.free] : [fleet.free, holders];
+    const warm = (replica: Replica) => many.has(replica) && isWarm(replica, hint, now) && usable(replica);
+    const replica = leastLoaded(few, warm, hint);
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
+  }
+  return null;
+}
+
+/**
+ * Where nobody is warm and free the first hint is loaded: on a replica with room for a hint before one of unknown room before one
+ * that must evict, and among equals on the first in the hint's hash order.
+ */
+export function decideCold(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+  const [hint] = wanted.hints;
+  if (hint === undefined || fleet.free.size === 0) return null;
+  const hash = hashName(hint);
+  const usable = usableIn(fleet, wanted, now);
+  let best: { replica: Replica; rank: number; score: number } | null = null;
+  for (const replica of fleet.free) {
+    if (!usable(replica)) continue;
+    const rank = ROOM_RANK[hintRoom(replica)];
+    if (best !== null && rank > best.rank) continue;
+    const its = score(hash, replica);
+    if (best === null || rank < best.rank || its > best.score) best = { replica, rank, score: its };
+  }
+  if (best === null) return null;
+  const owner = ownerOf(hash, readyIn(fleet));
+  return { replica: best.replica, hint, warm: false, reason: owner === best.replica ? "hash_owner" : "hash_spill" };
+}
+
+/** As `decide`, but for a request that takes no slot (`OPTIONS`): full replicas count, nothing is held. */
+export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+  const usable = usableIn(fleet, wanted, now);
+  const ready = [...readyIn(fleet)].filter(usable);
+  for (const hint of wanted.hints) {
+    const replica = leastLoaded(ready, (candidate) => isWarm(candidate, hint, now), hint);
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
+  }
+  const [hint] = wanted.hints;
+  const replica = hint === undefined ? leastLoaded(ready, () => true, null) : ownerOf(hashName(hint), ready);
+  if (replica === null) return null;
+  return { replica, hint: hint ?? null, warm: hint === undefined, reason: hint === undefined ? "least_loaded" : "hash_owner" };
+}
+
+/**
+ * The choice of an edge that can't reach the object: the first replica in hash order outside `avoid`, whatever its load. A request
+ * without hints passes a key of its own (its id), which spreads them by weight. O(replicas).
+ */
+export function decideBySnapshot<R extends Weighted & { readonly id: string }>(
+  replicas: readonly R[],
+  key: string,
+  avoid: readonly string[],
+): R | null {
+  const open = avoid.length === 0 ? replicas : replicas.filter((replica) => !avoid.includes(replica.id));
+  return ownerOf(hashName(key), open);
+}
+
+const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, full: 2 };
+
+/**
+ * Ejected replicas are passed over, unless every ready one is ejected: then looks are likely deceiving and all are tried, as with
+ * Envoy's panic threshold.
+ */
+function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: Replica) => boolean {
+  const open = (replica: Replica) => !wanted.avoid.includes(replica.id);
+  if (fleet.ejected.size === 0) return wanted.avoid.length === 0 ? () => true : open;
+  const sound = (replica: Replica) => open(replica) && !isEjected(replica, now);
+  for (const replica of readyIn(fleet)) if (sound(replica)) return sound;
+  return open;
+}
+
+function* readyIn(fleet: Fleet): Generator<Replica> {
+  for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
+}
+
+/** The least loaded for its concurrency; ties by hash order of the hint, or without one by fewest requests so far. */
+function leastLoaded(
+  replicas: Iterable<Replica>,
+  eligible: (replica: Replica) => boolean,
+  hint: string | null,
+): Replica | null {
+  const hash: NameHash | null = hint === null ? null : hashName(hint);
+  let best: { replica: Replica; load: number; tie: number } | null = null;
+  for (const replica of replicas) {
+    if (!eligible(replica)) continue;
+    const load = loadOf(replica) / replica.concurrency;
+    if (best !== null && load > best.load) continue;
+    const tie = hash === null ? -replica.served : score(hash, replica);
+    if (best === null || load < best.load || tie > best.tie) best = { replica, load, tie };
+  }
+  return best?.replica ?? null;
+}

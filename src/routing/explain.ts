@@ -1,0 +1,125 @@
+// What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
+// candidates it is taken among. Changes nothing.
+import type { ReplicaStatus } from "./heartbeat.ts";
+import { heldHints, hintRoom, isEjected, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
+import { LIMITS } from "./limits.ts";
+import { hashName, ranked } from "./rendezvous.ts";
+import { consider, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
+
+/** A replica as the admin endpoints show it. */
+export interface ReplicaView {
+  readonly replica: string;
+  readonly origin: string;
+  readonly incarnation: number;
+  readonly sequence: number | null;
+  readonly status: ReplicaStatus;
+  readonly drained: boolean;
+  readonly hints: readonly string[] | null;
+  readonly loading: readonly string[];
+  readonly hint_slots: number | null;
+  readonly hints_held: number;
+  readonly concurrency: number;
+  readonly in_flight: number;
+  readonly served: number;
+  readonly expires_in_ms: number;
+  readonly ejected_for_ms: number;
+}
+
+export function viewReplica(replica: Replica, now: number): ReplicaView {
+  return {
+    replica: replica.id,
+    origin: replica.origin,
+    incarnation: replica.incarnation,
+    sequence: replica.sequence,
+    status: replica.status,
+    drained: replica.drained,
+    hints: replica.advertised && [...replica.advertised],
+    loading: [...replica.loading].filter(([, load]) => load.untilMs > now).map(([hint]) => hint),
+    hint_slots: replica.hintSlots,
+    hints_held: heldHints(replica),
+    concurrency: replica.concurrency,
+    in_flight: loadOf(replica),
+    served: replica.served,
+    expires_in_ms: Math.max(0, replica.expiresAtMs - now),
+    ejected_for_ms: Math.max(0, replica.ejectedUntilMs - now),
+  };
+}
+
+export interface CandidateView {
+  readonly replica: string;
+  /** Place in the hash order of the first hint, the owner being 1. */
+  readonly hash_rank: number;
+  /** The hint it is warm for, the most preferred; null: cold. */
+  readonly warm_for: string | null;
+  readonly in_flight: number;
+  readonly concurrency: number;
+  readonly hint_room: HintRoom;
+  /** Why it can't be chosen now; null: it can. */
+  readonly passed_over: "starting" | "draining" | "ejected" | "full" | null;
+  /** What choosing it would cost in loads, seconds. */
+  readonly cost_s: number;
+}
+
+export interface Explanation {
+  readonly hints: readonly string[];
+  readonly decision:
+    | { readonly outcome: "grant"; readonly replica: string; readonly reason: string; readonly warm: boolean }
+    | { readonly outcome: "wait" }
+    | { readonly outcome: "refuse"; readonly error_type: string };
+  readonly waiting: number;
+  /** Free ones first, by cost and then hash order; at most 100. */
+  readonly candidates: readonly CandidateView[];
+  readonly candidates_total: number;
+}
+
+/** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
+export function explain(
+  scheduler: Scheduler,
+  options: SchedulerOptions,
+  hints: readonly string[],
+  now: number,
+): Explanation {
+  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null };
+  const verdict = consider(scheduler, options, arrival, now);
+  const coldS = hints.length === 0 ? 0 : options.coldStartMs / 1000;
+  const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
+  const candidates = order.map((replica, place): CandidateView => {
+    const warmFor = hints.find((hint) => isWarm(replica, hint, now)) ?? null;
+    return {
+      replica: replica.id,
+      hash_rank: place + 1,
+      warm_for: warmFor,
+      in_flight: loadOf(replica),
+      concurrency: replica.concurrency,
+      hint_room: hintRoom(replica),
+      passed_over: passedOver(replica, now),
+      cost_s: warmFor === null ? coldS : 0,
+    };
+  });
+  const late = (candidate: CandidateView) => (candidate.passed_over === null ? 0 : 1);
+  candidates.sort((a, b) => late(a) - late(b) || a.cost_s - b.cost_s || a.hash_rank - b.hash_rank);
+  return {
+    hints,
+    decision:
+      verdict.kind === "grant"
+        ? {
+            outcome: "grant",
+            replica: verdict.choice.replica.id,
+            reason: verdict.choice.reason,
+            warm: verdict.choice.warm,
+          }
+        : verdict.kind === "wait"
+          ? { outcome: "wait" }
+          : { outcome: "refuse", error_type: verdict.refusal.kind },
+    waiting: scheduler.room.length,
+    candidates: candidates.slice(0, LIMITS.candidatesExplained),
+    candidates_total: candidates.length,
+  };
+}
+
+function passedOver(replica: Replica, now: number): CandidateView["passed_over"] {
+  if (replica.status === "starting") return "starting";
+  if (!isReady(replica)) return "draining";
+  if (isEjected(replica, now)) return "ejected";
+  return loadOf(replica) >= replica.concurrency ? "full" : null;
+}

@@ -1,0 +1,114 @@
+// A heartbeat as JSON becomes plain data, or names the first field that is wrong. Which origins and tokens are admitted is not
+// decided here (src/control).
+import * as v from "valibot";
+import { hintFault } from "./hints.ts";
+import { LIMITS } from "./limits.ts";
+
+export type ReplicaStatus = "starting" | "ready" | "draining";
+
+/** The full report of one replica. Idempotent: each one says everything. */
+export interface Heartbeat {
+  readonly app: string;
+  readonly replica: string;
+  /** `scheme://host[:port]` as WHATWG serialises it: lower case, without the scheme's own port. */
+  readonly origin: string;
+  /** Number of the replica's process; late reports of an earlier one are refused by it. */
+  readonly incarnation: number;
+  /** Number of the report within its incarnation; null where the replica sends none. */
+  readonly sequence: number | null;
+  /** What it holds warm; empty: it specialises and holds nothing; null: it does not specialise. */
+  readonly hints: readonly string[] | null;
+  /** Hints it can hold at once; null: unknown. */
+  readonly hintSlots: number | null;
+  /** Requests it takes at once. */
+  readonly concurrency: number;
+  /** Requests it is serving by its own count; null: not said. */
+  readonly inFlight: number | null;
+  readonly status: ReplicaStatus | "stopped";
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly field: string; readonly detail: string };
+
+const APP_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
+const REPLICA_ID = /^[\u0021-\u007e]+$/;
+/** Only what a scheme and a host with a port need, so that nothing else survives the URL parser's leniency. */
+const ORIGIN_SHAPE = /^https?:\/\/[^\s/?#@\\]+\/?$/i;
+
+const count = (min: number, max: number) =>
+  v.pipe(
+    v.number("must be a number"),
+    v.integer("must be an integer"),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+
+const AppName = v.pipe(
+  v.string("must be a string"),
+  v.regex(APP_NAME, "must be a letter or digit, then up to 127 of letters, digits and ._-; one / may join two of these"),
+);
+
+const HintList = v.pipe(
+  v.array(v.string("must be a string"), "must be an array of strings"),
+  v.transform((list) => [...new Set(list.map((hint) => hint.trim()).filter((hint) => hint !== ""))]),
+  v.maxLength(LIMITS.hintsPerReplica, `has more than ${LIMITS.hintsPerReplica} hints`),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const hint of dataset.value) {
+      const fault = hintFault(hint);
+      if (fault !== null) return addIssue({ message: `has a hint that ${fault}` });
+    }
+  }),
+);
+
+const HeartbeatBody = v.object({
+  app: AppName,
+  replica: v.pipe(
+    v.string("must be a string"),
+    v.regex(REPLICA_ID, "must be visible ASCII characters (U+0021 to U+007E)"),
+    v.maxLength(LIMITS.replicaIdLength, `is longer than ${LIMITS.replicaIdLength} characters`),
+  ),
+  origin: v.pipe(
+    v.string("must be a string"),
+    v.maxLength(LIMITS.originLength, `is longer than ${LIMITS.originLength} characters`),
+    v.regex(ORIGIN_SHAPE, "must be scheme://host[:port] with http or https, without user, path or query"),
+    v.check((text) => URL.canParse(text), "is not a URL"),
+    v.transform((text) => new URL(text).origin),
+  ),
+  incarnation: v.nullish(count(0, Number.MAX_SAFE_INTEGER), 0),
+  sequence: v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
+  hints: v.nullish(HintList, null),
+  hint_slots: v.nullish(count(0, LIMITS.hintsPerReplica), null),
+  concurrency: v.nullish(count(1, LIMITS.concurrencyPerReplica), 1),
+  in_flight: v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
+  status: v.nullish(
+    v.picklist(["starting", "ready", "draining", "stopped"], "must be starting, ready, draining or stopped"),
+    "ready",
+  ),
+});
+
+/** Whether a text can name an app: `name` or `owner/name`. */
+export function isAppName(text: string): boolean {
+  return APP_NAME.test(text);
+}
+
+/** The app a heartbeat is for, read before the rest because the token's right to it is checked first. */
+export function parseHeartbeatApp(body: unknown): Parsed<string> {
+  const result = v.safeParse(v.object({ app: AppName }, "must be an object"), body, { abortEarly: true });
+  return result.success ? { ok: true, value: result.output.app } : faultOf(result.issues);
+}
+
+/** Unknown fields are ignored, null is as good as absent. Fields are checked in the order of the contract. */
+export function parseHeartbeat(body: unknown): Parsed<Heartbeat> {
+  const result = v.safeParse(HeartbeatBody, body, { abortEarly: true });
+  if (!result.success) return faultOf(result.issues);
+  const { hint_slots: hintSlots, in_flight: inFlight, ...rest } = result.output;
+  return { ok: true, value: { ...rest, hintSlots, inFlight } };
+}
+
+function faultOf(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): Parsed<never> {
+  const [issue] = issues;
+  const field = v.getDotPath(issue) ?? "body";
+  return { ok: false, field, detail: issue.received === "undefined" ? "is required" : issue.message };
+}

@@ -1,0 +1,74 @@
+// Every bound of the router in one place: inputs, collections, waits, retries. Settings (src/settings) hold what an operator may
+// change; what stands here is fixed, and the reason for each value stands beside it.
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+const SECOND_MS = 1000;
+const HOUR_MS = 3600 * SECOND_MS;
+
+export const LIMITS = {
+  /** Hints one request may name, and characters of one hint. A header of 8 x 512 stays far below the runtime's header limit. */
+  hintsPerRequest: 8,
+  hintLength: 512,
+  /** Hints one replica may advertise, in a heartbeat (more is an error) or in band (the rest is skipped). */
+  hintsPerReplica: 256,
+  /** Replicas, advertised hints and characters of advertised hints in one fleet: what fits one Durable Object's 128 MB with room. */
+  replicasPerApp: 10_000,
+  hintsPerApp: 200_000,
+  hintTextPerApp: 16 * MEBIBYTE,
+  concurrencyPerReplica: 10_000,
+  /** `origin` and `replica` of a heartbeat, in characters. A host name has at most 253. */
+  originLength: 300,
+  replicaIdLength: 256,
+  heartbeatBodyBytes: 64 * KIBIBYTE,
+
+  /** A cold grant counts as a load in progress for at most this many estimated load times. */
+  loadTimesBelieved: 10,
+  /** The shortest time to live outside development: one lost heartbeat must not remove a replica. */
+  timeToLiveMinMs: 15 * SECOND_MS,
+  /** Heartbeats a fleet takes, as a multiple of HEARTBEAT_RATE_MAX, before it answers 429. */
+  heartbeatRateBurst: 4,
+  /** After a restart the object grants nothing for this long, while Workers report the requests that are still running. */
+  settleMs: 500,
+  /** How long a replica that could not be reached is passed over while others are ready. */
+  ejectionMs: 10 * SECOND_MS,
+  /** A waiting request this old is bound before younger ones that are warm: the bound on being overtaken. */
+  patienceMs: 30 * SECOND_MS,
+  /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */
+  predictionSamples: 20,
+  /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
+  departedPerApp: 10_000,
+  /** An app is known for this long after its last replica left. */
+  appMemoryMs: 24 * HOUR_MS,
+  /** The backstop alarm of a fleet with replicas; its timer is normally far earlier. */
+  alarmMs: 5 * 60 * SECOND_MS,
+
+  /** Attempts of one request that ended in ejecting the replica; MAX_ATTEMPTS does not count them. */
+  ejectingAttempts: 16,
+  /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot. */
+  objectAttempts: 3,
+  /** A running request whose object restarted reports itself to the new one, this often at most, first at once. */
+  adoptAttempts: 5,
+  adoptRetryMs: 200,
+  /** A request that runs for less than this does not watch for a restart of its object. */
+  watchAfterMs: 100,
+  /** Request bodies held for a second attempt, in all requests of one isolate together (of its 128 MB). */
+  replayBytesPerIsolate: 32 * MEBIBYTE,
+  /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
+  wholeResponseBytes: 64 * KIBIBYTE,
+  /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */
+  snapshotAgeMs: 10 * SECOND_MS,
+  snapshotApps: 100,
+  snapshotReplicas: 20_000,
+  /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */
+  knownApps: 1000,
+  knownAppMs: 5 * 60 * SECOND_MS,
+  /** Tokens in HEARTBEAT_TOKENS, all compared on each heartbeat. */
+  heartbeatTokens: 1000,
+  /** Patterns in ORIGIN_ALLOW, names in HINT_HEADERS. */
+  originPatterns: 256,
+  hintHeaders: 8,
+  /** Rows in one answer of the admin endpoints. */
+  appsPerPage: 1000,
+  candidatesExplained: 100,
+} as const;

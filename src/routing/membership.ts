@@ -1,0 +1,205 @@
+// How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
+import {
+  admitsHints,
+  advertise,
+  createReplica,
+  isReady,
+  purgeLoading,
+  reindexSlots,
+  unindexReplica,
+  type Fleet,
+  type Replica,
+} from "./fleet.ts";
+import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
+import { LIMITS } from "./limits.ts";
+import { releaseOldest } from "./slots.ts";
+
+export type HeartbeatOutcome =
+  /** `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. */
+  | { readonly kind: "accepted"; readonly stored: boolean; readonly reclaimed: number }
+  | { readonly kind: "stopped"; readonly known: boolean }
+  | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
+  | { readonly kind: "fleet_full"; readonly detail: string };
+
+/** What a restart of the object restores of a replica. */
+export interface StoredReplica {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly origin: string;
+  readonly status: ReplicaStatus;
+  readonly drained: boolean;
+  readonly concurrency: number;
+  readonly hintSlots: number | null;
+  readonly hints: readonly string[] | null;
+}
+
+type Accepted = Heartbeat & { readonly status: ReplicaStatus };
+
+/** Applies one heartbeat, or says why not and changes nothing. Idempotent but for the sequence number. O(hints). */
+export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome {
+  const stale = staleness(fleet, beat, timeToLiveMs, now);
+  if (stale !== null) return stale;
+  const known = fleet.replicas.get(beat.replica) ?? null;
+  if (beat.status === "stopped") {
+    if (known === null) return { kind: "stopped", known: false };
+    depart(fleet, known, { untilMs: now + timeToLiveMs, forbidden: false, incarnation: beat.incarnation, sequence: beat.sequence });
+    return { kind: "stopped", known: true };
+  }
+  const full = fullness(fleet, known, beat);
+  if (full !== null) return { kind: "fleet_full", detail: full };
+  const same = known?.incarnation === beat.incarnation ? known : null;
+  if (known !== null && same === null) unindexReplica(fleet, known);
+  const replica = same ?? returning(fleet, beat) ?? createReplica(beat.replica, beat.incarnation);
+  const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
+  const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs);
+  return { kind: "accepted", stored, reclaimed };
+}
+
+/**
+ * The list a replica sent with a response. Ignored where the replica has left meanwhile or the fleet is full of hints.
+ * Says whether what a restart must know has changed.
+ */
+export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[]): boolean {
+  if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
+  return advertise(fleet, replica, hints);
+}
+
+/** An administrator's drain or its end. Says whether anything changed. */
+export function setDrained(fleet: Fleet, replica: Replica, drained: boolean): boolean {
+  if (replica.drained === drained) return false;
+  replica.drained = drained;
+  fleet.version++;
+  reindexSlots(fleet, replica);
+  return true;
+}
+
+/** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
+export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
+  depart(fleet, replica, { untilMs, forbidden: true, incarnation: replica.incarnation, sequence: replica.sequence });
+}
+
+/** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
+export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly Replica[] {
+  const expired: Replica[] = [];
+  for (const replica of fleet.replicas.values()) {
+    purgeLoading(fleet, replica, now);
+    if (replica.expiresAtMs <= now) expired.push(replica);
+  }
+  for (const replica of expired) {
+    const { incarnation, sequence } = replica;
+    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
+  }
+  for (const replica of fleet.ejected) if (replica.ejectedUntilMs <= now) fleet.ejected.delete(replica);
+  for (const [id, departed] of fleet.departed) {
+    if (departed.untilMs <= now && (departed.record?.grants.size ?? 0) === 0) fleet.departed.delete(id);
+  }
+  return expired;
+}
+
+/** Puts a replica back from storage: live for one time to live, its load unknown until tickets and its first heartbeat tell. */
+export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs: number): void {
+  const replica = createReplica(stored.id, stored.incarnation);
+  replica.drained = stored.drained;
+  replica.restored = true;
+  report(fleet, replica, stored, expiresAtMs);
+}
+
+export function storedForm(replica: Replica): StoredReplica {
+  const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised } = replica;
+  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints: advertised && [...advertised] };
+}
+
+/**
+ * Until when requests may hope for a replica that none is ready to be: for ever while any is known (starting, draining, busy),
+ * else while one that left could still return; 0 when there is no hope. O(departed).
+ */
+export function hopeUntilMs(fleet: Fleet): number {
+  if (fleet.replicas.size > 0) return Infinity;
+  let until = 0;
+  for (const departed of fleet.departed.values()) until = Math.max(until, departed.untilMs);
+  return until;
+}
+
+/** Whether any replica outside `avoid` is ready, free or not. O(1) unless many are avoided or not ready. */
+export function hasReady(fleet: Fleet, avoid: readonly string[]): boolean {
+  for (const replica of fleet.replicas.values()) if (isReady(replica) && !avoid.includes(replica.id)) return true;
+  return false;
+}
+
+function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome | null {
+  const live = fleet.replicas.get(beat.replica);
+  const gone = fleet.departed.get(beat.replica);
+  const known = live ?? gone;
+  if (known === undefined) return null;
+  const untilMs = live === undefined ? (gone?.untilMs ?? 0) : live.expiresAtMs + timeToLiveMs;
+  if (untilMs <= now || beat.incarnation > known.incarnation) return null;
+  const late = beat.sequence !== null && known.sequence !== null && beat.sequence <= known.sequence;
+  const forbidden = live === undefined && gone?.forbidden === true;
+  if (beat.incarnation === known.incarnation && !late && !forbidden) return null;
+  return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
+}
+
+function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string | null {
+  if (known === null && fleet.replicas.size >= LIMITS.replicasPerApp) return `the app has ${LIMITS.replicasPerApp} replicas`;
+  if (admitsHints(fleet, known, beat.hints)) return null;
+  return `the app's replicas would advertise more than ${LIMITS.hintsPerApp} hints or ${LIMITS.hintTextPerApp} characters of hints`;
+}
+
+/** The record of a replica that left and returns in the same incarnation, so that the requests it still runs count again. */
+function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
+  const departed = fleet.departed.get(beat.replica);
+  return departed?.incarnation === beat.incarnation ? departed.record : null;
+}
+
+/** Writes what a report says into the record and the indexes. Says whether a restart must know. */
+function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number): boolean {
+  const joined = fleet.replicas.get(replica.id) !== replica;
+  fleet.replicas.set(replica.id, replica);
+  fleet.departed.delete(replica.id);
+  const routed =
+    joined ||
+    replica.origin !== said.origin ||
+    replica.status !== said.status ||
+    replica.concurrency !== said.concurrency;
+  const hinted = replica.hintSlots !== said.hintSlots;
+  replica.origin = said.origin;
+  replica.status = said.status;
+  replica.concurrency = said.concurrency;
+  replica.weight = said.concurrency;
+  replica.hintSlots = said.hintSlots;
+  replica.expiresAtMs = expiresAtMs;
+  if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
+  const advertised = advertise(fleet, replica, said.hints);
+  if (routed) fleet.version++;
+  reindexSlots(fleet, replica);
+  return routed || hinted || advertised;
+}
+
+/**
+ * Compares the requests a replica counts with the slots held on it. After a restart the excess is taken as requests nobody has
+ * claimed; it only ever shrinks. A count below the slots held in two reports running frees the oldest that both reports missed:
+ * one report alone may have crossed with a grant.
+ */
+function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
+  const held = replica.grants.size;
+  const excess = Math.max(0, (inFlight ?? 0) - held);
+  replica.unclaimed = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unclaimed, excess);
+  replica.restored = false;
+  const missing = inFlight === null ? 0 : held - inFlight;
+  const before = replica.surplus;
+  replica.surplus = missing > 0 ? { count: missing, atMs: now } : null;
+  if (before === null || missing <= 0) return 0;
+  return releaseOldest(fleet, replica, Math.min(missing, before.count), before.atMs);
+}
+
+type Departure = { untilMs: number; forbidden: boolean; incarnation: number; sequence: number | null };
+
+function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
+  fleet.replicas.delete(replica.id);
+  unindexReplica(fleet, replica);
+  fleet.departed.delete(replica.id);
+  fleet.departed.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
+  const [oldest] = fleet.departed.keys();
+  if (fleet.departed.size > LIMITS.departedPerApp && oldest !== undefined) fleet.departed.delete(oldest);
+  fleet.version++;
+}

@@ -1,0 +1,242 @@
+// The scheduler of one fleet: takes arrivals, binds waiting requests to slots that become free, refuses what can't be served.
+// It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
+// after each call that may free a slot its owner calls `settle` and passes on what that gives.
+import { decide, decideWarm, type Choice, type Reason, type Wanted } from "./decide.ts";
+import { createFleet, isReady, type Fleet, type Grant } from "./fleet.ts";
+import { LIMITS } from "./limits.ts";
+import { hasReady, hopeUntilMs, sweep } from "./membership.ts";
+import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "./slots.ts";
+import { join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
+
+export interface SchedulerOptions {
+  readonly queueLengthMax: number;
+  /** What a load is taken to last. */
+  readonly coldStartMs: number;
+}
+
+export interface Arrival extends Wanted {
+  readonly arrivedAtMs: number;
+  readonly deadlineMs: number;
+  /** The longest queue the client would join; null: any the router allows. */
+  readonly queueLengthMax: number | null;
+}
+
+export type Refusal =
+  | { readonly kind: "queue_full"; readonly retryAfterMs: number; readonly detail: string }
+  | { readonly kind: "no_replicas"; readonly retryAfterMs: number }
+  /** Every other ready replica has already failed this request. */
+  | { readonly kind: "no_other_replica" }
+  | { readonly kind: "timed_out" };
+
+/** What became of a request. `granted` is told exactly once for each request that is not refused. */
+export type Settlement =
+  | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Reason; readonly warm: boolean }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+export type Standing = Settlement | { readonly kind: "waiting" };
+
+export interface Counters {
+  readonly granted: Record<Exclude<Reason, "snapshot_hash">, number>;
+  readonly refused: Record<Refusal["kind"], number>;
+  /** Grants that made a replica load a hint. */
+  cold: number;
+  /** Requests that left the queue before they were granted. */
+  left: number;
+  /** Slots freed because the replica said they were not in use. */
+  reclaimed: number;
+  /** Times a replica could not be reached. */
+  ejected: number;
+}
+
+export interface Scheduler {
+  readonly fleet: Fleet;
+  readonly room: WaitingRoom;
+  readonly counters: Counters;
+  /** Until then nothing is granted: the requests of before a restart report themselves first. */
+  settlingUntilMs: number;
+  /** Mean time a slot is held by an answered request, and how many it was learned from. */
+  readonly service: { meanMs: number; samples: number };
+}
+
+export function createScheduler(): Scheduler {
+  return {
+    fleet: createFleet(),
+    room: [],
+    counters: {
+      granted: { hint_match: 0, hint_wait: 0, hash_owner: 0, hash_spill: 0, least_loaded: 0 },
+      refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, timed_out: 0 },
+      cold: 0,
+      left: 0,
+      reclaimed: 0,
+      ejected: 0,
+    },
+    settlingUntilMs: 0,
+    service: { meanMs: 0, samples: 0 },
+  };
+}
+
+/**
+ * A request arrives: it is granted a slot, refused, or waits. `settle` leaves no free slot that a waiting request could use, so a
+ * newcomer that finds one overtakes nobody.
+ */
+export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
+  const verdict = consider(scheduler, options, arrival, now);
+  switch (verdict.kind) {
+    case "grant":
+      return grant(scheduler, options, id, verdict.choice, verdict.choice.reason, now);
+    case "refuse":
+      return refuse(scheduler, verdict.refusal);
+    case "wait":
+      join(scheduler.room, { id, ...arrival });
+      return { kind: "waiting" };
+  }
+}
+
+export type Verdict =
+  | { readonly kind: "grant"; readonly choice: Choice }
+  | { readonly kind: "wait" }
+  | { readonly kind: "refuse"; readonly refusal: Refusal };
+
+/** What would become of a request that arrives now. Changes nothing: `enqueue` and `explain` share it. */
+export function consider(scheduler: Scheduler, options: SchedulerOptions, arrival: Arrival, now: number): Verdict {
+  const choice = scheduler.settlingUntilMs > now ? null : decide(scheduler.fleet, arrival, now);
+  if (choice !== null) return { kind: "grant", choice };
+  const refusal = refusalOf(scheduler, options, arrival, now);
+  return refusal === null ? { kind: "wait" } : { kind: "refuse", refusal };
+}
+
+/** The request is over or its client has gone: it leaves the queue or gives its slot back. Idempotent. */
+export function finish(scheduler: Scheduler, id: number, now: number): void {
+  const held = scheduler.fleet.grants.get(id);
+  if (held === undefined) {
+    if (leave(scheduler.room, id)) scheduler.counters.left++;
+    return;
+  }
+  if (held.answeredAtMs !== null) learnService(scheduler, now - held.grantedAtMs);
+  releaseSlot(scheduler.fleet, held);
+}
+
+/** The replica sent response headers. */
+export function answered(scheduler: Scheduler, id: number, now: number): void {
+  const held = scheduler.fleet.grants.get(id);
+  if (held !== undefined) answerGrant(scheduler.fleet, held, now);
+}
+
+/** The replica could not be reached. */
+export function unreachable(scheduler: Scheduler, id: number, now: number): void {
+  const held = scheduler.fleet.grants.get(id);
+  if (held === undefined) return;
+  scheduler.counters.ejected++;
+  ejectReplica(scheduler.fleet, held, now);
+}
+
+/** Time passes: replicas expire. Gives the ids of those that did. */
+export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly string[] {
+  return sweep(scheduler.fleet, timeToLiveMs, now).map((replica) => replica.id);
+}
+
+/**
+ * Ends every wait that can end: deadlines first, then slots, warm before cold in order of arrival, then hopes that are gone.
+ * O(waiting) for a slot that became free, plus a decision for each request bound.
+ */
+export function settle(scheduler: Scheduler, options: SchedulerOptions, now: number): ReadonlyMap<number, Settlement> {
+  const settled = new Map<number, Settlement>();
+  const { fleet, room } = scheduler;
+  if (room.length === 0) return settled;
+  for (const waiting of overdue(room, now)) end(waiting, refuse(scheduler, { kind: "timed_out" }));
+  if (scheduler.settlingUntilMs <= now) {
+    bind((waiting) => waiting.arrivedAtMs + LIMITS.patienceMs <= now, decide);
+    bind(() => true, decideWarm);
+    bind(() => true, decide);
+  }
+  const hopeless = hopeUntilMs(fleet) <= now;
+  for (const waiting of [...room]) {
+    if (hopeless) end(waiting, refuse(scheduler, noReplicas(options)));
+    else if (triedAll(fleet, waiting)) end(waiting, refuse(scheduler, { kind: "no_other_replica" }));
+  }
+  return settled;
+
+  function bind(eligible: (waiting: Waiting) => boolean, decideBy: typeof decide): void {
+    for (const waiting of [...room]) {
+      if (fleet.free.size === 0) return;
+      const choice = eligible(waiting) ? decideBy(fleet, waiting, now) : null;
+      if (choice === null) continue;
+      const reason = choice.reason === "hint_match" ? "hint_wait" : choice.reason;
+      end(waiting, grant(scheduler, options, waiting.id, choice, reason, now));
+    }
+  }
+  function end(waiting: Waiting, settlement: Settlement): void {
+    leave(room, waiting.id);
+    settled.set(waiting.id, settlement);
+  }
+}
+
+/** When something happens by itself next: an expiry, a deadline, an end of patience or of hope. Infinity: nothing. O(replicas + waiting). */
+export function nextEventMs(scheduler: Scheduler, now: number): number {
+  const { fleet, room } = scheduler;
+  let next = Infinity;
+  for (const replica of fleet.replicas.values()) next = Math.min(next, replica.expiresAtMs);
+  if (room.length === 0) return next;
+  for (const waiting of room) next = Math.min(next, waiting.deadlineMs);
+  for (const replica of fleet.ejected) next = Math.min(next, replica.ejectedUntilMs);
+  if (scheduler.settlingUntilMs > now) next = Math.min(next, scheduler.settlingUntilMs);
+  return Math.min(next, hopeUntilMs(fleet));
+}
+
+function grant(
+  scheduler: Scheduler,
+  options: SchedulerOptions,
+  id: number,
+  choice: Choice,
+  reason: Exclude<Reason, "snapshot_hash">,
+  now: number,
+): Settlement {
+  scheduler.counters.granted[reason]++;
+  if (!choice.warm) scheduler.counters.cold++;
+  const taken = takeSlot(scheduler.fleet, id, choice, options.coldStartMs, now);
+  return { kind: "granted", grant: taken, reason, warm: choice.warm };
+}
+
+function refuse(scheduler: Scheduler, refusal: Refusal): Settlement {
+  scheduler.counters.refused[refusal.kind]++;
+  return { kind: "refused", refusal };
+}
+
+/** Why a request that finds no slot may not even wait; null: it may. */
+function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arrival, now: number): Refusal | null {
+  const { fleet, room } = scheduler;
+  if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
+  if (hopeUntilMs(fleet) <= now) return noReplicas(options);
+  const ahead = room.length;
+  const predictedMs = predictedWaitMs(scheduler, ahead);
+  const retryAfterMs = Math.max(1000, predictedMs);
+  if (ahead >= options.queueLengthMax) return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting` };
+  if (arrival.queueLengthMax !== null && ahead >= arrival.queueLengthMax) {
+    return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting, and the client asked for less` };
+  }
+  if (now + predictedMs <= arrival.deadlineMs) return null;
+  return { kind: "queue_full", retryAfterMs, detail: `the wait would be longer than the request's deadline allows` };
+}
+
+/** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
+function predictedWaitMs(scheduler: Scheduler, ahead: number): number {
+  if (ahead === 0 || scheduler.service.samples < LIMITS.predictionSamples) return 0;
+  let slots = 0;
+  for (const replica of scheduler.fleet.replicas.values()) if (isReady(replica)) slots += replica.concurrency;
+  return slots === 0 ? 0 : (ahead * scheduler.service.meanMs) / slots;
+}
+
+/** A mean that follows change: the first samples count alike, then the newest for 2 %. */
+function learnService(scheduler: Scheduler, heldMs: number): void {
+  const { service } = scheduler;
+  service.samples++;
+  service.meanMs += (heldMs - service.meanMs) / Math.min(service.samples, 50);
+}
+
+function triedAll(fleet: Fleet, wanted: Wanted): boolean {
+  return wanted.avoid.length > 0 && !hasReady(fleet, wanted.avoid);
+}
+
+function noReplicas(options: SchedulerOptions): Refusal {
+  return { kind: "no_replicas", retryAfterMs: options.coldStartMs };
+}

@@ -1,0 +1,176 @@
+// The operator's settings: names, defaults, bounds. Read once per environment object; a bad value names the setting and stops
+// everything, because a router that guesses what its operator meant is worse than one that says what is wrong.
+import * as v from "valibot";
+import { isAppName } from "../routing/heartbeat.ts";
+import { LIMITS } from "../routing/limits.ts";
+
+export type AppFrom =
+  | { readonly kind: "path"; readonly segments: 1 | 2 }
+  | { readonly kind: "host" }
+  | { readonly kind: "fixed"; readonly app: string };
+
+/** `*` is the key of tokens good for every app. */
+export type HeartbeatTokens = ReadonlyMap<string, readonly string[]>;
+
+export interface OriginPattern {
+  /** A host; with `wildcard` any name below it, at any depth, but not itself. */
+  readonly host: string;
+  readonly wildcard: boolean;
+  /** Null: the scheme's default. */
+  readonly port: string | null;
+}
+
+/** A Workers variable may be a string, or in wrangler.toml a number or boolean; empty text is as good as unset. */
+const Value = v.pipe(
+  v.union([v.string(), v.number(), v.boolean()], "must be text, a number or true/false"),
+  v.transform((value) => String(value).trim()),
+);
+
+function setting<T>(parse: v.GenericSchema<string, T>, fallback: T) {
+  return v.pipe(
+    v.optional(Value, ""),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      if (dataset.value === "") return fallback;
+      const result = v.safeParse(parse, dataset.value, { abortEarly: true });
+      if (result.success) return result.output;
+      addIssue({ message: result.issues[0].message });
+      return NEVER;
+    }),
+  );
+}
+
+const integer = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,15}$/, `must be an integer from ${min} to ${max}`),
+    v.transform(Number),
+    v.minValue(min, `must be an integer from ${min} to ${max}`),
+    v.maxValue(max, `must be an integer from ${min} to ${max}`),
+  );
+
+const flag = v.pipe(
+  v.string(),
+  v.picklist(["true", "false"], "must be true or false"),
+  v.transform((text) => text === "true"),
+);
+
+const list = (max: number) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => [...new Set(text.split(/[\s,]+/).filter((element) => element !== ""))]),
+    v.maxLength(max, `has more than ${max} elements`),
+  );
+
+const APP_FROM_RULE = "must be path:1, path:2, host or fixed:NAME";
+const appFrom = v.pipe(
+  v.string(),
+  v.rawTransform<string, AppFrom>(({ dataset, addIssue, NEVER }) => {
+    const text = dataset.value;
+    if (text === "path:1" || text === "path:2") return { kind: "path", segments: text === "path:1" ? 1 : 2 };
+    if (text === "host") return { kind: "host" };
+    const app = text.startsWith("fixed:") ? text.slice("fixed:".length) : "";
+    if (isAppName(app)) return { kind: "fixed", app };
+    addIssue({ message: APP_FROM_RULE });
+    return NEVER;
+  }),
+);
+
+const headerNames = v.pipe(
+  list(LIMITS.hintHeaders),
+  v.transform((names) => names.map((name) => name.toLowerCase())),
+  v.everyItem((name) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name), "must be header names, separated by commas"),
+  v.minLength(1, "must name a header"),
+);
+
+const ORIGIN_PATTERN = /^(\*\.)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/;
+const originPatterns = v.pipe(
+  list(LIMITS.originPatterns),
+  v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
+    const patterns: OriginPattern[] = [];
+    for (const text of dataset.value) {
+      const match = ORIGIN_PATTERN.exec(text.toLowerCase());
+      if (match?.[2] === undefined) {
+        addIssue({ message: `must be hosts like *.gpu.example.com or gpu.example.org:8443, not ${text}` });
+        return NEVER;
+      }
+      patterns.push({ host: match[2], wildcard: match[1] !== undefined, port: match[3] ?? null });
+    }
+    return patterns;
+  }),
+);
+
+const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
+const Token = v.pipe(v.string(TOKENS_RULE), v.minLength(1, TOKENS_RULE));
+const TokenMap = v.record(v.string(), v.union([Token, v.array(Token, TOKENS_RULE)], TOKENS_RULE), TOKENS_RULE);
+const heartbeatTokens = v.pipe(
+  v.string(),
+  v.rawTransform<string, HeartbeatTokens>(({ dataset, addIssue, NEVER }) => {
+    if (!dataset.value.startsWith("{")) return new Map([["*", [dataset.value]]]);
+    const result = v.safeParse(v.pipe(v.string(), v.parseJson({}, TOKENS_RULE), TokenMap), dataset.value);
+    const tokens = new Map<string, readonly string[]>();
+    for (const [app, its] of Object.entries(result.success ? result.output : {})) {
+      if (app === "*" || isAppName(app)) tokens.set(app, typeof its === "string" ? [its] : its);
+    }
+    const count = [...tokens.values()].flat().length;
+    if (result.success && tokens.size === Object.keys(result.output).length && count <= LIMITS.heartbeatTokens) return tokens;
+    addIssue({ message: count > LIMITS.heartbeatTokens ? `has more than ${LIMITS.heartbeatTokens} tokens` : TOKENS_RULE });
+    return NEVER;
+  }),
+);
+
+const text = v.string();
+const choice = <const T extends readonly string[]>(values: T) => v.picklist(values, `must be ${values.join(" or ")}`);
+const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
+const DAY_MS = 86_400_000;
+
+const SettingsSchema = v.object({
+  HEARTBEAT_TOKENS: setting<HeartbeatTokens>(heartbeatTokens, new Map()),
+  ADMIN_TOKEN: setting<string | null>(text, null),
+  ORIGIN_SIGNING_KEY: setting<string | null>(text, null),
+  ORIGIN_ALLOW: setting<readonly OriginPattern[]>(originPatterns, []),
+  ALLOW_PRIVATE_ORIGINS: setting(flag, false),
+  APP_FROM: setting<AppFrom>(appFrom, { kind: "path", segments: 1 }),
+  HINT_HEADERS: setting<readonly string[]>(headerNames, ["x-fal-runner-hint"]),
+  DISPATCH: setting(
+    v.pipe(
+      choice(["auto", "registry", "edge"]),
+      v.check((value) => value !== "edge", "edge is not built yet: use auto or registry"),
+    ),
+    "auto",
+  ),
+  FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
+  MAX_ATTEMPTS: setting(integer(1, 10), 3),
+  RETRY_BODY_MAX_BYTES: setting(integer(0, LIMITS.replayBytesPerIsolate), 1_048_576),
+  QUEUE_TIMEOUT_MS: setting(integer(0, DAY_MS), 180_000),
+  QUEUE_LENGTH_MAX: setting(integer(0, 10_000), 1000),
+  FIRST_BYTE_TIMEOUT_MS: setting(integer(1, DAY_MS), 600_000),
+  HEARTBEAT_INTERVAL_MS: setting(integer(10, DAY_MS), 5000),
+  HEARTBEAT_RATE_MAX: setting(integer(1, 100_000), 200),
+  COLD_START_MS: setting(integer(1, DAY_MS), 12_000),
+  AFFINITY_WAIT: setting(choice(["auto", "never"]), "auto"),
+});
+
+export type Settings = v.InferOutput<typeof SettingsSchema>;
+export type SettingsResult =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly setting: string; readonly detail: string };
+
+export const SETTING_NAMES = Object.keys(SettingsSchema.entries) as readonly (keyof Settings)[];
+
+const known = new WeakMap<object, SettingsResult>();
+
+/** The settings of an environment, or the first bad one. Parsed once per environment object. */
+export function settingsOf(env: object): SettingsResult {
+  const cached = known.get(env);
+  if (cached !== undefined) return cached;
+  const result = parseSettings(env);
+  known.set(env, result);
+  return result;
+}
+
+export function parseSettings(env: object): SettingsResult {
+  const result = v.safeParse(SettingsSchema, env, { abortEarly: true });
+  if (result.success) return { ok: true, settings: result.output };
+  const [issue] = result.issues;
+  return { ok: false, setting: v.getDotPath(issue) ?? "settings", detail: issue.message };
+}
