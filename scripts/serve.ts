@@ -6,6 +6,7 @@ import { parseArgs, parseEnv } from "node:util";
 import { parse } from "smol-toml";
 import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
 import { bundle, PROJECT } from "./bundle.ts";
+import { interrupted } from "./interrupted.ts";
 import { startRouter } from "./router-process.ts";
 
 const USAGE = `Usage: npm run serve
@@ -37,11 +38,10 @@ try {
     log: (line) => console.error(line),
   });
   console.log(`ready ${router.url}`);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => void router.stop().then(() => process.exit(0)));
-  }
-  await router.ended;
-  fail("workerd ended");
+  const end = await Promise.race([interrupted(), router.ended.then(() => null)]);
+  if (end === null) fail("workerd ended");
+  await router.stop();
+  process.exit(0);
 } catch (error) {
   fail(error instanceof Error ? error.message : String(error));
 }

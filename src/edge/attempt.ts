@@ -9,6 +9,9 @@ export type Sent =
 /** What Cloudflare answers in a replica's stead when it, its DNS name or its tunnel can't be reached. Loopback never shows these. */
 const UNREACHABLE = new Set([521, 522, 523, 525, 526, 530]);
 
+/** A replica's answers are computed, also where a path ends in .png; `cache: "no-store"` would add headers to the request. */
+const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1 } };
+
 export interface Outgoing {
   readonly url: string;
   readonly method: string;
@@ -28,7 +31,7 @@ export async function send({ url, method, headers, body, firstByteTimeoutMs }: O
       body,
       redirect: "manual",
       encodeResponseBody: "manual",
-      cache: "no-store",
+      cf: NEVER_CACHE,
       signal: abort.signal,
     });
     return { kind: UNREACHABLE.has(response.status) ? "unreachable" : "answered", response };

@@ -1,0 +1,97 @@
+// A real HTTP replica in the test's process, which records what it was sent and answers as the test says.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+export interface Received {
+  readonly method: string;
+  /** The request target as it stood on the wire. */
+  readonly target: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly rawHeaders: readonly string[];
+  readonly body: Buffer;
+}
+
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export class TestReplica implements AsyncDisposable {
+  readonly server: Server;
+  readonly received: Received[] = [];
+  /** Requests being served, and the most there ever were. */
+  running = 0;
+  most = 0;
+  /** Requests that broke off before their response was complete. */
+  aborted = 0;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.server = server;
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => {});
+    });
+  }
+
+  /** Without `answer` it says 200 and its name as text. `raw` answers get the body unread. */
+  static async start(answer: Answer = ok, options: { readonly raw?: boolean; readonly port?: number } = {}): Promise<TestReplica> {
+    const server = createServer({ highWaterMark: 16_384 });
+    const replica = new TestReplica(server);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      void replica.#serve(request, response, answer, options.raw === true);
+    });
+    await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+    return replica;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get last(): Received {
+    const last = this.received.at(-1);
+    if (last === undefined) throw new Error("the replica has received nothing");
+    return last;
+  }
+
+  /** Ends every connection at once, as a crash does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    if (this.server.listening) await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, answer: Answer, raw: boolean): Promise<void> {
+    this.running++;
+    this.most = Math.max(this.most, this.running);
+    request.on("error", () => {});
+    response.on("error", () => {});
+    response.on("close", () => {
+      this.running--;
+      if (!response.writableFinished) this.aborted++;
+    });
+    const chunks: Buffer[] = [];
+    if (!raw) {
+      try {
+        for await (const chunk of request) chunks.push(chunk as Buffer);
+      } catch {
+        return;
+      }
+    }
+    this.received.push({
+      method: request.method ?? "",
+      target: request.url ?? "",
+      headers: request.headers,
+      rawHeaders: request.rawHeaders,
+      body: Buffer.concat(chunks),
+    });
+    await answer(request, response);
+  }
+}
+
+function ok(_request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("content-type", "text/plain");
+  response.end("ok");
+}

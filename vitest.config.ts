@@ -1,0 +1,37 @@
+// Three kinds of test: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to the built
+// Worker on plain workerd over TCP.
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "core", include: ["test/routing/**/*.test.ts", "test/settings/**/*.test.ts"] } },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                HEARTBEAT_TOKENS: "beat-token",
+                ADMIN_TOKEN: "admin-token",
+                ALLOW_PRIVATE_ORIGINS: "true",
+                HEARTBEAT_INTERVAL_MS: "1000",
+              },
+            },
+          }),
+        ],
+        test: { name: "objects", include: ["test/objects/**/*.test.ts"], testTimeout: 20_000 },
+      },
+      {
+        test: {
+          name: "http",
+          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          globalSetup: ["test/support/bundled.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
