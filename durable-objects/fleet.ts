@@ -36,6 +36,8 @@ export interface EnqueueRequest extends Wanted {
 
 export interface GrantAnswer {
   readonly kind: "granted";
+  /** The ticket's; for `running`. */
+  readonly id: number;
   readonly replica: string;
   readonly incarnation: number;
   readonly origin: string;
@@ -70,6 +72,8 @@ export interface FleetView {
 export class Fleet extends DurableObject<Cloudflare.Env> {
   readonly #scheduler = scheduling.createScheduler();
   readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
+  /** Requests whose Worker watches for a restart of this object. */
+  readonly #watched = new Map<number, PromiseWithResolvers<void>>();
   readonly #store: FleetStore;
   readonly #settings: Settings;
   readonly #options: scheduling.SchedulerOptions;
@@ -103,6 +107,8 @@ export class Fleet extends DurableObject<Cloudflare.Env> {
       scheduling.finish(this.#scheduler, id, now);
       this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
       this.#waits.delete(id);
+      this.#watched.get(id)?.resolve();
+      this.#watched.delete(id);
       this.#settle(now);
     },
   };
@@ -170,11 +176,23 @@ export class Fleet extends DurableObject<Cloudflare.Env> {
     return this.#waits.get(id)?.promise ?? null;
   }
 
+  /**
+   * Pending while the request runs and this object lives: it resolves when the ticket is given back, and rejects when the object
+   * restarts. False: this object does not know the ticket, so it has restarted already.
+   */
+  async running(id: number): Promise<boolean> {
+    if (!this.#scheduler.fleet.grants.has(id)) return false;
+    const watched = this.#watched.get(id) ?? Promise.withResolvers<void>();
+    this.#watched.set(id, watched);
+    await watched.promise;
+    return true;
+  }
+
   /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
-  adopt(claim: Claim): Ticket | null {
+  adopt(claim: Claim): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
     const grant = adoptSlot(this.#scheduler.fleet, id, claim);
-    return grant === null ? null : new Ticket(id, this.#holder);
+    return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
 
   /** Where a request that takes no slot goes; null: no replica is ready. */
@@ -182,7 +200,7 @@ export class Fleet extends DurableObject<Cloudflare.Env> {
     const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, Date.now());
     if (choice === null) return null;
     const { id: replica, incarnation, origin } = choice.replica;
-    return { kind: "granted", replica, incarnation, origin, hint: choice.hint, reason: choice.reason };
+    return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason };
   }
 
   /** The ready replicas, or null when the caller's version is still true. */
@@ -338,5 +356,5 @@ export class Fleet extends DurableObject<Cloudflare.Env> {
 function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = settlement;
   const { id: replica, incarnation, origin } = grant.replica;
-  return { kind: "granted", replica, incarnation, origin, hint: grant.hint, reason };
+  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason };
 }

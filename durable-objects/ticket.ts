@@ -1,6 +1,6 @@
 // The RPC object that holds a place in the queue or a slot on a replica, for exactly as long as somebody holds it: the runtime
-// disposes it when the client or the Worker goes, and that gives back whatever it held. Never call a method on it that waits for
-// the grant: a call pending inside the ticket's own creation leaks it (ARCHITECTURE.md, "Tickets").
+// disposes it when the client or the Worker goes, and that gives back whatever it held. No method of it may wait for anything: the
+// runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
 
 /** What a ticket tells its fleet. */
@@ -13,7 +13,6 @@ export interface TicketHolder {
 export class Ticket extends RpcTarget {
   readonly #id: number;
   readonly #holder: TicketHolder;
-  readonly #over = Promise.withResolvers<void>();
 
   constructor(id: number, holder: TicketHolder) {
     super();
@@ -31,13 +30,7 @@ export class Ticket extends RpcTarget {
     this.#holder.unreachable(this.#id);
   }
 
-  /** Pending while the object lives: it rejects when the object restarts, and resolves when the ticket is given back. */
-  lost(): Promise<void> {
-    return this.#over.promise;
-  }
-
   [Symbol.dispose](): void {
-    this.#over.resolve();
     this.#holder.finished(this.#id);
   }
 }

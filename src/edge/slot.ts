@@ -5,14 +5,15 @@ import type { Ticket } from "../../durable-objects/ticket.ts";
 import { LIMITS } from "../routing/limits.ts";
 
 /** The methods of a ticket as a stub has them. */
-type TicketStub = Pick<Ticket, "answered" | "unreachable" | "lost">;
+type TicketStub = Pick<Ticket, "answered" | "unreachable">;
 
 export class Slot {
   readonly #fleet: () => DurableObjectStub<Fleet>;
   readonly #grant: GrantAnswer;
   readonly #grantedAtMs = Date.now();
+  #id: number;
   #held: Disposable;
-  #ticket: Promise<TicketStub> | TicketStub;
+  #ticket: TicketStub;
   #watch: ReturnType<typeof setTimeout> | null;
   #over = false;
 
@@ -20,6 +21,7 @@ export class Slot {
   constructor(fleet: () => DurableObjectStub<Fleet>, grant: GrantAnswer, held: Disposable, ticket: unknown) {
     this.#fleet = fleet;
     this.#grant = grant;
+    this.#id = grant.id;
     this.#held = held;
     this.#ticket = ticket as TicketStub;
     this.#watch = setTimeout(() => void this.#watchForRestart(), LIMITS.watchAfterMs);
@@ -45,35 +47,38 @@ export class Slot {
 
   async #tell(news: (ticket: TicketStub) => void | Promise<void>): Promise<void> {
     try {
-      await news(await this.#ticket);
+      await news(this.#ticket);
     } catch (error) {
       console.warn(JSON.stringify({ message: "a ticket was lost", error: String(error) }));
     }
   }
 
-  /** A pending call on the ticket rejects when its object restarts; then the new object is told of the running request. */
+  /**
+   * A call that pends for as long as the request runs rejects when the object restarts; then the new one is told. The call is on the
+   * object and not on the ticket, which would never be disposed while it pends.
+   */
   async #watchForRestart(): Promise<void> {
     this.#watch = null;
-    for (;;) {
-      try {
-        await (await this.#ticket).lost();
-        return;
-      } catch {
-        if (this.#over || !(await this.#adopt())) return;
-      }
-    }
+    do {
+      const known = await this.#fleet()
+        .running(this.#id)
+        .catch(() => false);
+      if (known) return;
+    } while (await this.#adopt());
   }
 
+  /** Says whether the new object now holds the slot. */
   async #adopt(): Promise<boolean> {
     const { replica, incarnation, hint } = this.#grant;
     for (let attempt = 0; attempt < LIMITS.adoptAttempts && !this.#over; attempt++) {
       if (attempt > 0) await scheduler.wait(LIMITS.adoptRetryMs * 2 ** (attempt - 1));
       try {
-        const ticket = await this.#fleet().adopt({ replica, incarnation, hint, startedAtMs: this.#grantedAtMs });
-        if (ticket === null) return false;
-        this.#held = ticket;
-        this.#ticket = ticket;
-        if (this.#over) ticket[Symbol.dispose]();
+        const adopted = await this.#fleet().adopt({ replica, incarnation, hint, startedAtMs: this.#grantedAtMs });
+        if (adopted === null) return false;
+        this.#id = adopted.id;
+        this.#held = adopted as typeof adopted & Disposable;
+        this.#ticket = adopted.ticket as unknown as TicketStub;
+        if (this.#over) this.#held[Symbol.dispose]();
         return !this.#over;
       } catch (error) {
         console.warn(JSON.stringify({ message: "the fleet did not adopt a request", replica, error: String(error) }));

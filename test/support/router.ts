@@ -8,11 +8,12 @@ import { startRouter, type RouterProcess } from "../../scripts/router-process.ts
 export const TOKEN = "beat-token";
 export const ADMIN = "admin-token";
 
-/** Development settings under which loopback replicas are admitted and live for 15 s without a heartbeat. */
+/** Development settings under which loopback replicas are admitted and live for three minutes without a heartbeat. */
 const SETTINGS = {
   HEARTBEAT_TOKENS: TOKEN,
   ADMIN_TOKEN: ADMIN,
   ALLOW_PRIVATE_ORIGINS: "true",
+  HEARTBEAT_INTERVAL_MS: "60000",
 } as const;
 
 export interface Reply {
