@@ -41,8 +41,10 @@ export async function relay({ upstream, headers, release }: Relay): Promise<Resp
  */
 export function relayWebSocket({ upstream, headers, release }: Relay, replica: WebSocket): Response {
   const { 0: outer, 1: inner } = new WebSocketPair();
-  replica.accept();
-  inner.accept();
+  for (const socket of [replica, inner]) {
+    socket.binaryType = "arraybuffer";
+    socket.accept();
+  }
   joinOneWay(inner, replica, release);
   joinOneWay(replica, inner, release);
   return new Response(null, { status: upstream.status, headers, webSocket: outer });
