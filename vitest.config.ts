@@ -16,12 +16,18 @@ export default defineConfig({
                 HEARTBEAT_TOKENS: "beat-token",
                 ADMIN_TOKEN: "admin-token",
                 ALLOW_PRIVATE_ORIGINS: "true",
-                HEARTBEAT_INTERVAL_MS: "1000",
+                HEARTBEAT_INTERVAL_MS: "2000",
+                HEARTBEAT_RATE_MAX: "1000",
               },
             },
           }),
         ],
-        test: { name: "objects", include: ["test/objects/**/*.test.ts"], testTimeout: 20_000 },
+        test: {
+          name: "objects",
+          include: ["test/objects/**/*.test.ts"],
+          globalSetup: ["test/support/replica-setup.ts"],
+          testTimeout: 20_000,
+        },
       },
       {
         test: {

@@ -21,7 +21,9 @@ export class Directory extends DurableObject {
   arrived(app: string): void {
     const { sql } = this.ctx.storage;
     if (!this.#created) {
-      sql.exec("CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, left_ms INTEGER) WITHOUT ROWID");
+      sql.exec(
+        "CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, left_ms INTEGER) WITHOUT ROWID",
+      );
       this.#created = true;
     }
     const upsert = `INSERT INTO app VALUES (?, ?, NULL)

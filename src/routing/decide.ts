@@ -128,11 +128,7 @@ function* readyIn(fleet: Fleet): Generator<Replica> {
 }
 
 /** The least loaded for its concurrency; ties by hash order of the hint, or without one by fewest requests so far. */
-function leastLoaded(
-  replicas: Iterable<Replica>,
-  eligible: (replica: Replica) => boolean,
-  hint: string | null,
-): Replica | null {
+function leastLoaded(replicas: Iterable<Replica>, eligible: (replica: Replica) => boolean, hint: string | null): Replica | null {
   const hash: NameHash | null = hint === null ? null : hashName(hint);
   let best: { replica: Replica; load: number; tie: number } | null = null;
   for (const replica of replicas) {

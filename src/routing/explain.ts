@@ -73,12 +73,7 @@ export interface Explanation {
 }
 
 /** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
-export function explain(
-  scheduler: Scheduler,
-  options: SchedulerOptions,
-  hints: readonly string[],
-  now: number,
-): Explanation {
+export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: readonly string[], now: number): Explanation {
   const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null };
   const verdict = consider(scheduler, options, arrival, now);
   const coldS = hints.length === 0 ? 0 : options.coldStartMs / 1000;

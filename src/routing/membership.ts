@@ -42,7 +42,12 @@ export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: numb
   const known = fleet.replicas.get(beat.replica) ?? null;
   if (beat.status === "stopped") {
     if (known === null) return { kind: "stopped", known: false };
-    depart(fleet, known, { untilMs: now + timeToLiveMs, forbidden: false, incarnation: beat.incarnation, sequence: beat.sequence });
+    depart(fleet, known, {
+      untilMs: now + timeToLiveMs,
+      forbidden: false,
+      incarnation: beat.incarnation,
+      sequence: beat.sequence,
+    });
     return { kind: "stopped", known: true };
   }
   const full = fullness(fleet, known, beat);
@@ -157,10 +162,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   fleet.replicas.set(replica.id, replica);
   fleet.departed.delete(replica.id);
   const routed =
-    joined ||
-    replica.origin !== said.origin ||
-    replica.status !== said.status ||
-    replica.concurrency !== said.concurrency;
+    joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;
   const hinted = replica.hintSlots !== said.hintSlots;
   replica.origin = said.origin;
   replica.status = said.status;

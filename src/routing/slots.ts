@@ -1,14 +1,5 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import {
-  isReady,
-  loadOf,
-  reindexSlots,
-  startLoading,
-  stopLoading,
-  type Fleet,
-  type Grant,
-  type Replica,
-} from "./fleet.ts";
+import { isReady, loadOf, reindexSlots, startLoading, stopLoading, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A request that says it runs already: granted by this object before it restarted. */

@@ -33,7 +33,9 @@ test("300 clients that reset while they wait leave the queue and no slot behind"
   await router.join({ app: "wait", replica: "r", origin: replica.origin });
   const holder = await rawRequest(router.port, "/wait/hold");
   await until("the only slot is taken", async () => (await router.view("wait")).in_flight === 1);
-  const sockets = await Promise.all(Array.from({ length: CLIENTS }, () => rawRequest(router.port, "/wait/x", { "x-fal-runner-hint": "m" })));
+  const sockets = await Promise.all(
+    Array.from({ length: CLIENTS }, () => rawRequest(router.port, "/wait/x", { "x-fal-runner-hint": "m" })),
+  );
   await until("all wait", async () => (await router.view("wait")).waiting === CLIENTS);
   resetAll(sockets);
   await until("the queue is empty", async () => (await router.view("wait")).waiting === 0);

@@ -19,7 +19,15 @@ afterAll(async () => {
 });
 
 test("the fleet is there again, hints and drain included, and serves without a heartbeat", async () => {
-  await router.join({ app: "back", replica: "a", origin: replica.origin, hints: ["sdxl"], hint_slots: 3, concurrency: 2, incarnation: 7 });
+  await router.join({
+    app: "back",
+    replica: "a",
+    origin: replica.origin,
+    hints: ["sdxl"],
+    hint_slots: 3,
+    concurrency: 2,
+    incarnation: 7,
+  });
   await router.join({ app: "back", replica: "b", origin: replica.origin, hints: ["flux"], concurrency: 2 });
   await router.admin("/-/apps/back/replicas/b/drain", "POST");
   await router.restart();

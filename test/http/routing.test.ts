@@ -15,7 +15,13 @@ describe("a request with a hint", () => {
   test("goes to the replica that advertises it, and to the hash owner where none does", async () => {
     const replicas = await Promise.all(["a", "b", "c"].map(() => TestReplica.start()));
     for (const [index, name] of ["a", "b", "c"].entries()) {
-      await router.join({ app: "pick", replica: name, origin: replicas[index]?.origin ?? "", hints: [`model-${name}`], concurrency: 8 });
+      await router.join({
+        app: "pick",
+        replica: name,
+        origin: replicas[index]?.origin ?? "",
+        hints: [`model-${name}`],
+        concurrency: 8,
+      });
     }
     for (const name of ["a", "b", "c", "a"]) {
       const reply = await router.send("/pick/run", { headers: { "x-fal-runner-hint": `model-${name}` } });

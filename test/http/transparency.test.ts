@@ -9,6 +9,12 @@ const TEXT = "a body that compresses well ".repeat(8000);
 /** Above the size to which the router reads a response whole. */
 const LARGE = randomBytes(300_000);
 
+const CODINGS = new Map<string, (plain: Buffer) => Buffer>([
+  ["gzip", gzipSync],
+  ["br", brotliCompressSync],
+  ["zstd", zstdCompressSync],
+]);
+
 let router: TestRouter;
 let replica: TestReplica;
 
@@ -20,7 +26,7 @@ beforeAll(async () => {
       case "/encoded": {
         const coding = url.searchParams.get("coding") ?? "";
         const plain = url.searchParams.has("large") ? LARGE : Buffer.from(TEXT);
-        const bytes = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync }[coding]?.(plain) ?? plain;
+        const bytes = CODINGS.get(coding)?.(plain) ?? plain;
         response.setHeader("content-encoding", coding);
         if (!url.searchParams.has("chunked")) response.setHeader("content-length", bytes.length);
         response.flushHeaders();
@@ -31,7 +37,16 @@ beforeAll(async () => {
         response.writeHead(302, { location: "https://elsewhere.example/x" }).end("go");
         return;
       case "/cookies":
-        response.writeHead(200, [["set-cookie", "a=1; Path=/"], ["set-cookie", "b=2, with comma"], ["set-cookie", "c=3"]].flat()).end();
+        response
+          .writeHead(
+            200,
+            [
+              ["set-cookie", "a=1; Path=/"],
+              ["set-cookie", "b=2, with comma"],
+              ["set-cookie", "c=3"],
+            ].flat(),
+          )
+          .end();
         return;
       case "/status":
         response.writeHead(Number(url.searchParams.get("code")), "Its Own Words", { etag: '"e"', "x-own": "kept" }).end();
@@ -89,7 +104,14 @@ describe("request", () => {
 
   test("headers arrive as sent, and no others but the documented", async () => {
     await router.send("/echo/h", {
-      headers: { "x-own": "v1", accept: "text/x", "accept-encoding": "zstd", "user-agent": "u", authorization: "Key id:secret", cookie: "a=1; b=2" },
+      headers: {
+        "x-own": "v1",
+        accept: "text/x",
+        "accept-encoding": "zstd",
+        "user-agent": "u",
+        authorization: "Key id:secret",
+        cookie: "a=1; b=2",
+      },
     });
     const { host, connection: _connection, ...headers } = replica.last.headers;
     expect(host).toBe(new URL(replica.origin).host);
@@ -122,7 +144,8 @@ describe("request", () => {
     });
     const names = Object.keys(replica.last.headers);
     expect(names).toContain("x-public");
-    for (const name of ["x-private", "keep-alive", "te", "proxy-connection", "proxy-authorization"]) expect(names).not.toContain(name);
+    for (const name of ["x-private", "keep-alive", "te", "proxy-connection", "proxy-authorization"])
+      expect(names).not.toContain(name);
   });
 
   test.each([0, 1, 1000, 1_048_576, 1_048_577, 3_000_000])("a body of %i bytes with its length", async (length) => {
@@ -142,17 +165,16 @@ describe("request", () => {
 });
 
 describe("response", () => {
-  test.each(["gzip", "br", "zstd"].flatMap((coding) => ["", "&chunked", "&large", "&large&chunked"].map((how) => [coding, how] as const)))(
-    "%s%s passes byte for byte",
-    async (coding, how) => {
-      const target = `/encoded?coding=${coding}${how}`;
-      const direct = await fetchRaw(replica.origin + target);
-      const reply = await router.send(`/echo${target}`, { headers: { "accept-encoding": coding } });
-      expect(reply.headers["content-encoding"]).toBe(coding);
-      expect(reply.headers["content-length"]).toBe(how.includes("chunked") ? undefined : String(direct.length));
-      expect(digest(reply.body)).toBe(digest(direct));
-    },
-  );
+  test.each(
+    ["gzip", "br", "zstd"].flatMap((coding) => ["", "&chunked", "&large", "&large&chunked"].map((how) => [coding, how] as const)),
+  )("%s%s passes byte for byte", async (coding, how) => {
+    const target = `/encoded?coding=${coding}${how}`;
+    const direct = await fetchRaw(replica.origin + target);
+    const reply = await router.send(`/echo${target}`, { headers: { "accept-encoding": coding } });
+    expect(reply.headers["content-encoding"]).toBe(coding);
+    expect(reply.headers["content-length"]).toBe(how.includes("chunked") ? undefined : String(direct.length));
+    expect(digest(reply.body)).toBe(digest(direct));
+  });
 
   test("a redirect is not followed", async () => {
     const reply = await router.send("/echo/redirect");

@@ -33,7 +33,9 @@ afterAll(async () => {
 const inFlight = async () => (await router.view("ws")).in_flight;
 
 async function open(protocols: string[] = []): Promise<{ client: WebSocket; headers: Record<string, unknown> }> {
-  const client = new WebSocket(`ws://127.0.0.1:${router.port}/ws/live?x=1`, protocols, { headers: { "x-fal-runner-hint": "live" } });
+  const client = new WebSocket(`ws://127.0.0.1:${router.port}/ws/live?x=1`, protocols, {
+    headers: { "x-fal-runner-hint": "live" },
+  });
   client.on("error", () => {});
   const upgraded = once(client, "upgrade") as Promise<[{ headers: Record<string, unknown> }]>;
   await once(client, "open");
@@ -96,7 +98,10 @@ test("a refused upgrade is answered as a response", async () => {
   sockets.shouldHandle = () => false;
   const client = new WebSocket(`ws://127.0.0.1:${router.port}/ws/live`, { headers: { "x-fal-runner-hint": "live" } });
   client.on("error", () => {});
-  const [, response] = (await once(client, "unexpected-response")) as [unknown, { statusCode: number; headers: Record<string, string> }];
+  const [, response] = (await once(client, "unexpected-response")) as [
+    unknown,
+    { statusCode: number; headers: Record<string, string> },
+  ];
   expect([response.statusCode, response.headers["x-fal-served-from"]]).toEqual([400, "r"]);
   await until("the slot is free", async () => (await inFlight()) === 0);
 });

@@ -33,7 +33,10 @@ export class TestReplica implements AsyncDisposable {
   }
 
   /** Without `answer` it says 200 and its name as text. `raw` answers get the body unread. */
-  static async start(answer: Answer = ok, options: { readonly raw?: boolean; readonly port?: number } = {}): Promise<TestReplica> {
+  static async start(
+    answer: Answer = ok,
+    options: { readonly raw?: boolean; readonly port?: number } = {},
+  ): Promise<TestReplica> {
     const server = createServer({ highWaterMark: 16_384 });
     const replica = new TestReplica(server);
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {

@@ -1,0 +1,89 @@
+// A replica that can run any model but holds three at once: `node replica.ts`. Here its parts are put together, started, stopped.
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { startHeartbeats } from "./heartbeats.ts";
+import { loadModel, ModelCache, SIMULATED_DRAW_MS, SIMULATED_LOAD_MS } from "./models.ts";
+import { createReplicaServer } from "./server.ts";
+
+const APP = "any-model";
+const MODELS_AT_ONCE = 3;
+/** A GPU draws one image at a time. */
+const CONCURRENCY = 1;
+/** Requests that are running when the replica is stopped get this long to finish. */
+const FINISH_MS = 30_000;
+
+const USAGE = `Usage: HEARTBEAT_TOKEN=... node replica.ts [options]
+
+A replica of the app ${APP}: POST / with {"model": "...", "prompt": "..."} answers an SVG image. It keeps ${MODELS_AT_ONCE} models.
+Models are simulated: loading one takes ${SIMULATED_LOAD_MS / 1000} s, drawing ${SIMULATED_DRAW_MS / 1000} s.
+
+  --port              port to listen on; 0: any              (PORT, 8000)
+  --host              address to listen on                   (HOST, 127.0.0.1)
+  --origin            URL at which the router reaches this   (ORIGIN, http://HOST:PORT)
+  --id                name of this replica in its app        (REPLICA_ID, the machine's name)
+  --router            URL of the router                      (ROUTER_URL, http://127.0.0.1:8787)
+  --exit-with-stdin   end when standard input ends: no starter, no replica
+  --help              this text
+
+HEARTBEAT_TOKEN is read from the environment only: arguments can be seen by everyone on the machine.`;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: process.env["PORT"] ?? "8000" },
+    host: { type: "string", default: process.env["HOST"] ?? "127.0.0.1" },
+    origin: { type: "string", default: process.env["ORIGIN"] ?? "" },
+    id: { type: "string", default: process.env["REPLICA_ID"] ?? hostname() },
+    router: { type: "string", default: process.env["ROUTER_URL"] ?? "http://127.0.0.1:8787" },
+    "exit-with-stdin": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const port = Number(values.port);
+if (!/^\d+$/.test(values.port) || port > 65_535) fail(`the port must be 0 to 65535, not ${values.port}`);
+if (!URL.canParse(values.router)) fail(`the router must be a URL, not ${values.router}`);
+const token = process.env["HEARTBEAT_TOKEN"] ?? "";
+if (token === "") fail("HEARTBEAT_TOKEN is not set");
+if (values["exit-with-stdin"]) process.stdin.on("close", () => process.exit(0)).resume();
+
+const models = new ModelCache(MODELS_AT_ONCE, loadModel);
+const { server, inFlight } = createReplicaServer(models, (line) => console.log(line));
+server.once("error", (error) => fail(error.message));
+server.listen(port, values.host);
+await once(server, "listening");
+const own = `http://${values.host}:${(server.address() as AddressInfo).port}`;
+
+const heartbeats = startHeartbeats({
+  routerUrl: values.router,
+  token,
+  app: APP,
+  replica: values.id,
+  origin: values.origin || own,
+  concurrency: CONCURRENCY,
+  hintSlots: MODELS_AT_ONCE,
+  provideHints: () => models.loaded(),
+  inFlight,
+  log: (line) => console.error(line),
+});
+console.log(`ready ${own}`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
+
+/** First the router is told, so that nothing new comes; then what is running may finish. A second signal ends it at once. */
+async function stop(): Promise<void> {
+  await heartbeats.stop();
+  const closed = once(server, "close", { signal: AbortSignal.timeout(FINISH_MS) });
+  server.close();
+  await closed.catch(() => console.error("requests were still running"));
+  process.exit(0);
+}
+
+function fail(message: string): never {
+  console.error(`replica: ${message}`);
+  process.exit(1);
+}

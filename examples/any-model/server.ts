@@ -1,0 +1,114 @@
+// The replica over HTTP: POST / with {model, prompt} answers an image. Every answer, errors too, says which models are loaded, so
+// the router learns of a load or an eviction from the very answer that came with it.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { BODY_BYTES_MAX, parseInput, type Fault, type Input } from "./input.ts";
+import { NoRoomError, type ModelCache } from "./models.ts";
+
+/**
+ * The router sends as many requests as the heartbeat's concurrency allows. A few more can meet here, when clients leave during a
+ * load or the router restarts; beyond this number they are refused, and the router tries another replica.
+ */
+const IN_FLIGHT_MAX = 8;
+/** Longer than the router keeps an idle connection, or requests would now and then meet a connection that is just closing. */
+const KEEP_ALIVE_MS = 120_000;
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface ReplicaServer {
+  readonly server: Server;
+  /** Requests being served. */
+  inFlight(): number;
+}
+
+export function createReplicaServer(models: ModelCache, log: (line: string) => void): ReplicaServer {
+  let inFlight = 0;
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    let answer: Answer;
+    inFlight++;
+    try {
+      answer = inFlight > IN_FLIGHT_MAX ? busy() : await answerTo(request, response, models, log);
+    } catch (error) {
+      if (response.destroyed) return;
+      log(`a request failed: ${String(error)}`);
+      answer = error instanceof NoRoomError ? busy() : json(500, { detail: "the replica failed; its log has the cause" });
+    } finally {
+      // Before the answer's last byte: the router sends the next request the moment it has that.
+      inFlight--;
+    }
+    const length = String(Buffer.byteLength(answer.body));
+    const hints = models.loaded().join(",");
+    response.writeHead(answer.status, { ...answer.headers, "content-length": length, "x-fal-runner-hints": hints });
+    response.end(answer.body);
+  };
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => void serve(request, response));
+  return { server, inFlight: () => inFlight };
+}
+
+async function answerTo(
+  request: IncomingMessage,
+  response: ServerResponse,
+  models: ModelCache,
+  log: (line: string) => void,
+): Promise<Answer> {
+  const [path] = (request.url ?? "/").split("?", 1);
+  if (path !== "/") return json(404, { detail: `there is nothing at ${path}: POST to /` });
+  if (request.method !== "POST") return json(405, { detail: "only POST is understood" }, { allow: "POST" });
+  const text = await readBody(request);
+  if (text === null) return invalid(413, { loc: ["body"], msg: `body is longer than ${BODY_BYTES_MAX} bytes`, type: "too_long" });
+  const parsed = parseInput(text);
+  return parsed.ok ? draw(parsed.input, models, goneSignal(response), log) : invalid(422, parsed.fault);
+}
+
+async function draw(
+  { model, prompt }: Input,
+  models: ModelCache,
+  gone: AbortSignal,
+  log: (line: string) => void,
+): Promise<Answer> {
+  const warm = models.loaded().includes(model);
+  if (!warm) log(`loading ${model} (simulated)`);
+  const startedAtMs = performance.now();
+  return models.use(model, async (loaded) => {
+    const loadedAtMs = performance.now();
+    // A load is finished whether or not its client is still there, for the next request; drawing for nobody is not begun.
+    gone.throwIfAborted();
+    const image = await loaded.draw(prompt, gone);
+    const drawing = `draw;dur=${Math.round(performance.now() - loadedAtMs)}`;
+    const timing = warm ? drawing : `load;dur=${Math.round(loadedAtMs - startedAtMs)}, ${drawing}`;
+    return { status: 200, headers: { "content-type": "image/svg+xml", "server-timing": timing }, body: image };
+  });
+}
+
+/** The whole body as text, or null where it is too long. What is too long is read but not kept: a client that is still sending reads no answer. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+  }
+  return bytes <= BODY_BYTES_MAX ? Buffer.concat(chunks).toString() : null;
+}
+
+/** Aborted when the client, or the router for it, has closed the connection. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  return gone.signal;
+}
+
+function json(status: number, body: object, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, headers: { "content-type": "application/json", ...headers }, body: `${JSON.stringify(body)}\n` };
+}
+
+function invalid(status: number, fault: Fault): Answer {
+  return json(status, { detail: [fault] });
+}
+
+function busy(): Answer {
+  return json(503, { detail: "the replica has more requests than it can serve" }, { "retry-after": "1" });
+}

@@ -1,0 +1,101 @@
+// The Fleet object is lost while the Worker's requests go on: running ones are counted again, waiting ones ask again, and when it
+// can't be reached at all the last snapshot serves.
+import { env, exports } from "cloudflare:workers";
+import { createExecutionContext, runInDurableObject } from "cloudflare:test";
+import { expect, inject, test } from "vitest";
+import worker from "../../src/index.ts";
+import { until } from "../support/until.ts";
+
+const view = (app: string) => env.FLEET.getByName(app).view();
+
+async function join(app: string, concurrency: number): Promise<void> {
+  const response = await exports.default.fetch("http://router/-/heartbeat", {
+    method: "POST",
+    headers: { authorization: "Bearer beat-token" },
+    body: JSON.stringify({ app, replica: "r", origin: inject("replicaOrigin"), concurrency, hints: ["m"] }),
+  });
+  expect(response.status).toBe(200);
+}
+
+async function kill(app: string): Promise<void> {
+  await runInDurableObject(env.FLEET.getByName(app), (_fleet, state) => state.abort("killed by the test")).catch(() => {});
+}
+
+test("a streaming request outlives its object, is counted by the next one, and gives its slot back at its end", async () => {
+  await join("adopted", 1);
+  const response = await exports.default.fetch("http://router/adopted/stream?chunks=75");
+  const reader = response.body?.getReader();
+  await reader?.read();
+  await until("the request is watched", async () => (await view("adopted"))?.in_flight === 1);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await kill("adopted");
+  await until("the new object counts the request", async () => (await view("adopted"))?.replicas[0]?.in_flight === 1);
+  let text = "chunk\n";
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) text += new TextDecoder().decode(read.value);
+  expect(text).toBe("chunk\n".repeat(75));
+  await until("the slot is free", async () => (await view("adopted"))?.replicas[0]?.in_flight === 0);
+});
+
+test("a waiting request asks the new object and is served", async () => {
+  await join("asked-again", 1);
+  const held = await exports.default.fetch("http://router/asked-again/stream?chunks=60");
+  const waiting = exports.default.fetch("http://router/asked-again/x");
+  await until("one waits", async () => (await view("asked-again"))?.waiting === 1);
+  await kill("asked-again");
+  await held.arrayBuffer();
+  const response = await waiting;
+  expect([response.status, await response.text()]).toEqual([200, "ok"]);
+  expect(response.headers.get("server-timing")).toMatch(/queue;dur=[1-9]/);
+});
+
+test("twenty crashes under load leave no slot taken", async () => {
+  await join("crashes", 4);
+  const statuses: number[] = [];
+  let stop = false;
+  const client = async () => {
+    while (!stop) {
+      const response = await exports.default.fetch("http://router/crashes/stream?chunks=3");
+      await response.arrayBuffer();
+      statuses.push(response.status);
+    }
+  };
+  const clients = Array.from({ length: 4 }, client);
+  for (let crash = 0; crash < 20; crash++) {
+    const served = statuses.length;
+    await until("requests are served", () => statuses.length > served);
+    await kill("crashes");
+  }
+  stop = true;
+  await Promise.all(clients);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  await until("every slot is free", async () => (await view("crashes"))?.in_flight === 0);
+});
+
+test("with the object out of reach the last snapshot serves by hash; without one the router says so", async () => {
+  await join("unreachable", 4);
+  await (await exports.default.fetch("http://router/unreachable/x")).text();
+  const broken = { ...env, FLEET: { getByName: () => ({ enqueue: () => Promise.reject(new Error("out of reach")) }) } };
+  const send = (path: string) =>
+    worker.fetch(
+      new Request(`http://router/${path}`, { headers: { "x-fal-runner-hint": "m" } }) as Parameters<typeof worker.fetch>[0],
+      broken as unknown as Cloudflare.Env,
+      createExecutionContext(),
+    );
+  await until("the snapshot is there", async () => (await send("unreachable/x")).status === 200);
+  const served = await send("unreachable/x");
+  expect([served.headers.get("x-fal-served-from"), served.headers.get("x-warmpath-reason")]).toEqual(["r", "snapshot_hash"]);
+  await env.DIRECTORY.getByName("directory").arrived("never-seen-here");
+  const refused = await send("never-seen-here/x");
+  expect([refused.status, refused.headers.get("x-fal-error-type"), refused.headers.get("retry-after")]).toEqual([
+    503,
+    "runner_scheduling_failure",
+    "1",
+  ]);
+});
+
+test("a made-up app starts no Fleet object", async () => {
+  const untouched = { ...env, FLEET: { getByName: () => expect.unreachable("a Fleet object was asked for") } };
+  const request = new Request("http://router/made-up/x") as Parameters<typeof worker.fetch>[0];
+  const response = await worker.fetch(request, untouched as unknown as Cloudflare.Env, createExecutionContext());
+  expect(response.status).toBe(404);
+});

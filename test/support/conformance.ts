@@ -1,0 +1,57 @@
+// What the conformance tests share: names that no other test uses, a router for a whole file, the shape every error must have.
+import { afterAll, beforeAll, expect } from "vitest";
+import type { Beat, Reply } from "./router.ts";
+import { TestRouter } from "./router.ts";
+
+let names = 0;
+
+/** An app name that no other test of the file uses. */
+export function freshApp(prefix = "app"): string {
+  return `${prefix}-${++names}`;
+}
+
+/** One router for all tests of a file; call the result inside tests only. */
+export function sharedRouter(settings: Record<string, string> = {}): () => TestRouter {
+  let router: TestRouter | null = null;
+  beforeAll(async () => {
+    router = await TestRouter.start(settings);
+  });
+  afterAll(async () => {
+    await router?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    if (router === null) throw new Error("the router has not been started");
+    return router;
+  };
+}
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly error_type: string;
+}
+
+/** The reply is the router's own error, in the form of the contract; gives its body. */
+export function expectProblem(reply: Reply, status: number, errorType: string): ProblemBody {
+  expect({ status: reply.status, type: reply.headers["x-fal-error-type"] }, reply.text).toEqual({ status, type: errorType });
+  expect(reply.headers["x-fal-request-id"]).toMatch(/\S/);
+  expect(reply.headers["content-type"]).toMatch(/^application\/problem\+json\b/);
+  const body = reply.json<ProblemBody & Record<string, unknown>>();
+  expect(body).toMatchObject({ status, error_type: errorType });
+  expect(body.type).toMatch(/\S/);
+  expect(body.title).toMatch(/\S/);
+  expect(body.detail).toMatch(/\S/);
+  return body;
+}
+
+/** A whole number of seconds, at least 1. */
+export function expectRetryAfter(reply: Reply): void {
+  expect(reply.headers["retry-after"]).toMatch(/^[1-9]\d*$/);
+}
+
+/** A heartbeat without faults, for tests that spoil one field. Its origin is nobody's. */
+export function validBeat(app: string, change: Record<string, unknown> = {}): Beat & { readonly origin: string } {
+  return { app, replica: "r1", origin: "http://127.0.0.1:9", ...change };
+}
