@@ -69,7 +69,7 @@ export interface FleetView {
   readonly time_to_live_ms: number;
 }
 
-export class Fleet extends DurableObject<Cloudflare.Env> {
+export class Fleet extends DurableObject {
   readonly #scheduler = scheduling.createScheduler();
   readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
   /** Requests whose Worker watches for a restart of this object. */

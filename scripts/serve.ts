@@ -48,7 +48,9 @@ try {
 
 function readSettings(): Record<string, string> {
   const file = path.join(PROJECT, ".dev.vars");
-  const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as { vars?: Record<string, unknown> };
+  const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as {
+    vars?: Record<string, string | number | boolean>;
+  };
   const sources = [process.env, existsSync(file) ? parseEnv(readFileSync(file, "utf8")) : {}, wrangler.vars ?? {}];
   const settings: Record<string, string> = {};
   for (const name of SETTING_NAMES) {

@@ -199,7 +199,8 @@ function row(...cells: [string, string, string, string, string, string, string])
 
 async function showFleet(demo: Demo): Promise<void> {
   const view = await viewFleet(demo);
-  for (const { replica, served, hints } of view?.replicas ?? []) {
+  const replicas = [...(view?.replicas ?? [])].sort((a, b) => a.replica.localeCompare(b.replica));
+  for (const { replica, served, hints } of replicas) {
     console.log(`${replica.padEnd(8)}${String(served).padStart(3)} requests, now holds ${hints?.join(", ") || "nothing"}`);
   }
 }

@@ -75,7 +75,7 @@ function reportOf({ app, replica, origin, concurrency, hintSlots, provideHints, 
   return { app, replica, origin, concurrency, hint_slots: hintSlots, hints: provideHints(), in_flight: inFlight() };
 }
 
-/** Waits one interval after the first failure and twice as long after each other, spread a little so that replicas don't return as one. */
+/** One interval after the first failure, twice as long after each other, and spread a little: replicas must not return as one. */
 function backoffMs(intervalMs: number, failures: number): number {
   const doubledMs = intervalMs * 2 ** Math.min(failures - 1, 16);
   return Math.max(intervalMs, Math.min(doubledMs, BACKOFF_MAX_MS)) * (0.9 + 0.2 * Math.random());

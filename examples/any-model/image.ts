@@ -11,7 +11,7 @@ export function drawImage(model: string, prompt: string): string {
   const colours = fractionsOf(model);
   const shape = fractionsOf(prompt);
   const hue = Math.round(colours() * 360);
-  const sunHue = (hue + 120 + Math.round(colours() * 120)) % 360;
+  const sunHue = 15 + Math.round(colours() * 35);
   const sun = `<circle cx="${round(90 + shape() * 330)}" cy="${round(90 + shape() * 130)}" r="${round(28 + shape() * 40)}"`;
   const ridges = Array.from({ length: RIDGES }, (_, index) => {
     const lightness = 58 - index * 14;
@@ -33,16 +33,15 @@ ${ridges.join("\n")}
 `;
 }
 
-/** A smooth line of hills across the picture, filled down to its lower edge. */
+/** A smooth line of hills across the picture, filled down to its lower edge: curves that meet halfway between the points. */
 function ridge(top: number, shape: () => number): string {
-  const step = SIZE / (POINTS_PER_RIDGE - 2);
-  const points = Array.from({ length: POINTS_PER_RIDGE }, (_, index) => [
-    round((index - 0.5) * step),
-    round(top + (shape() - 0.5) * 90),
-  ]);
-  const [first, ...rest] = points.map((point) => point.join(" "));
-  const [second, ...others] = rest;
-  return `M${first} Q${second} ${others.shift()} T${others.join(" T")} V${SIZE} H0 Z`;
+  const step = SIZE / (POINTS_PER_RIDGE - 1);
+  const heights = Array.from({ length: POINTS_PER_RIDGE }, () => top + (shape() - 0.5) * 130);
+  const curves = heights.slice(0, -1).map((height, index) => {
+    const next = heights[index + 1] ?? height;
+    return `Q${round(index * step)} ${round(height)} ${round((index + 0.5) * step)} ${round((height + next) / 2)}`;
+  });
+  return `M0 ${round(heights[0] ?? top)} ${curves.join(" ")} L${SIZE} ${round(heights.at(-1) ?? top)} V${SIZE} H0 Z`;
 }
 
 /** Numbers from 0 to 1 that depend on the text alone, as many as are asked for. */
@@ -56,9 +55,9 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-/** By code point, so that no character is cut in half. */
+/** By grapheme, so that no emoji is cut in half. */
 function shorten(text: string): string {
-  const characters = [...text];
+  const characters = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
   return characters.length <= CAPTION_CHARACTERS ? text : `${characters.slice(0, CAPTION_CHARACTERS - 1).join("")}…`;
 }
 

@@ -16,8 +16,8 @@ const FINISH_MS = 30_000;
 
 const USAGE = `Usage: HEARTBEAT_TOKEN=... node replica.ts [options]
 
-A replica of the app ${APP}: POST / with {"model": "...", "prompt": "..."} answers an SVG image. It keeps ${MODELS_AT_ONCE} models.
-Models are simulated: loading one takes ${SIMULATED_LOAD_MS / 1000} s, drawing ${SIMULATED_DRAW_MS / 1000} s.
+A replica of the app ${APP}: POST / with {"model": "...", "prompt": "..."} answers an SVG image. It keeps
+${MODELS_AT_ONCE} models at most, the ones used last. They are simulated: loading one takes ${SIMULATED_LOAD_MS / 1000} s, drawing ${SIMULATED_DRAW_MS / 1000} s.
 
   --port              port to listen on; 0: any              (PORT, 8000)
   --host              address to listen on                   (HOST, 127.0.0.1)

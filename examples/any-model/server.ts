@@ -21,7 +21,7 @@ interface Answer {
 export interface ReplicaServer {
   readonly server: Server;
   /** Requests being served. */
-  inFlight(): number;
+  readonly inFlight: () => number;
 }
 
 export function createReplicaServer(models: ModelCache, log: (line: string) => void): ReplicaServer {
@@ -83,7 +83,10 @@ async function draw(
   });
 }
 
-/** The whole body as text, or null where it is too long. What is too long is read but not kept: a client that is still sending reads no answer. */
+/**
+ * The whole body as text, or null where it is too long. The rest of one that is too long is read but not kept, because a client
+ * that is still sending does not read the answer; Node ends a request that takes longer than 5 minutes to arrive.
+ */
 async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,5 +1,7 @@
 // One request to one replica, up to its response headers.
 
+import type { ClientBody } from "./body.ts";
+
 export type Sent =
   | { readonly kind: "answered"; readonly response: Response }
   /** Refused, reset before headers, or a tunnel's answer that says so. The two kinds can't be told apart by the runtime. */
@@ -14,28 +16,28 @@ const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1
 
 export interface Outgoing {
   readonly url: string;
-  readonly method: string;
+  /** The client's request: its method, and its body where that is streamed. */
+  readonly request: Request;
   readonly headers: Headers;
-  readonly body: BodyInit | null;
+  readonly body: ClientBody;
   readonly firstByteTimeoutMs: number;
 }
 
-/** Sends the request. Redirects, compressed bytes and caching headers are left alone. */
-export async function send({ url, method, headers, body, firstByteTimeoutMs }: Outgoing): Promise<Sent> {
+/**
+ * Sends the request. Redirects, compressed bytes and caching headers are left alone. A request that the runtime can't make
+ * is thrown as a TypeError, and is nothing that the replica did.
+ */
+export async function send({ url, request, headers, body, firstByteTimeoutMs }: Outgoing): Promise<Sent> {
   const abort = new AbortController();
+  const init = { headers, redirect: "manual", encodeResponseBody: "manual", cf: NEVER_CACHE, signal: abort.signal } as const;
   const timer = setTimeout(() => abort.abort(), firstByteTimeoutMs);
   try {
-    const response = await fetch(url, {
-      method,
-      headers,
-      body,
-      redirect: "manual",
-      encodeResponseBody: "manual",
-      cf: NEVER_CACHE,
-      signal: abort.signal,
-    });
+    const response = body.streamed
+      ? await fetch(new Request(url, request), init)
+      : await fetch(url, { ...init, method: request.method, body: body.bytes });
     return { kind: UNREACHABLE.has(response.status) ? "unreachable" : "answered", response };
-  } catch {
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
     return abort.signal.aborted ? { kind: "timed_out" } : { kind: "unreachable", response: null };
   } finally {
     clearTimeout(timer);

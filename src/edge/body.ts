@@ -5,9 +5,10 @@ import { LIMITS } from "../routing/limits.ts";
 let keptBytes = 0;
 
 export interface ClientBody extends Disposable {
-  readonly content: BodyInit | null;
-  /** Whether it can be sent more than once. */
-  readonly repeatable: boolean;
+  /** What is kept; null: nothing, either because there is no body or because it is streamed. */
+  readonly bytes: ArrayBuffer | null;
+  /** Still in the request, to be sent once. */
+  readonly streamed: boolean;
 }
 
 /**
@@ -15,12 +16,14 @@ export interface ClientBody extends Disposable {
  * no further attempt can follow.
  */
 export async function takeBody(request: Request, maxBytes: number): Promise<ClientBody> {
-  const { body } = request;
+  const { body, method } = request;
   const header = request.headers.get("content-length");
-  if (body === null || header === "0") return { content: null, repeatable: true, [Symbol.dispose]: () => {} };
+  if (body === null || header === "0") return { bytes: null, streamed: false, [Symbol.dispose]: () => {} };
   const length = header === null ? Infinity : Number(header);
-  if (!(length <= maxBytes) || keptBytes + length > LIMITS.replayBytesPerIsolate) {
-    return { content: body, repeatable: false, [Symbol.dispose]: () => {} };
+  // The runtime forwards a GET with a body as it came, but lets nobody make one.
+  const unusual = method === "GET" || method === "HEAD";
+  if (unusual || !(length <= maxBytes) || keptBytes + length > LIMITS.replayBytesPerIsolate) {
+    return { bytes: null, streamed: true, [Symbol.dispose]: () => {} };
   }
   keptBytes += length;
   let kept = length;
@@ -29,7 +32,7 @@ export async function takeBody(request: Request, maxBytes: number): Promise<Clie
     kept = 0;
   };
   try {
-    return { content: await request.arrayBuffer(), repeatable: true, [Symbol.dispose]: dispose };
+    return { bytes: await request.arrayBuffer(), streamed: false, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -73,7 +73,7 @@ async function attemptAll(context: Context): Promise<Response> {
       failed = await report(context, { granted: admission, response: sent.response }, sent.kind);
       if (sent.kind === "answered" || avoid.length >= LIMITS.ejectingAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
-      const allowed = client.mayRetry && body.repeatable && counted < settings.MAX_ATTEMPTS;
+      const allowed = client.mayRetry && !body.streamed && counted < settings.MAX_ATTEMPTS;
       if (!wanted || !allowed) return await deliver(context, failed);
       failed = await park(failed);
       avoid.push(admission.to.replica);
@@ -102,9 +102,9 @@ async function sendTo(context: Context, { to }: Granted, body: ClientBody): Prom
   }
   return send({
     url: to.origin + client.target,
-    method: request.method,
+    request,
     headers,
-    body: body.content,
+    body,
     firstByteTimeoutMs: settings.FIRST_BYTE_TIMEOUT_MS,
   });
 }
@@ -124,8 +124,8 @@ async function park({ granted, response }: Outcome): Promise<Outcome> {
   const length = Number(response?.headers.get("content-length") ?? Infinity);
   if (response !== null && !(length <= LIMITS.wholeResponseBytes)) return { granted, response };
   try {
-    const bytes = await response?.arrayBuffer();
-    return { granted, response: response && new Response(bytes, { ...initOf(response), encodeBody: "manual" }) };
+    if (response === null || response.body === null) return { granted, response };
+    return { granted, response: new Response(await response.arrayBuffer(), { ...initOf(response), encodeBody: "manual" }) };
   } catch {
     return { granted, response: null };
   } finally {

@@ -94,7 +94,7 @@ describe("a cold hint", () => {
   });
 
   test("DEC-6 a replica that leaves moves only its own hints, and gets them back", async () => {
-    await using its = await fleet({ a: {}, b: {}, c: {} });
+    await using its = await fleet({ a: { concurrency: 64 }, b: { concurrency: 64 }, c: { concurrency: 64 } });
     const hints = Array.from({ length: 30 }, (_, n) => `hint-${n}`);
     const ownersNow = async () => Promise.all(hints.map((hint) => servedBy(its.app, hint)));
     const before = await ownersNow();
@@ -176,7 +176,7 @@ describe("the three advertised states", () => {
   });
 });
 
-test("DEC-13 a warm replica that is full does not keep a request from a free one when nothing is to be gained by waiting", async () => {
+test("DEC-13 where the warm replica is full, the request goes to another or waits for it, and says which", async () => {
   await using its = await fleet({ warm: { hints: ["h"], concurrency: 1 }, free: { hints: [], concurrency: 1 } });
   const busy = await occupy(its.app, "h", its.held);
   const reply = ask(its.app, "h");

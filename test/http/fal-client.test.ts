@@ -63,7 +63,10 @@ test("stream", async () => {
 });
 
 test("a replica's error and the router's own both reach the client as it knows them", async () => {
-  await expect(client("sdxl").run("acme/any-model/fail", { input: {} })).rejects.toMatchObject({ status: 422, body: { detail: "no such model" } });
+  await expect(client("sdxl").run("acme/any-model/fail", { input: {} })).rejects.toMatchObject({
+    status: 422,
+    body: { detail: "no such model" },
+  });
   await expect(client("sdxl").run("acme/nobody", { input: {} })).rejects.toMatchObject({
     status: 404,
     body: { error_type: "app_not_found" },

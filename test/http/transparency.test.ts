@@ -156,6 +156,12 @@ describe("request", () => {
     expect(digest(replica.last.body)).toBe(digest(body));
   });
 
+  test("a GET with a body, and nobody is ejected for it", async () => {
+    const reply = await router.send("/echo/b", { body: "abc", headers: { "content-length": "3" } });
+    expect([reply.status, replica.last.method, replica.last.body.toString()]).toEqual([200, "GET", "abc"]);
+    expect((await router.view("echo")).counters.ejected).toBe(0);
+  });
+
   test("a chunked body stays chunked", async () => {
     const body = randomBytes(100_000);
     await router.send("/echo/b", { method: "POST", body, headers: { "transfer-encoding": "chunked" } });

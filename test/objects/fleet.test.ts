@@ -137,21 +137,24 @@ describe("liveness", () => {
     expect(await alarmOf(stub)).toBe(null);
   });
 
-  test.each(["a crash", "the eviction of all objects"])("after %s the fleet is there from its rows, for one time to live", async (how) => {
-    const { app, stub: before } = fleet();
-    await before.heartbeat(beat(app, "r1", { hints: ["sdxl", "flux"], sequence: 9 }));
-    await before.heartbeat(beat(app, "r2", { hints: null, status: "draining" }));
-    if (how === "a crash") await kill(app);
-    else await abortAllDurableObjects();
-    const stub = env.FLEET.getByName(app);
-    const view = await stub.view();
-    expect(view?.replicas).toMatchObject([
-      { replica: "r1", hints: ["sdxl", "flux"], hint_slots: 3, concurrency: 2, sequence: null },
-      { replica: "r2", hints: null, status: "draining" },
-    ]);
-    expect(view?.replicas[0]?.expires_in_ms).toBeGreaterThan(5000);
-    await until("both have expired", async () => (await stub.view()) === null);
-  });
+  test.each(["a crash", "the eviction of all objects"])(
+    "after %s the fleet is there from its rows, for one time to live",
+    async (how) => {
+      const { app, stub: before } = fleet();
+      await before.heartbeat(beat(app, "r1", { hints: ["sdxl", "flux"], sequence: 9 }));
+      await before.heartbeat(beat(app, "r2", { hints: null, status: "draining" }));
+      if (how === "a crash") await kill(app);
+      else await abortAllDurableObjects();
+      const stub = env.FLEET.getByName(app);
+      const view = await stub.view();
+      expect(view?.replicas).toMatchObject([
+        { replica: "r1", hints: ["sdxl", "flux"], hint_slots: 3, concurrency: 2, sequence: null },
+        { replica: "r2", hints: null, status: "draining" },
+      ]);
+      expect(view?.replicas[0]?.expires_in_ms).toBeGreaterThan(5000);
+      await until("both have expired", async () => (await stub.view()) === null);
+    },
+  );
 
   test("a deleted incarnation stays forbidden over a crash", async () => {
     const { app, stub: before } = fleet();

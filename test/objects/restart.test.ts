@@ -31,7 +31,8 @@ test("a streaming request outlives its object, is counted by the next one, and g
   await kill("adopted");
   await until("the new object counts the request", async () => (await view("adopted"))?.replicas[0]?.in_flight === 1);
   let text = "chunk\n";
-  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) text += new TextDecoder().decode(read.value);
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read())
+    text += new TextDecoder().decode(read.value);
   expect(text).toBe("chunk\n".repeat(75));
   await until("the slot is free", async () => (await view("adopted"))?.replicas[0]?.in_flight === 0);
 });

@@ -87,7 +87,14 @@ describe("incarnations", () => {
     const grant = load(fleet, "a", "flux");
     setDrained(fleet, known(fleet, "a"), true);
     expect(hears(fleet, "a", { incarnation: 2, sequence: 0 }, 1000)).toEqual(ACCEPTED);
-    expect(known(fleet, "a")).toMatchObject({ incarnation: 2, sequence: 0, drained: false, advertised: null, hintSlots: null, served: 0 });
+    expect(known(fleet, "a")).toMatchObject({
+      incarnation: 2,
+      sequence: 0,
+      drained: false,
+      advertised: null,
+      hintSlots: null,
+      served: 0,
+    });
     expect(loads(fleet)).toEqual({ a: 0 });
     expect([...fleet.free]).toEqual([known(fleet, "a")]);
     expect([...fleet.holders]).toEqual([]);

@@ -11,7 +11,7 @@ export interface Received {
   readonly body: Buffer;
 }
 
-export type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+export type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export class TestReplica implements AsyncDisposable {
   readonly server: Server;

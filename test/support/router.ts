@@ -146,7 +146,7 @@ export class TestRouter implements AsyncDisposable {
 export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
-  readonly counters: { readonly cold: number; readonly granted: Record<string, number> };
+  readonly counters: { readonly cold: number; readonly ejected: number; readonly granted: Record<string, number> };
   readonly replicas: readonly {
     readonly replica: string;
     readonly origin: string;
