@@ -153,10 +153,9 @@ async function untilReady(demo: Demo): Promise<void> {
     if (performance.now() - startedAtMs > READY_WITHIN_MS) throw new Error(`only ${ready} replicas were ready in time`);
     await sleep(POLL_MS, undefined, { signal });
   }
+  const [load, image] = [`${SIMULATED_LOAD_MS / 1000} s`, `${SIMULATED_DRAW_MS / 1000} s`];
   console.log(`The router is ready at ${appUrl} with ${REPLICAS.length} replicas.`);
-  console.log(
-    `Each holds 3 models. The models are simulated: a load takes ${SIMULATED_LOAD_MS / 1000} s, an image ${SIMULATED_DRAW_MS / 1000} s.\n`,
-  );
+  console.log(`Each holds 3 models. Models are simulated: a load takes ${load}, an image ${image}.\n`);
 }
 
 /** The fleet as the router believes it to be; null before the first heartbeat. */

@@ -14,10 +14,13 @@ const CONCURRENCY = 1;
 /** Requests that are running when the replica is stopped get this long to finish. */
 const FINISH_MS = 30_000;
 
+const LOAD_S = SIMULATED_LOAD_MS / 1000;
+const DRAW_S = SIMULATED_DRAW_MS / 1000;
+
 const USAGE = `Usage: HEARTBEAT_TOKEN=... node replica.ts [options]
 
-A replica of the app ${APP}: POST / with {"model": "...", "prompt": "..."} answers an SVG image. It keeps
-${MODELS_AT_ONCE} models at most, the ones used last. They are simulated: loading one takes ${SIMULATED_LOAD_MS / 1000} s, drawing ${SIMULATED_DRAW_MS / 1000} s.
+A replica of the app ${APP}: POST / with {"model": "...", "prompt": "..."} answers an SVG image.
+It keeps the ${MODELS_AT_ONCE} models used last. They are simulated: to load one takes ${LOAD_S} s, to draw ${DRAW_S} s.
 
   --port              port to listen on; 0: any              (PORT, 8000)
   --host              address to listen on                   (HOST, 127.0.0.1)
@@ -51,8 +54,11 @@ const token = process.env["HEARTBEAT_TOKEN"] ?? "";
 if (token === "") fail("HEARTBEAT_TOKEN is not set");
 if (values["exit-with-stdin"]) process.stdin.on("close", () => process.exit(0)).resume();
 
-const models = new ModelCache(MODELS_AT_ONCE, loadModel);
-const { server, inFlight } = createReplicaServer(models, (line) => console.log(line));
+const models = new ModelCache(MODELS_AT_ONCE, (name) => {
+  console.log(`loading ${name} (simulated)`);
+  return loadModel(name);
+});
+const { server, inFlight } = createReplicaServer(models, (line) => console.error(line));
 server.once("error", (error) => fail(error.message));
 server.listen(port, values.host);
 await once(server, "listening");

@@ -30,7 +30,7 @@ export function createReplicaServer(models: ModelCache, log: (line: string) => v
     let answer: Answer;
     inFlight++;
     try {
-      answer = inFlight > IN_FLIGHT_MAX ? busy() : await answerTo(request, response, models, log);
+      answer = inFlight > IN_FLIGHT_MAX ? busy() : await answerTo(request, response, models);
     } catch (error) {
       if (response.destroyed) return;
       log(`a request failed: ${String(error)}`);
@@ -48,29 +48,18 @@ export function createReplicaServer(models: ModelCache, log: (line: string) => v
   return { server, inFlight: () => inFlight };
 }
 
-async function answerTo(
-  request: IncomingMessage,
-  response: ServerResponse,
-  models: ModelCache,
-  log: (line: string) => void,
-): Promise<Answer> {
+async function answerTo(request: IncomingMessage, response: ServerResponse, models: ModelCache): Promise<Answer> {
   const [path] = (request.url ?? "/").split("?", 1);
   if (path !== "/") return json(404, { detail: `there is nothing at ${path}: POST to /` });
   if (request.method !== "POST") return json(405, { detail: "only POST is understood" }, { allow: "POST" });
   const text = await readBody(request);
   if (text === null) return invalid(413, { loc: ["body"], msg: `body is longer than ${BODY_BYTES_MAX} bytes`, type: "too_long" });
   const parsed = parseInput(text);
-  return parsed.ok ? draw(parsed.input, models, goneSignal(response), log) : invalid(422, parsed.fault);
+  return parsed.ok ? draw(parsed.input, models, goneSignal(response)) : invalid(422, parsed.fault);
 }
 
-async function draw(
-  { model, prompt }: Input,
-  models: ModelCache,
-  gone: AbortSignal,
-  log: (line: string) => void,
-): Promise<Answer> {
+async function draw({ model, prompt }: Input, models: ModelCache, gone: AbortSignal): Promise<Answer> {
   const warm = models.loaded().includes(model);
-  if (!warm) log(`loading ${model} (simulated)`);
   const startedAtMs = performance.now();
   return models.use(model, async (loaded) => {
     const loadedAtMs = performance.now();
@@ -100,6 +89,7 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
 /** Aborted when the client, or the router for it, has closed the connection. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  if (response.destroyed) gone.abort();
   response.once("close", () => gone.abort());
   return gone.signal;
 }

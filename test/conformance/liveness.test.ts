@@ -32,11 +32,11 @@ describe("time to live", () => {
 
   test("LIVE-3 a replica that stops beating is gone, also from a fleet that nobody asks for anything", async () => {
     const app = freshApp("idle");
-    await brief().join(validBeat(app));
     const joinedAt = Date.now();
+    await brief().join(validBeat(app));
     expect(await listed(app)).toBe(true);
     await until("the app has left the list", async () => !(await listed(app)));
-    expect(Date.now() - joinedAt).toBeGreaterThanOrEqual(3 * INTERVAL_MS - 20);
+    expect(Date.now() - joinedAt).toBeGreaterThanOrEqual(3 * INTERVAL_MS - 5);
   });
 
   test("LIVE-3 one of many that stops beating gets nothing more", async () => {

@@ -9,8 +9,8 @@ import { until } from "../support/until.ts";
 
 /** A time to live of minutes: nothing expires by itself. */
 const router = sharedRouter({ HEARTBEAT_INTERVAL_MS: "60000" });
-/** A time to live of 300 ms. */
-const brief = sharedRouter({ HEARTBEAT_INTERVAL_MS: "100" });
+/** A time to live of 750 ms. */
+const brief = sharedRouter({ HEARTBEAT_INTERVAL_MS: "250" });
 
 function expectStale(reply: Reply, known: Record<string, unknown>): void {
   expectProblem(reply, 409, "stale_heartbeat");

@@ -3,12 +3,6 @@
 import type { TestProject } from "vitest/node";
 import { TestReplica } from "./replica.ts";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    readonly replicaOrigin: string;
-  }
-}
-
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const replica = await TestReplica.start((request, response) => {
     const url = new URL(request.url ?? "/", "http://replica");

@@ -49,12 +49,21 @@ export function known(fleet: Fleet, id: string): Replica {
   return replica;
 }
 
-/** Takes slots on one replica, whatever a decision would have been; grants get the ids that follow the highest one. */
+const lastIds = new WeakMap<Fleet, number>();
+
+/** Ids of grants count from 1 in each fleet and never repeat, as in the Fleet object. */
+function nextId(fleet: Fleet): number {
+  const id = (lastIds.get(fleet) ?? 0) + 1;
+  lastIds.set(fleet, id);
+  return id;
+}
+
+/** Takes slots on one replica, whatever a decision would have been. */
 export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[] {
   const taken: Grant[] = [];
   for (let slot = 0; slot < slots; slot++) {
     const choice = { replica: known(fleet, id), hint: null, warm: true };
-    taken.push(takeSlot(fleet, Math.max(0, ...fleet.grants.keys()) + 1, choice, OPTIONS.coldStartMs, now));
+    taken.push(takeSlot(fleet, nextId(fleet), choice, OPTIONS.coldStartMs, now));
   }
   return taken;
 }
@@ -62,7 +71,7 @@ export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[
 /** A cold grant: the replica starts to load the hint. */
 export function load(fleet: Fleet, id: string, hint: string, now = 0): Grant {
   const choice = { replica: known(fleet, id), hint, warm: false };
-  return takeSlot(fleet, Math.max(0, ...fleet.grants.keys()) + 1, choice, OPTIONS.coldStartMs, now);
+  return takeSlot(fleet, nextId(fleet), choice, OPTIONS.coldStartMs, now);
 }
 
 export function wants(hints: readonly string[], avoid: readonly string[] = []): Wanted {

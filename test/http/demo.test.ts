@@ -1,0 +1,130 @@
+// `npm start` as a user runs it: the sample requests, the two commands it prints, and that nothing outlives it, however it ends.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { PROJECT } from "../../scripts/bundle.ts";
+import { until } from "../support/until.ts";
+
+const SAMPLES = 24;
+const END_WITHIN_MS = 5000;
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly output: () => string;
+}
+
+/** Temporary files of the demo and of the commands that it prints. */
+let folder = "";
+let demo: Demo | null = null;
+const processes = new Set<number>();
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-demo-"));
+});
+afterEach(() => {
+  demo?.child.kill("SIGKILL");
+  const table = processTable();
+  for (const pid of processes) if (table.has(pid)) process.kill(pid, "SIGKILL");
+  processes.clear();
+  demo = null;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(port: number): Demo {
+  const child = spawn(process.execPath, [path.join(PROJECT, "scripts", "start.ts")], {
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: folder, PORT: String(port) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  demo = { child, pid: child.pid ?? 0, output: () => output };
+  return demo;
+}
+
+async function says({ child, output }: Demo, text: string, withinMs: number): Promise<void> {
+  await until(`the demo says "${text}"`, () => output().includes(text) || child.exitCode !== null, withinMs);
+  expect(output()).toContain(text);
+}
+
+/** The processes that run now, by the system's own list: id and parent. One that has ended but was not collected yet is not one. */
+function processTable(): Map<number, number> {
+  const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" }).trim().split("\n");
+  const running = rows.map((row) => row.trim().split(/\s+/)).filter(([, , state]) => state?.startsWith("Z") !== true);
+  return new Map(running.map(([pid, parent]) => [Number(pid), Number(parent)]));
+}
+
+/** Everything the process has started, and what that has started. */
+function descendants(root: number): number[] {
+  const table = processTable();
+  const found = [root];
+  for (const parent of found) for (const [pid, its] of table) if (its === parent) found.push(pid);
+  return found.slice(1);
+}
+
+function allEnded(): boolean {
+  const table = processTable();
+  return ![...processes].some((pid) => table.has(pid));
+}
+
+/** Runs a printed command as a user would paste it; its output. */
+function paste(command: string): string {
+  return execFileSync("sh", ["-c", command], { cwd: folder, encoding: "utf8", timeout: 20_000 });
+}
+
+test("shows the samples, prints commands that work, and ends with everything it started", { timeout: 90_000 }, async () => {
+  const demo = start(0);
+  await says(demo, "Ctrl-C stops everything.", 60_000);
+  const output = demo.output();
+  const rows = output.split("\n").filter((line) => /^ ?\d+ {2}\S+ +gpu-[1-4] .*(warm|cold) +[\d.]+ s +[\d.]+ s$/.test(line));
+  expect(rows.length, output).toBe(SAMPLES);
+  expect(Math.max(...rows.map((line) => line.length))).toBeLessThanOrEqual(79);
+  expect(output).toContain("simulated");
+  expect(output).not.toContain("\u001b");
+
+  const commands = output.split("\n").filter((line) => line.startsWith("curl "));
+  expect(commands.length).toBe(2);
+  const headers = paste(commands[0] ?? "");
+  expect(headers).toMatch(/^HTTP\/1\.1 200 /);
+  expect(headers).toMatch(/^content-type: image\/svg\+xml\r$/im);
+  expect(headers).toMatch(/^x-fal-served-from: gpu-[1-4]\r$/im);
+  expect(headers).toMatch(/^x-warmpath-reason: hint_match\r$/im);
+  expect(readFileSync(path.join(folder, "image.svg"), "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
+  const view = JSON.parse(paste(commands[1] ?? "")) as { replicas: { replica: string; status: string; served: number }[] };
+  expect(view.replicas.map(({ replica }) => replica).sort()).toEqual(["gpu-1", "gpu-2", "gpu-3", "gpu-4"]);
+  expect(view.replicas.reduce((sum, { served }) => sum + served, 0)).toBe(SAMPLES + 1);
+
+  for (const pid of descendants(demo.pid)) processes.add(pid);
+  // Four replicas, the router's shell, the router, and what the shell waits with.
+  expect(processes.size).toBeGreaterThanOrEqual(6);
+  demo.child.kill("SIGINT");
+  await until("the demo has ended", () => demo.child.exitCode !== null, END_WITHIN_MS);
+  expect(demo.child.exitCode).toBe(0);
+  await until("all it started has ended", allEnded, END_WITHIN_MS);
+  expect(readdirSync(folder)).toEqual(["image.svg"]);
+});
+
+test("leaves no process behind when it is killed", { timeout: 60_000 }, async () => {
+  const demo = start(0);
+  await says(demo, "The router is ready", 40_000);
+  for (const pid of descendants(demo.pid)) processes.add(pid);
+  expect(processes.size).toBeGreaterThanOrEqual(6);
+  demo.child.kill("SIGKILL");
+  await until("all it started has ended", allEnded, END_WITHIN_MS);
+});
+
+test("says when its port is taken, and ends", { timeout: 60_000 }, async () => {
+  const squatter = createServer().listen(0, "127.0.0.1");
+  await once(squatter, "listening");
+  const { port } = squatter.address() as AddressInfo;
+  const demo = start(port);
+  await until("the demo has ended", () => demo.child.exitCode !== null, 40_000);
+  squatter.close();
+  expect(demo.child.exitCode).toBe(1);
+  expect(demo.output()).toMatch(new RegExp(`^warmpath: port ${port} is taken`, "m"));
+  expect(readdirSync(folder)).toEqual([]);
+});
