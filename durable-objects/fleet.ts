@@ -167,7 +167,7 @@ export class Fleet extends DurableObject {
     const ticket = new Ticket(id, this.#holder);
     if (standing.kind === "granted") return { standing: answerOf(standing), ticket };
     this.#waits.set(id, Promise.withResolvers());
-    this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+    this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
     return { standing: { kind: "waiting", id }, ticket };
   }
 
@@ -277,7 +277,7 @@ export class Fleet extends DurableObject {
     for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
       this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
     }
-    if (this.#scheduler.room.length > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+    if (this.#scheduler.room.length > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {
@@ -285,7 +285,7 @@ export class Fleet extends DurableObject {
     this.#store.touch();
     this.#departed(scheduling.expire(this.#scheduler, this.#timing().timeToLiveMs, now));
     this.#settle(now);
-    this.#wakeAt(scheduling.nextEventMs(this.#scheduler, now));
+    this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   /** Replicas have left the fleet: storage, Directory and alarm follow. */

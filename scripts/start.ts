@@ -26,7 +26,7 @@ const REPLICAS = ["gpu-1", "gpu-2", "gpu-3", "gpu-4"];
 const READY_WITHIN_MS = 15_000;
 const POLL_MS = 50;
 /** What a replica gets to say goodbye, and everything together, before it is ended the hard way. */
-const GOODBYE_MS = 2000;
+const GOODBYE_MS = 1000;
 const END_WITHIN_MS = 4500;
 
 interface FleetView {

@@ -78,9 +78,10 @@ const heartbeats = startHeartbeats({
 });
 console.log(`ready ${own}`);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
+let stopping: Promise<void> | null = null;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void (stopping ??= stop()));
 
-/** First the router is told, so that nothing new comes; then what is running may finish. A second signal ends it at once. */
+/** First the router is told, so that nothing new comes; then what is running may finish. The same signal again ends it at once. */
 async function stop(): Promise<void> {
   await heartbeats.stop();
   const closed = once(server, "close", { signal: AbortSignal.timeout(FINISH_MS) });

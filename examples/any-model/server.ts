@@ -41,6 +41,8 @@ export function createReplicaServer(models: ModelCache, log: (line: string) => v
     }
     const length = String(Buffer.byteLength(answer.body));
     const hints = models.loaded().join(",");
+    // A server that stops listening would otherwise wait for its connections to become old.
+    if (!server.listening) response.setHeader("connection", "close");
     response.writeHead(answer.status, { ...answer.headers, "content-length": length, "x-fal-runner-hints": hints });
     response.end(answer.body);
   };

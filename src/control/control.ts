@@ -1,5 +1,6 @@
 // The control plane, everything under /-/: heartbeats, the administrator's calls, health.
 import { Hono, type Context } from "hono";
+import { splitUrl } from "../edge/client-request.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { appExists } from "../edge/known-apps.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
@@ -32,7 +33,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
 };
 
-export const control = new Hono<{ Bindings: Bindings }>();
+/** By the same reading of the URL that told control plane and clients' traffic apart. */
+export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");

@@ -68,18 +68,18 @@ interface SplitUrl {
   readonly query: string;
 }
 
-/** By position and not by a parser: `//`, `%2F` and a bare `?` must reach the replica as they came. */
-export function splitUrl(url: string): SplitUrl {
+/**
+ * The URL as WHATWG parses it: dot segments are resolved, which the runtime leaves to us, and what is routed is what is sent. The parts
+ * are cut out of it by position, because `//`, `%2F` and a bare `?` must reach the replica as they came.
+ */
+export function splitUrl(text: string): SplitUrl {
+  const { href, hash } = new URL(text);
+  const url = hash === "" ? href : href.slice(0, -hash.length);
   const hostStart = url.indexOf("://") + 3;
   const slash = url.indexOf("/", hostStart);
-  const question = url.indexOf("?", hostStart);
-  const hostEnd = slash >= 0 ? slash : question >= 0 ? question : url.length;
+  const question = url.indexOf("?", slash);
   const pathEnd = question >= 0 ? question : url.length;
-  return {
-    host: url.slice(hostStart, hostEnd),
-    path: slash >= 0 && slash < pathEnd ? url.slice(slash, pathEnd) : "/",
-    query: question >= 0 ? url.slice(question) : "",
-  };
+  return { host: url.slice(hostStart, slash), path: url.slice(slash, pathEnd), query: url.slice(pathEnd) };
 }
 
 /** Whether a path is the control plane's. */

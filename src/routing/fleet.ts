@@ -35,6 +35,8 @@ export interface Replica extends Weighted {
   hintSlots: number | null;
   /** What it says it holds warm; null: it does not specialise. */
   advertised: ReadonlySet<string> | null;
+  /** `advertised` came with a response: a heartbeat that says nothing of hints leaves it. */
+  advertisedInBand: boolean;
   readonly loading: Map<string, Loading>;
   sequence: number | null;
   expiresAtMs: number;
@@ -106,6 +108,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     concurrency: 1,
     hintSlots: null,
     advertised: null,
+    advertisedInBand: false,
     loading: new Map(),
     sequence: null,
     expiresAtMs: 0,
@@ -205,14 +208,18 @@ export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void 
   }
 }
 
-/** Takes a departing replica out of every index. Its record stays whole. */
+/** Takes a departing replica out of every index. Its record keeps its grants and loads, for the case that it returns. */
 export function unindexReplica(fleet: Fleet, replica: Replica): void {
   advertise(fleet, replica, null);
-  const loading = [...replica.loading.keys()];
-  replica.loading.clear();
-  for (const hint of loading) unindexHint(fleet, replica, hint);
+  for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
   fleet.free.delete(replica);
   fleet.ejected.delete(replica);
+}
+
+/** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
+export function indexReplica(fleet: Fleet, replica: Replica): void {
+  for (const hint of replica.loading.keys()) indexHint(fleet, replica, hint);
+  if (replica.ejectedUntilMs > 0) fleet.ejected.add(replica);
 }
 
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
@@ -222,7 +229,10 @@ function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
 }
 
 function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  if (replica.advertised?.has(hint) === true || replica.loading.has(hint)) return;
+  if (replica.advertised?.has(hint) !== true && !replica.loading.has(hint)) dropHolder(fleet, replica, hint);
+}
+
+function dropHolder(fleet: Fleet, replica: Replica, hint: string): void {
   const holders = fleet.holders.get(hint);
   holders?.delete(replica);
   if (holders?.size === 0) fleet.holders.delete(hint);

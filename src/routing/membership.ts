@@ -3,10 +3,12 @@ import {
   admitsHints,
   advertise,
   createReplica,
+  indexReplica,
   isReady,
   purgeLoading,
   reindexSlots,
   unindexReplica,
+  type Departed,
   type Fleet,
   type Replica,
 } from "./fleet.ts";
@@ -31,6 +33,8 @@ export interface StoredReplica {
   readonly concurrency: number;
   readonly hintSlots: number | null;
   readonly hints: readonly string[] | null;
+  /** The hints came with a response. */
+  readonly hintsInBand: boolean;
 }
 
 type Accepted = Heartbeat & { readonly status: ReplicaStatus };
@@ -40,16 +44,7 @@ export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: numb
   const stale = staleness(fleet, beat, timeToLiveMs, now);
   if (stale !== null) return stale;
   const known = fleet.replicas.get(beat.replica) ?? null;
-  if (beat.status === "stopped") {
-    if (known === null) return { kind: "stopped", known: false };
-    depart(fleet, known, {
-      untilMs: now + timeToLiveMs,
-      forbidden: false,
-      incarnation: beat.incarnation,
-      sequence: beat.sequence,
-    });
-    return { kind: "stopped", known: true };
-  }
+  if (beat.status === "stopped") return stop(fleet, beat, now + timeToLiveMs);
   const full = fullness(fleet, known, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
   const same = known?.incarnation === beat.incarnation ? known : null;
@@ -66,6 +61,7 @@ export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: numb
  */
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[]): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
+  replica.advertisedInBand = true;
   return advertise(fleet, replica, hints);
 }
 
@@ -96,7 +92,7 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
   }
   for (const replica of fleet.ejected) if (replica.ejectedUntilMs <= now) fleet.ejected.delete(replica);
   for (const [id, departed] of fleet.departed) {
-    if (departed.untilMs <= now && (departed.record?.grants.size ?? 0) === 0) fleet.departed.delete(id);
+    if (departed.untilMs <= now && !isStillOwed(departed)) fleet.departed.delete(id);
   }
   return expired;
 }
@@ -107,11 +103,13 @@ export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs:
   replica.drained = stored.drained;
   replica.restored = true;
   report(fleet, replica, stored, expiresAtMs);
+  replica.advertisedInBand = stored.hintsInBand;
 }
 
 export function storedForm(replica: Replica): StoredReplica {
-  const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised } = replica;
-  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints: advertised && [...advertised] };
+  const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised, advertisedInBand } = replica;
+  const hints = advertised && [...advertised];
+  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, hintsInBand: advertisedInBand };
 }
 
 /**
@@ -129,6 +127,26 @@ export function hopeUntilMs(fleet: Fleet): number {
 export function hasReady(fleet: Fleet, avoid: readonly string[]): boolean {
   for (const replica of fleet.replicas.values()) if (isReady(replica) && !avoid.includes(replica.id)) return true;
   return false;
+}
+
+/** A departed replica whose requests still run, or whose drain would be forgotten if it returned in the same incarnation. */
+function isStillOwed({ record }: Departed): boolean {
+  return record !== null && (record.grants.size > 0 || record.drained);
+}
+
+/** It leaves at once; one that has left already is remembered by what it said last. */
+function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome {
+  const known = fleet.replicas.get(beat.replica);
+  const last = known ?? fleet.departed.get(beat.replica);
+  const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
+  const { incarnation } = beat;
+  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
+  const departed = fleet.departed.get(beat.replica);
+  if (known === undefined && departed !== undefined) {
+    const record = departed.incarnation === incarnation ? departed.record : null;
+    fleet.departed.set(beat.replica, { ...departed, incarnation, sequence, record });
+  }
+  return { kind: "stopped", known: known !== undefined };
 }
 
 function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome | null {
@@ -171,7 +189,10 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   replica.hintSlots = said.hintSlots;
   replica.expiresAtMs = expiresAtMs;
   if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
-  const advertised = advertise(fleet, replica, said.hints);
+  if (joined) indexReplica(fleet, replica);
+  const silent = said.hints === null && replica.advertisedInBand;
+  if (!silent) replica.advertisedInBand = false;
+  const advertised = !silent && advertise(fleet, replica, said.hints);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;

@@ -52,7 +52,7 @@ export interface Scheduler {
   readonly fleet: Fleet;
   readonly room: WaitingRoom;
   readonly counters: Counters;
-  /** Until then nothing is granted: the requests of before a restart report themselves first. */
+  /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
   settlingUntilMs: number;
   /** Mean time a slot is held by an answered request, and how many it was learned from. */
   readonly service: { meanMs: number; samples: number };
@@ -99,7 +99,7 @@ export type Verdict =
 
 /** What would become of a request that arrives now. Changes nothing: `enqueue` and `explain` share it. */
 export function consider(scheduler: Scheduler, options: SchedulerOptions, arrival: Arrival, now: number): Verdict {
-  const choice = scheduler.settlingUntilMs > now ? null : decide(scheduler.fleet, arrival, now);
+  const choice = isSettling(scheduler, now) ? null : decide(scheduler.fleet, arrival, now);
   if (choice !== null) return { kind: "grant", choice };
   const refusal = refusalOf(scheduler, options, arrival, now);
   return refusal === null ? { kind: "wait" } : { kind: "refuse", refusal };
@@ -145,6 +145,7 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
   if (room.length === 0) return settled;
   for (const waiting of overdue(room, now)) end(waiting, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.settlingUntilMs <= now) {
+    scheduler.settlingUntilMs = 0;
     bind((waiting) => waiting.arrivedAtMs + LIMITS.patienceMs <= now, decide);
     bind(() => true, decideWarm);
     bind(() => true, decide);
@@ -171,15 +172,15 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
   }
 }
 
-/** When something happens by itself next: an expiry, a deadline, an end of patience or of hope. Infinity: nothing. O(replicas + waiting). */
-export function nextEventMs(scheduler: Scheduler, now: number): number {
+/** When something happens by itself next: an expiry, a deadline, an end of settling or of hope. Infinity: nothing. O(replicas + waiting). */
+export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, room } = scheduler;
   let next = Infinity;
   for (const replica of fleet.replicas.values()) next = Math.min(next, replica.expiresAtMs);
   if (room.length === 0) return next;
   for (const waiting of room) next = Math.min(next, waiting.deadlineMs);
   for (const replica of fleet.ejected) next = Math.min(next, replica.ejectedUntilMs);
-  if (scheduler.settlingUntilMs > now) next = Math.min(next, scheduler.settlingUntilMs);
+  if (scheduler.settlingUntilMs > 0) next = Math.min(next, scheduler.settlingUntilMs);
   return Math.min(next, hopeUntilMs(fleet));
 }
 
@@ -195,6 +196,11 @@ function grant(
   if (!choice.warm) scheduler.counters.cold++;
   const taken = takeSlot(scheduler.fleet, id, choice, options.coldStartMs, now);
   return { kind: "granted", grant: taken, reason, warm: choice.warm };
+}
+
+/** Also after the time is up, until those who waited for it have been served: a newcomer does not overtake them. */
+function isSettling({ settlingUntilMs, room }: Scheduler, now: number): boolean {
+  return settlingUntilMs > now || (settlingUntilMs > 0 && room.length > 0);
 }
 
 function refuse(scheduler: Scheduler, refusal: Refusal): Settlement {

@@ -196,7 +196,7 @@ describe("how often", () => {
     expect(reply).toMatchObject({ status: 503, text: "from bad" });
     expect(reply.headers).toMatchObject(forged);
     expect(reply.headers["x-fal-served-from"]).toMatch(/^r\d$/);
-    expect(its.attempts().sort()).toEqual([0, 0, 1, 1, 1]);
+    expect(its.attempts().toSorted((a, b) => a - b)).toEqual([0, 0, 1, 1, 1]);
   });
 
   test("RETRY-14 where no other replica is left, the replica's own response, at once", async () => {

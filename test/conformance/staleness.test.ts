@@ -98,11 +98,19 @@ describe("after a replica has gone, for one time to live", () => {
   });
 
   // The record of one that left takes over the last report's sequence, also where that has none; the known one is forgotten.
-  test.fails("STALE-6 stopped without a sequence: the last known one still counts", async () => {
+  test("STALE-6 stopped without a sequence: the last known one still counts", async () => {
     const app = freshApp();
     await router().join(validBeat(app, { sequence: 5 }));
     await router().join(validBeat(app, { status: "stopped" }));
     expect((await beat(app, { sequence: 4 })).status).toBe(409);
+  });
+
+  test("STALE-6 stopped again with a later sequence: that is the last one", async () => {
+    const app = freshApp();
+    await router().join(validBeat(app, { sequence: 5 }));
+    await router().join(validBeat(app, { sequence: 6, status: "stopped" }));
+    await router().join(validBeat(app, { sequence: 8, status: "stopped" }));
+    expect((await beat(app, { sequence: 7 })).status).toBe(409);
   });
 
   test("STALE-7 DELETE: that incarnation is refused, whatever its sequence; a higher one is welcome", async () => {

@@ -174,12 +174,12 @@ describe("replicas known but none ready", () => {
     expect((await reply).status).toBe(200);
   });
 
-  test.each(["stopped", "DELETE"])("WAIT-10 wait where one was live within one time to live (%s)", async (how) => {
+  test.each(["draining", "stopped", "DELETE"])("WAIT-10 wait where one was live within one time to live (%s)", async (how) => {
     await using replica = await TestReplica.start();
     const app = freshApp("gone");
     await router().join({ app, replica: "r1", origin: replica.origin });
     if (how === "DELETE") await router().admin(`/-/apps/${app}/replicas/r1`, "DELETE");
-    else await router().join({ app, replica: "r1", origin: replica.origin, status: "stopped" });
+    else await router().join({ app, replica: "r1", origin: replica.origin, status: how });
     let done = false;
     const reply = router()
       .send(`/${app}/x`)

@@ -89,7 +89,7 @@ describe("in band", () => {
 
   // Decision 6: "Unmodified fal apps therefore advertise on every response; the heartbeat only has to bring origin and liveness."
   // Such a heartbeat has no hints, and today each one erases what the responses taught.
-  test.fails("a heartbeat that only brings origin and liveness leaves what came in band", () => {
+  test("a heartbeat that only brings origin and liveness leaves what came in band", () => {
     const fleet = fleetWith({ a: {} });
     applyInBandHints(fleet, known(fleet, "a"), ["sdxl"]);
     hears(fleet, "a", {}, 5000);

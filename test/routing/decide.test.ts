@@ -143,7 +143,11 @@ describe("cold", () => {
     const order = orderOf(fleet, "sdxl");
     // Against the hash order: full for the first two, unknown for the next two, free for the last two.
     for (const [place, id] of order.entries()) {
-      hears(fleet, id, place < 2 ? { hints: ["x"], hintSlots: 1 } : place < 4 ? { hints: ["x"] } : { hints: ["x"], hintSlots: 2 });
+      hears(
+        fleet,
+        id,
+        place < 2 ? { hints: ["x"], hintSlots: 1 } : place < 4 ? { hints: ["x"] } : { hints: ["x"], hintSlots: 2 },
+      );
     }
     const due = [4, 5, 2, 3, 0, 1].map((place) => at(order, place));
     for (const id of due) {
@@ -222,7 +226,11 @@ describe("for a request that takes no slot", () => {
   test("full replicas count, others that may not be chosen do not", () => {
     const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { status: "starting" }, c: { status: "draining" } });
     occupy(fleet, "a", 1);
-    expect([choose(fleet, ["sdxl"]), choose(fleet, ["cold"]), choose(fleet, [])]).toEqual(["a hint_match", "a hash_owner", "a least_loaded"]);
+    expect([choose(fleet, ["sdxl"]), choose(fleet, ["cold"]), choose(fleet, [])]).toEqual([
+      "a hint_match",
+      "a hash_owner",
+      "a least_loaded",
+    ]);
     expect(choose(fleet, ["sdxl"], ["a"])).toBe("nobody");
     expect(decideIgnoringLoad(fleetWith({}), wants([]), 0)).toBeNull();
   });

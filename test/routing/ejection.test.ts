@@ -76,6 +76,15 @@ describe("an ejection ends", () => {
     expect(chosen(fleet, ["sdxl"], 1000)).toBe("b");
   });
 
+  test("not with a stop and a return in the same incarnation", () => {
+    const fleet = two();
+    fails(fleet, "a");
+    hears(fleet, "a", { status: "stopped" }, 1000);
+    hears(fleet, "a", { hints: ["sdxl"], concurrency: 2 }, 2000);
+    expect(isEjected(known(fleet, "a"), 2000)).toBe(true);
+    expect(chosen(fleet, ["sdxl"], 2000)).toBe("b");
+  });
+
   test("a sweep forgets only what is over", () => {
     const fleet = two();
     fails(fleet, "a");
@@ -83,17 +92,6 @@ describe("an ejection ends", () => {
     expect(fleet.ejected.size).toBe(1);
     sweep(fleet, TTL_MS, 10_000);
     expect(fleet.ejected.size).toBe(0);
-  });
-
-  // unindexReplica() takes the replica out of `ejected` and leaves `ejectedUntilMs`: when it returns, whether it is passed over
-  // depends on whether some OTHER replica is ejected, while the admin view says that it is.
-  test.fails("not with a stop and a return in the same incarnation", () => {
-    const fleet = two();
-    fails(fleet, "a");
-    hears(fleet, "a", { status: "stopped" }, 1000);
-    hears(fleet, "a", { hints: ["sdxl"], concurrency: 2 }, 2000);
-    expect(isEjected(known(fleet, "a"), 2000)).toBe(true);
-    expect(chosen(fleet, ["sdxl"], 2000)).toBe("b");
   });
 });
 

@@ -47,7 +47,7 @@ describe("no report denies a load while it lasts", () => {
   });
 
   // A process that is busy loading may miss its heartbeats; the load outlasts that, but unindexReplica() drops it.
-  test.fails("an expiry and the return in the same incarnation", () => {
+  test("an expiry and the return in the same incarnation", () => {
     const { fleet } = loading();
     sweep(fleet, TTL_MS, 15_000);
     hears(fleet, "a", SAID, 16_000);

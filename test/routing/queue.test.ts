@@ -1,0 +1,300 @@
+// The waiting room: who is bound when a slot becomes free, how long anyone is overtaken, when a wait ends by itself, what a restart
+// of the object does, and that a burst for one cold hint loads it once.
+import { describe, expect, test } from "vitest";
+import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
+import * as scheduling from "../../src/routing/scheduler.ts";
+import { adoptSlot } from "../../src/routing/slots.ts";
+import { join, leave, overdue, type WaitingRoom } from "../../src/routing/waiting-room.ts";
+import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
+
+/** A scheduler over a fleet, driven in a line each: requests are numbered as the test likes. */
+function scheduler(replicas: Readonly<Record<string, Said>> = {}) {
+  const its = scheduling.createScheduler();
+  for (const [id, said] of Object.entries(replicas)) hears(its.fleet, id, said);
+  return {
+    its,
+    arrives: (id: number, hints: string[], now = 0, rest: Partial<scheduling.Arrival> = {}) =>
+      brief(scheduling.enqueue(its, OPTIONS, id, arrival(hints, now, rest), now)),
+    ends: (id: number, now = 0) => scheduling.finish(its, id, now),
+    settles: (now = 0) =>
+      Object.fromEntries([...scheduling.settle(its, OPTIONS, now)].map(([id, standing]) => [id, brief(standing)])),
+    waiting: () => its.room.map((waiting) => waiting.id),
+  };
+}
+
+describe("a slot that becomes free goes", () => {
+  test("to the oldest request that is warm there, then to the oldest", () => {
+    const fleet = scheduler({ a: { hints: ["x"] } });
+    fleet.arrives(1, ["x"]);
+    for (const [id, hint] of [
+      [2, "cold"],
+      [3, "x"],
+      [4, "x"],
+    ] as const)
+      expect(fleet.arrives(id, [hint], id)).toBe("waiting");
+    fleet.ends(1, 10);
+    expect(fleet.settles(10)).toEqual({ 3: "a hint_wait" });
+    fleet.ends(3, 20);
+    expect(fleet.settles(20)).toEqual({ 4: "a hint_wait" });
+    fleet.ends(4, 30);
+    expect(fleet.settles(30)).toEqual({ 2: "a hash_owner" });
+  });
+
+  test("in order of arrival among requests without a hint", () => {
+    const fleet = scheduler({ a: {} });
+    fleet.arrives(1, []);
+    for (const id of [2, 3, 4]) fleet.arrives(id, [], id);
+    const bound: string[] = [];
+    for (const id of [1, 2, 3]) {
+      fleet.ends(id, 10);
+      bound.push(...Object.keys(fleet.settles(10)));
+    }
+    expect(bound).toEqual(["2", "3", "4"]);
+  });
+
+  test("in order of arrival at the router, where one had to ask again after a restart", () => {
+    const fleet = scheduler({ a: {} });
+    fleet.arrives(1, []);
+    fleet.arrives(2, [], 100);
+    fleet.arrives(3, [], 200, { arrivedAtMs: 50 });
+    expect(fleet.waiting()).toEqual([3, 2]);
+  });
+
+  test("to as many as there are slots, each with its own reason", () => {
+    const fleet = scheduler({ a: { hints: ["x"], concurrency: 3 } });
+    for (const id of [1, 2, 3]) fleet.arrives(id, []);
+    for (const [id, hints] of [
+      [4, ["cold"]],
+      [5, []],
+      [6, ["none", "x"]],
+      [7, ["x"]],
+    ] as const)
+      fleet.arrives(id, [...hints], id);
+    for (const id of [1, 2, 3]) fleet.ends(id, 10);
+    // Warm first: 5 (no hint is as good as warm), 6 and 7; the cold 4 waits on.
+    expect(fleet.settles(10)).toEqual({ 5: "a least_loaded", 6: "a hint_wait", 7: "a hint_wait" });
+    expect(fleet.waiting()).toEqual([4]);
+  });
+
+  test("to nobody that avoids its replica", () => {
+    const fleet = scheduler({ a: {}, b: {} });
+    for (const id of [1, 2]) fleet.arrives(id, []);
+    fleet.arrives(3, [], 5, { avoid: ["a"] });
+    const onA = fleet.its.fleet.grants.get(1)?.replica.id === "a" ? 1 : 2;
+    fleet.ends(onA, 10);
+    expect(fleet.settles(10)).toEqual({});
+    expect(fleet.arrives(4, [], 11)).toBe("a least_loaded");
+    fleet.ends(3 - onA, 12);
+    expect(fleet.settles(12)).toEqual({ 3: "b least_loaded" });
+  });
+
+  test.each<[string, (fleet: ReturnType<typeof scheduler>) => unknown]>([
+    ["a replica joins", (fleet) => hears(fleet.its.fleet, "b", {}, 10)],
+    ["a replica takes more at once", (fleet) => hears(fleet.its.fleet, "a", { concurrency: 2 }, 10)],
+    ["a replica restarts", (fleet) => hears(fleet.its.fleet, "a", { incarnation: 2 }, 10)],
+  ])("also when %s", (_, happens) => {
+    const fleet = scheduler({ a: {} });
+    fleet.arrives(1, []);
+    fleet.arrives(2, []);
+    happens(fleet);
+    expect(Object.keys(fleet.settles(10))).toEqual(["2"]);
+  });
+});
+
+describe("patience: being overtaken by warm requests is bounded at 30 s", () => {
+  test.each([
+    [29_999, 3, "a hint_wait"],
+    [30_000, 2, "a hash_owner"],
+  ])("at %d ms the slot goes to request %d", (now, id, outcome) => {
+    const fleet = scheduler({ a: { hints: ["x"] } });
+    hears(fleet.its.fleet, "a", { hints: ["x"] }, 20_000);
+    fleet.arrives(1, ["x"]);
+    fleet.arrives(2, ["cold"], 0);
+    fleet.arrives(3, ["x"], 1);
+    fleet.ends(1, now);
+    expect(fleet.settles(now)).toEqual({ [id]: outcome });
+  });
+
+  test("of several that are old the oldest is first, and warm where it can be", () => {
+    const fleet = scheduler({ a: { hints: ["x"] } });
+    fleet.arrives(1, ["x"]);
+    fleet.arrives(2, ["x"], 1);
+    fleet.arrives(3, ["cold"], 2);
+    fleet.ends(1, 40_000);
+    expect(fleet.settles(40_000)).toEqual({ 2: "a hint_wait" });
+  });
+});
+
+describe("a wait ends by itself", () => {
+  test("at its deadline, not before, and before a slot that becomes free just then", () => {
+    const fleet = scheduler({ a: {} });
+    fleet.arrives(1, []);
+    fleet.arrives(2, [], 0, { deadlineMs: 5000 });
+    fleet.arrives(3, [], 0, { deadlineMs: 6000 });
+    expect(fleet.settles(4999)).toEqual({});
+    fleet.ends(1, 5000);
+    expect(fleet.settles(5000)).toEqual({ 2: "timed_out", 3: "a least_loaded" });
+    expect(fleet.its.counters.refused.timed_out).toBe(1);
+  });
+
+  test("when its client goes, which is counted and leaves the others in order", () => {
+    const fleet = scheduler({ a: {} });
+    for (const id of [1, 2, 3, 4]) fleet.arrives(id, [], id);
+    fleet.ends(3, 10);
+    fleet.ends(3, 10);
+    expect([fleet.waiting(), fleet.its.counters.left]).toEqual([[2, 4], 1]);
+  });
+
+  test("the end of a request that nobody knows does nothing", () => {
+    const fleet = scheduler({ a: {} });
+    fleet.ends(99, 10);
+    expect(fleet.its.counters.left).toBe(0);
+  });
+});
+
+describe("a burst for one cold hint loads it once", () => {
+  const BURST = Array.from({ length: 20 }, (_, index) => index + 1);
+
+  test("20 that arrive together on an idle fleet of concurrency 32", () => {
+    const fleet = scheduler({ a: { concurrency: 32 }, b: { concurrency: 32 }, c: { concurrency: 32 } });
+    const outcomes = BURST.map((id) => fleet.arrives(id, ["sdxl"]));
+    const owner = outcomes[0]?.split(" ")[0] ?? "";
+    expect(outcomes).toEqual(BURST.map((id) => `${owner} ${id === 1 ? "hash_owner" : "hint_match"}`));
+    expect([fleet.its.counters.cold, loads(fleet.its.fleet)[owner]]).toEqual([1, 20]);
+  });
+
+  test("20 that waited for the object to settle", () => {
+    const fleet = scheduler({ a: { concurrency: 32 }, b: { concurrency: 32 }, c: { concurrency: 32 } });
+    fleet.its.settlingUntilMs = 500;
+    for (const id of BURST) expect(fleet.arrives(id, ["sdxl"], id)).toBe("waiting");
+    const outcomes = Object.values(fleet.settles(500));
+    expect(outcomes.filter((outcome) => outcome.endsWith("hash_owner")).length).toBe(1);
+    expect(outcomes.filter((outcome) => outcome.endsWith("hint_wait")).length).toBe(19);
+    expect(fleet.its.counters.cold).toBe(1);
+  });
+
+  test("20 that waited for the first replica to be ready", () => {
+    const fleet = scheduler({ a: { concurrency: 32, status: "starting" } });
+    for (const id of BURST) fleet.arrives(id, ["sdxl"], id);
+    hears(fleet.its.fleet, "a", { concurrency: 32 }, 100);
+    expect(Object.keys(fleet.settles(100)).length).toBe(20);
+    expect(fleet.its.counters.cold).toBe(1);
+  });
+
+  test("a second burst while the load lasts, heartbeats in between", () => {
+    const fleet = scheduler({ a: { concurrency: 32 }, b: { concurrency: 32 } });
+    for (const id of BURST) fleet.arrives(id, ["sdxl"]);
+    for (const id of ["a", "b"]) hears(fleet.its.fleet, id, { concurrency: 32, hints: [] }, 5000);
+    for (const id of BURST.slice(0, 10)) expect(fleet.arrives(100 + id, ["sdxl"], 6000)).toContain("hint_match");
+    expect(fleet.its.counters.cold).toBe(1);
+  });
+});
+
+describe("after a restart of the object", () => {
+  function restarted() {
+    const before = fleetWith({ a: { hints: ["x"] } });
+    const fleet = scheduler();
+    restoreReplica(fleet.its.fleet, storedForm(known(before, "a")), TTL_MS);
+    fleet.its.settlingUntilMs = 500;
+    return fleet;
+  }
+
+  test("nothing is granted for 500 ms, then everything in order", () => {
+    const fleet = restarted();
+    expect([fleet.arrives(1, [], 0), fleet.arrives(2, ["x"], 499)]).toEqual(["waiting", "waiting"]);
+    expect(fleet.settles(499)).toEqual({});
+    expect(fleet.settles(500)).toEqual({ 1: "a least_loaded" });
+    expect(fleet.arrives(3, [], 501)).toBe("waiting");
+  });
+
+  test("a request that reports that it runs keeps its slot", () => {
+    const fleet = restarted();
+    adoptSlot(fleet.its.fleet, 50, { replica: "a", incarnation: 1, hint: "x", startedAtMs: -3000 });
+    fleet.arrives(1, ["x"], 100);
+    expect(fleet.settles(500)).toEqual({});
+    fleet.ends(50, 2000);
+    expect(fleet.settles(2000)).toEqual({ 1: "a hint_wait" });
+  });
+
+  test("deadlines count while it settles", () => {
+    const fleet = restarted();
+    fleet.arrives(1, [], 0, { deadlineMs: 300 });
+    expect(fleet.settles(300)).toEqual({ 1: "timed_out" });
+  });
+
+  // `enqueue` relies on `settle` having run, but the end of settling (like that of an ejection) is a moment, not a call: a request
+  // that arrives after it and before the timer fires is granted the slot that the oldest one waits for.
+  test("a newcomer overtakes nobody that waited for its end", () => {
+    const fleet = restarted();
+    fleet.arrives(1, [], 0);
+    expect(fleet.arrives(2, [], 500)).toBe("waiting");
+  });
+});
+
+describe("the next thing to happen by itself", () => {
+  test.each<[string, (fleet: ReturnType<typeof scheduler>) => unknown, number]>([
+    ["nothing", () => null, Infinity],
+    ["an expiry", (fleet) => hears(fleet.its.fleet, "a", {}, 100), 100 + TTL_MS],
+    [
+      "the first expiry of two",
+      (fleet) => [hears(fleet.its.fleet, "a", {}, 100), hears(fleet.its.fleet, "b", {}, 50)],
+      50 + TTL_MS,
+    ],
+    ["a deadline before the expiry", (fleet) => waits(fleet, 4000), 4000],
+    ["the expiry before a deadline", (fleet) => waits(fleet, 40_000), TTL_MS],
+    [
+      "the end of an ejection, while one waits",
+      (fleet) => [waits(fleet, 40_000), scheduling.unreachable(fleet.its, 1, 2000)],
+      12_000,
+    ],
+    [
+      "the end of settling, while one waits",
+      (fleet) => [(fleet.its.settlingUntilMs = 500), fleet.arrives(1, []), hears(fleet.its.fleet, "a")],
+      TTL_MS,
+    ],
+    [
+      "the end of hope",
+      (fleet) => [waits(fleet, 40_000), hears(fleet.its.fleet, "a", { status: "stopped" }, 1000)],
+      1000 + TTL_MS,
+    ],
+  ])("%s", (_, happens, next) => {
+    const fleet = scheduler();
+    happens(fleet);
+    expect(scheduling.nextEventMs(fleet.its)).toBe(next);
+  });
+
+  function waits(fleet: ReturnType<typeof scheduler>, deadlineMs: number): void {
+    hears(fleet.its.fleet, "a");
+    fleet.arrives(1, []);
+    fleet.arrives(2, [], 0, { deadlineMs });
+  }
+});
+
+describe("the room itself", () => {
+  const one = (id: number, arrivedAtMs: number, deadlineMs = 100) => ({ id, hints: [], avoid: [], arrivedAtMs, deadlineMs });
+
+  test("is in order of arrival, those of one moment in the order they came in", () => {
+    const room: WaitingRoom = [];
+    for (const [id, at] of [
+      [1, 10],
+      [2, 20],
+      [3, 10],
+      [4, 5],
+      [5, 20],
+    ] as const)
+      join(room, one(id, at));
+    expect(room.map((waiting) => waiting.id)).toEqual([4, 1, 3, 2, 5]);
+  });
+
+  test("says who was there and who is overdue", () => {
+    const room: WaitingRoom = [];
+    for (const [id, deadline] of [
+      [1, 50],
+      [2, 51],
+      [3, 49],
+    ] as const)
+      join(room, one(id, 0, deadline));
+    expect(overdue(room, 50).map((waiting) => waiting.id)).toEqual([1, 3]);
+    expect([leave(room, 2), leave(room, 2), room.length]).toEqual([true, false, 2]);
+  });
+});

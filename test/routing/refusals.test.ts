@@ -1,0 +1,176 @@
+// When a request may not even wait, and when a wait is given up: a full queue, no hope, every replica tried. With the arithmetic of
+// the predicted wait.
+import { describe, expect, test } from "vitest";
+import { setDrained, deleteReplica } from "../../src/routing/membership.ts";
+import * as scheduling from "../../src/routing/scheduler.ts";
+import { arrival, brief, hears, known, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
+
+const ROOMY = { ...OPTIONS, queueLengthMax: 1000 };
+
+function withReplicas(replicas: Readonly<Record<string, Said>>): scheduling.Scheduler {
+  const scheduler = scheduling.createScheduler();
+  for (const [id, said] of Object.entries(replicas)) hears(scheduler.fleet, id, said);
+  return scheduler;
+}
+
+let nextId = 1;
+function arrives(scheduler: scheduling.Scheduler, rest: Partial<scheduling.Arrival> = {}, now = 0, options = ROOMY) {
+  return scheduling.enqueue(scheduler, options, nextId++, arrival([], now, rest), now);
+}
+
+/** One replica, its only slot taken, and so many waiting. */
+function busy(waiting: number): scheduling.Scheduler {
+  const scheduler = withReplicas({ a: {} });
+  for (let request = 0; request <= waiting; request++) arrives(scheduler);
+  expect(scheduler.room.length).toBe(waiting);
+  return scheduler;
+}
+
+describe("queue_full", () => {
+  test.each<[string, number, number, number | null, string]>([
+    ["3 of 4 places taken", 3, 4, null, "waiting"],
+    ["4 of 4 places taken", 4, 4, null, "queue_full"],
+    ["no place at all", 0, 0, null, "queue_full"],
+    ["the client would be behind 1, and joins behind at most 1: N = 2", 1, 4, 2, "waiting"],
+    ["the client would be behind 2, and asked for less than that: N = 2", 2, 4, 2, "queue_full"],
+    ["the client does not wait at all: N = 0", 0, 4, 0, "queue_full"],
+    ["the client would wait behind more than the router allows", 4, 4, 100, "queue_full"],
+  ])("%s", (_, waiting, queueLengthMax, asked, outcome) => {
+    const scheduler = busy(waiting);
+    expect(brief(arrives(scheduler, { queueLengthMax: asked }, 0, { ...OPTIONS, queueLengthMax }))).toBe(outcome);
+  });
+
+  test("never where a slot is free, whatever the client asks", () => {
+    const scheduler = withReplicas({ a: {} });
+    expect(brief(arrives(scheduler, { queueLengthMax: 0 }, 0, { ...OPTIONS, queueLengthMax: 0 }))).toBe("a least_loaded");
+  });
+
+  test("is counted and leaves the queue as it was", () => {
+    const scheduler = busy(2);
+    arrives(scheduler, { queueLengthMax: 1 });
+    expect([scheduler.counters.refused.queue_full, scheduler.room.length]).toEqual([1, 2]);
+  });
+});
+
+describe("predicted wait = those ahead x mean time a slot is held / slots of ready replicas", () => {
+  /** `samples` answered requests that took 10 s each, then 2 slots taken and `waiting` in the queue. Ends at the time given. */
+  function learned(samples: number, waiting: number): { scheduler: scheduling.Scheduler; now: number } {
+    const scheduler = withReplicas({ a: { concurrency: 2 } });
+    let now = 0;
+    for (let sample = 0; sample < samples; sample++) {
+      serve(scheduler, now, 10_000);
+      now += 10_000;
+    }
+    for (let request = 0; request < waiting + 2; request++) arrives(scheduler, {}, now);
+    expect(scheduler.room.length).toBe(waiting);
+    return { scheduler, now };
+  }
+  function serve(scheduler: scheduling.Scheduler, now: number, heldMs: number, answered = true): void {
+    const id = nextId++;
+    scheduling.enqueue(scheduler, ROOMY, id, arrival([], now), now);
+    if (answered) scheduling.answered(scheduler, id, now + 1);
+    scheduling.finish(scheduler, id, now + heldMs);
+  }
+
+  test.each<[string, number, number, number, string]>([
+    ["3 x 10 s / 2 = 15 s, 15 s to wait", 20, 3, 15_000, "waiting"],
+    ["3 x 10 s / 2 = 15 s, 14.999 s to wait", 20, 3, 14_999, "queue_full"],
+    ["8 x 10 s / 2 = 40 s, 39 s to wait", 20, 8, 39_000, "queue_full"],
+    ["nobody ahead: 0 s", 20, 0, 0, "waiting"],
+    ["after 19 samples nothing is predicted", 19, 3, 1, "waiting"],
+  ])("%s", (_, samples, waiting, timeoutMs, outcome) => {
+    const { scheduler, now } = learned(samples, waiting);
+    expect(brief(arrives(scheduler, { deadlineMs: now + timeoutMs }, now))).toBe(outcome);
+  });
+
+  test.each<[string, number, number, number]>([
+    ["tells when to come back: 8 x 10 s / 2 = 40 s", 20, 8, 40_000],
+    ["tells at least 1 s", 0, 8, 1000],
+  ])("%s", (_, samples, waiting, retryAfterMs) => {
+    const { scheduler, now } = learned(samples, waiting);
+    expect(arrives(scheduler, { queueLengthMax: 1 }, now)).toMatchObject({ refusal: { kind: "queue_full", retryAfterMs } });
+  });
+
+  test("slots of replicas that are not ready do not count: 3 x 10 s / 2 and not / 10", () => {
+    const { scheduler, now } = learned(20, 3);
+    hears(scheduler.fleet, "b", { concurrency: 8, status: "starting" }, now);
+    expect(brief(arrives(scheduler, { deadlineMs: now + 14_999 }, now))).toBe("queue_full");
+  });
+
+  test("requests that no replica answered teach nothing", () => {
+    const scheduler = withReplicas({ a: {} });
+    for (let sample = 0; sample < 30; sample++) serve(scheduler, 0, 10_000, false);
+    expect(scheduler.service).toEqual({ meanMs: 0, samples: 0 });
+  });
+
+  test("the mean of the first 50 is plain, then each new one counts for 2 %", () => {
+    const scheduler = withReplicas({ a: {} });
+    for (let sample = 1; sample <= 50; sample++) serve(scheduler, 0, 1000 * sample);
+    // (1 + … + 50) / 50 = 25.5 s.
+    expect(scheduler.service.meanMs).toBeCloseTo(25_500, 6);
+    for (let sample = 0; sample < 2; sample++) serve(scheduler, 0, 125_500);
+    // 25.5 + 100 / 50 = 27.5; 27.5 + 98 / 50 = 29.46.
+    expect(scheduler.service.meanMs).toBeCloseTo(29_460, 6);
+  });
+});
+
+describe("no_replicas", () => {
+  test("at once where nothing is known, with the time of a load to come back after", () => {
+    const scheduler = withReplicas({});
+    expect(arrives(scheduler)).toEqual({ kind: "refused", refusal: { kind: "no_replicas", retryAfterMs: 12_000 } });
+    expect(scheduler.counters.refused.no_replicas).toBe(1);
+  });
+
+  test.each<[string, (scheduler: scheduling.Scheduler) => unknown]>([
+    ["one is starting", ({ fleet }) => hears(fleet, "a", { status: "starting" })],
+    ["one is draining", ({ fleet }) => hears(fleet, "a", { status: "draining" })],
+    ["one is drained by an administrator", ({ fleet }) => [hears(fleet, "a"), setDrained(fleet, known(fleet, "a"), true)]],
+    ["one has just stopped", ({ fleet }) => [hears(fleet, "a"), hears(fleet, "a", { status: "stopped" })]],
+    ["one has just been deleted", ({ fleet }) => [hears(fleet, "a"), deleteReplica(fleet, known(fleet, "a"), TTL_MS)]],
+    ["one has just expired", (scheduler) => [hears(scheduler.fleet, "a", {}, -TTL_MS), scheduling.expire(scheduler, TTL_MS, 0)]],
+  ])("not while %s: the request waits", (_, happens) => {
+    const scheduler = withReplicas({});
+    happens(scheduler);
+    expect(brief(arrives(scheduler))).toBe("waiting");
+    expect(scheduling.settle(scheduler, ROOMY, 1)).toEqual(new Map());
+  });
+
+  test("when hope ends, one time to live after the last replica went", () => {
+    const scheduler = withReplicas({ a: { status: "draining" } });
+    arrives(scheduler);
+    hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
+    expect(scheduling.settle(scheduler, ROOMY, 15_999).size).toBe(0);
+    expect([...scheduling.settle(scheduler, ROOMY, 16_000).values()].map(brief)).toEqual(["no_replicas"]);
+    expect(brief(arrives(scheduler, {}, 16_000))).toBe("no_replicas");
+  });
+
+  test("not where the replica returns in time", () => {
+    const scheduler = withReplicas({ a: { status: "draining" } });
+    arrives(scheduler);
+    hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
+    hears(scheduler.fleet, "a", { incarnation: 2 }, 15_999);
+    expect([...scheduling.settle(scheduler, ROOMY, 15_999).values()].map(brief)).toEqual(["a least_loaded"]);
+  });
+});
+
+describe("no_other_replica", () => {
+  test.each<[string, Record<string, Said>, string[], string]>([
+    ["the only one has failed the request", { a: {} }, ["a"], "no_other_replica"],
+    ["all have failed it", { a: {}, b: {} }, ["a", "b"], "no_other_replica"],
+    ["another is ready", { a: {}, b: {} }, ["a"], "b least_loaded"],
+    ["another is only starting", { a: {}, b: { status: "starting" } }, ["a"], "no_other_replica"],
+    ["another is only draining", { a: {}, b: { status: "draining" } }, ["a"], "no_other_replica"],
+    ["there is none at all", {}, ["a"], "no_other_replica"],
+  ])("%s", (_, replicas, avoid, outcome) => {
+    expect(brief(arrives(withReplicas(replicas), { avoid }))).toBe(outcome);
+  });
+
+  test("waits for another that is full, and is refused when that one goes", () => {
+    const scheduler = withReplicas({ a: { concurrency: 2 }, b: {} });
+    arrives(scheduler, { avoid: ["a"] });
+    expect(brief(arrives(scheduler, { avoid: ["a"] }))).toBe("waiting");
+    expect(scheduling.settle(scheduler, ROOMY, 10).size).toBe(0);
+    hears(scheduler.fleet, "b", { status: "draining" }, 20);
+    expect([...scheduling.settle(scheduler, ROOMY, 20).values()].map(brief)).toEqual(["no_other_replica"]);
+  });
+});
