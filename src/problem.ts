@@ -103,7 +103,8 @@ function membersOf(error: RouterError): object {
 
 /** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */
 function contentTypeFor(accept: string | null): string {
-  const wanted = (accept ?? "").split(",").map((range) => range.split(";", 1)[0]?.trim().toLowerCase());
-  const plain = wanted.includes("application/json") && !wanted.includes("application/problem+json");
+  const ranges = (accept ?? "").split(",");
+  const wanted = new Set(ranges.map((range) => range.split(";", 1)[0]?.trim().toLowerCase()));
+  const plain = wanted.has("application/json") && !wanted.has("application/problem+json");
   return plain ? "application/json" : "application/problem+json";
 }

@@ -31,7 +31,7 @@ describe("the app, by APP_FROM", () => {
     expect(await targetFor(client.replace("APP", app), app)).toBe(sent);
   });
 
-  // The runtime does not resolve dot segments in request.url, so the router routes one path and `fetch` sends another.
+  // The runtime leaves dot segments in request.url but `fetch` resolves them: one path must not be routed and another sent.
   test("APP-3 dot segments before the app are resolved before routing", async () => {
     const app = freshApp();
     expect(await targetFor(`/elsewhere/../${app}/x`, app)).toBe("/x");

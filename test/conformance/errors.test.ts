@@ -54,7 +54,6 @@ describe("form", () => {
     },
   );
 
-  // The names are looked for anywhere in the header's text, not as media types.
   test("ERR-3 a longer name is not application/json", async () => {
     const reply = await router().send("/never-heard/x", { headers: { accept: "application/jsonl" } });
     expect(reply.headers["content-type"]).toMatch(/^application\/problem\+json\b/);

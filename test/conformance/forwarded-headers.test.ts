@@ -106,7 +106,6 @@ test("FWD-6 x-fal-endpoint is the forwarded path without the query", async () =>
   expect((await forwarded("")).headers["x-fal-endpoint"]).toBe("/");
 });
 
-// The runtime leaves dot segments in request.url; `fetch` resolves them, the header is made from the unresolved path.
 test("FWD-6 x-fal-endpoint is the path as it was sent, dot segments resolved", async () => {
   const got = await forwarded("/a/../b");
   expect(got.target).toBe("/b");
@@ -165,7 +164,6 @@ test.each([
   expectSigned(await forwarded(target, method === "POST" ? { method, body: "not covered" } : { method }));
 });
 
-// As FWD-6: what is signed is not what is sent.
 test("FWD-10 the signature covers the target as sent, dot segments resolved", async () => {
   expectSigned(await forwarded("/a/../b"));
 });

@@ -115,3 +115,17 @@ test("BAND-9 an unmodified fal app, whose heartbeat names no hints, is found war
     expect(reply.headers).toMatchObject({ "x-fal-served-from": "r1", "x-warmpath-reason": "hint_match" });
   }
 });
+
+test("BAND-10 a heartbeat that says nothing of hints leaves what came in band, one with a list replaces it", async () => {
+  await using its = await speaking();
+  const beat = (hints?: readonly string[]) =>
+    router().join({ app: its.app, replica: "r1", origin: its.server.origin, concurrency: 8, ...(hints && { hints }) });
+  await its.tell("sdxl");
+  await its.believes(["sdxl"]);
+  await beat();
+  expect(await its.hints()).toEqual(["sdxl"]);
+  await beat(["flux"]);
+  expect(await its.hints()).toEqual(["flux"]);
+  await beat();
+  expect(await its.hints()).toBeNull();
+});

@@ -97,7 +97,6 @@ describe("after a replica has gone, for one time to live", () => {
     expect((await beat(app, { incarnation: 2, sequence: 7 })).status).toBe(200);
   });
 
-  // The record of one that left takes over the last report's sequence, also where that has none; the known one is forgotten.
   test("STALE-6 stopped without a sequence: the last known one still counts", async () => {
     const app = freshApp();
     await router().join(validBeat(app, { sequence: 5 }));

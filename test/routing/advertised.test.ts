@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { createFleet, heldHints, hintRoom, isWarm, type Fleet, type HintRoom } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { applyInBandHints, deleteReplica, sweep } from "../../src/routing/membership.ts";
+import { applyInBandHints, deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/membership.ts";
 import { fleetWith, hears, known, load, picture, TTL_MS, type Said } from "./support/fleets.ts";
 
 const numbered = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
@@ -88,12 +88,41 @@ describe("in band", () => {
   });
 
   // Decision 6: "Unmodified fal apps therefore advertise on every response; the heartbeat only has to bring origin and liveness."
-  // Such a heartbeat has no hints, and today each one erases what the responses taught.
+  // Such a heartbeat has no hints.
   test("a heartbeat that only brings origin and liveness leaves what came in band", () => {
     const fleet = fleetWith({ a: {} });
     applyInBandHints(fleet, known(fleet, "a"), ["sdxl"]);
     hears(fleet, "a", {}, 5000);
     expect(isWarm(known(fleet, "a"), "sdxl", 5000)).toBe(true);
+  });
+
+  test.each<[string, Said, string[] | null]>([
+    ["lists other hints: it knows better", { hints: ["y"] }, ["y"]],
+    ["lists none: nothing is loaded", { hints: [] }, []],
+    ["comes from a new process: nothing is known of that one", { incarnation: 2 }, null],
+  ])("a heartbeat that %s", (_, said, after) => {
+    const fleet = fleetWith({ a: {} });
+    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    hears(fleet, "a", said, 5000);
+    const { advertised } = known(fleet, "a");
+    expect(advertised && [...advertised]).toEqual(after);
+  });
+
+  test("once a heartbeat has listed hints, one without a list means what it says: does not specialise", () => {
+    const fleet = fleetWith({ a: {} });
+    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    hears(fleet, "a", { hints: ["y"] }, 5000);
+    hears(fleet, "a", {}, 10_000);
+    expect(known(fleet, "a").advertised).toBeNull();
+  });
+
+  test("what came in band outlives a restart of the object and the heartbeats without hints after it", () => {
+    const fleet = fleetWith({ a: {} });
+    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    const restarted = createFleet();
+    restoreReplica(restarted, storedForm(known(fleet, "a")), TTL_MS);
+    hears(restarted, "a", {}, 5000);
+    expect(isWarm(known(restarted, "a"), "x", 5000)).toBe(true);
   });
 
   test.each<[string, (fleet: Fleet) => unknown]>([

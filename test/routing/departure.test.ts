@@ -52,15 +52,12 @@ describe("stopped", () => {
     expect(hears(fleet, "a", { incarnation: 4, sequence: 1 }, 1000)).toEqual({ kind: "stale", incarnation: 4, sequence: 2 });
   });
 
-  // The stop is the last to arrive, but its missing sequence wipes out the known one: depart() in membership.ts stores
-  // `beat.sequence` where report() keeps `said.sequence ?? replica.sequence`.
   test("without a sequence keeps the last one known, so that a late report is still refused", () => {
     const fleet = fleetWith({ a: { sequence: 6 } });
     hears(fleet, "a", { sequence: null, status: "stopped" }, 1000);
     expect(hears(fleet, "a", { sequence: 5 }, 2000).kind).toBe("stale");
   });
 
-  // A stop that finds the replica expired is answered but not remembered, so a report sent before it brings the replica back.
   test("after expiry is remembered: a report sent before it stays refused", () => {
     const fleet = fleetWith({ a: { sequence: 3 } });
     sweep(fleet, TTL_MS, TTL_MS);
@@ -155,7 +152,6 @@ describe("expired", () => {
     expect(known(fleet, "a").drained).toBe(true);
   });
 
-  // An admin drain lasts until undrain or a new incarnation, but it is forgotten with the record, one time to live after expiry.
   test("back later, in the same incarnation, it is still drained", () => {
     const fleet = fleetWith({ a: {} });
     setDrained(fleet, known(fleet, "a"), true);

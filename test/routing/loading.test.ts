@@ -46,7 +46,7 @@ describe("no report denies a load while it lasts", () => {
     expect(isHolder(fleet, "sdxl")).toBe(true);
   });
 
-  // A process that is busy loading may miss its heartbeats; the load outlasts that, but unindexReplica() drops it.
+  // A process that is busy loading may miss its heartbeats.
   test("an expiry and the return in the same incarnation", () => {
     const { fleet } = loading();
     sweep(fleet, TTL_MS, 15_000);

@@ -222,8 +222,7 @@ describe("after a restart of the object", () => {
     expect(fleet.settles(300)).toEqual({ 1: "timed_out" });
   });
 
-  // `enqueue` relies on `settle` having run, but the end of settling (like that of an ejection) is a moment, not a call: a request
-  // that arrives after it and before the timer fires is granted the slot that the oldest one waits for.
+  // The end of settling is a moment, not a call: this one arrives after it and before the timer that lets the others in.
   test("a newcomer overtakes nobody that waited for its end", () => {
     const fleet = restarted();
     fleet.arrives(1, [], 0);
@@ -249,9 +248,10 @@ describe("the next thing to happen by itself", () => {
     ],
     [
       "the end of settling, while one waits",
-      (fleet) => [(fleet.its.settlingUntilMs = 500), fleet.arrives(1, []), hears(fleet.its.fleet, "a")],
-      TTL_MS,
+      (fleet) => [hears(fleet.its.fleet, "a"), settling(fleet), fleet.arrives(1, [])],
+      500,
     ],
+    ["the end of settling, while nobody waits for it", (fleet) => [hears(fleet.its.fleet, "a"), settling(fleet)], TTL_MS],
     [
       "the end of hope",
       (fleet) => [waits(fleet, 40_000), hears(fleet.its.fleet, "a", { status: "stopped" }, 1000)],
@@ -263,6 +263,9 @@ describe("the next thing to happen by itself", () => {
     expect(scheduling.nextEventMs(fleet.its)).toBe(next);
   });
 
+  function settling(fleet: ReturnType<typeof scheduler>): void {
+    fleet.its.settlingUntilMs = 500;
+  }
   function waits(fleet: ReturnType<typeof scheduler>, deadlineMs: number): void {
     hears(fleet.its.fleet, "a");
     fleet.arrives(1, []);
