@@ -39,7 +39,6 @@ interface FleetView {
 }
 
 interface Demo {
-  readonly router: RouterProcess;
   readonly appUrl: string;
   readonly fleetUrl: string;
   readonly adminToken: string;
@@ -93,7 +92,7 @@ async function demo(interruption: AbortSignal): Promise<void> {
   const replicas = REPLICAS.map((id) => startReplica(id, router.url, heartbeatToken));
   started.defer(() => endReplicas(replicas));
   const fleetUrl = `${router.url}/-/apps/any-model`;
-  const running: Demo = { router, appUrl: `${router.url}/any-model/`, fleetUrl, adminToken, replicas, signal };
+  const running: Demo = { appUrl: `${router.url}/any-model/`, fleetUrl, adminToken, replicas, signal };
   await untilReady(running);
   await showSamples(running);
   await showFleet(running);
