@@ -3,8 +3,8 @@
 //   replica(id, …)          one row per known replica; written when it joins or what it says changes, deleted when it goes
 //   forbidden(id, …)        an incarnation that was deleted by an administrator, until it may return
 //
-// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing; with the last row
-// everything is deleted. Liveness, load and sequence numbers stay in memory.
+// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing; with the last replica
+// everything is deleted, unless a deleted one is still forbidden to return: its row then stays until the app has replicas again. Liveness, load and sequence numbers stay in memory.
 import type { ReplicaStatus } from "../src/routing/heartbeat.ts";
 import type { StoredReplica } from "../src/routing/membership.ts";
 

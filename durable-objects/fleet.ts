@@ -93,8 +93,8 @@ export class Fleet extends DurableObject {
       const now = Date.now();
       const replica = this.#scheduler.fleet.grants.get(id)?.replica;
       scheduling.answered(this.#scheduler, id, now);
-      if (replica === undefined || inBandHints === null) return;
-      if (applyInBandHints(this.#scheduler.fleet, replica, inBandHints)) this.#persist(replica);
+      const news = replica !== undefined && inBandHints !== null;
+      if (news && applyInBandHints(this.#scheduler.fleet, replica, inBandHints)) this.#persist(replica);
       this.#settle(now);
     },
     unreachable: (id) => {

@@ -38,7 +38,7 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   });
   switch (answer.kind) {
     case "accepted":
-      rememberApp(app.value, Date.now());
+      if (beat.value.status !== "stopped") rememberApp(app.value, Date.now());
       return { ok: true, body: { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs } };
     case "stale":
       return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });

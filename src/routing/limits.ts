@@ -43,8 +43,11 @@ export const LIMITS = {
   /** The backstop alarm of a fleet with replicas; its timer is normally far earlier. */
   alarmMs: 5 * 60 * SECOND_MS,
 
-  /** Attempts of one request that ended in ejecting the replica; MAX_ATTEMPTS does not count them. */
-  ejectingAttempts: 16,
+  /**
+   * Attempts of one request that MAX_ATTEMPTS does not count because they ended in ejecting the replica. Enough for half a fleet of
+   * eight to die at once; few, because a request that kills replicas looks the same.
+   */
+  ejectingAttempts: 4,
   /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot. */
   objectAttempts: 3,
   /** A running request whose object restarted reports itself to the new one, this often at most, first at once. */

@@ -218,7 +218,11 @@ function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arr
   const retryAfterMs = Math.max(1000, predictedMs);
   if (ahead >= options.queueLengthMax) return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting` };
   if (arrival.queueLengthMax !== null && ahead >= arrival.queueLengthMax) {
-    return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting, and the client asked for less` };
+    return {
+      kind: "queue_full",
+      retryAfterMs,
+      detail: `${ahead} requests are waiting, and the client asked for a queue of at most ${arrival.queueLengthMax}`,
+    };
   }
   if (now + predictedMs <= arrival.deadlineMs) return null;
   return { kind: "queue_full", retryAfterMs, detail: `the wait would be longer than the request's deadline allows` };

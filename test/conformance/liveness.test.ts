@@ -30,7 +30,7 @@ describe("time to live", () => {
     expect(times).toEqual({ time_to_live_ms: 15_000, next_heartbeat_ms: 1000 });
   });
 
-  test("LIVE-3 a replica that stops beating is gone, also from a fleet that nobody asks for anything", async () => {
+  test.concurrent("LIVE-3 a replica that stops beating is gone, also from a fleet that nobody asks for anything", async () => {
     const app = freshApp("idle");
     const joinedAt = Date.now();
     await brief().join(validBeat(app));
@@ -39,7 +39,7 @@ describe("time to live", () => {
     expect(Date.now() - joinedAt).toBeGreaterThanOrEqual(3 * INTERVAL_MS - 5);
   });
 
-  test("LIVE-3 one of many that stops beating gets nothing more", async () => {
+  test.concurrent("LIVE-3 one of many that stops beating gets nothing more", async () => {
     await using quiet = await TestReplica.start();
     await using lively = await TestReplica.start();
     const app = freshApp("two");
@@ -52,6 +52,13 @@ describe("time to live", () => {
     for (let n = 0; n < 5; n++) expect((await ask()).status).toBe(200);
     expect(quiet.received).toHaveLength(before);
     expect((await brief().view(app)).replicas.map(({ replica }) => replica)).toEqual(["lively"]);
+  });
+
+  test.concurrent("LIVE-5 an app whose replicas have gone is still known: 503, not 404", async () => {
+    const app = freshApp("known");
+    await brief().join(validBeat(app));
+    await until("the app has left the list", async () => !(await listed(app)));
+    expectProblem(await brief().send(`/${app}/x`), 503, "no_replicas");
   });
 
   test("LIVE-4 traffic does not replace heartbeats", async () => {
@@ -67,17 +74,10 @@ describe("time to live", () => {
     expectProblem(end, 503, "no_replicas");
     expectRetryAfter(end);
   });
-
-  test("LIVE-5 an app whose replicas have gone is still known: 503, not 404", async () => {
-    const app = freshApp("known");
-    await brief().join(validBeat(app));
-    await until("the app has left the list", async () => !(await listed(app)));
-    expectProblem(await brief().send(`/${app}/x`), 503, "no_replicas");
-  });
 });
 
 describe("expiry", () => {
-  test("LIVE-6 requests of an expired replica run on, and count again when it returns in the same incarnation", async () => {
+  test.concurrent("LIVE-6 requests of an expired replica run on, and count again when it returns in the same incarnation", async () => {
     const held = holdAnswers();
     await using replica = await TestReplica.start(held.answer);
     const app = freshApp("returns");

@@ -1,42 +1,66 @@
-// What must hold of a fleet at every moment, computed by brute force from the records alone.
-import { isEjected, isReady, isWarm, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+// What must hold of a fleet at every moment, computed by brute force from its records alone.
+import { isEjected, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
-const sorted = (names: Iterable<string>) => [...names].toSorted();
 
-/** The indexes as they are and as they should be, to be compared as one. */
-export function indexes(fleet: Fleet): { readonly held: unknown; readonly due: unknown } {
-  const replicas = [...fleet.replicas.values()];
-  const holders = new Map<string, string[]>();
-  for (const replica of replicas) {
-    const hints = new Set([...(replica.advertised ?? []), ...replica.loading.keys()]);
-    for (const hint of hints) holders.set(hint, [...(holders.get(hint) ?? []), name(replica)]);
-  }
-  const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
-  const free = replicas.filter((replica) => isReady(replica) && loadOf(replica) < replica.concurrency);
-  const records = new Set([...replicas, ...fleet.grants.values().map((grant) => grant.replica)]);
-  return {
-    held: {
-      free: sorted([...fleet.free].map(name)),
-      holders: sorted([...fleet.holders].map(([hint, its]) => `${hint}: ${sorted([...its].map(name)).join(" ")}`)),
-      advertisedHints: fleet.advertisedHints,
-      advertisedText: fleet.advertisedText,
-      grants: sorted([...fleet.grants].map(([id, grant]) => `${id}=${grant.id} ${name(grant.replica)}`)),
-      ejectedStrangers: [...fleet.ejected].filter((replica) => fleet.replicas.get(replica.id) !== replica).map(name),
-      ejectedUnlisted: [],
-      liveAndDeparted: [],
-      unclaimedBelowZero: [],
-    },
-    due: {
-      free: sorted(free.map(name)),
-      holders: sorted([...holders].map(([hint, its]) => `${hint}: ${sorted(its).join(" ")}`)),
-      advertisedHints: advertised.length,
-      advertisedText: advertised.join("").length,
-      grants: sorted([...records].flatMap((record) => [...record.grants].map(([id]) => `${id}=${id} ${name(record)}`))),
-      ejectedStrangers: [],
-      ejectedUnlisted: replicas.filter((replica) => isEjected(replica, replica.ejectedUntilMs - 1) && !wasSwept(fleet, replica)).map(name),
-      liveAndDeparted: [...fleet.replicas.keys()].filter((id) => fleet.departed.has(id)),
-      unclaimedBelowZero: replicas.filter((replica) => replica.unclaimed < 0).map(name),
-    },
+/** Every index or total that is not what the records say, in words. Empty: all is well. */
+export function violations(fleet: Fleet, now: number): string[] {
+  const found: string[] = [];
+  const same = (what: string, held: Iterable<string> | number, due: Iterable<string> | number) => {
+    const text = (value: Iterable<string> | number) =>
+      typeof value === "number" ? String(value) : [...value].toSorted().join(", ");
+    if (text(held) !== text(due)) found.push(`${what}: held ${text(held)}; due ${text(due)}`);
   };
+  const replicas = [...fleet.replicas.values()];
+  same(
+    "ids",
+    fleet.replicas.keys(),
+    replicas.map((replica) => replica.id),
+  );
+  same(
+    "free",
+    [...fleet.free].map(name),
+    replicas.filter((replica) => isReady(replica) && loadOf(replica) < replica.concurrency).map(name),
+  );
+
+  const pairs = [...fleet.holders].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
+  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys()]);
+  same(
+    "holders",
+    pairs,
+    replicas.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`)),
+  );
+  if ([...fleet.holders.values()].some((holders) => holders.size === 0)) found.push("a hint is indexed that nobody holds");
+
+  const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
+  same("advertised hints", fleet.advertisedHints, advertised.length);
+  same("advertised text", fleet.advertisedText, advertised.join("").length);
+
+  same(
+    "ejected",
+    [...fleet.ejected].filter((replica) => isEjected(replica, now)).map(name),
+    replicas.filter((replica) => isEjected(replica, now)).map(name),
+  );
+  same(
+    "live and departed",
+    [...fleet.departed.keys()].filter((id) => fleet.replicas.has(id)),
+    [],
+  );
+
+  const records = [...replicas, ...[...fleet.departed.values()].flatMap((gone) => gone.record ?? [])];
+  for (const record of records) {
+    for (const [id, grant] of record.grants) {
+      if (fleet.grants.get(id) !== grant || grant.replica !== record) found.push(`grant ${id} of ${name(record)} is nobody's`);
+    }
+    if (record.unclaimed < 0) found.push(`${name(record)} has ${record.unclaimed} unclaimed`);
+    for (const [hint, { grantId }] of record.loading) {
+      const grant = record.grants.get(grantId);
+      if (grant?.hint !== hint || grant.answeredAtMs !== null)
+        found.push(`${name(record)} loads ${hint} for no grant that could`);
+    }
+  }
+  for (const [id, grant] of fleet.grants) {
+    if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
+  }
+  return found;
 }

@@ -1,0 +1,70 @@
+// The scheduler under anything that can happen to it: whatever the order of arrivals, reports, restarts, failures and time, no slot is
+// lost or given twice, no wake-up is missed, and nobody is sent where nobody should be. The checks are in support/world.ts.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { loadOf } from "../../src/routing/fleet.ts";
+import { seeded } from "./support/seeded.ts";
+import { World, type Command } from "./support/world.ts";
+
+const REPLICAS = ["a", "b", "c"];
+const HINTS = ["v", "w", "x", "y", "z"];
+
+const replica = fc.constantFrom(...REPLICAS);
+const which = fc.nat({ max: 30 });
+const hintList = fc.subarray(HINTS, { maxLength: 3 });
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 2 });
+
+const report: fc.Arbitrary<Command> = fc.record({
+  does: fc.constant("report" as const),
+  replica,
+  process: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
+  sequence: fc.constantFrom("next", "next", "next", "none", "old"),
+  said: fc.record({
+    status: fc.constantFrom("ready", "ready", "ready", "ready", "starting", "draining", "stopped"),
+    concurrency: fc.constantFrom(1, 1, 2, 3),
+    hints: orNull(hintList),
+    hintSlots: orNull(fc.nat({ max: 3 })),
+    inFlight: orNull(fc.nat({ max: 3 })),
+  }),
+});
+
+const arrive: fc.Arbitrary<Command> = fc.record({
+  does: fc.constant("arrive" as const),
+  hints: hintList.chain((hints) => fc.shuffledSubarray(hints, { minLength: hints.length })),
+  avoid: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(REPLICAS) }),
+  timeoutMs: fc.constantFrom(0, 3000, 20_000, 60_000),
+  queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
+});
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 5, arbitrary: report },
+  { weight: 6, arbitrary: arrive },
+  { weight: 3, arbitrary: fc.record({ does: fc.constantFrom("answer", "end", "endTwice"), which }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("fail" as const), which }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("teach" as const), which, hints: hintList }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.constantFrom(0, 1, 500, 2000, 5000, 15_000, 20_000) }),
+  },
+  { weight: 1, arbitrary: fc.record({ does: fc.constantFrom("drain", "undrain", "delete"), replica }) },
+);
+
+const histories = fc.array(command, { maxLength: 60, size: "max" });
+
+test("whatever happens, every check of the model holds, and when all is over nothing is held", () => {
+  let steps = 0;
+  fc.assert(
+    fc.property(histories, (commands) => {
+      const world = new World();
+      for (const command of commands) world.step(command);
+      steps += commands.length;
+      world.finishAll();
+      const { fleet, room } = world.scheduler;
+      expect([fleet.grants.size, room.length]).toEqual([0, 0]);
+      for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([0, 0]);
+    }),
+    seeded(500),
+  );
+  // The histories are long enough to get somewhere.
+  expect(steps).toBeGreaterThan(5000);
+});

@@ -1,0 +1,256 @@
+// A small model of the world around a scheduler: requests that arrive, are answered and end; replicas that report, restart and go;
+// time. It drives the real scheduler, keeps its own books of who may be given what, and complains when the two disagree.
+import { expect } from "vitest";
+import { decide, type Reason } from "../../../src/routing/decide.ts";
+import type { Replica } from "../../../src/routing/fleet.ts";
+import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
+import {
+  applyHeartbeat,
+  applyInBandHints,
+  deleteReplica,
+  setDrained,
+  storedForm,
+  type StoredReplica,
+} from "../../../src/routing/membership.ts";
+import * as scheduling from "../../../src/routing/scheduler.ts";
+import { beat, picture, TTL_MS, type Said } from "./fleets.ts";
+import { violations } from "./invariants.ts";
+
+export type Command =
+  | { readonly does: "wait"; readonly ms: number }
+  /** `process`: 0 the newest known, 1 a new one, -1 the one before. `sequence`: rising, absent, or the first again. */
+  | {
+      readonly does: "report";
+      readonly replica: string;
+      readonly process: -1 | 0 | 1;
+      readonly sequence: "next" | "none" | "old";
+      readonly said: Said;
+    }
+  | {
+      readonly does: "arrive";
+      readonly hints: readonly string[];
+      readonly avoid: readonly string[];
+      readonly timeoutMs: number;
+      readonly queueLengthMax: number | null;
+    }
+  /** `which` picks one of the requests that have not ended. */
+  | { readonly does: "answer" | "fail" | "end" | "endTwice"; readonly which: number }
+  | { readonly does: "teach"; readonly which: number; readonly hints: readonly string[] }
+  | { readonly does: "drain" | "undrain" | "delete"; readonly replica: string };
+
+interface Request {
+  readonly id: number;
+  state: "waiting" | "running" | "over";
+  settlements: number;
+  readonly avoid: readonly string[];
+  replica: string | null;
+}
+
+/** The model's own view of a live replica. */
+interface Member {
+  readonly incarnation: number;
+  readonly status: ReplicaStatus;
+  drained: boolean;
+  readonly concurrency: number;
+  readonly expiresAtMs: number;
+}
+
+export const WORLD_OPTIONS: scheduling.SchedulerOptions = { queueLengthMax: 6, coldStartMs: 2000 };
+
+/** What is stored of a replica, but for the origin of its hints (advertised.test.ts says why). */
+function rowOf(replica: Replica): Partial<StoredReplica> {
+  const { hintsInBand: _, ...row } = storedForm(replica);
+  return row;
+}
+
+export class World {
+  readonly scheduler = scheduling.createScheduler();
+  now = 0;
+  readonly #requests = new Map<number, Request>();
+  readonly #members = new Map<string, Member>();
+  /** The highest incarnation heard of each replica, and that of its last report. */
+  readonly #newest = new Map<string, number>();
+  readonly #last = new Map<string, number>();
+  readonly #sequences = new Map<string, number>();
+  /** Requests running by replica and incarnation, oldest first. */
+  readonly #running = new Map<string, Set<number>>();
+  /** What the object has been told to store. */
+  readonly #stored = new Map<string, Partial<StoredReplica>>();
+  readonly #granted: Partial<Record<Reason, number>> = { ...this.scheduler.counters.granted };
+
+  step(command: Command): void {
+    this.#act(command);
+    this.#settle();
+    this.check();
+  }
+
+  /** Every request ends, those that are bound meanwhile too. */
+  finishAll(): void {
+    while (this.#open().length > 0)
+      for (const request of this.#open()) this.step({ does: "endTwice", which: this.#open().indexOf(request) });
+  }
+
+  #act(command: Command): void {
+    const { fleet } = this.scheduler;
+    switch (command.does) {
+      case "wait":
+        this.now += command.ms;
+        for (const id of scheduling.expire(this.scheduler, TTL_MS, this.now)) {
+          expect(this.#members.get(id)?.expiresAtMs).toBeLessThanOrEqual(this.now);
+          this.#left(id);
+        }
+        for (const member of this.#members.values()) expect(member.expiresAtMs).toBeGreaterThan(this.now);
+        return;
+      case "report":
+        return this.#report(command);
+      case "arrive":
+        return this.#arrive(command);
+      case "answer":
+      case "fail":
+      case "end":
+      case "endTwice":
+      case "teach":
+        return this.#tell(command);
+      case "drain":
+      case "undrain":
+      case "delete": {
+        const replica = fleet.replicas.get(command.replica);
+        const member = this.#members.get(command.replica);
+        if (replica === undefined || member === undefined) return;
+        if (command.does === "delete") {
+          deleteReplica(fleet, replica, this.now + TTL_MS);
+          this.#left(command.replica);
+          return;
+        }
+        if (setDrained(fleet, replica, command.does === "drain")) this.#stored.set(replica.id, rowOf(replica));
+        member.drained = command.does === "drain";
+      }
+    }
+  }
+
+  #report({ replica: id, process, sequence, said }: Extract<Command, { does: "report" }>): void {
+    const { fleet } = this.scheduler;
+    const incarnation = Math.max(0, (this.#newest.get(id) ?? 1) + process);
+    const next = (this.#sequences.get(id) ?? 0) + 1;
+    const number = sequence === "next" ? next : sequence === "none" ? null : 1;
+    const before = picture(fleet);
+    const oldest = new Map(fleet.grants);
+    const outcome = applyHeartbeat(fleet, beat(id, { ...said, incarnation, sequence: number }), TTL_MS, this.now);
+    if (outcome.kind === "stale" || outcome.kind === "fleet_full") {
+      expect(picture(fleet)).toEqual(before);
+      return;
+    }
+    // With another process the one before is dead: should it be believed again, much later, its requests of then do not count.
+    if (this.#last.get(id) !== incarnation) this.#running.delete(`${id}@${incarnation}`);
+    this.#last.set(id, incarnation);
+    this.#newest.set(id, Math.max(this.#newest.get(id) ?? 0, incarnation));
+    this.#sequences.set(id, next);
+    if (outcome.kind === "stopped") {
+      expect(outcome.known).toBe(this.#members.has(id));
+      return this.#left(id);
+    }
+    const replica = fleet.replicas.get(id);
+    if (replica === undefined) throw new Error("accepted and not known");
+    const { status, concurrency } = replica;
+    expect([status, concurrency]).toEqual([said.status ?? "ready", said.concurrency ?? 1]);
+    const was = this.#members.get(id);
+    const drained = was?.incarnation === incarnation ? was.drained : replica.drained;
+    this.#members.set(id, { incarnation, status, drained, concurrency, expiresAtMs: this.now + TTL_MS });
+    if (outcome.stored) this.#stored.set(id, rowOf(replica));
+    const reclaimed = [...oldest.keys()].filter((grant) => !fleet.grants.has(grant));
+    expect(reclaimed.length).toBe(outcome.reclaimed);
+    const running = this.#running.get(`${id}@${incarnation}`) ?? new Set();
+    expect(reclaimed).toEqual([...running].slice(0, reclaimed.length));
+    for (const grant of reclaimed) running.delete(grant);
+  }
+
+  #arrive({ hints, avoid, timeoutMs, queueLengthMax }: Extract<Command, { does: "arrive" }>): void {
+    const request: Request = { id: this.#requests.size + 1, state: "waiting", settlements: 0, avoid, replica: null };
+    this.#requests.set(request.id, request);
+    const arrival = { hints, avoid, arrivedAtMs: this.now, deadlineMs: this.now + timeoutMs, queueLengthMax };
+    const standing = scheduling.enqueue(this.scheduler, WORLD_OPTIONS, request.id, arrival, this.now);
+    if (standing.kind !== "waiting") this.#settled(request.id, standing);
+  }
+
+  #tell(command: Extract<Command, { which: number }>): void {
+    const open = this.#open();
+    const request = open[command.which % Math.max(1, open.length)];
+    if (request === undefined) return;
+    switch (command.does) {
+      case "answer":
+        return scheduling.answered(this.scheduler, request.id, this.now);
+      case "fail":
+        return scheduling.unreachable(this.scheduler, request.id, this.now);
+      case "teach": {
+        const replica = this.scheduler.fleet.grants.get(request.id)?.replica;
+        if (replica === undefined) return;
+        if (applyInBandHints(this.scheduler.fleet, replica, command.hints)) this.#stored.set(replica.id, rowOf(replica));
+        return;
+      }
+      case "end":
+      case "endTwice": {
+        scheduling.finish(this.scheduler, request.id, this.now);
+        request.state = "over";
+        for (const running of this.#running.values()) running.delete(request.id);
+        if (command.does === "end") return;
+        const after = picture(this.scheduler.fleet);
+        const room = [...this.scheduler.room];
+        scheduling.finish(this.scheduler, request.id, this.now);
+        expect([picture(this.scheduler.fleet), this.scheduler.room]).toEqual([after, room]);
+      }
+    }
+  }
+
+  #settle(): void {
+    for (const [id, settlement] of scheduling.settle(this.scheduler, WORLD_OPTIONS, this.now)) this.#settled(id, settlement);
+    expect(scheduling.settle(this.scheduler, WORLD_OPTIONS, this.now).size).toBe(0);
+  }
+
+  #settled(id: number, settlement: scheduling.Settlement): void {
+    const request = this.#requests.get(id);
+    expect([request?.state, request?.settlements]).toEqual(["waiting", 0]);
+    if (request === undefined) return;
+    request.settlements++;
+    if (settlement.kind === "refused") {
+      request.state = "over";
+      return;
+    }
+    const { replica } = settlement.grant;
+    const member = this.#members.get(replica.id);
+    expect(member).toMatchObject({ incarnation: replica.incarnation, status: "ready", drained: false });
+    expect(request.avoid).not.toContain(replica.id);
+    const running = this.#running.get(`${replica.id}@${replica.incarnation}`) ?? new Set();
+    expect(running.size).toBeLessThan(member?.concurrency ?? 0);
+    this.#running.set(`${replica.id}@${replica.incarnation}`, running.add(id));
+    request.state = "running";
+    request.replica = replica.id;
+    this.#granted[settlement.reason] = (this.#granted[settlement.reason] ?? 0) + 1;
+  }
+
+  #left(id: string): void {
+    expect(this.#members.delete(id)).toBe(this.#stored.delete(id));
+  }
+
+  #open(): Request[] {
+    return [...this.#requests.values()].filter((request) => request.state !== "over");
+  }
+
+  /** Everything that must hold between two steps. */
+  check(): void {
+    const { fleet, room, counters } = this.scheduler;
+    expect(violations(fleet, this.now)).toEqual([]);
+    const replicas = [...fleet.replicas.values()];
+    expect(new Map(replicas.map((replica) => [replica.id, rowOf(replica)]))).toEqual(this.#stored);
+    for (const replica of replicas) {
+      const { incarnation, status, drained, concurrency, grants, unclaimed } = replica;
+      expect(this.#members.get(replica.id)).toMatchObject({ incarnation, status, drained, concurrency });
+      expect([[...grants.keys()], unclaimed]).toEqual([[...(this.#running.get(`${replica.id}@${incarnation}`) ?? [])], 0]);
+    }
+    const stuck = room.filter((waiting) => waiting.deadlineMs <= this.now || decide(fleet, waiting, this.now) !== null);
+    expect(stuck).toEqual([]);
+    expect(room.length).toBeLessThanOrEqual(WORLD_OPTIONS.queueLengthMax);
+    const waiting = [...this.#requests.values()].filter((request) => request.state === "waiting");
+    expect(room.map((waiting) => waiting.id)).toEqual(waiting.map((request) => request.id));
+    expect(counters.granted).toEqual(this.#granted);
+  }
+}
