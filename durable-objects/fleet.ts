@@ -3,8 +3,8 @@
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
-import { decideIgnoringLoad, type Reason, type Wanted } from "../src/routing/decide.ts";
-import { explain, viewReplica, type Explanation, type ReplicaView } from "../src/routing/explain.ts";
+import { decideIgnoringLoad, type Wanted } from "../src/routing/decide.ts";
+import { explain, viewReplica, type Explanation } from "../src/routing/explain.ts";
 import type { Replica } from "../src/routing/fleet.ts";
 import type { Heartbeat } from "../src/routing/heartbeat.ts";
 import { LIMITS } from "../src/routing/limits.ts";
@@ -20,54 +20,19 @@ import {
 import * as scheduling from "../src/routing/scheduler.ts";
 import { adoptSlot, type Claim } from "../src/routing/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
-import { DIRECTORY_NAME } from "../src/settings/directory-name.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
+import { DirectoryListing } from "./directory-listing.ts";
+import {
+  answerOf,
+  type EnqueueAnswer,
+  type EnqueueRequest,
+  type FleetView,
+  type GrantAnswer,
+  type HeartbeatAnswer,
+  type SettledAnswer,
+} from "./fleet-answers.ts";
 import { FleetStore } from "./fleet-store.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
-
-/** What a Worker asks for a request. */
-export interface EnqueueRequest extends Wanted {
-  /** Time since the request reached the router. */
-  readonly waitedMs: number;
-  /** How much longer it may wait. */
-  readonly timeoutMs: number;
-  readonly queueLengthMax: number | null;
-}
-
-export interface GrantAnswer {
-  readonly kind: "granted";
-  /** The ticket's; for `running`. */
-  readonly id: number;
-  readonly replica: string;
-  readonly incarnation: number;
-  readonly origin: string;
-  readonly hint: string | null;
-  readonly reason: Reason;
-}
-
-export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
-export type SettledAnswer = GrantAnswer | RefusalAnswer;
-
-export type EnqueueAnswer =
-  | { readonly standing: GrantAnswer; readonly ticket: Ticket }
-  | { readonly standing: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
-  | { readonly standing: RefusalAnswer; readonly ticket: null };
-
-export type HeartbeatAnswer =
-  | ({ readonly kind: "accepted" } & HeartbeatTiming)
-  | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
-  | { readonly kind: "fleet_full"; readonly detail: string }
-  | { readonly kind: "rate_limited"; readonly limit: number };
-
-export interface FleetView {
-  readonly app: string;
-  readonly replicas: readonly ReplicaView[];
-  readonly waiting: number;
-  readonly in_flight: number;
-  readonly counters: scheduling.Counters;
-  readonly next_heartbeat_ms: number;
-  readonly time_to_live_ms: number;
-}
 
 export class Fleet extends DurableObject {
   readonly #scheduler = scheduling.createScheduler();
@@ -82,9 +47,7 @@ export class Fleet extends DurableObject {
   readonly #epoch = this.#nextId;
   #timer: { readonly handle: ReturnType<typeof setTimeout>; readonly atMs: number } | null = null;
   #app: string | null;
-  /** What the Directory was last told; null: not known since the restart. */
-  #listed: boolean | null = null;
-  #listing: Promise<void> | null = null;
+  readonly #listing: DirectoryListing;
   readonly #beats = { second: 0, count: 0 };
 
   /** What tickets report; not methods of the object, which anyone with its stub could call. */
@@ -123,6 +86,7 @@ export class Fleet extends DurableObject {
       coldStartMs: this.#settings.COLD_START_MS,
     };
     this.#store = new FleetStore(ctx.storage);
+    this.#listing = new DirectoryListing(env, () => this.#scheduler.fleet.replicas.size > 0);
     this.#app = this.#store.app();
     this.#restore(Date.now());
   }
@@ -147,7 +111,7 @@ export class Fleet extends DurableObject {
       this.#wakeAt(replica.expiresAtMs);
     }
     this.#settle(now);
-    if (this.#listed !== true && fleet.replicas.size > 0) await this.#tellDirectory();
+    if (fleet.replicas.size > 0) await this.#listing.sync(beat.app);
     return { kind: "accepted", ...this.#timing() };
   }
 
@@ -297,33 +261,11 @@ export class Fleet extends DurableObject {
     if (this.#scheduler.fleet.replicas.size > 0) return;
     if (this.#store.forbidden().length === 0) this.ctx.waitUntil(this.#store.clear());
     else this.ctx.waitUntil(this.ctx.storage.deleteAlarm());
-    this.ctx.waitUntil(this.#tellDirectory());
+    if (this.#app !== null) this.ctx.waitUntil(this.#listing.sync(this.#app));
   }
 
   #persist(replica: Replica): void {
     if (this.#app !== null) this.#store.putReplica(this.#app, storedForm(replica));
-  }
-
-  /** Tells the Directory whether the app has replicas, until that is what it was told. A failure is tried again by the next heartbeat. */
-  #tellDirectory(): Promise<void> {
-    this.#listing ??= this.#syncDirectory().finally(() => (this.#listing = null));
-    return this.#listing;
-  }
-
-  async #syncDirectory(): Promise<void> {
-    const app = this.#app;
-    if (app === null) return;
-    const has = () => this.#scheduler.fleet.replicas.size > 0;
-    try {
-      while (this.#listed !== has()) {
-        const arrived = has();
-        const directory = this.env.DIRECTORY.getByName(DIRECTORY_NAME);
-        await (arrived ? directory.arrived(app) : directory.left(app));
-        this.#listed = arrived;
-      }
-    } catch (error) {
-      console.error(JSON.stringify({ message: "the Directory could not be told", app, error: String(error) }));
-    }
   }
 
   /** One timer, to the earliest moment anyone asked for. It also keeps the object awake, which keeps what is in memory true. */
@@ -351,10 +293,4 @@ export class Fleet extends DurableObject {
     const { HEARTBEAT_INTERVAL_MS, HEARTBEAT_RATE_MAX, ALLOW_PRIVATE_ORIGINS } = this.#settings;
     return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
   }
-}
-
-function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
-  const { grant, reason } = settlement;
-  const { id: replica, incarnation, origin } = grant.replica;
-  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason };
 }

@@ -1,5 +1,6 @@
 // Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
-import type { EnqueueAnswer, Fleet, GrantAnswer } from "../../durable-objects/fleet.ts";
+import type { EnqueueAnswer, GrantAnswer } from "../../durable-objects/fleet-answers.ts";
+import type { Fleet } from "../../durable-objects/fleet.ts";
 import { decideBySnapshot, type Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
 import type { Refusal } from "../routing/scheduler.ts";

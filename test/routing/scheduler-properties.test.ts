@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
+import { createScheduler } from "../../src/routing/scheduler.ts";
 import { seeded } from "./support/seeded.ts";
 import { World, type Command } from "./support/world.ts";
 
@@ -52,19 +53,21 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 const histories = fc.array(command, { maxLength: 60, size: "max" });
 
 test("whatever happens, every check of the model holds, and when all is over nothing is held", () => {
-  let steps = 0;
+  const reached = new Set<string>();
   fc.assert(
     fc.property(histories, (commands) => {
       const world = new World();
       for (const command of commands) world.step(command);
-      steps += commands.length;
       world.finishAll();
-      const { fleet, room } = world.scheduler;
+      const { fleet, room, counters } = world.scheduler;
       expect([fleet.grants.size, room.length]).toEqual([0, 0]);
       for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([0, 0]);
+      const { granted, refused, ...others } = counters;
+      for (const [what, times] of Object.entries({ ...granted, ...refused, ...others })) if (times > 0) reached.add(what);
     }),
     seeded(500),
   );
-  // The histories are long enough to get somewhere.
-  expect(steps).toBeGreaterThan(5000);
+  // The histories get everywhere: each reason, each refusal, every other count.
+  const { granted, refused, ...others } = createScheduler().counters;
+  expect([...reached].toSorted()).toEqual(Object.keys({ ...granted, ...refused, ...others }).toSorted());
 });

@@ -162,6 +162,7 @@ export class World {
     const running = this.#running.get(`${id}@${incarnation}`) ?? new Set();
     expect(reclaimed).toEqual([...running].slice(0, reclaimed.length));
     for (const grant of reclaimed) running.delete(grant);
+    this.scheduler.counters.reclaimed += outcome.reclaimed;
   }
 
   #arrive({ hints, avoid, timeoutMs, queueLengthMax }: Extract<Command, { does: "arrive" }>): void {

@@ -1,0 +1,57 @@
+// What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
+import type { Reason, Wanted } from "../src/routing/decide.ts";
+import type { ReplicaView } from "../src/routing/explain.ts";
+import type { HeartbeatTiming } from "../src/routing/liveness.ts";
+import type * as scheduling from "../src/routing/scheduler.ts";
+import type { Ticket } from "./ticket.ts";
+
+/** What a Worker asks for a request. */
+export interface EnqueueRequest extends Wanted {
+  /** Time since the request reached the router. */
+  readonly waitedMs: number;
+  /** How much longer it may wait. */
+  readonly timeoutMs: number;
+  readonly queueLengthMax: number | null;
+}
+
+export interface GrantAnswer {
+  readonly kind: "granted";
+  /** The ticket's; for `running`. */
+  readonly id: number;
+  readonly replica: string;
+  readonly incarnation: number;
+  readonly origin: string;
+  readonly hint: string | null;
+  readonly reason: Reason;
+}
+
+export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
+export type SettledAnswer = GrantAnswer | RefusalAnswer;
+
+export type EnqueueAnswer =
+  | { readonly standing: GrantAnswer; readonly ticket: Ticket }
+  | { readonly standing: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
+  | { readonly standing: RefusalAnswer; readonly ticket: null };
+
+export type HeartbeatAnswer =
+  | ({ readonly kind: "accepted" } & HeartbeatTiming)
+  | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
+  | { readonly kind: "fleet_full"; readonly detail: string }
+  | { readonly kind: "rate_limited"; readonly limit: number };
+
+export interface FleetView {
+  readonly app: string;
+  readonly replicas: readonly ReplicaView[];
+  readonly waiting: number;
+  readonly in_flight: number;
+  readonly counters: scheduling.Counters;
+  readonly next_heartbeat_ms: number;
+  readonly time_to_live_ms: number;
+}
+
+/** A settlement's grant as the Worker needs it. */
+export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
+  const { grant, reason } = settlement;
+  const { id: replica, incarnation, origin } = grant.replica;
+  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason };
+}

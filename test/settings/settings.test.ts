@@ -1,0 +1,180 @@
+// The operator's settings: every default, good and bad values of each kind, and that a bad one is named. Tokens and origin patterns,
+// which have a grammar of their own, are in their own files.
+import { describe, expect, test } from "vitest";
+import { parseSettings, SETTING_NAMES, settingsOf, type Settings } from "../../src/settings/settings.ts";
+
+/** The value of one setting, or its fault as text. */
+function valueOf<K extends keyof Settings>(name: K, value: unknown): Settings[K] | string {
+  const result = parseSettings({ [name]: value });
+  if (result.ok) return result.settings[name];
+  expect(result.setting).toBe(name);
+  return `fault: ${result.detail}`;
+}
+
+const DEFAULTS: Settings = {
+  HEARTBEAT_TOKENS: new Map(),
+  ADMIN_TOKEN: null,
+  ORIGIN_SIGNING_KEY: null,
+  ORIGIN_ALLOW: [],
+  ALLOW_PRIVATE_ORIGINS: false,
+  APP_FROM: { kind: "path", segments: 1 },
+  HINT_HEADERS: ["x-fal-runner-hint"],
+  DISPATCH: "auto",
+  FLEET_LOCATION: null,
+  MAX_ATTEMPTS: 3,
+  RETRY_BODY_MAX_BYTES: 1_048_576,
+  QUEUE_TIMEOUT_MS: 180_000,
+  QUEUE_LENGTH_MAX: 1000,
+  FIRST_BYTE_TIMEOUT_MS: 600_000,
+  HEARTBEAT_INTERVAL_MS: 5000,
+  HEARTBEAT_RATE_MAX: 200,
+  COLD_START_MS: 12_000,
+  AFFINITY_WAIT: "auto",
+};
+
+describe("defaults", () => {
+  test("of an environment that sets nothing", () => {
+    expect(parseSettings({})).toEqual({ ok: true, settings: DEFAULTS });
+    expect([...SETTING_NAMES].toSorted()).toEqual(Object.keys(DEFAULTS).toSorted());
+  });
+
+  test.each(Object.keys(DEFAULTS) as (keyof Settings)[])("empty text is as good as unset: %s", (name) => {
+    for (const empty of ["", "  ", "\n\t", undefined]) expect(valueOf(name, empty)).toEqual(DEFAULTS[name]);
+  });
+
+  test("bindings and other variables are none of our business", () => {
+    expect(parseSettings({ FLEET: { get: () => null }, DIRECTORY: {}, OTHER: 7 })).toEqual({ ok: true, settings: DEFAULTS });
+  });
+});
+
+describe("integers", () => {
+  const DAY = 86_400_000;
+  test.each<[keyof Settings, number, number]>([
+    ["MAX_ATTEMPTS", 1, 10],
+    ["RETRY_BODY_MAX_BYTES", 0, 33_554_432],
+    ["QUEUE_TIMEOUT_MS", 0, DAY],
+    ["QUEUE_LENGTH_MAX", 0, 10_000],
+    ["FIRST_BYTE_TIMEOUT_MS", 1, DAY],
+    ["HEARTBEAT_INTERVAL_MS", 10, DAY],
+    ["HEARTBEAT_RATE_MAX", 1, 100_000],
+    ["COLD_START_MS", 1, DAY],
+  ])("%s is from %d to %d, as text or number", (name, min, max) => {
+    for (const value of [min, max, Math.floor((min + max) / 2)]) {
+      for (const form of [value, String(value), ` ${value} `, `0${value}`]) expect(valueOf(name, form)).toBe(value);
+    }
+    const fault = `fault: must be an integer from ${min} to ${max}`;
+    for (const bad of [min - 1, max + 1, "-1", "1.5", 1.5, "1e3", "0x10", "10ms", "ten", "1 2", true, 1e21, Infinity]) {
+      expect(valueOf(name, bad)).toBe(fault);
+    }
+  });
+});
+
+describe("values of a closed set", () => {
+  test.each<[keyof Settings, unknown, unknown]>([
+    ["ALLOW_PRIVATE_ORIGINS", "true", true],
+    ["ALLOW_PRIVATE_ORIGINS", true, true],
+    ["ALLOW_PRIVATE_ORIGINS", " true ", true],
+    ["ALLOW_PRIVATE_ORIGINS", "false", false],
+    ["ALLOW_PRIVATE_ORIGINS", false, false],
+    ["DISPATCH", "auto", "auto"],
+    ["DISPATCH", "registry", "registry"],
+    ["AFFINITY_WAIT", "auto", "auto"],
+    ["AFFINITY_WAIT", "never", "never"],
+    ...["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].map(
+      (location) => ["FLEET_LOCATION", location, location] as [keyof Settings, unknown, unknown],
+    ),
+  ])("%s takes %j", (name, value, is) => {
+    expect(valueOf(name, value)).toBe(is);
+  });
+
+  test.each<[keyof Settings, unknown[], RegExp]>([
+    ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /must be true or false/],
+    ["DISPATCH", ["none", "AUTO", true, 1], /must be auto or registry or edge/],
+    ["DISPATCH", ["edge"], /not built yet/],
+    ["AFFINITY_WAIT", ["always", "true", 0], /must be auto or never/],
+    ["FLEET_LOCATION", ["europe", "WEUR", 1], /must be wnam or /],
+  ])("%s refuses %j", (name, bad, fault) => {
+    for (const value of bad) expect(valueOf(name, value)).toMatch(fault);
+  });
+});
+
+describe("secrets", () => {
+  test.each(["ADMIN_TOKEN", "ORIGIN_SIGNING_KEY"] as const)("%s is any text, trimmed, a number too", (name) => {
+    expect(valueOf(name, "s3cret")).toBe("s3cret");
+    expect(valueOf(name, "  s3cret\n")).toBe("s3cret");
+    expect(valueOf(name, 12_345)).toBe("12345");
+  });
+});
+
+describe("APP_FROM", () => {
+  test.each<[string, Settings["APP_FROM"]]>([
+    ["path:1", { kind: "path", segments: 1 }],
+    ["path:2", { kind: "path", segments: 2 }],
+    ["host", { kind: "host" }],
+    ["fixed:any-model", { kind: "fixed", app: "any-model" }],
+    ["fixed:owner/app", { kind: "fixed", app: "owner/app" }],
+  ])("%s", (text, is) => {
+    expect(valueOf("APP_FROM", text)).toEqual(is);
+  });
+
+  test.each(["path", "path:0", "path:3", "PATH:1", "fixed", "fixed:", "fixed:a b", "fixed:a/b/c", "fixed:-", "header", 1, true])(
+    "%j is refused",
+    (text) => {
+      expect(valueOf("APP_FROM", text)).toBe("fault: must be path:1, path:2, host or fixed:NAME");
+    },
+  );
+});
+
+describe("HINT_HEADERS", () => {
+  const names = (count: number) => Array.from({ length: count }, (_, index) => `x-hint-${index}`);
+  test.each<[string, string, string[]]>([
+    ["one", "x-model", ["x-model"]],
+    ["lower-cased", "X-Fal-Runner-Hint", ["x-fal-runner-hint"]],
+    ["several, in their order, by commas or spaces", "x-b, x-a\tx-c,,x-d", ["x-b", "x-a", "x-c", "x-d"]],
+    ["named twice", "x-a,x-a", ["x-a"]],
+    ["exactly 8", names(8).join(), names(8)],
+  ])("%s", (_, text, is) => {
+    expect(valueOf("HINT_HEADERS", text)).toEqual(is);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["9", names(9).join(), /more than 8/],
+    ["a name that is none", "x-a, x:b", /must be header names/],
+    ["a name outside ASCII", "x-é", /must be header names/],
+    ["only separators", ", ,", /must name a header/],
+  ])("refuses %s", (_, text, fault) => {
+    expect(valueOf("HINT_HEADERS", text)).toMatch(fault);
+  });
+
+  // Duplicates are dropped before the names are lower-cased.
+  test.fails("one header named twice in different case is one", () => {
+    expect(valueOf("HINT_HEADERS", "X-A,x-a")).toEqual(["x-a"]);
+  });
+});
+
+describe("a bad setting", () => {
+  test.each(Object.keys(DEFAULTS) as (keyof Settings)[])("%s that is neither text nor number nor true/false is named", (name) => {
+    for (const value of [{}, [], () => 1, 1n]) {
+      expect(parseSettings({ [name]: value })).toMatchObject({
+        ok: false,
+        setting: name,
+        detail: "must be text, a number or true/false",
+      });
+    }
+  });
+
+  test("is found among good ones; of several the first in the order of the table", () => {
+    const env = { ADMIN_TOKEN: "t", MAX_ATTEMPTS: "none", DISPATCH: "edge", COLD_START_MS: 0 };
+    expect(parseSettings(env)).toMatchObject({ ok: false, setting: "DISPATCH" });
+  });
+});
+
+test("settings are read once per environment object", () => {
+  const env = { MAX_ATTEMPTS: 5 };
+  const first = settingsOf(env);
+  expect(first).toEqual(parseSettings(env));
+  expect(settingsOf(env)).toBe(first);
+  expect(settingsOf({ ...env })).not.toBe(first);
+  const bad = { MAX_ATTEMPTS: 0 };
+  expect(settingsOf(bad)).toBe(settingsOf(bad));
+});
