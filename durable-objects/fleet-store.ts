@@ -23,14 +23,14 @@ interface ReplicaRow extends Record<string, SqlStorageValue> {
   concurrency: number;
   hint_slots: number | null;
   hints: string | null;
-  hints_in_band: number;
+  reports_hints: number;
 }
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS replica (
     id TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, origin TEXT NOT NULL, status TEXT NOT NULL, drained INTEGER NOT NULL,
-    concurrency INTEGER NOT NULL, hint_slots INTEGER, hints TEXT, hints_in_band INTEGER NOT NULL) WITHOUT ROWID;
+    concurrency INTEGER NOT NULL, hint_slots INTEGER, hints TEXT, reports_hints INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS forbidden (id TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;`;
 
 export class FleetStore {
@@ -78,7 +78,7 @@ export class FleetStore {
       replica.concurrency,
       replica.hintSlots,
       replica.hints && JSON.stringify(replica.hints),
-      replica.hintsInBand ? 1 : 0,
+      replica.reportsHints ? 1 : 0,
     );
   }
 
@@ -122,6 +122,6 @@ function fromRow(row: ReplicaRow): StoredReplica {
     concurrency: row.concurrency,
     hintSlots: row.hint_slots,
     hints: row.hints === null ? null : (JSON.parse(row.hints) as string[]),
-    hintsInBand: row.hints_in_band === 1,
+    reportsHints: row.reports_hints === 1,
   };
 }

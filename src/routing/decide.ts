@@ -115,7 +115,7 @@ const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, ful
  * Ejected replicas are passed over, unless every ready one is ejected: then looks are likely deceiving and all are tried, as with
  * Envoy's panic threshold.
  */
-function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: Replica) => boolean {
+export function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: Replica) => boolean {
   const open = (replica: Replica) => !wanted.avoid.includes(replica.id);
   if (fleet.ejected.size === 0) return wanted.avoid.length === 0 ? () => true : open;
   const sound = (replica: Replica) => open(replica) && !isEjected(replica, now);
@@ -127,7 +127,7 @@ function* readyIn(fleet: Fleet): Generator<Replica> {
   for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
 }
 
-/** The least loaded for its concurrency; ties by hash order of the hint, or without one by fewest requests so far. */
+/** The least loaded for its concurrency; ties by hash order of the hint, or without one by fewest requests so far, then by name. */
 function leastLoaded(replicas: Iterable<Replica>, eligible: (replica: Replica) => boolean, hint: string | null): Replica | null {
   const hash: NameHash | null = hint === null ? null : hashName(hint);
   let best: { replica: Replica; load: number; tie: number } | null = null;
@@ -136,7 +136,8 @@ function leastLoaded(replicas: Iterable<Replica>, eligible: (replica: Replica) =
     const load = loadOf(replica) / replica.concurrency;
     if (best !== null && load > best.load) continue;
     const tie = hash === null ? -replica.served : score(hash, replica);
-    if (best === null || load < best.load || tie > best.tie) best = { replica, load, tie };
+    if (best !== null && load === best.load && !(tie > best.tie || (tie === best.tie && replica.id < best.replica.id))) continue;
+    best = { replica, load, tie };
   }
   return best?.replica ?? null;
 }

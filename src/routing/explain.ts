@@ -1,7 +1,8 @@
 // What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
 // candidates it is taken among. Changes nothing.
 import type { ReplicaStatus } from "./heartbeat.ts";
-import { heldHints, hintRoom, isEjected, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
+import { heldHints, hintRoom, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
+import { usableIn } from "./decide.ts";
 import { LIMITS } from "./limits.ts";
 import { hashName, ranked } from "./rendezvous.ts";
 import { consider, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -77,6 +78,7 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
   const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null };
   const verdict = consider(scheduler, options, arrival, now);
   const coldS = hints.length === 0 ? 0 : options.coldStartMs / 1000;
+  const usable = usableIn(scheduler.fleet, arrival, now);
   const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
   const candidates = order.map((replica, place): CandidateView => {
     const warmFor = hints.find((hint) => isWarm(replica, hint, now)) ?? null;
@@ -87,7 +89,7 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
       in_flight: loadOf(replica),
       concurrency: replica.concurrency,
       hint_room: hintRoom(replica),
-      passed_over: passedOver(replica, now),
+      passed_over: passedOver(replica, usable),
       cost_s: warmFor === null ? coldS : 0,
     };
   });
@@ -112,9 +114,9 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
   };
 }
 
-function passedOver(replica: Replica, now: number): CandidateView["passed_over"] {
+function passedOver(replica: Replica, usable: (replica: Replica) => boolean): CandidateView["passed_over"] {
   if (replica.status === "starting") return "starting";
   if (!isReady(replica)) return "draining";
-  if (isEjected(replica, now)) return "ejected";
+  if (!usable(replica)) return "ejected";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
 }

@@ -35,8 +35,8 @@ export interface Replica extends Weighted {
   hintSlots: number | null;
   /** What it says it holds warm; null: it does not specialise. */
   advertised: ReadonlySet<string> | null;
-  /** `advertised` came with a response: a heartbeat that says nothing of hints leaves it. */
-  advertisedInBand: boolean;
+  /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
+  reportsHints: boolean;
   readonly loading: Map<string, Loading>;
   sequence: number | null;
   expiresAtMs: number;
@@ -108,7 +108,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     concurrency: 1,
     hintSlots: null,
     advertised: null,
-    advertisedInBand: false,
+    reportsHints: false,
     loading: new Map(),
     sequence: null,
     expiresAtMs: 0,

@@ -33,8 +33,8 @@ export interface StoredReplica {
   readonly concurrency: number;
   readonly hintSlots: number | null;
   readonly hints: readonly string[] | null;
-  /** The hints came with a response. */
-  readonly hintsInBand: boolean;
+  /** Its heartbeats say what it holds. */
+  readonly reportsHints: boolean;
 }
 
 type Accepted = Heartbeat & { readonly status: ReplicaStatus };
@@ -61,7 +61,6 @@ export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: numb
  */
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[]): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
-  replica.advertisedInBand = true;
   return advertise(fleet, replica, hints);
 }
 
@@ -103,13 +102,13 @@ export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs:
   replica.drained = stored.drained;
   replica.restored = true;
   report(fleet, replica, stored, expiresAtMs);
-  replica.advertisedInBand = stored.hintsInBand;
+  replica.reportsHints = stored.reportsHints;
 }
 
 export function storedForm(replica: Replica): StoredReplica {
-  const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised, advertisedInBand } = replica;
+  const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised, reportsHints } = replica;
   const hints = advertised && [...advertised];
-  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, hintsInBand: advertisedInBand };
+  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
 }
 
 /**
@@ -181,18 +180,19 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   fleet.departed.delete(replica.id);
   const routed =
     joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;
-  const hinted = replica.hintSlots !== said.hintSlots;
   replica.origin = said.origin;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
   replica.weight = said.concurrency;
-  replica.hintSlots = said.hintSlots;
   replica.expiresAtMs = expiresAtMs;
   if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
   if (joined) indexReplica(fleet, replica);
-  const silent = said.hints === null && replica.advertisedInBand;
-  if (!silent) replica.advertisedInBand = false;
-  const advertised = !silent && advertise(fleet, replica, said.hints);
+  const reportsHints = said.hints !== null;
+  const heard = reportsHints || replica.reportsHints || joined;
+  const hinted = replica.hintSlots !== said.hintSlots || replica.reportsHints !== reportsHints;
+  replica.reportsHints = reportsHints;
+  replica.hintSlots = said.hintSlots;
+  const advertised = heard && advertise(fleet, replica, said.hints);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;

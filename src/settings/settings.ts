@@ -77,19 +77,20 @@ const appFrom = v.pipe(
 
 const headerNames = v.pipe(
   list(LIMITS.hintHeaders),
-  v.transform((names) => names.map((name) => name.toLowerCase())),
+  v.transform((names) => [...new Set(names.map((name) => name.toLowerCase()))]),
   v.everyItem((name) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name), "must be header names, separated by commas"),
   v.minLength(1, "must name a header"),
 );
 
-const ORIGIN_PATTERN = /^(\*\.)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/;
+const ORIGIN_PATTERN =
+  /^(\*\.)?([a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?$/;
 const originPatterns = v.pipe(
   list(LIMITS.originPatterns),
   v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
     const patterns: OriginPattern[] = [];
     for (const text of dataset.value) {
       const match = ORIGIN_PATTERN.exec(text.toLowerCase());
-      if (match?.[2] === undefined) {
+      if (match?.[2] === undefined || Number(match[3] ?? 0) > 65_535) {
         addIssue({ message: `must be hosts like *.gpu.example.com or gpu.example.org:8443, not ${text}` });
         return NEVER;
       }
@@ -101,19 +102,29 @@ const originPatterns = v.pipe(
 
 const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
 const Token = v.pipe(v.string(TOKENS_RULE), v.minLength(1, TOKENS_RULE));
-const TokenMap = v.record(v.string(), v.union([Token, v.array(Token, TOKENS_RULE)], TOKENS_RULE), TOKENS_RULE);
+/** As pairs, because an app may be named like a property that every object has. */
+const TokenEntries = v.pipe(
+  v.string(),
+  v.parseJson({}, TOKENS_RULE),
+  v.custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value), TOKENS_RULE),
+  v.transform((map) => Object.entries(map) as unknown[]),
+  v.array(
+    v.tuple([
+      v.custom<string>((app) => app === "*" || (typeof app === "string" && isAppName(app))),
+      v.union([Token, v.array(Token)]),
+    ]),
+  ),
+);
 const heartbeatTokens = v.pipe(
   v.string(),
   v.rawTransform<string, HeartbeatTokens>(({ dataset, addIssue, NEVER }) => {
     if (!dataset.value.startsWith("{")) return new Map([["*", [dataset.value]]]);
-    const result = v.safeParse(v.pipe(v.string(), v.parseJson({}, TOKENS_RULE), TokenMap), dataset.value);
-    const tokens = new Map<string, readonly string[]>();
-    for (const [app, its] of Object.entries(result.success ? result.output : {})) {
-      if (app === "*" || isAppName(app)) tokens.set(app, typeof its === "string" ? [its] : its);
-    }
+    const result = v.safeParse(TokenEntries, dataset.value);
+    const entries = result.success ? result.output : [];
+    const tokens = new Map(entries.map(([app, its]) => [app, typeof its === "string" ? [its] : its]));
     const count = [...tokens.values()].flat().length;
-    if (result.success && tokens.size === Object.keys(result.output).length && count <= LIMITS.heartbeatTokens) return tokens;
-    addIssue({ message: count > LIMITS.heartbeatTokens ? `has more than ${LIMITS.heartbeatTokens} tokens` : TOKENS_RULE });
+    if (result.success && count <= LIMITS.heartbeatTokens) return tokens;
+    addIssue({ message: result.success ? `has more than ${LIMITS.heartbeatTokens} tokens` : TOKENS_RULE });
     return NEVER;
   }),
 );

@@ -22,7 +22,7 @@ describe("join and change", () => {
       concurrency: 4,
       hintSlots: 3,
       hints: ["sdxl", "flux"],
-      hintsInBand: false,
+      reportsHints: true,
     });
     expect(known(fleet, "a")).toMatchObject({ sequence: 3, expiresAtMs: 100 + TTL_MS, weight: 4, served: 0 });
   });

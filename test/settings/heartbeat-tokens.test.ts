@@ -55,7 +55,7 @@ describe("JSON", () => {
   });
 
   // valibot's record leaves out the keys "constructor" and "prototype", both good names of apps; their tokens vanish unsaid.
-  test.fails.each(["constructor", "prototype"])("with a token of an app named %s", (app) => {
+  test.each(["constructor", "prototype"])("with a token of an app named %s", (app) => {
     expect(tokens(JSON.stringify({ [app]: "t", other: "u" }))).toEqual({ [app]: ["t"], other: ["u"] });
   });
 

@@ -59,7 +59,7 @@ export const WORLD_OPTIONS: scheduling.SchedulerOptions = { queueLengthMax: 6, c
 
 /** What is stored of a replica, but for the origin of its hints (advertised.test.ts says why). */
 function rowOf(replica: Replica): Partial<StoredReplica> {
-  const { hintsInBand: _, ...row } = storedForm(replica);
+  const { reportsHints: _, ...row } = storedForm(replica);
   return row;
 }
 
