@@ -142,8 +142,9 @@ function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome 
   if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
   const departed = fleet.departed.get(beat.replica);
   if (known === undefined && departed !== undefined) {
-    const record = departed.incarnation === incarnation ? departed.record : null;
-    fleet.departed.set(beat.replica, { ...departed, incarnation, sequence, record });
+    const same = departed.incarnation === incarnation;
+    const { record, forbidden } = same ? departed : { record: null, forbidden: false };
+    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
   }
   return { kind: "stopped", known: known !== undefined };
 }

@@ -195,6 +195,20 @@ describe("tickets", () => {
     await until("nothing runs", async () => (await stub.view())?.in_flight === 0);
   });
 
+  test("an answer that ends a replica's ejection binds who waits for it, without in-band hints too", async () => {
+    const { app, stub } = fleet();
+    await stub.heartbeat(beat(app, "a", { hints: ["sdxl"], concurrency: 2 }));
+    await stub.heartbeat(beat(app, "b", { hints: ["flux"], concurrency: 1 }));
+    const first = await stub.enqueue(REQUEST);
+    await stub.enqueue({ ...REQUEST, hints: ["flux"] });
+    const ticket = first.ticket as unknown as { unreachable(): Promise<void>; answered(hints: null): Promise<void> };
+    await ticket.unreachable();
+    const waiting = await stub.enqueue(REQUEST);
+    expect(waiting.standing.kind).toBe("waiting");
+    await ticket.answered(null);
+    expect(await stub.granted((waiting.standing as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
+  }, 4000);
+
   test("a wait ends at its deadline", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { concurrency: 1 }));

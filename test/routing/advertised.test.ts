@@ -125,8 +125,7 @@ describe("in band", () => {
     expect(isWarm(known(restarted, "a"), "x", 5000)).toBe(true);
   });
 
-  // The list is the same, but from where it came is stored too, and that has changed: applyInBandHints() says that nothing has.
-  test("a list that the heartbeat gave too outlives a restart of the object as it would without one", () => {
+  test("a list that the heartbeat gave too means the same after a restart of the object", () => {
     const fleet = fleetWith({ a: { hints: ["x"] } });
     let stored = storedForm(known(fleet, "a"));
     if (applyInBandHints(fleet, known(fleet, "a"), ["x"])) stored = storedForm(known(fleet, "a"));

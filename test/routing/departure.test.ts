@@ -88,6 +88,13 @@ describe("deleted", () => {
     expect(hears(deleted(), "a", { incarnation: 3, ...said }, now).kind).toBe(outcome);
   });
 
+  // stop() in membership.ts keeps `forbidden` of the deleted incarnation when it remembers that a later one has stopped.
+  test("a later incarnation that stopped meanwhile may return: only its own is banned", () => {
+    const fleet = deleted();
+    hears(fleet, "a", { incarnation: 4, sequence: 1, status: "stopped" }, 500);
+    expect(hears(fleet, "a", { incarnation: 4, sequence: 2 }, 1000).kind).toBe("accepted");
+  });
+
   test("a sweep does not lift the ban early", () => {
     const fleet = deleted();
     sweep(fleet, TTL_MS, 14_999);

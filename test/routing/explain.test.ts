@@ -96,6 +96,17 @@ describe("candidates", () => {
     for (const { replica, hash_rank } of candidates) expect(order[hash_rank - 1]?.id).toBe(replica);
   });
 
+  test("come warm before cold also where the cold one is the owner", () => {
+    const hints = Array.from({ length: 16 }, (_, index) => `hint-${index}`);
+    const scheduler = schedulerWith({ warm: { hints }, cold: { hints: [] } });
+    const ranks = hints.map((hint) => {
+      const { candidates } = explain(scheduler, OPTIONS, [hint], 0);
+      expect(candidates.map((candidate) => candidate.replica)).toEqual(["warm", "cold"]);
+      return candidates[0]?.hash_rank;
+    });
+    expect(new Set(ranks)).toEqual(new Set([1, 2]));
+  });
+
   test("are at most 100, counted all", () => {
     const scheduler = schedulerWith(Object.fromEntries(Array.from({ length: 120 }, (_, index) => [`r${index}`, {}])));
     const { candidates, candidates_total } = explain(scheduler, OPTIONS, ["x"], 0);
@@ -110,7 +121,7 @@ describe("candidates", () => {
     ]);
   });
 
-  // Where every ready replica is ejected all are tried, but explain still lists the one it names as passed over.
+  // Where every ready replica is ejected all are tried.
   test("never list the replica that the decision names as passed over", () => {
     const scheduler = schedulerWith({ a: { hints: ["x"], concurrency: 2 } });
     eject(scheduler, "a");

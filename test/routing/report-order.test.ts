@@ -2,7 +2,7 @@
 // object, once requests and replicas have reported themselves, leaves the slots as they were.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createFleet, loadOf, type Fleet } from "../../src/routing/fleet.ts";
+import { createFleet, type Fleet } from "../../src/routing/fleet.ts";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
 import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
 import { adoptSlot, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
@@ -22,8 +22,8 @@ const reports = fc.uniqueArray(fc.tuple(fc.constantFrom("a", "b", "c", "d", "e",
   selector: ([id]) => id,
 });
 const inTwoOrders = reports.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })));
-/** What is done between: a request with some of the hints, or the end of an earlier one. */
-const deeds = fc.array(fc.oneof(fc.shuffledSubarray(HINTS, { minLength: 1, maxLength: 3 }), fc.nat({ max: 9 })), {
+/** What is done between: a request with some of the hints or none, or the end of an earlier one. */
+const deeds = fc.array(fc.oneof(fc.shuffledSubarray(HINTS, { maxLength: 3 }), fc.nat({ max: 9 })), {
   maxLength: 20,
 });
 
@@ -49,7 +49,7 @@ function play(fleet: Fleet, deeds: readonly (number | readonly string[])[]): str
 }
 
 describe("in whatever order replicas report", () => {
-  test("requests with hints go the same way, also while slots are taken and given back", () => {
+  test("requests go the same way, also while slots are taken and given back", () => {
     fc.assert(
       fc.property(inTwoOrders, deeds, ([one, other], deeds) => {
         expect(play(fleetOf(other), deeds)).toEqual(play(fleetOf(one), deeds));
@@ -58,24 +58,9 @@ describe("in whatever order replicas report", () => {
     );
   });
 
-  test("a request without a hint goes to a replica that is as good", () => {
+  test("a request that takes no slot goes the same way", () => {
     fc.assert(
-      fc.property(inTwoOrders, deeds, ([one, other], deeds) => {
-        const merit = (list: typeof one) => {
-          const fleet = fleetOf(list);
-          play(fleet, deeds);
-          const replica = decide(fleet, wants([]), 0)?.replica;
-          return replica && [loadOf(replica) / replica.concurrency, replica.served];
-        };
-        expect(merit(other)).toEqual(merit(one));
-      }),
-      seeded(200),
-    );
-  });
-
-  test("a request that takes no slot and has hints goes the same way", () => {
-    fc.assert(
-      fc.property(inTwoOrders, fc.shuffledSubarray(HINTS, { minLength: 1 }), ([one, other], hints) => {
+      fc.property(inTwoOrders, fc.shuffledSubarray(HINTS), ([one, other], hints) => {
         const chosen = (list: typeof one) => decideIgnoringLoad(fleetOf(list), wants(hints), 0)?.replica.id;
         expect(chosen(other)).toBe(chosen(one));
       }),
@@ -83,50 +68,44 @@ describe("in whatever order replicas report", () => {
     );
   });
 
-  // Replicas of equal load and count are taken in the order of `fleet.free`, which is the order in which they came or became free.
-  test("a request without a hint goes to the same replica among equals", () => {
+  test("a request without a hint goes to the first by name among equals", () => {
     const chosen = (ids: readonly string[]) =>
       decide(fleetWith(Object.fromEntries(ids.map((id) => [id, {}]))), wants([]), 0)?.replica.id;
-    expect(chosen(["b", "a"])).toBe(chosen(["a", "b"]));
+    expect([chosen(["b", "a"]), chosen(["a", "b"])]).toEqual(["a", "a"]);
   });
 });
 
 describe("over a restart of the object", () => {
   test("once all requests and replicas have reported, in whatever order, the slots are as they were", () => {
     fc.assert(
-      fc.property(
-        reports,
-        deeds,
-        fc.infiniteStream(fc.boolean()).map((stream) => [...stream.take(40)]),
-        (list, deeds, first) => {
-          const before = fleetOf(list);
-          play(before, deeds);
-          const after = createFleet();
-          for (const replica of before.replicas.values()) restoreReplica(after, storedForm(replica), TTL_MS);
-          const reporting = [...before.replicas.values()].map(({ id, incarnation }) => () => {
-            const its = list.find(([name]) => name === id)?.[1] ?? {};
-            hears(after, id, { ...its, incarnation, inFlight: loads(before)[id] ?? 0 }, 1000);
-          });
-          const claiming = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
-            const claim = { replica: replica.id, incarnation: replica.incarnation, hint, startedAtMs: grantedAtMs };
-            expect(adoptSlot(after, 1000 + id, claim)).not.toBeNull();
-          });
-          const events = [...reporting, ...claiming];
-          // A deterministic shuffle: each event is put at the front or at the end.
-          const order: (() => void)[] = [];
-          for (const [index, event] of events.entries()) {
-            if (first[index] === true) order.unshift(event);
-            else order.push(event);
-          }
-          for (const happens of order) {
-            happens();
-            expect(violations(after, 1000)).toEqual([]);
-          }
-          expect(loads(after)).toEqual(loads(before));
-          for (const grant of after.grants.values()) releaseSlot(after, grant);
-          expect(Object.values(loads(after)).every((load) => load === 0)).toBe(true);
-        },
-      ),
+      fc.property(reports, deeds, fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }), (list, deeds, first) => {
+        const before = fleetOf(list);
+        play(before, deeds);
+        const after = createFleet();
+        for (const replica of before.replicas.values()) restoreReplica(after, storedForm(replica), TTL_MS);
+        const reporting = [...before.replicas.values()].map(({ id, incarnation }) => () => {
+          const its = list.find(([name]) => name === id)?.[1] ?? {};
+          hears(after, id, { ...its, incarnation, inFlight: loads(before)[id] ?? 0 }, 1000);
+        });
+        const claiming = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
+          const claim = { replica: replica.id, incarnation: replica.incarnation, hint, startedAtMs: grantedAtMs };
+          expect(adoptSlot(after, 1000 + id, claim)).not.toBeNull();
+        });
+        const events = [...reporting, ...claiming];
+        // A deterministic shuffle: each event is put at the front or at the end.
+        const order: (() => void)[] = [];
+        for (const [index, event] of events.entries()) {
+          if (first[index] === true) order.unshift(event);
+          else order.push(event);
+        }
+        for (const happens of order) {
+          happens();
+          expect(violations(after, 1000)).toEqual([]);
+        }
+        expect(loads(after)).toEqual(loads(before));
+        for (const grant of after.grants.values()) releaseSlot(after, grant);
+        expect(Object.values(loads(after)).every((load) => load === 0)).toBe(true);
+      }),
       seeded(300),
     );
   });

@@ -146,7 +146,6 @@ describe("HINT_HEADERS", () => {
     expect(valueOf("HINT_HEADERS", text)).toMatch(fault);
   });
 
-  // Duplicates are dropped before the names are lower-cased.
   test("one header named twice in different case is one", () => {
     expect(valueOf("HINT_HEADERS", "X-A,x-a")).toEqual(["x-a"]);
   });

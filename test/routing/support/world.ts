@@ -2,7 +2,6 @@
 // time. It drives the real scheduler, keeps its own books of who may be given what, and complains when the two disagree.
 import { expect } from "vitest";
 import { decide, type Reason } from "../../../src/routing/decide.ts";
-import type { Replica } from "../../../src/routing/fleet.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
 import {
   applyHeartbeat,
@@ -57,12 +56,6 @@ interface Member {
 
 export const WORLD_OPTIONS: scheduling.SchedulerOptions = { queueLengthMax: 6, coldStartMs: 2000 };
 
-/** What is stored of a replica, but for the origin of its hints (advertised.test.ts says why). */
-function rowOf(replica: Replica): Partial<StoredReplica> {
-  const { reportsHints: _, ...row } = storedForm(replica);
-  return row;
-}
-
 export class World {
   readonly scheduler = scheduling.createScheduler();
   now = 0;
@@ -75,7 +68,7 @@ export class World {
   /** Requests running by replica and incarnation, oldest first. */
   readonly #running = new Map<string, Set<number>>();
   /** What the object has been told to store. */
-  readonly #stored = new Map<string, Partial<StoredReplica>>();
+  readonly #stored = new Map<string, StoredReplica>();
   readonly #granted: Partial<Record<Reason, number>> = { ...this.scheduler.counters.granted };
 
   step(command: Command): void {
@@ -122,7 +115,7 @@ export class World {
           this.#left(command.replica);
           return;
         }
-        if (setDrained(fleet, replica, command.does === "drain")) this.#stored.set(replica.id, rowOf(replica));
+        if (setDrained(fleet, replica, command.does === "drain")) this.#stored.set(replica.id, storedForm(replica));
         member.drained = command.does === "drain";
       }
     }
@@ -156,7 +149,7 @@ export class World {
     const was = this.#members.get(id);
     const drained = was?.incarnation === incarnation ? was.drained : replica.drained;
     this.#members.set(id, { incarnation, status, drained, concurrency, expiresAtMs: this.now + TTL_MS });
-    if (outcome.stored) this.#stored.set(id, rowOf(replica));
+    if (outcome.stored) this.#stored.set(id, storedForm(replica));
     const reclaimed = [...oldest.keys()].filter((grant) => !fleet.grants.has(grant));
     expect(reclaimed.length).toBe(outcome.reclaimed);
     const running = this.#running.get(`${id}@${incarnation}`) ?? new Set();
@@ -185,7 +178,7 @@ export class World {
       case "teach": {
         const replica = this.scheduler.fleet.grants.get(request.id)?.replica;
         if (replica === undefined) return;
-        if (applyInBandHints(this.scheduler.fleet, replica, command.hints)) this.#stored.set(replica.id, rowOf(replica));
+        if (applyInBandHints(this.scheduler.fleet, replica, command.hints)) this.#stored.set(replica.id, storedForm(replica));
         return;
       }
       case "end":
@@ -241,7 +234,7 @@ export class World {
     const { fleet, room, counters } = this.scheduler;
     expect(violations(fleet, this.now)).toEqual([]);
     const replicas = [...fleet.replicas.values()];
-    expect(new Map(replicas.map((replica) => [replica.id, rowOf(replica)]))).toEqual(this.#stored);
+    expect(new Map(replicas.map((replica) => [replica.id, storedForm(replica)]))).toEqual(this.#stored);
     for (const replica of replicas) {
       const { incarnation, status, drained, concurrency, grants, unclaimed } = replica;
       expect(this.#members.get(replica.id)).toMatchObject({ incarnation, status, drained, concurrency });
