@@ -44,7 +44,7 @@ export interface Replica extends Weighted {
   readonly grants: Map<number, Grant>;
   /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
   unclaimed: number;
-  /** Restored from storage and not heard of since. */
+  /** Restored from storage, and its count of requests not heard since. */
   restored: boolean;
   /** The last heartbeat reported this many fewer requests than slots held, at this time. */
   surplus: { readonly count: number; readonly atMs: number } | null;

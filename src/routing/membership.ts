@@ -201,19 +201,23 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
 
 /**
  * Compares the requests a replica counts with the slots held on it. After a restart the excess is taken as requests nobody has
- * claimed; it only ever shrinks. A count below the slots held in two reports running frees the oldest that both reports missed:
- * one report alone may have crossed with a grant.
+ * claimed; it only ever shrinks. A count below the slots held in two reports running frees the oldest surplus: as many of the slots
+ * held since before the first report as the second can't account for. Younger ones may have crossed with a report. O(grants).
  */
 function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
+  const before = replica.surplus;
+  replica.surplus = null;
+  if (inFlight === null) return 0;
   const held = replica.grants.size;
-  const excess = Math.max(0, (inFlight ?? 0) - held);
+  const excess = Math.max(0, inFlight - held);
   replica.unclaimed = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unclaimed, excess);
   replica.restored = false;
-  const missing = inFlight === null ? 0 : held - inFlight;
-  const before = replica.surplus;
-  replica.surplus = missing > 0 ? { count: missing, atMs: now } : null;
-  if (before === null || missing <= 0) return 0;
-  return releaseOldest(fleet, replica, Math.min(missing, before.count), before.atMs);
+  if (held <= inFlight) return 0;
+  replica.surplus = { count: held - inFlight, atMs: now };
+  if (before === null) return 0;
+  let older = 0;
+  for (const grant of replica.grants.values()) if (grant.grantedAtMs < before.atMs) older++;
+  return releaseOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs);
 }
 
 type Departure = { untilMs: number; forbidden: boolean; incarnation: number; sequence: number | null };

@@ -171,6 +171,15 @@ describe("two reports running with fewer requests than slots held", () => {
     expect(after(taken, reports)).toEqual({ freed, left, load: left.length });
   });
 
+  test("two reports that each missed another request on its way free nothing", () => {
+    const fleet = fleetWith({ a: { concurrency: 8 } });
+    occupy(fleet, "a", 1, 9000);
+    hears(fleet, "a", { concurrency: 8, inFlight: 0 }, 10_000);
+    occupy(fleet, "a", 1, 15_000);
+    hears(fleet, "a", { concurrency: 8, inFlight: 1 }, 15_001);
+    expect(loadOf(known(fleet, "a"))).toBe(2);
+  });
+
   test("a slot that was freed so is given again, and its late release changes nothing", () => {
     const fleet = fleetWith({ a: {} });
     const [grant] = occupy(fleet, "a", 1);
