@@ -6,7 +6,12 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "core", include: ["test/routing/**/*.test.ts", "test/settings/**/*.test.ts"] } },
+      {
+        test: {
+          name: "core",
+          include: ["test/routing/**/*.test.ts", "test/settings/**/*.test.ts", "test/simulate/**/*.test.ts"],
+        },
+      },
       {
         plugins: [
           cloudflareTest({

@@ -12,6 +12,8 @@ export interface EnqueueRequest extends Wanted {
   /** How much longer it may wait. */
   readonly timeoutMs: number;
   readonly queueLengthMax: number | null;
+  /** What the client says serving costs, ms; null: nothing. */
+  readonly claimedMs: number | null;
 }
 
 export interface GrantAnswer {
@@ -23,6 +25,8 @@ export interface GrantAnswer {
   readonly origin: string;
   readonly hint: string | null;
   readonly reason: Reason;
+  /** What the replica had better evict for the load; null: nothing. */
+  readonly evict: string | null;
 }
 
 export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
@@ -53,5 +57,6 @@ export interface FleetView {
 export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = settlement;
   const { id: replica, incarnation, origin } = grant.replica;
-  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason };
+  const evict = grant.eviction?.advised ?? null;
+  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason, evict };
 }

@@ -9,14 +9,7 @@ import type { Replica } from "../src/routing/fleet.ts";
 import type { Heartbeat } from "../src/routing/heartbeat.ts";
 import { LIMITS } from "../src/routing/limits.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/liveness.ts";
-import {
-  applyHeartbeat,
-  applyInBandHints,
-  deleteReplica,
-  restoreReplica,
-  setDrained,
-  storedForm,
-} from "../src/routing/membership.ts";
+import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, storedForm } from "../src/routing/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { adoptSlot, type Claim } from "../src/routing/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
@@ -35,7 +28,7 @@ import { FleetStore } from "./fleet-store.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
 
 export class Fleet extends DurableObject {
-  readonly #scheduler = scheduling.createScheduler();
+  readonly #scheduler: scheduling.Scheduler;
   readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
   /** Requests whose Worker watches for a restart of this object. */
   readonly #watched = new Map<number, PromiseWithResolvers<void>>();
@@ -54,10 +47,8 @@ export class Fleet extends DurableObject {
   readonly #holder: TicketHolder = {
     answered: (id, inBandHints) => {
       const now = Date.now();
-      const replica = this.#scheduler.fleet.grants.get(id)?.replica;
-      scheduling.answered(this.#scheduler, id, now);
-      const news = replica !== undefined && inBandHints !== null;
-      if (news && applyInBandHints(this.#scheduler.fleet, replica, inBandHints)) this.#persist(replica);
+      const changed = scheduling.answered(this.#scheduler, id, inBandHints, now);
+      if (changed !== null) this.#persist(changed);
       this.#settle(now);
     },
     unreachable: (id) => {
@@ -84,7 +75,9 @@ export class Fleet extends DurableObject {
     this.#options = {
       queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
       coldStartMs: this.#settings.COLD_START_MS,
+      affinityWait: this.#settings.AFFINITY_WAIT,
     };
+    this.#scheduler = scheduling.createScheduler(this.#settings.COLD_START_MS);
     this.#store = new FleetStore(ctx.storage);
     this.#listing = new DirectoryListing(env, () => this.#scheduler.fleet.replicas.size > 0);
     this.#app = this.#store.app();
@@ -125,6 +118,7 @@ export class Fleet extends DurableObject {
       arrivedAtMs: now - request.waitedMs,
       deadlineMs: now + request.timeoutMs,
       queueLengthMax: request.queueLengthMax,
+      claimedMs: request.claimedMs,
     };
     const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrival, now);
     if (standing.kind === "refused") return { standing, ticket: null };
@@ -164,7 +158,7 @@ export class Fleet extends DurableObject {
     const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, Date.now());
     if (choice === null) return null;
     const { id: replica, incarnation, origin } = choice.replica;
-    return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason };
+    return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason, evict: null };
   }
 
   /** The ready replicas, or null when the caller's version is still true. */
@@ -182,7 +176,7 @@ export class Fleet extends DurableObject {
     return {
       app: this.#app,
       replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
-      waiting: room.length,
+      waiting: room.waiting.size,
       in_flight: fleet.grants.size,
       counters,
       next_heartbeat_ms: nextHeartbeatMs,
@@ -237,11 +231,11 @@ export class Fleet extends DurableObject {
 
   /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
   #settle(now: number): void {
-    if (this.#scheduler.room.length === 0) return;
+    if (this.#scheduler.room.waiting.size === 0) return;
     for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
       this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
     }
-    if (this.#scheduler.room.length > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
+    if (this.#scheduler.room.waiting.size > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {

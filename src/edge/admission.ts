@@ -12,6 +12,8 @@ export interface Destination {
   readonly replica: string;
   readonly origin: string;
   readonly reason: Reason;
+  /** What the replica had better evict for the load; null: nothing. */
+  readonly evict: string | null;
   /** Time in the waiting room. */
   readonly waitedMs: number;
   readonly sentAtMs: number;
@@ -81,6 +83,7 @@ async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> 
     waitedMs: now - arrivedAtMs,
     timeoutMs: Math.max(0, wait.deadlineMs - now),
     queueLengthMax: client.queueLengthMax,
+    claimedMs: client.claimedMs,
   })) as EnqueueAnswer & Disposable;
   const { standing } = answer;
   if (standing.kind === "refused") return standing;
@@ -112,14 +115,15 @@ function granted(grant: GrantAnswer, { fleet }: Admitting, wait: Wait, answer: E
   return { kind: "granted", to: destination(grant, wait.spentMs), slot: new Slot(fleet, grant, answer, answer.ticket) };
 }
 
-function destination({ replica, origin, reason }: GrantAnswer, waitedMs: number): Destination {
-  return { replica, origin, reason, waitedMs, sentAtMs: Date.now() };
+function destination({ replica, origin, reason, evict }: GrantAnswer, waitedMs: number): Destination {
+  return { replica, origin, reason, evict, waitedMs, sentAtMs: Date.now() };
 }
 
 function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number): Admission {
   const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid);
   if (found !== null) {
-    const to = { replica: found.id, origin: found.origin, reason: "snapshot_hash", waitedMs, sentAtMs: Date.now() } as const;
+    const { id: replica, origin } = found;
+    const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: Date.now() } as const;
     return { kind: "granted", to, slot: null };
   }
   return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };

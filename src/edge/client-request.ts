@@ -1,6 +1,7 @@
 // What a client's request says to the router: the app, what the replica is to be sent, hints, patience. Pure but for the Request.
 import { isAppName } from "../routing/heartbeat.ts";
 import { parseRequestHints } from "../routing/hints.ts";
+import { LIMITS } from "../routing/limits.ts";
 import type { RouterError } from "../problem.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
 
@@ -15,6 +16,8 @@ export interface ClientRequest {
   readonly timeoutMs: number;
   readonly timeoutType: "user" | "router";
   readonly queueLengthMax: number | null;
+  /** What the client says serving costs; null: nothing. */
+  readonly claimedMs: number | null;
   readonly mayRetry: boolean;
 }
 
@@ -40,6 +43,11 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   if (asked === "malformed") {
     return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
   }
+  const claimedMs = parseSeconds(headers.get("x-warmpath-cost"));
+  if (claimedMs === "malformed" || (claimedMs ?? 0) > LIMITS.claimedCostMs) {
+    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${LIMITS.claimedCostMs / 1000}`;
+    return failed({ type: "bad_request", detail });
+  }
   const queueLengthMax = parseQueueLength(url.query);
   if (queueLengthMax === "malformed") {
     return failed({ type: "bad_request", detail: "fal_max_queue_length: must be an integer of at least 0" });
@@ -56,6 +64,7 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,
+      claimedMs,
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
     },
   };

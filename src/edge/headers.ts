@@ -27,8 +27,8 @@ export interface Forwarding {
   readonly webSocket: boolean;
 }
 
-/** The headers a replica gets, but for the signature. */
-export function requestHeaders(request: Request, { client, requestId, webSocket }: Forwarding): Headers {
+/** The headers a replica gets, but for the signature. `evict`: what it had better evict for the load. */
+export function requestHeaders(request: Request, { client, requestId, webSocket }: Forwarding, evict: string | null): Headers {
   const headers = new Headers(request.headers);
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
@@ -39,6 +39,7 @@ export function requestHeaders(request: Request, { client, requestId, webSocket 
   headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
   const address = clientAddress(request);
   if (address !== null) headers.set("x-forwarded-for", address);
+  if (evict !== null) headers.set("x-warmpath-evict", evict);
   headers.append("via", `1.1 ${VIA_NAME}`);
   if (webSocket) headers.set("upgrade", "websocket");
   return headers;

@@ -94,7 +94,7 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
 
 async function sendTo(context: Context, { to }: Granted, body: ClientBody): Promise<Sent> {
   const { request, settings, client } = context;
-  const headers = requestHeaders(request, context);
+  const headers = requestHeaders(request, context, to.evict);
   if (settings.ORIGIN_SIGNING_KEY !== null) {
     const signed = { method: request.method, target: client.target, replica: to.replica };
     const seconds = Math.floor(Date.now() / 1000);

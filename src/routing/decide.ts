@@ -1,5 +1,6 @@
 // Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
-import { hintRoom, isEjected, isReady, isWarm, loadOf, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
+import { isEjected, isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
+import { firstInOrder, placeHint, worthBesidesMs } from "./placement.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */
@@ -32,54 +33,45 @@ export interface Choice {
   /** Whether the replica holds (or loads) that hint; true where there is no hint. */
   readonly warm: boolean;
   readonly reason: Exclude<Reason, "hint_wait" | "snapshot_hash">;
+  /** What the load evicts is expected to cost, ms. */
+  readonly regretMs: number;
 }
 
-/** The replica with a free slot that should take the request now, or null when none may. O(replicas) at worst. */
+/** The replica with a free slot that should take the request if it must not wait, or null when none may. */
 export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
-  return decideWarm(fleet, wanted, now) ?? decideCold(fleet, wanted, now);
+  const usable = usableIn(fleet, wanted, now);
+  return decideWarm(fleet, wanted, usable, now) ?? decideCold(fleet, wanted, usable);
 }
 
 /**
- * The first hint with a free warm replica wins: there the least loaded for its concurrency, ties in hash order. Without hints every
- * replica is as good as warm: least loaded, then fewest requests so far.
+ * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one whose other hints are
+ * least worth keeping free; ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
+ * far. O(free replicas that hold the hint).
  */
-export function decideWarm(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
-  const usable = usableIn(fleet, wanted, now);
+export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
   if (wanted.hints.length === 0) {
     const replica = leastLoaded(fleet.free, usable, null);
-    return replica && { replica, hint: null, warm: true, reason: "least_loaded" };
+    return replica && { replica, hint: null, warm: true, reason: "least_loaded", regretMs: 0 };
   }
   for (const hint of wanted.hints) {
-    const holders = fleet.holders.get(hint);
+    const holders = fleet.freeHolders.get(hint);
     if (holders === undefined) continue;
-    const [few, many] = holders.size < fleet.free.size ? [holders, fleet.free] : [fleet.free, holders];
-    const warm = (replica: Replica) => many.has(replica) && isWarm(replica, hint, now) && usable(replica);
-    const replica = leastLoaded(few, warm, hint);
-    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
+    const replica = bestHolder(fleet, holders, (holder) => isWarm(holder, hint, now) && usable(holder), hint);
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match", regretMs: 0 };
   }
   return null;
 }
 
-/**
- * Where nobody is warm and free the first hint is loaded: on a replica with room for a hint before one of unknown room before one
- * that must evict, and among equals on the first in the hint's hash order.
- */
-export function decideCold(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+/** Where nobody is warm and free the first hint is loaded, where that hurts least (placement.ts). */
+export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean): Choice | null {
   const [hint] = wanted.hints;
   if (hint === undefined || fleet.free.size === 0) return null;
   const hash = hashName(hint);
-  const usable = usableIn(fleet, wanted, now);
-  let best: { replica: Replica; rank: number; score: number } | null = null;
-  for (const replica of fleet.free) {
-    if (!usable(replica)) continue;
-    const rank = ROOM_RANK[hintRoom(replica)];
-    if (best !== null && rank > best.rank) continue;
-    const its = score(hash, replica);
-    if (best === null || rank < best.rank || its > best.score) best = { replica, rank, score: its };
-  }
-  if (best === null) return null;
+  const placed = placeHint(fleet, hint, hash, usable);
+  if (placed === null) return null;
+  const { replica, regretMs } = placed;
   const owner = ownerOf(hash, readyIn(fleet));
-  return { replica: best.replica, hint, warm: false, reason: owner === best.replica ? "hash_owner" : "hash_spill" };
+  return { replica, hint, warm: false, reason: owner === replica ? "hash_owner" : "hash_spill", regretMs };
 }
 
 /** As `decide`, but for a request that takes no slot (`OPTIONS`): full replicas count, nothing is held. */
@@ -88,12 +80,13 @@ export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): C
   const ready = [...readyIn(fleet)].filter(usable);
   for (const hint of wanted.hints) {
     const replica = leastLoaded(ready, (candidate) => isWarm(candidate, hint, now), hint);
-    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match", regretMs: 0 };
   }
   const [hint] = wanted.hints;
   const replica = hint === undefined ? leastLoaded(ready, () => true, null) : ownerOf(hashName(hint), ready);
   if (replica === null) return null;
-  return { replica, hint: hint ?? null, warm: hint === undefined, reason: hint === undefined ? "least_loaded" : "hash_owner" };
+  const reason = hint === undefined ? "least_loaded" : "hash_owner";
+  return { replica, hint: hint ?? null, warm: hint === undefined, reason, regretMs: 0 };
 }
 
 /**
@@ -109,8 +102,6 @@ export function decideBySnapshot<R extends Weighted & { readonly id: string }>(
   return ownerOf(hashName(key), open);
 }
 
-const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, full: 2 };
-
 /**
  * Ejected replicas are passed over, unless every ready one is ejected: then looks are likely deceiving and all are tried, as with
  * Envoy's panic threshold.
@@ -125,6 +116,32 @@ export function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: R
 
 function* readyIn(fleet: Fleet): Generator<Replica> {
   for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
+}
+
+/** Of the eligible holders the least loaded, and among those that equal it the one whose other hints are worth least. */
+function bestHolder(
+  fleet: Fleet,
+  holders: ReadonlySet<Replica>,
+  eligible: (replica: Replica) => boolean,
+  hint: string,
+): Replica | null {
+  let least = Infinity;
+  let equals: Replica[] = [];
+  for (const replica of holders) {
+    if (!eligible(replica)) continue;
+    const load = loadOf(replica) / replica.concurrency;
+    if (load > least) continue;
+    if (load < least) equals = [];
+    least = load;
+    equals.push(replica);
+  }
+  if (equals.length < 2) return equals[0] ?? null;
+  let best: { replica: Replica; worthMs: number } | null = null;
+  for (const { replica } of firstInOrder(equals, hashName(hint), () => true)) {
+    const worthMs = worthBesidesMs(fleet, replica, hint);
+    if (best === null || worthMs < best.worthMs) best = { replica, worthMs };
+  }
+  return best?.replica ?? null;
 }
 
 /** The least loaded for its concurrency; ties by hash order of the hint, or without one by fewest requests so far, then by name. */

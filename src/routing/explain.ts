@@ -3,9 +3,12 @@
 import type { ReplicaStatus } from "./heartbeat.ts";
 import { heldHints, hintRoom, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
 import { usableIn } from "./decide.ts";
+import { loadMs } from "./estimates.ts";
+import { freeInMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
+import { evictionMs } from "./placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
-import { consider, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { consider, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
 
 /** A replica as the admin endpoints show it. */
 export interface ReplicaView {
@@ -57,7 +60,15 @@ export interface CandidateView {
   readonly hint_room: HintRoom;
   /** Why it can't be chosen now; null: it can. */
   readonly passed_over: "starting" | "draining" | "ejected" | "full" | null;
-  /** What choosing it would cost in loads, seconds. */
+  /** Whether the decision names it. */
+  readonly chosen: boolean;
+  /** Until it is expected to have a free slot, seconds. */
+  readonly wait_s: number;
+  /** Until the hint is expected to be loaded there, seconds. */
+  readonly load_s: number;
+  /** What it would lose by the load, in seconds of expected loads of what it evicts. */
+  readonly eviction_s: number;
+  /** What choosing it would cost, seconds: the three together. */
   readonly cost_s: number;
 }
 
@@ -65,7 +76,8 @@ export interface Explanation {
   readonly hints: readonly string[];
   readonly decision:
     | { readonly outcome: "grant"; readonly replica: string; readonly reason: string; readonly warm: boolean }
-    | { readonly outcome: "wait" }
+    /** Both null where no slot is free; else the expected wait for a warm replica, and the longest that is better than a load. */
+    | { readonly outcome: "wait"; readonly expected_wait_s: number | null; readonly worth_waiting_s: number | null }
     | { readonly outcome: "refuse"; readonly error_type: string };
   readonly waiting: number;
   /** Free ones first, by cost and then hash order; at most 100. */
@@ -75,13 +87,14 @@ export interface Explanation {
 
 /** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
 export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: readonly string[], now: number): Explanation {
-  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null };
+  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null };
   const verdict = consider(scheduler, options, arrival, now);
-  const coldS = hints.length === 0 ? 0 : options.coldStartMs / 1000;
+  const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
   const usable = usableIn(scheduler.fleet, arrival, now);
   const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
   const candidates = order.map((replica, place): CandidateView => {
     const warmFor = hints.find((hint) => isWarm(replica, hint, now)) ?? null;
+    const costs = costsOf(scheduler, replica, warmFor === null ? (hints[0] ?? null) : null, now);
     return {
       replica: replica.id,
       hash_rank: place + 1,
@@ -90,28 +103,50 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
       concurrency: replica.concurrency,
       hint_room: hintRoom(replica),
       passed_over: passedOver(replica, usable),
-      cost_s: warmFor === null ? coldS : 0,
+      chosen: replica === chosen,
+      ...costs,
+      cost_s: round(costs.wait_s + costs.load_s + costs.eviction_s),
     };
   });
   const late = (candidate: CandidateView) => (candidate.passed_over === null ? 0 : 1);
   candidates.sort((a, b) => late(a) - late(b) || a.cost_s - b.cost_s || a.hash_rank - b.hash_rank);
   return {
     hints,
-    decision:
-      verdict.kind === "grant"
-        ? {
-            outcome: "grant",
-            replica: verdict.choice.replica.id,
-            reason: verdict.choice.reason,
-            warm: verdict.choice.warm,
-          }
-        : verdict.kind === "wait"
-          ? { outcome: "wait" }
-          : { outcome: "refuse", error_type: verdict.refusal.kind },
-    waiting: scheduler.room.length,
+    decision: decisionOf(verdict),
+    waiting: scheduler.room.waiting.size,
     candidates: candidates.slice(0, LIMITS.candidatesExplained),
     candidates_total: candidates.length,
   };
+}
+
+/** `cold`: the hint that it would have to load; null: none. */
+function costsOf({ fleet }: Scheduler, replica: Replica, cold: string | null, now: number) {
+  const waitMs = loadOf(replica) < replica.concurrency ? 0 : freeInMs(fleet, replica, now);
+  const loads = cold !== null && !replica.assumed.has(cold);
+  return {
+    wait_s: round(waitMs / 1000),
+    load_s: loads ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
+    eviction_s: loads ? round(evictionMs(fleet, replica) / 1000) : 0,
+  };
+}
+
+function decisionOf(verdict: Verdict): Explanation["decision"] {
+  switch (verdict.kind) {
+    case "grant": {
+      const { replica, reason, warm } = verdict.choice;
+      return { outcome: "grant", replica: replica.id, reason, warm };
+    }
+    case "wait": {
+      const { wait } = verdict;
+      return {
+        outcome: "wait",
+        expected_wait_s: wait && round(wait.expectedMs / 1000),
+        worth_waiting_s: wait && round(wait.worthMs / 1000),
+      };
+    }
+    case "refuse":
+      return { outcome: "refuse", error_type: verdict.refusal.kind };
+  }
 }
 
 function passedOver(replica: Replica, usable: (replica: Replica) => boolean): CandidateView["passed_over"] {
@@ -119,4 +154,9 @@ function passedOver(replica: Replica, usable: (replica: Replica) => boolean): Ca
   if (!isReady(replica)) return "draining";
   if (!usable(replica)) return "ejected";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
+}
+
+/** Milliseconds are as fine as estimates get. */
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
 }

@@ -2,15 +2,29 @@
 // create it, answer questions about one replica, and keep the indexes true. Transitions are in membership.ts and slots.ts.
 //
 // A fleet is changed in place: at 10,000 replicas a copy for each heartbeat would cost more than everything else together.
+import { createEstimates, type Estimates } from "./estimates.ts";
 import type { ReplicaStatus } from "./heartbeat.ts";
-import { LIMITS } from "./limits.ts";
 import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
+
+/** `loading`: the hint was being loaded there for an earlier request. `none`: the request has no hint. */
+export type Warmth = "warm" | "loading" | "cold" | "none";
+
+/** What a replica without room is advised to evict for a load, and what it likely would by itself. */
+export interface Eviction {
+  readonly advised: string;
+  readonly likely: string;
+}
 
 /** The right to send one request to one replica, holding one of its slots until released. */
 export interface Grant {
   readonly id: number;
   readonly replica: Replica;
   readonly hint: string | null;
+  /** Whether the replica held (or was loading) the hint, as far as the router knew. */
+  readonly warmth: Warmth;
+  readonly eviction: Eviction | null;
+  /** What the client says serving costs; null: nothing. */
+  readonly claimedMs: number | null;
   readonly grantedAtMs: number;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
@@ -38,6 +52,20 @@ export interface Replica extends Weighted {
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
+  /** Hints that it has loaded by an answer and not reported since; nothing denies them yet. */
+  readonly assumed: Set<string>;
+  /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
+  readonly usedAtMs: Map<string, number>;
+  /** Running requests by hint: what is in use is not evicted. */
+  readonly users: Map<string, number>;
+  /** The most hints it was ever known to hold at once: its hint slots, where it does not say. */
+  mostHeld: number;
+  /** Whether it evicts what it is advised to; null: not seen yet. */
+  heedsAdvice: boolean | null;
+  /** Of a load that was answered: the next list shows which of the two it evicted. */
+  evicted: Eviction | null;
+  /** Its slots as they are counted in `Fleet.slots`. */
+  countedSlots: number;
   sequence: number | null;
   expiresAtMs: number;
   /** By id, oldest first. */
@@ -69,11 +97,18 @@ export interface Fleet {
   readonly replicas: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
   readonly grants: Map<number, Grant>;
-  /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
+  /** Hint to the replicas that advertise, load or are assumed to hold it. A superset: loads that went on too long are purged later. */
   readonly holders: Map<string, Set<Replica>>;
+  /** Those of them that have a free slot. */
+  readonly freeHolders: Map<string, Set<Replica>>;
   /** Ready replicas with a free slot. */
   readonly free: Set<Replica>;
   readonly ejected: Set<Replica>;
+  /** Slots of all ready replicas, free or not. */
+  slots: number;
+  /** No replica expires before; a lower bound. */
+  nextExpiryMs: number;
+  readonly estimates: Estimates;
   /** Totals over `advertised`, held under the limits of one fleet. */
   advertisedHints: number;
   advertisedText: number;
@@ -81,14 +116,19 @@ export interface Fleet {
   version: number;
 }
 
-export function createFleet(): Fleet {
+/** `coldStartMs`: what a load is taken to last until some have been seen. */
+export function createFleet(coldStartMs = 12_000): Fleet {
   return {
     replicas: new Map(),
     departed: new Map(),
     grants: new Map(),
     holders: new Map(),
+    freeHolders: new Map(),
     free: new Set(),
     ejected: new Set(),
+    slots: 0,
+    nextExpiryMs: Infinity,
+    estimates: createEstimates(coldStartMs),
     advertisedHints: 0,
     advertisedText: 0,
     version: 0,
@@ -110,6 +150,13 @@ export function createReplica(id: string, incarnation: number): Replica {
     advertised: null,
     reportsHints: false,
     loading: new Map(),
+    assumed: new Set(),
+    usedAtMs: new Map(),
+    users: new Map(),
+    mostHeld: 0,
+    heedsAdvice: null,
+    evicted: null,
+    countedSlots: 0,
     sequence: null,
     expiresAtMs: 0,
     grants: new Map(),
@@ -142,6 +189,26 @@ export function isWarm(replica: Replica, hint: string, now: number): boolean {
   return loading !== undefined && loading.untilMs > now;
 }
 
+/** As `isWarm`, or assumed to hold the hint since a load of it was answered: a request sent there will likely find it loaded. */
+export function isHeld(replica: Replica, hint: string, now: number): boolean {
+  return replica.assumed.has(hint) || isWarm(replica, hint, now);
+}
+
+/** Every hint that it advertises, loads or is assumed to hold, each once. */
+export function* hintsOf({ advertised, loading, assumed }: Replica): Generator<string> {
+  if (advertised !== null) yield* advertised;
+  for (const hint of loading.keys()) if (advertised?.has(hint) !== true) yield hint;
+  for (const hint of assumed) if (advertised?.has(hint) !== true && !loading.has(hint)) yield hint;
+}
+
+/** How many that are. O(loads in progress). */
+export function heldHints({ advertised, loading, assumed }: Replica): number {
+  let held = advertised?.size ?? 0;
+  for (const hint of loading.keys()) if (advertised?.has(hint) !== true) held++;
+  for (const hint of assumed) if (advertised?.has(hint) !== true && !loading.has(hint)) held++;
+  return held;
+}
+
 /** How welcome a hint is that the replica does not hold: a free hint slot first, then unknown, then one that must evict. */
 export type HintRoom = "free" | "unknown" | "full";
 
@@ -149,102 +216,4 @@ export function hintRoom(replica: Replica): HintRoom {
   const held = heldHints(replica);
   if (replica.hintSlots !== null) return held < replica.hintSlots ? "free" : "full";
   return replica.advertised !== null && held === 0 ? "free" : "unknown";
-}
-
-/** Hints advertised or loading, each counted once. O(loads in progress). */
-export function heldHints(replica: Replica): number {
-  let held = replica.advertised?.size ?? 0;
-  for (const hint of replica.loading.keys()) if (replica.advertised?.has(hint) !== true) held++;
-  return held;
-}
-
-/** Puts the replica in or out of `free`, as its status and load say. Called after every change of either. */
-export function reindexSlots(fleet: Fleet, replica: Replica): void {
-  const known = fleet.replicas.get(replica.id) === replica;
-  if (known && isReady(replica) && loadOf(replica) < replica.concurrency) fleet.free.add(replica);
-  else fleet.free.delete(replica);
-}
-
-/** Whether the list fits the fleet's limits in place of the replica's present one. Changes nothing. */
-export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readonly string[] | null): boolean {
-  const present = replica?.advertised ?? null;
-  const count = fleet.advertisedHints - (present?.size ?? 0) + (hints?.length ?? 0);
-  const text = fleet.advertisedText - textOf(present) + textOf(hints);
-  return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
-}
-
-/** Replaces what the replica advertises and keeps the index of holders. Says whether the set changed. O(hints). */
-export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null): boolean {
-  const before = replica.advertised;
-  if (sameSet(before, hints)) return false;
-  const after = hints === null ? null : new Set(hints);
-  replica.advertised = after;
-  fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
-  fleet.advertisedText += textOf(after) - textOf(before);
-  for (const hint of before ?? []) unindexHint(fleet, replica, hint);
-  for (const hint of after ?? []) indexHint(fleet, replica, hint);
-  return true;
-}
-
-/** The replica starts to load the hint for a grant, and counts as warm for it at most until then. */
-export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
-  grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
-  indexHint(fleet, grant.replica, hint);
-}
-
-/** The load that this grant started is over, whatever came of it. */
-export function stopLoading(fleet: Fleet, grant: Grant): void {
-  if (grant.hint === null || grant.replica.loading.get(grant.hint)?.grantId !== grant.id) return;
-  grant.replica.loading.delete(grant.hint);
-  unindexHint(fleet, grant.replica, grant.hint);
-}
-
-/** Drops loads that were believed for too long. O(loads). */
-export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void {
-  for (const [hint, loading] of replica.loading) {
-    if (loading.untilMs > now) continue;
-    replica.loading.delete(hint);
-    unindexHint(fleet, replica, hint);
-  }
-}
-
-/** Takes a departing replica out of every index. Its record keeps its grants and loads, for the case that it returns. */
-export function unindexReplica(fleet: Fleet, replica: Replica): void {
-  advertise(fleet, replica, null);
-  for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
-  fleet.free.delete(replica);
-  fleet.ejected.delete(replica);
-}
-
-/** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
-export function indexReplica(fleet: Fleet, replica: Replica): void {
-  for (const hint of replica.loading.keys()) indexHint(fleet, replica, hint);
-  if (replica.ejectedUntilMs > 0) fleet.ejected.add(replica);
-}
-
-function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  const holders = fleet.holders.get(hint);
-  if (holders === undefined) fleet.holders.set(hint, new Set([replica]));
-  else holders.add(replica);
-}
-
-function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  if (replica.advertised?.has(hint) !== true && !replica.loading.has(hint)) dropHolder(fleet, replica, hint);
-}
-
-function dropHolder(fleet: Fleet, replica: Replica, hint: string): void {
-  const holders = fleet.holders.get(hint);
-  holders?.delete(replica);
-  if (holders?.size === 0) fleet.holders.delete(hint);
-}
-
-function sameSet(before: ReadonlySet<string> | null, after: readonly string[] | null): boolean {
-  if (before === null || after === null) return before === after;
-  return before.size === after.length && after.every((hint) => before.has(hint));
-}
-
-function textOf(hints: Iterable<string> | null): number {
-  let length = 0;
-  for (const hint of hints ?? []) length += hint.length;
-  return length;
 }

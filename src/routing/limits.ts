@@ -32,8 +32,16 @@ export const LIMITS = {
   settleMs: 500,
   /** How long a replica that could not be reached is passed over while others are ready. */
   ejectionMs: 10 * SECOND_MS,
-  /** A waiting request this old is bound before younger ones that are warm: the bound on being overtaken. */
-  patienceMs: 30 * SECOND_MS,
+  /** The most that a client can say a request costs: a day. */
+  claimedCostMs: 24 * HOUR_MS,
+  /** Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. */
+  learnedHints: 20_000,
+  /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
+  placementsWeighed: 32,
+  /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
+  slotsForeseen: 32,
+  /** While a slot is kept idle for warm requests, the decision is looked at again this often at least. */
+  lookAgainMs: SECOND_MS,
   /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */
   predictionSamples: 20,
   /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */

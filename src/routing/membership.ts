@@ -1,18 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
-import {
-  admitsHints,
-  advertise,
-  createReplica,
-  indexReplica,
-  isReady,
-  purgeLoading,
-  reindexSlots,
-  unindexReplica,
-  type Departed,
-  type Fleet,
-  type Replica,
-} from "./fleet.ts";
+import { createReplica, isReady, type Departed, type Fleet, type Replica } from "./fleet.ts";
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
+import { admitsHints, advertise, endAssumptions, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 import { releaseOldest } from "./slots.ts";
 
@@ -81,9 +70,11 @@ export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): 
 /** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
 export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly Replica[] {
   const expired: Replica[] = [];
+  fleet.nextExpiryMs = Infinity;
   for (const replica of fleet.replicas.values()) {
     purgeLoading(fleet, replica, now);
     if (replica.expiresAtMs <= now) expired.push(replica);
+    else fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, replica.expiresAtMs);
   }
   for (const replica of expired) {
     const { incarnation, sequence } = replica;
@@ -186,6 +177,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   replica.concurrency = said.concurrency;
   replica.weight = said.concurrency;
   replica.expiresAtMs = expiresAtMs;
+  fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, expiresAtMs);
   if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
   if (joined) indexReplica(fleet, replica);
   const reportsHints = said.hints !== null;
@@ -194,6 +186,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
   const advertised = heard && advertise(fleet, replica, said.hints);
+  endAssumptions(fleet, replica);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;

@@ -1,17 +1,21 @@
 // The scheduler of one fleet: takes arrivals, binds waiting requests to slots that become free, refuses what can't be served.
 // It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
 // after each call that may free a slot its owner calls `settle` and passes on what that gives.
-import { decide, decideWarm, type Choice, type Reason, type Wanted } from "./decide.ts";
-import { createFleet, isReady, type Fleet, type Grant } from "./fleet.ts";
+import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
+import type { Choice, Reason, Wanted } from "./decide.ts";
+import { countArrival, expectedMs } from "./estimates.ts";
+import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
-import { hasReady, hopeUntilMs, sweep } from "./membership.ts";
-import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "./slots.ts";
-import { join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
+import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
+import { adviseEviction } from "./placement.ts";
+import { answerGrant, ejectReplica, finishGrant, takeSlot } from "./slots.ts";
+import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
   readonly queueLengthMax: number;
-  /** What a load is taken to last. */
+  /** Retry-After of a fleet without replicas: what a load is taken to last. */
   readonly coldStartMs: number;
+  readonly affinityWait: AffinityWait;
 }
 
 export interface Arrival extends Wanted {
@@ -19,6 +23,8 @@ export interface Arrival extends Wanted {
   readonly deadlineMs: number;
   /** The longest queue the client would join; null: any the router allows. */
   readonly queueLengthMax: number | null;
+  /** What the client says serving costs, ms; null: nothing. */
+  readonly claimedMs: number | null;
 }
 
 export type Refusal =
@@ -54,14 +60,17 @@ export interface Scheduler {
   readonly counters: Counters;
   /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
   settlingUntilMs: number;
-  /** Mean time a slot is held by an answered request, and how many it was learned from. */
+  /** While a slot is kept idle for warm requests: when to look again; Infinity: none is. */
+  lookAgainMs: number;
+  /** Mean time a slot is held by an answered request, loads included, and how many it was learned from. */
   readonly service: { meanMs: number; samples: number };
 }
 
-export function createScheduler(): Scheduler {
+/** `coldStartMs`: what a load is taken to last until some have been seen. */
+export function createScheduler(coldStartMs = 12_000): Scheduler {
   return {
-    fleet: createFleet(),
-    room: [],
+    fleet: createFleet(coldStartMs),
+    room: createWaitingRoom(),
     counters: {
       granted: { hint_match: 0, hint_wait: 0, hash_owner: 0, hash_spill: 0, least_loaded: 0 },
       refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, timed_out: 0 },
@@ -71,38 +80,48 @@ export function createScheduler(): Scheduler {
       ejected: 0,
     },
     settlingUntilMs: 0,
+    lookAgainMs: Infinity,
     service: { meanMs: 0, samples: 0 },
   };
 }
 
 /**
- * A request arrives: it is granted a slot, refused, or waits. `settle` leaves no free slot that a waiting request could use, so a
- * newcomer that finds one overtakes nobody.
+ * A request arrives: it is granted a slot, refused, or waits. `settle` leaves free only slots that the waiting are better off
+ * without, so a newcomer that takes one overtakes nobody.
  */
 export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
+  const { estimates } = scheduler.fleet;
+  const [hint = ""] = arrival.hints;
+  if (arrival.avoid.length === 0) countArrival(estimates, hint);
   const verdict = consider(scheduler, options, arrival, now);
   switch (verdict.kind) {
     case "grant":
-      return grant(scheduler, options, id, verdict.choice, verdict.choice.reason, now);
+      return grant(scheduler, id, arrival, verdict.choice, verdict.choice.reason, now);
     case "refuse":
       return refuse(scheduler, verdict.refusal);
-    case "wait":
-      join(scheduler.room, { id, ...arrival });
+    case "wait": {
+      const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs } = arrival;
+      const takesMs = expectedMs(estimates, hint, claimedMs);
+      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, expectedMs: takesMs });
+      if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, now + LIMITS.lookAgainMs);
       return { kind: "waiting" };
+    }
   }
 }
 
 export type Verdict =
   | { readonly kind: "grant"; readonly choice: Choice }
-  | { readonly kind: "wait" }
+  /** `wait`: null where no slot is free. */
+  | { readonly kind: "wait"; readonly wait: Wait | null }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
 /** What would become of a request that arrives now. Changes nothing: `enqueue` and `explain` share it. */
 export function consider(scheduler: Scheduler, options: SchedulerOptions, arrival: Arrival, now: number): Verdict {
-  const choice = isSettling(scheduler, now) ? null : decide(scheduler.fleet, arrival, now);
-  if (choice !== null) return { kind: "grant", choice };
+  const { fleet, room } = scheduler;
+  const choice = isSettling(scheduler, now) ? null : considerNewcomer(fleet, room, arrival, options.affinityWait, now);
+  if (choice !== null && !("kind" in choice)) return { kind: "grant", choice };
   const refusal = refusalOf(scheduler, options, arrival, now);
-  return refusal === null ? { kind: "wait" } : { kind: "refuse", refusal };
+  return refusal === null ? { kind: "wait", wait: choice } : { kind: "refuse", refusal };
 }
 
 /** The request is over or its client has gone: it leaves the queue or gives its slot back. Idempotent. */
@@ -113,13 +132,19 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
     return;
   }
   if (held.answeredAtMs !== null) learnService(scheduler, now - held.grantedAtMs);
-  releaseSlot(scheduler.fleet, held);
+  finishGrant(scheduler.fleet, held, now);
 }
 
-/** The replica sent response headers. */
-export function answered(scheduler: Scheduler, id: number, now: number): void {
+/**
+ * The replica sent response headers, with what it holds where it says so (null: it does not). Gives the replica where that changed what a
+ * restart must know.
+ */
+export function answered(scheduler: Scheduler, id: number, inBandHints: readonly string[] | null, now: number): Replica | null {
   const held = scheduler.fleet.grants.get(id);
-  if (held !== undefined) answerGrant(scheduler.fleet, held, now);
+  if (held === undefined) return null;
+  answerGrant(scheduler.fleet, held, now);
+  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, held.replica, inBandHints);
+  return changed ? held.replica : null;
 }
 
 /** The replica could not be reached. */
@@ -136,49 +161,45 @@ export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number):
 }
 
 /**
- * Ends every wait that can end: deadlines first, then slots, warm before cold in order of arrival, then hopes that are gone.
- * O(waiting) for a slot that became free, plus a decision for each request bound.
+ * Ends every wait that can end: deadlines first, then slots, best use first, then hopes that are gone.
+ * O(1) where no slot is free and no deadline has passed, else as `bindWaiting`.
  */
 export function settle(scheduler: Scheduler, options: SchedulerOptions, now: number): ReadonlyMap<number, Settlement> {
   const settled = new Map<number, Settlement>();
   const { fleet, room } = scheduler;
-  if (room.length === 0) return settled;
+  scheduler.lookAgainMs = Infinity;
+  if (room.waiting.size === 0) return settled;
   for (const waiting of overdue(room, now)) end(waiting, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.settlingUntilMs <= now) {
     scheduler.settlingUntilMs = 0;
-    bind((waiting) => waiting.arrivedAtMs + LIMITS.patienceMs <= now, decide);
-    bind(() => true, decideWarm);
-    bind(() => true, decide);
+    const kept = bindWaiting(fleet, room, options.affinityWait, now, (waiting, choice) => {
+      const reason = choice.reason === "hint_match" ? "hint_wait" : choice.reason;
+      end(waiting, grant(scheduler, waiting.id, waiting, choice, reason, now));
+    });
+    if (kept) scheduler.lookAgainMs = now + LIMITS.lookAgainMs;
   }
-  const hopeless = hopeUntilMs(fleet) <= now;
-  for (const waiting of [...room]) {
-    if (hopeless) end(waiting, refuse(scheduler, noReplicas(options)));
-    else if (triedAll(fleet, waiting)) end(waiting, refuse(scheduler, { kind: "no_other_replica" }));
+  if (hopeUntilMs(fleet) <= now)
+    for (const waiting of room.waiting.values()) end(waiting, refuse(scheduler, noReplicas(options)));
+  for (const waiting of room.avoiding.values()) {
+    if (triedAll(fleet, waiting)) end(waiting, refuse(scheduler, { kind: "no_other_replica" }));
   }
   return settled;
 
-  function bind(eligible: (waiting: Waiting) => boolean, decideBy: typeof decide): void {
-    for (const waiting of [...room]) {
-      if (fleet.free.size === 0) return;
-      const choice = eligible(waiting) ? decideBy(fleet, waiting, now) : null;
-      if (choice === null) continue;
-      const reason = choice.reason === "hint_match" ? "hint_wait" : choice.reason;
-      end(waiting, grant(scheduler, options, waiting.id, choice, reason, now));
-    }
-  }
   function end(waiting: Waiting, settlement: Settlement): void {
     leave(room, waiting.id);
     settled.set(waiting.id, settlement);
   }
 }
 
-/** When something happens by itself next: an expiry, a deadline, an end of settling or of hope. Infinity: nothing. O(replicas + waiting). */
+/**
+ * When something happens by itself next, or a little before: an expiry, a deadline, an end of settling or of hope, another look at a slot
+ * kept idle. Infinity: nothing. O(ejected + departed).
+ */
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, room } = scheduler;
-  let next = Infinity;
-  for (const replica of fleet.replicas.values()) next = Math.min(next, replica.expiresAtMs);
-  if (room.length === 0) return next;
-  for (const waiting of room) next = Math.min(next, waiting.deadlineMs);
+  let next = fleet.nextExpiryMs;
+  if (room.waiting.size === 0) return next;
+  next = Math.min(next, room.nextDeadlineMs, scheduler.lookAgainMs);
   for (const replica of fleet.ejected) next = Math.min(next, replica.ejectedUntilMs);
   if (scheduler.settlingUntilMs > 0) next = Math.min(next, scheduler.settlingUntilMs);
   return Math.min(next, hopeUntilMs(fleet));
@@ -186,21 +207,22 @@ export function nextEventMs(scheduler: Scheduler): number {
 
 function grant(
   scheduler: Scheduler,
-  options: SchedulerOptions,
   id: number,
+  { claimedMs }: Pick<Arrival, "claimedMs">,
   choice: Choice,
   reason: Exclude<Reason, "snapshot_hash">,
   now: number,
 ): Settlement {
   scheduler.counters.granted[reason]++;
   if (!choice.warm) scheduler.counters.cold++;
-  const taken = takeSlot(scheduler.fleet, id, choice, options.coldStartMs, now);
+  const eviction = choice.warm ? null : adviseEviction(scheduler.fleet, choice.replica);
+  const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs }, now);
   return { kind: "granted", grant: taken, reason, warm: choice.warm };
 }
 
 /** Also after the time is up, until those who waited for it have been served: a newcomer does not overtake them. */
 function isSettling({ settlingUntilMs, room }: Scheduler, now: number): boolean {
-  return settlingUntilMs > now || (settlingUntilMs > 0 && room.length > 0);
+  return settlingUntilMs > now || (settlingUntilMs > 0 && room.waiting.size > 0);
 }
 
 function refuse(scheduler: Scheduler, refusal: Refusal): Settlement {
@@ -213,7 +235,7 @@ function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arr
   const { fleet, room } = scheduler;
   if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
   if (hopeUntilMs(fleet) <= now) return noReplicas(options);
-  const ahead = room.length;
+  const ahead = room.waiting.size;
   const predictedMs = predictedWaitMs(scheduler, ahead);
   const retryAfterMs = Math.max(1000, predictedMs);
   if (ahead >= options.queueLengthMax) return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting` };
@@ -231,8 +253,7 @@ function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arr
 /** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
 function predictedWaitMs(scheduler: Scheduler, ahead: number): number {
   if (ahead === 0 || scheduler.service.samples < LIMITS.predictionSamples) return 0;
-  let slots = 0;
-  for (const replica of scheduler.fleet.replicas.values()) if (isReady(replica)) slots += replica.concurrency;
+  const { slots } = scheduler.fleet;
   return slots === 0 ? 0 : (ahead * scheduler.service.meanMs) / slots;
 }
 

@@ -1,5 +1,7 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import { isReady, loadOf, reindexSlots, startLoading, stopLoading, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { learnAnswer, learnLoad, learnService, loadMs, noteBusy } from "./estimates.ts";
+import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
+import { reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A request that says it runs already: granted by this object before it restarted. */
@@ -10,19 +12,24 @@ export interface Claim {
   readonly startedAtMs: number;
 }
 
-/** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most `loadMs` times 10. */
-export function takeSlot(
-  fleet: Fleet,
-  id: number,
-  choice: { readonly replica: Replica; readonly hint: string | null; readonly warm: boolean },
-  loadMs: number,
-  now: number,
-): Grant {
-  const { replica, hint } = choice;
+/** What is granted. */
+export interface Taking {
+  readonly replica: Replica;
+  readonly hint: string | null;
+  readonly warm: boolean;
+  readonly eviction?: Grant["eviction"];
+  readonly claimedMs?: number | null;
+}
+
+/** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most 10 times what a load takes. */
+export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
+  const { replica, hint, warm, eviction = null, claimedMs = null } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
-  const grant = hold(fleet, { id, replica, hint, grantedAtMs: now, answeredAtMs: null });
+  noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
+  const warmth = warmthOf(replica, hint, warm);
+  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, grantedAtMs: now, answeredAtMs: null });
   replica.served++;
-  if (hint !== null && !choice.warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadMs);
+  if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadMs(fleet.estimates, hint));
   return grant;
 }
 
@@ -31,31 +38,55 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   const replica = fleet.replicas.get(claim.replica) ?? fleet.departed.get(claim.replica)?.record ?? null;
   if (replica === null || replica.incarnation !== claim.incarnation) return null;
   replica.unclaimed = Math.max(0, replica.unclaimed - 1);
-  return hold(fleet, { id, replica, hint: claim.hint, grantedAtMs: claim.startedAtMs, answeredAtMs: null });
+  const { hint, startedAtMs: grantedAtMs } = claim;
+  // Whether it had to load is not known any more, so it teaches nothing.
+  const warmth = hint === null ? "none" : "loading";
+  return hold(fleet, { id, replica, hint, warmth, eviction: null, claimedMs: null, grantedAtMs, answeredAtMs: null });
 }
 
 /** The response headers came: the load, if it was one, is over, and the replica is reachable. */
 export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
+  if (grant.answeredAtMs === null) {
+    const afterMs = now - grant.grantedAtMs;
+    if (grant.warmth === "cold") learnLoad(fleet.estimates, grant.hint ?? "", afterMs);
+    else if (grant.warmth !== "loading") learnAnswer(fleet.estimates, grant.hint ?? "", afterMs);
+  }
   grant.answeredAtMs ??= now;
-  stopLoading(fleet, grant);
+  stopLoading(fleet, grant, true);
   grant.replica.ejectedUntilMs = 0;
   fleet.ejected.delete(grant.replica);
 }
 
 /** The replica could not be reached: it is passed over for a while, where others are ready. */
 export function ejectReplica(fleet: Fleet, grant: Grant, now: number): void {
-  stopLoading(fleet, grant);
+  stopLoading(fleet, grant, false);
   if (fleet.replicas.get(grant.replica.id) !== grant.replica) return;
   grant.replica.ejectedUntilMs = now + LIMITS.ejectionMs;
   fleet.ejected.add(grant.replica);
 }
 
+/** The request is over: gives the slot back and learns how long it was held, if it was answered. */
+export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
+  if (grant.answeredAtMs !== null && (grant.warmth === "warm" || grant.warmth === "none")) {
+    learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
+  }
+  noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
+  if (grant.hint !== null && grant.answeredAtMs !== null) grant.replica.usedAtMs.set(grant.hint, now);
+  releaseSlot(fleet, grant);
+}
+
 /** Gives the slot back. */
 export function releaseSlot(fleet: Fleet, grant: Grant): void {
+  const { replica, hint } = grant;
   if (!fleet.grants.delete(grant.id)) return;
-  grant.replica.grants.delete(grant.id);
-  stopLoading(fleet, grant);
-  reindexSlots(fleet, grant.replica);
+  replica.grants.delete(grant.id);
+  if (hint !== null) {
+    const users = (replica.users.get(hint) ?? 1) - 1;
+    if (users > 0) replica.users.set(hint, users);
+    else replica.users.delete(hint);
+  }
+  stopLoading(fleet, grant, false);
+  reindexSlots(fleet, replica);
 }
 
 /** Gives back the oldest slots granted before a time, at most `count`. Says how many. O(g log g) in the replica's grants. */
@@ -68,9 +99,20 @@ export function releaseOldest(fleet: Fleet, replica: Replica, count: number, gra
   return surplus.length;
 }
 
+function warmthOf(replica: Replica, hint: string | null, warm: boolean): Warmth {
+  if (hint === null) return "none";
+  if (!warm) return "cold";
+  return replica.loading.has(hint) && replica.advertised?.has(hint) !== true ? "loading" : "warm";
+}
+
 function hold(fleet: Fleet, grant: Grant): Grant {
+  const { replica, hint } = grant;
   fleet.grants.set(grant.id, grant);
-  grant.replica.grants.set(grant.id, grant);
-  reindexSlots(fleet, grant.replica);
+  replica.grants.set(grant.id, grant);
+  if (hint !== null) {
+    replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
+    replica.usedAtMs.set(hint, grant.grantedAtMs);
+  }
+  reindexSlots(fleet, replica);
   return grant;
 }

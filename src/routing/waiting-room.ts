@@ -1,4 +1,5 @@
-// Requests that found every candidate full, in order of arrival. Bounded by QUEUE_LENGTH_MAX; every one has a deadline.
+// Requests that wait, in lanes: those that want the same and may be taken in turn. A lane keeps the order of arrival; which lane is next
+// is decided elsewhere (priority.ts). Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
 import type { Wanted } from "./decide.ts";
 
 export interface Waiting extends Wanted {
@@ -6,27 +7,92 @@ export interface Waiting extends Wanted {
   /** Arrival at the router, also where the request had to ask again after a restart: its place in the order. */
   readonly arrivedAtMs: number;
   readonly deadlineMs: number;
+  /** What its client says serving it costs; null: nothing. */
+  readonly claimedMs: number | null;
+  /** How long it was expected to hold a slot when it came. */
+  readonly expectedMs: number;
 }
 
-/** Oldest first. */
-export type WaitingRoom = Waiting[];
+export interface Lane {
+  readonly key: string;
+  /** Oldest first; never empty while the room knows the lane. */
+  readonly queue: Waiting[];
+}
 
-/** Puts a request in its place by arrival, nearly always the last. O(n) at worst. */
+export interface WaitingRoom {
+  readonly waiting: Map<number, Waiting>;
+  readonly lanes: Map<string, Lane>;
+  /** How many wait for a hint before all others. */
+  readonly byHint: Map<string, number>;
+  /** Those that may not go everywhere. */
+  readonly avoiding: Map<number, Waiting>;
+  /** Time that serving all of them is expected to take. */
+  workMs: number;
+  /** No deadline is before; a lower bound. */
+  nextDeadlineMs: number;
+}
+
+export function createWaitingRoom(): WaitingRoom {
+  return { waiting: new Map(), lanes: new Map(), byHint: new Map(), avoiding: new Map(), workMs: 0, nextDeadlineMs: Infinity };
+}
+
+/** Puts a request in its place by arrival, nearly always the last of its lane. O(lane) at worst. */
 export function join(room: WaitingRoom, waiting: Waiting): void {
-  let place = room.length;
-  while (place > 0 && (room[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
-  room.splice(place, 0, waiting);
+  const key = keyOf(waiting);
+  const lane = room.lanes.get(key) ?? { key, queue: [] };
+  room.lanes.set(key, lane);
+  let place = lane.queue.length;
+  while (place > 0 && (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
+  lane.queue.splice(place, 0, waiting);
+  room.waiting.set(waiting.id, waiting);
+  if (waiting.avoid.length > 0) room.avoiding.set(waiting.id, waiting);
+  const [hint] = waiting.hints;
+  if (hint !== undefined) room.byHint.set(hint, (room.byHint.get(hint) ?? 0) + 1);
+  room.workMs += waiting.expectedMs;
+  room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
-/** Takes a request out. Says whether it was there. O(n). */
+/** Takes a request out. Says whether it was there. O(lane). */
 export function leave(room: WaitingRoom, id: number): boolean {
-  const place = room.findIndex((waiting) => waiting.id === id);
-  if (place < 0) return false;
-  room.splice(place, 1);
+  const waiting = room.waiting.get(id);
+  if (waiting === undefined) return false;
+  room.waiting.delete(id);
+  room.avoiding.delete(id);
+  const lane = room.lanes.get(keyOf(waiting));
+  lane?.queue.splice(lane.queue.indexOf(waiting), 1);
+  if (lane?.queue.length === 0) room.lanes.delete(lane.key);
+  const [hint] = waiting.hints;
+  if (hint !== undefined) {
+    const others = (room.byHint.get(hint) ?? 1) - 1;
+    if (others > 0) room.byHint.set(hint, others);
+    else room.byHint.delete(hint);
+  }
+  room.workMs = room.waiting.size === 0 ? 0 : room.workMs - waiting.expectedMs;
   return true;
 }
 
-/** The requests whose deadline has passed; they stay. O(n). */
+/** The requests whose deadline has passed; they stay. O(1) before the first deadline, else O(n). */
 export function overdue(room: WaitingRoom, now: number): readonly Waiting[] {
-  return room.filter((waiting) => waiting.deadlineMs <= now);
+  if (room.nextDeadlineMs > now) return [];
+  const late: Waiting[] = [];
+  room.nextDeadlineMs = Infinity;
+  for (const waiting of room.waiting.values()) {
+    if (waiting.deadlineMs <= now) late.push(waiting);
+    else room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
+  }
+  return late;
+}
+
+/** Everybody, in order of arrival. O(n log n). */
+export function inOrder(room: WaitingRoom): readonly Waiting[] {
+  return [...room.waiting.values()].sort((a, b) => a.arrivedAtMs - b.arrivedAtMs || a.id - b.id);
+}
+
+/**
+ * Requests share a lane when they want the same hints, may go to the same replicas and cost about the same: those with a claim within a
+ * factor of two. No hint holds a comma.
+ */
+function keyOf({ hints, avoid, claimedMs }: Waiting): string {
+  const cost = claimedMs === null ? "" : String(Math.floor(Math.log2(claimedMs)));
+  return `${hints.join(",")}\n${cost}\n${avoid.join("\n")}`;
 }

@@ -34,7 +34,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null };
+const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
   runInDurableObject(stub, (_fleet, { storage }) => Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]));
@@ -208,6 +208,30 @@ describe("tickets", () => {
     await ticket.answered(null);
     expect(await stub.granted((waiting.standing as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
+
+  test("a load comes with advice on what to evict where the replica is full, and a warm grant with none", async () => {
+    const { app, stub } = fleet();
+    await stub.heartbeat(beat(app, "r", { hints: ["flux"], hintSlots: 1 }));
+    const warm = await stub.enqueue({ ...REQUEST, hints: ["flux"] });
+    expect(warm.standing).toMatchObject({ kind: "granted", evict: null });
+    (warm as unknown as Disposable)[Symbol.dispose]();
+    await until("nothing is in use", async () => (await stub.view())?.in_flight === 0);
+    using cold = (await stub.enqueue(REQUEST)) as unknown as Disposable & { standing: object };
+    expect(cold.standing).toMatchObject({ kind: "granted", hint: "sdxl", evict: "flux" });
+  });
+
+  test("a slot kept idle for a warm replica is looked at again by itself, and given before the deadline", async () => {
+    const { app, stub } = fleet();
+    await stub.heartbeat(beat(app, "warm", { concurrency: 1 }));
+    await stub.heartbeat(beat(app, "cold", { concurrency: 1, hints: [] }));
+    using first = (await stub.enqueue(REQUEST)) as unknown as Disposable & { standing: object };
+    expect(first.standing).toMatchObject({ replica: "warm" });
+    using second = (await stub.enqueue({ ...REQUEST, timeoutMs: 5500 })) as unknown as Disposable & {
+      standing: { kind: string; id: number };
+    };
+    expect(second.standing.kind).toBe("waiting");
+    expect(await stub.granted(second.standing.id)).toMatchObject({ kind: "granted", replica: "cold" });
+  });
 
   test("a wait ends at its deadline", async () => {
     const { app, stub } = fleet();

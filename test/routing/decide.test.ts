@@ -6,7 +6,7 @@ import type { Fleet } from "../../src/routing/fleet.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { releaseSlot } from "../../src/routing/slots.ts";
-import { fleetWith, hears, known, load, occupy, wants, type Said } from "./support/fleets.ts";
+import { asked, fleetWith, hears, known, load, occupy, wants, type Said } from "./support/fleets.ts";
 
 /** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */
 function decided(fleet: Fleet, hints: readonly string[], avoid: readonly string[] = [], now = 0): string {
@@ -103,6 +103,14 @@ describe("warm", () => {
     occupy(fleet, "b", 1);
     occupy(fleet, "c", 2);
     expect(decided(fleet, hints)).toBe("b hint_match");
+  });
+
+  test("of holders of equal load the one whose other hints are least worth keeping free, whatever the hash order", () => {
+    for (const hint of ["q", "r", "s", "t", "u"]) {
+      const fleet = fleetWith({ a: { hints: [hint, "wanted"] }, b: { hints: [hint, "forgotten"] }, c: { hints: [] } });
+      asked(fleet, { wanted: 50 });
+      expect(decided(fleet, [hint])).toBe("b hint_match");
+    }
   });
 
   test("holders of equal load in hash order: the owner, when it fills the next, and so on", () => {
@@ -210,11 +218,12 @@ describe("never chosen", () => {
 
 test("decideWarm and decideCold are the two halves of decide", () => {
   const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { hints: [] } });
-  expect(decideWarm(fleet, wants(["sdxl"]), 0)?.replica.id).toBe("a");
-  expect(decideWarm(fleet, wants(["cold"]), 0)).toBeNull();
-  expect(decideWarm(fleet, wants([]), 0)?.reason).toBe("least_loaded");
-  expect(decideCold(fleet, wants([]), 0)).toBeNull();
-  expect(decideCold(fleet, wants(["cold"]), 0)?.warm).toBe(false);
+  const anywhere = () => true;
+  expect(decideWarm(fleet, wants(["sdxl"]), anywhere, 0)?.replica.id).toBe("a");
+  expect(decideWarm(fleet, wants(["cold"]), anywhere, 0)).toBeNull();
+  expect(decideWarm(fleet, wants([]), anywhere, 0)?.reason).toBe("least_loaded");
+  expect(decideCold(fleet, wants([]), anywhere)).toBeNull();
+  expect(decideCold(fleet, wants(["cold"]), anywhere)?.warm).toBe(false);
 });
 
 describe("for a request that takes no slot", () => {

@@ -1,12 +1,14 @@
-// The admin view: what it says of each replica, that it tells the decision `enqueue` would take, and that looking changes nothing.
-import fc from "fast-check";
+// The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is in
+// explain-properties.test.ts.
 import { describe, expect, test } from "vitest";
+import { countArrival, learnService } from "../../src/routing/estimates.ts";
 import { explain, viewReplica } from "../../src/routing/explain.ts";
 import { setDrained } from "../../src/routing/membership.ts";
+import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
-import { createScheduler, enqueue, expire, settle, unreachable, type Scheduler } from "../../src/routing/scheduler.ts";
-import { arrival, fullPicture, hears, known, load, occupy, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
-import { seeded } from "./support/seeded.ts";
+import { createScheduler, unreachable, type Scheduler } from "../../src/routing/scheduler.ts";
+import { answerGrant, takeSlot } from "../../src/routing/slots.ts";
+import { hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
   const scheduler = createScheduler();
@@ -50,6 +52,7 @@ test("a load that was believed for too long and times that are over are not show
 });
 
 describe("candidates", () => {
+  const SERVING_MS = 8000;
   const REPLICAS: Record<string, Said> = {
     warm: { hints: ["x"] },
     full: { hints: ["x"] },
@@ -62,28 +65,54 @@ describe("candidates", () => {
 
   function explained() {
     const scheduler = schedulerWith(REPLICAS);
-    occupy(scheduler.fleet, "full", 1);
+    const { estimates } = scheduler.fleet;
+    countArrival(estimates, "x");
+    learnService(estimates, "x", SERVING_MS, null);
+    takeSlot(scheduler.fleet, 99, { replica: known(scheduler.fleet, "full"), hint: "x", warm: true }, 0);
     eject(scheduler, "broken");
     setDrained(scheduler.fleet, known(scheduler.fleet, "drained"), true);
-    return explain(scheduler, OPTIONS, ["x", "y"], 0);
+    return explain(scheduler, OPTIONS, ["x", "y"], 1000);
   }
 
-  test("say why they are passed over, what they are warm for, and what they would cost", () => {
-    const rows = explained().candidates.map(({ replica, passed_over, warm_for, cost_s }) => [
+  test("say why they are passed over, what they are warm for, and what they would cost in seconds", () => {
+    const rows = explained().candidates.map(({ replica, passed_over, warm_for, wait_s, load_s, eviction_s }) => [
       replica,
-      passed_over,
-      warm_for,
-      cost_s,
+      [passed_over, warm_for, wait_s, load_s, eviction_s],
     ]);
-    expect(Object.fromEntries(rows.map(([replica, ...rest]) => [replica, rest]))).toEqual({
-      warm: [null, "x", 0],
-      full: ["full", "x", 0],
-      cold: [null, null, 12],
-      begins: ["starting", null, 12],
-      leaves: ["draining", "x", 0],
-      drained: ["draining", "x", 0],
-      broken: ["ejected", "x", 0],
+    expect(Object.fromEntries(rows)).toEqual({
+      warm: [null, "x", 0, 0, 0],
+      // 8 s to serve, of which 1 has passed.
+      full: ["full", "x", 7, 0, 0],
+      cold: [null, null, 0, 12, 0],
+      begins: ["starting", null, 0, 12, 0],
+      leaves: ["draining", "x", 0, 0, 0],
+      drained: ["draining", "x", 0, 0, 0],
+      broken: ["ejected", "x", 0, 0, 0],
     });
+  });
+
+  test("cost the wait, the load and what that evicts together", () => {
+    const scheduler = schedulerWith({ a: { hints: ["u"], hintSlots: 1 }, b: { hints: ["x"], hintSlots: 1 } });
+    for (const hint of ["u", "u", "x"]) countArrival(scheduler.fleet.estimates, hint);
+    occupy(scheduler.fleet, "a", 1);
+    occupy(scheduler.fleet, "b", 1);
+    for (const { wait_s, load_s, eviction_s, cost_s } of explain(scheduler, OPTIONS, ["new"], 0).candidates) {
+      expect([load_s, eviction_s > 0, eviction_s < 12]).toEqual([12, true, true]);
+      expect(cost_s).toBeCloseTo(wait_s + load_s + eviction_s, 3);
+    }
+  });
+
+  test("cost no load where one was answered and nothing was reported since", () => {
+    const scheduler = schedulerWith({ a: { hints: ["u"], hintSlots: 1, concurrency: 2 } });
+    answerGrant(scheduler.fleet, load(scheduler.fleet, "a", "x"), 1000);
+    expect(explain(scheduler, OPTIONS, ["x"], 2000).candidates[0]).toMatchObject({ warm_for: null, cost_s: 0, chosen: true });
+  });
+
+  test("of which the one that the decision names is chosen, and no other", () => {
+    const chosen = (explanation: ReturnType<typeof explain>) =>
+      explanation.candidates.filter((candidate) => candidate.chosen).map(({ replica }) => replica);
+    expect(chosen(explained())).toEqual(["warm"]);
+    expect(chosen(explain(schedulerWith({ a: { status: "starting" } }), OPTIONS, ["x"], 0))).toEqual([]);
   });
 
   test("come free ones first, by cost, then in hash order, with their place in it", () => {
@@ -132,75 +161,30 @@ describe("candidates", () => {
 });
 
 describe("the decision", () => {
+  test("a wait beside a free replica: the expected wait, and the longest that would be better than a load", () => {
+    const scheduler = schedulerWith({ a: { hints: ["x"], hintSlots: 1 }, b: { hints: [], hintSlots: 1 } });
+    countArrival(scheduler.fleet.estimates, "x");
+    learnService(scheduler.fleet.estimates, "x", 100, null);
+    takeSlot(scheduler.fleet, 1, { replica: known(scheduler.fleet, "a"), hint: "x", warm: true }, 0);
+    const { decision, candidates } = explain(scheduler, OPTIONS, ["x"], 0);
+    const worthMs = worthWaitingMs(scheduler.fleet, "x", 0, 0);
+    expect(decision).toEqual({ outcome: "wait", expected_wait_s: 0.1, worth_waiting_s: expect.closeTo(worthMs / 1000, 2) });
+    expect(candidates.some(({ chosen }) => chosen)).toBe(false);
+    expect(explain(scheduler, NEVER, ["x"], 0).decision).toMatchObject({ outcome: "grant", replica: "b" });
+  });
+
   test.each<[string, Record<string, Said>, string[], object]>([
     ["a grant", { a: { hints: ["x"] } }, ["x"], { outcome: "grant", replica: "a", reason: "hint_match", warm: true }],
     ["a cold grant", { a: {} }, ["x"], { outcome: "grant", replica: "a", reason: "hash_owner", warm: false }],
     ["no hint", { a: {} }, [], { outcome: "grant", replica: "a", reason: "least_loaded", warm: true }],
-    ["a wait", { a: { status: "starting" } }, ["x"], { outcome: "wait" }],
+    [
+      "a wait for any slot",
+      { a: { status: "starting" } },
+      ["x"],
+      { outcome: "wait", expected_wait_s: null, worth_waiting_s: null },
+    ],
     ["a refusal", {}, ["x"], { outcome: "refuse", error_type: "no_replicas" }],
   ])("%s", (_, replicas, hints, decision) => {
     expect(explain(schedulerWith(replicas), OPTIONS, hints, 0)).toMatchObject({ hints, decision, waiting: 0 });
   });
-});
-
-const HINTS = ["v", "w", "x", "y"];
-const IDS = ["a", "b", "c", "d"];
-const step = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.tuple(
-      fc.constant("report" as const),
-      fc.constantFrom(...IDS),
-      fc.record({
-        status: fc.constantFrom(
-          "ready" as const,
-          "ready" as const,
-          "ready" as const,
-          "starting" as const,
-          "draining" as const,
-          "stopped" as const,
-        ),
-        concurrency: fc.integer({ min: 1, max: 2 }),
-        hints: fc.option(fc.subarray(HINTS)),
-        hintSlots: fc.option(fc.nat({ max: 2 })),
-      }),
-    ),
-  },
-  { weight: 4, arbitrary: fc.tuple(fc.constant("request" as const), fc.shuffledSubarray(HINTS, { maxLength: 2 })) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant("fail" as const), fc.nat({ max: 9 })) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant("wait" as const), fc.constantFrom(1, 3000, 16_000)) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant("settling" as const), fc.constantFrom(0, 500)) },
-);
-
-test("whatever the state, it tells what `enqueue` does with such a request, and changes nothing", () => {
-  const options = { queueLengthMax: 3, coldStartMs: 2000 };
-  const told = new Set<string>();
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 25, size: "max" }), fc.shuffledSubarray(HINTS, { maxLength: 3 }), (steps, hints) => {
-      const scheduler = createScheduler();
-      let now = 0;
-      for (const [index, [does, what, said]] of steps.entries()) {
-        if (does === "report") hears(scheduler.fleet, what, said, now);
-        else if (does === "request") enqueue(scheduler, options, index, arrival(what, now), now);
-        else if (does === "fail") unreachable(scheduler, what, now);
-        else if (does === "settling") scheduler.settlingUntilMs = now + what;
-        else expire(scheduler, TTL_MS, (now += what));
-        if (index % 3 === 0) settle(scheduler, options, now);
-      }
-      const before = fullPicture(scheduler);
-      const { decision, waiting } = explain(scheduler, options, hints, now);
-      expect(fullPicture(scheduler)).toEqual(before);
-      expect(waiting).toBe(scheduler.room.length);
-      const standing = enqueue(scheduler, options, 1000, arrival(hints, now, { deadlineMs: Infinity }), now);
-      told.add(decision.outcome);
-      if (standing.kind === "waiting") expect(decision).toEqual({ outcome: "wait" });
-      else if (standing.kind === "refused") expect(decision).toEqual({ outcome: "refuse", error_type: standing.refusal.kind });
-      else {
-        const { grant, reason, warm } = standing;
-        expect(decision).toEqual({ outcome: "grant", replica: grant.replica.id, reason, warm });
-      }
-    }),
-    seeded(600),
-  );
-  expect([...told].toSorted()).toEqual(["grant", "refuse", "wait"]);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isWarm, type Fleet, type Grant } from "../../src/routing/fleet.ts";
 import { applyInBandHints, sweep } from "../../src/routing/membership.ts";
 import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
-import { fleetWith, hears, known, load, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
+import { fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
 
 const SAID: Said = { concurrency: 4, hints: ["flux"], hintSlots: 3 };
 const isHolder = (fleet: Fleet, hint: string) => fleet.holders.get(hint)?.has(known(fleet, "a")) === true;
@@ -18,7 +18,7 @@ test("a cold grant counts as warm at once, and a warm one starts no load", () =>
   expect(isWarm(known(fleet, "a"), "sdxl", 0)).toBe(false);
   load(fleet, "a", "sdxl");
   expect(isWarm(known(fleet, "a"), "sdxl", 0)).toBe(true);
-  takeSlot(fleet, 99, { replica: known(fleet, "a"), hint: "flux", warm: true }, OPTIONS.coldStartMs, 0);
+  takeSlot(fleet, 99, { replica: known(fleet, "a"), hint: "flux", warm: true }, 0);
   expect([...known(fleet, "a").loading.keys()]).toEqual(["sdxl"]);
 });
 
@@ -35,7 +35,7 @@ describe("no report denies a load while it lasts", () => {
     [
       "the end of another request that was granted as warm",
       (fleet) => {
-        releaseSlot(fleet, takeSlot(fleet, 99, { replica: known(fleet, "a"), hint: "sdxl", warm: true }, OPTIONS.coldStartMs, 0));
+        releaseSlot(fleet, takeSlot(fleet, 99, { replica: known(fleet, "a"), hint: "sdxl", warm: true }, 0));
       },
     ],
     ["the end of the load of another hint", (fleet) => releaseSlot(fleet, load(fleet, "a", "other"))],

@@ -22,7 +22,7 @@ function arrives(scheduler: scheduling.Scheduler, rest: Partial<scheduling.Arriv
 function busy(waiting: number): scheduling.Scheduler {
   const scheduler = withReplicas({ a: {} });
   for (let request = 0; request <= waiting; request++) arrives(scheduler);
-  expect(scheduler.room.length).toBe(waiting);
+  expect(scheduler.room.waiting.size).toBe(waiting);
   return scheduler;
 }
 
@@ -48,7 +48,7 @@ describe("queue_full", () => {
   test("is counted and leaves the queue as it was", () => {
     const scheduler = busy(2);
     arrives(scheduler, { queueLengthMax: 1 });
-    expect([scheduler.counters.refused.queue_full, scheduler.room.length]).toEqual([1, 2]);
+    expect([scheduler.counters.refused.queue_full, scheduler.room.waiting.size]).toEqual([1, 2]);
   });
 });
 
@@ -62,13 +62,13 @@ describe("predicted wait = those ahead x mean time a slot is held / slots of rea
       now += 10_000;
     }
     for (let request = 0; request < waiting + 2; request++) arrives(scheduler, {}, now);
-    expect(scheduler.room.length).toBe(waiting);
+    expect(scheduler.room.waiting.size).toBe(waiting);
     return { scheduler, now };
   }
   function serve(scheduler: scheduling.Scheduler, now: number, heldMs: number, answered = true): void {
     const id = nextId++;
     scheduling.enqueue(scheduler, ROOMY, id, arrival([], now), now);
-    if (answered) scheduling.answered(scheduler, id, now + 1);
+    if (answered) scheduling.answered(scheduler, id, null, now + 1);
     scheduling.finish(scheduler, id, now + heldMs);
   }
 

@@ -6,7 +6,7 @@ import { createFleet, type Fleet } from "../../src/routing/fleet.ts";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
 import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
 import { adoptSlot, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
-import { fleetWith, hears, loads, OPTIONS, TTL_MS, wants, type Said } from "./support/fleets.ts";
+import { fleetWith, hears, loads, TTL_MS, wants, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
 
@@ -43,7 +43,7 @@ function play(fleet: Fleet, deeds: readonly (number | readonly string[])[]): str
     }
     const choice = decide(fleet, wants(deed), 0);
     if (choice === null) return "nobody";
-    takeSlot(fleet, index, choice, OPTIONS.coldStartMs, 0);
+    takeSlot(fleet, index, choice, 0);
     return `${choice.replica.id} ${choice.reason} ${choice.hint} ${choice.warm}`;
   });
 }

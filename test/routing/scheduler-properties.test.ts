@@ -1,7 +1,7 @@
 // The scheduler under anything that can happen to it: whatever the order of arrivals, reports, restarts, failures and time, no slot is
 // lost or given twice, no wake-up is missed, and nobody is sent where nobody should be. The checks are in support/world.ts.
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
 import { createScheduler } from "../../src/routing/scheduler.ts";
 import { seeded } from "./support/seeded.ts";
@@ -35,6 +35,7 @@ const arrive: fc.Arbitrary<Command> = fc.record({
   avoid: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(REPLICAS) }),
   timeoutMs: fc.constantFrom(0, 3000, 20_000, 60_000),
   queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
+  claimedMs: fc.constantFrom(null, null, null, 400, 9000),
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -52,22 +53,27 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 const histories = fc.array(command, { maxLength: 60, size: "max" });
 
-test("whatever happens, every check of the model holds, and when all is over nothing is held", () => {
-  const reached = new Set<string>();
-  fc.assert(
-    fc.property(histories, (commands) => {
-      const world = new World();
-      for (const command of commands) world.step(command);
-      world.finishAll();
-      const { fleet, room, counters } = world.scheduler;
-      expect([fleet.grants.size, room.length]).toEqual([0, 0]);
-      for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([0, 0]);
-      const { granted, refused, ...others } = counters;
-      for (const [what, times] of Object.entries({ ...granted, ...refused, ...others })) if (times > 0) reached.add(what);
-    }),
-    seeded(500),
-  );
-  // The histories get everywhere: each reason, each refusal, every other count.
-  const { granted, refused, ...others } = createScheduler().counters;
-  expect([...reached].toSorted()).toEqual(Object.keys({ ...granted, ...refused, ...others }).toSorted());
+describe.each(["auto", "never"] as const)("with AFFINITY_WAIT=%s", (affinityWait) => {
+  test("whatever happens, every check of the model holds, and when all is over nothing is held", () => {
+    const reached = new Set<string>();
+    let kept = 0;
+    fc.assert(
+      fc.property(histories, (commands) => {
+        const world = new World(affinityWait);
+        for (const command of commands) world.step(command);
+        world.finishAll();
+        kept += world.kept;
+        const { fleet, room, counters } = world.scheduler;
+        expect([fleet.grants.size, room.waiting.size]).toEqual([0, 0]);
+        for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([0, 0]);
+        const { granted, refused, ...others } = counters;
+        for (const [what, times] of Object.entries({ ...granted, ...refused, ...others })) if (times > 0) reached.add(what);
+      }),
+      seeded(500),
+    );
+    // The histories get everywhere: each reason, each refusal, every other count, and waits beside a free replica where they may be.
+    const { granted, refused, ...others } = createScheduler().counters;
+    expect([...reached].toSorted()).toEqual(Object.keys({ ...granted, ...refused, ...others }).toSorted());
+    expect(kept > 0).toBe(affinityWait === "auto");
+  });
 });

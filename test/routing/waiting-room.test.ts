@@ -1,30 +1,97 @@
-// The list of waiting requests itself: its order, leaving it, who is overdue.
-import { expect, test } from "vitest";
-import { join, leave, overdue, type WaitingRoom } from "../../src/routing/waiting-room.ts";
+// The requests that wait: their lanes, leaving them, who is overdue, and the indexes under any order of coming and going.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createWaitingRoom, inOrder, join, leave, overdue, type Waiting } from "../../src/routing/waiting-room.ts";
+import { roomViolations } from "./support/invariants.ts";
+import { seeded } from "./support/seeded.ts";
 
-const one = (id: number, arrivedAtMs: number, deadlineMs = 100) => ({ id, hints: [], avoid: [], arrivedAtMs, deadlineMs });
-
-test("is in order of arrival, those of one moment in the order they came in", () => {
-  const room: WaitingRoom = [];
-  for (const [id, at] of [
-    [1, 10],
-    [2, 20],
-    [3, 10],
-    [4, 5],
-    [5, 20],
-  ] as const)
-    join(room, one(id, at));
-  expect(room.map((waiting) => waiting.id)).toEqual([4, 1, 3, 2, 5]);
+const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Waiting => ({
+  id,
+  hints: [],
+  avoid: [],
+  arrivedAtMs,
+  deadlineMs: 100,
+  claimedMs: null,
+  expectedMs: 0,
+  ...rest,
 });
 
-test("says who was there and who is overdue", () => {
-  const room: WaitingRoom = [];
-  for (const [id, deadline] of [
-    [1, 50],
-    [2, 51],
-    [3, 49],
-  ] as const)
-    join(room, one(id, 0, deadline));
-  expect(overdue(room, 50).map((waiting) => waiting.id)).toEqual([1, 3]);
-  expect([leave(room, 2), leave(room, 2), room.length]).toEqual([true, false, 2]);
+function roomOf(...waiting: readonly Waiting[]) {
+  const room = createWaitingRoom();
+  for (const each of waiting) join(room, each);
+  return room;
+}
+
+/** The ids of each lane, in the order of lanes. */
+const lanes = (room: ReturnType<typeof roomOf>) => [...room.lanes.values()].map(({ queue }) => queue.map(({ id }) => id));
+
+test("a lane is in order of arrival, those of one moment in the order they came in", () => {
+  expect(lanes(roomOf(one(1, 10), one(2, 20), one(3, 10), one(4, 5), one(5, 20)))).toEqual([[4, 1, 3, 2, 5]]);
+});
+
+test("all of them can be had in order of arrival, whatever their lanes", () => {
+  const room = roomOf(one(1, 30, { hints: ["x"] }), one(2, 10), one(3, 20, { hints: ["x"] }));
+  expect(inOrder(room).map(({ id }) => id)).toEqual([2, 3, 1]);
+});
+
+describe("requests share a lane", () => {
+  test.each<[string, Partial<Waiting>, Partial<Waiting>, boolean]>([
+    ["that want the same", { hints: ["x", "y"] }, { hints: ["x", "y"] }, true],
+    ["not those of another order of preference", { hints: ["x", "y"] }, { hints: ["y", "x"] }, false],
+    ["not those without a hint", { hints: ["x"] }, {}, false],
+    ["not those that may not go everywhere", { hints: ["x"] }, { hints: ["x"], avoid: ["a"] }, false],
+    ["not those whose hint and replica read alike", { hints: ["a"] }, { avoid: ["a"] }, false],
+    ["whose claims are about the same", { claimedMs: 5000 }, { claimedMs: 6000 }, true],
+    ["not those whose claims are four times apart", { claimedMs: 5000 }, { claimedMs: 20_000 }, false],
+    ["not those of which one claims nothing", { claimedMs: 1 }, { claimedMs: null }, false],
+  ])("%s", (_, first, second, share) => {
+    expect(lanes(roomOf(one(1, 0, first), one(2, 0, second))).length).toBe(share ? 1 : 2);
+  });
+});
+
+test("leaving says who was there", () => {
+  const room = roomOf(one(1, 0), one(2, 0));
+  expect([leave(room, 2), leave(room, 2), leave(room, 99)]).toEqual([true, false, false]);
+  expect(lanes(room)).toEqual([[1]]);
+});
+
+test("those whose deadline has passed are told, to be taken out", () => {
+  const room = roomOf(one(1, 0, { deadlineMs: 50 }), one(2, 0, { deadlineMs: 51 }), one(3, 0, { deadlineMs: 49 }));
+  expect(overdue(room, 48)).toEqual([]);
+  expect(overdue(room, 50).map(({ id }) => id)).toEqual([1, 3]);
+  for (const id of [1, 3]) leave(room, id);
+  expect(overdue(room, 50)).toEqual([]);
+  expect(overdue(room, 51).map(({ id }) => id)).toEqual([2]);
+});
+
+test("whoever comes and goes, lanes, indexes and totals are right, and the overdue are those of brute force", () => {
+  const comes = fc.record({
+    hints: fc.subarray(["x", "y"]),
+    avoid: fc.subarray(["a", "b"]),
+    arrivedAtMs: fc.nat({ max: 50 }),
+    deadlineMs: fc.nat({ max: 200 }),
+    claimedMs: fc.constantFrom(null, 3, 100),
+    expectedMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+  });
+  const step = fc.oneof({ weight: 3, arbitrary: comes }, { weight: 2, arbitrary: fc.nat({ max: 30 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const room = createWaitingRoom();
+      for (const [index, does] of steps.entries()) {
+        if (typeof does === "number") {
+          const id = [...room.waiting.keys()][does] ?? -1;
+          expect(leave(room, id)).toBe(id >= 0);
+        } else {
+          join(room, one(index, 0, does));
+        }
+        if (index % 4 === 0) {
+          const due = [...room.waiting.values()].filter(({ deadlineMs }) => deadlineMs <= index);
+          expect(overdue(room, index)).toEqual(due);
+          for (const { id } of due) leave(room, id);
+        }
+        expect(roomViolations(room)).toEqual([]);
+      }
+    }),
+    seeded(300),
+  );
 });

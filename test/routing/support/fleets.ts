@@ -1,6 +1,7 @@
 // Small fleets for the tests of src/routing: heartbeats with defaults, slots taken on a named replica, and a plain picture of the
 // whole state to compare before and after. Decides nothing.
 import type { Wanted } from "../../../src/routing/decide.ts";
+import { countArrival } from "../../../src/routing/estimates.ts";
 import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/fleet.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/membership.ts";
@@ -9,7 +10,11 @@ import { takeSlot } from "../../../src/routing/slots.ts";
 
 /** One time to live. Tests count their time from 0 in milliseconds. */
 export const TTL_MS = 15_000;
-export const OPTIONS: SchedulerOptions = { queueLengthMax: 1000, coldStartMs: 12_000 };
+/** What a load is taken to last until some have been seen. */
+export const COLD_MS = 12_000;
+export const OPTIONS: SchedulerOptions = { queueLengthMax: 1000, coldStartMs: COLD_MS, affinityWait: "auto" };
+/** As fal documents: no slot stays idle while a request waits. */
+export const NEVER: SchedulerOptions = { ...OPTIONS, affinityWait: "never" };
 
 export type Said = Partial<Omit<Heartbeat, "replica" | "app">>;
 
@@ -63,7 +68,7 @@ export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[
   const taken: Grant[] = [];
   for (let slot = 0; slot < slots; slot++) {
     const choice = { replica: known(fleet, id), hint: null, warm: true };
-    taken.push(takeSlot(fleet, nextId(fleet), choice, OPTIONS.coldStartMs, now));
+    taken.push(takeSlot(fleet, nextId(fleet), choice, now));
   }
   return taken;
 }
@@ -71,7 +76,7 @@ export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[
 /** A cold grant: the replica starts to load the hint. */
 export function load(fleet: Fleet, id: string, hint: string, now = 0): Grant {
   const choice = { replica: known(fleet, id), hint, warm: false };
-  return takeSlot(fleet, nextId(fleet), choice, OPTIONS.coldStartMs, now);
+  return takeSlot(fleet, nextId(fleet), choice, now);
 }
 
 export function wants(hints: readonly string[], avoid: readonly string[] = []): Wanted {
@@ -80,7 +85,14 @@ export function wants(hints: readonly string[], avoid: readonly string[] = []): 
 
 /** A request that arrives at a time, with three minutes to wait unless told otherwise. */
 export function arrival(hints: readonly string[], now = 0, rest: Partial<Arrival> = {}): Arrival {
-  return { hints, avoid: [], arrivedAtMs: now, deadlineMs: now + 180_000, queueLengthMax: null, ...rest };
+  return { hints, avoid: [], arrivedAtMs: now, deadlineMs: now + 180_000, queueLengthMax: null, claimedMs: null, ...rest };
+}
+
+/** Requests for the hints, as often as told, mixed. */
+export function asked(fleet: Fleet, demand: Readonly<Record<string, number>>): void {
+  for (let round = 0; round < Math.max(...Object.values(demand)); round++) {
+    for (const [hint, count] of Object.entries(demand)) if (round < count) countArrival(fleet.estimates, hint);
+  }
 }
 
 /** What became of a request, in a few words: `replica reason`, `waiting` or the kind of refusal. */
@@ -103,6 +115,9 @@ export function picture(fleet: Fleet): unknown {
     ...replica,
     advertised: replica.advertised && [...replica.advertised],
     loading: [...replica.loading],
+    assumed: [...replica.assumed],
+    usedAtMs: [...replica.usedAtMs],
+    users: [...replica.users],
     grants: [...replica.grants.keys()],
   });
   return {
@@ -110,9 +125,11 @@ export function picture(fleet: Fleet): unknown {
     departed: [...fleet.departed].map(([id, gone]) => [id, { ...gone, record: gone.record && record(gone.record) }]),
     grants: [...fleet.grants].map(([id, grant]) => [id, { ...grant, replica: name(grant.replica) }]),
     holders: [...fleet.holders].map(([hint, holders]) => [hint, [...holders].map(name)]),
+    freeHolders: [...fleet.freeHolders].map(([hint, holders]) => [hint, [...holders].map(name)]),
     free: [...fleet.free].map(name),
     ejected: [...fleet.ejected].map(name),
-    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.version],
+    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs, fleet.version],
+    estimates: structuredClone(fleet.estimates),
   };
 }
 

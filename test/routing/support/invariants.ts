@@ -1,16 +1,23 @@
-// What must hold of a fleet at every moment, computed by brute force from its records alone.
-import { isEjected, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+// What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
+import { heldHints, hintsOf, isEjected, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
 
-/** Every index or total that is not what the records say, in words. Empty: all is well. */
-export function violations(fleet: Fleet, now: number): string[] {
+/** Collects in words what is not as it is due. */
+function complaints() {
   const found: string[] = [];
+  const text = (value: Iterable<string> | number) =>
+    typeof value === "number" ? String(value) : [...value].toSorted().join(", ");
   const same = (what: string, held: Iterable<string> | number, due: Iterable<string> | number) => {
-    const text = (value: Iterable<string> | number) =>
-      typeof value === "number" ? String(value) : [...value].toSorted().join(", ");
     if (text(held) !== text(due)) found.push(`${what}: held ${text(held)}; due ${text(due)}`);
   };
+  return { found, same };
+}
+
+/** Every index or total of the fleet that is not what the records say, in words. Empty: all is well. */
+export function violations(fleet: Fleet, now: number): string[] {
+  const { found, same } = complaints();
   const replicas = [...fleet.replicas.values()];
   same(
     "ids",
@@ -23,14 +30,26 @@ export function violations(fleet: Fleet, now: number): string[] {
     replicas.filter((replica) => isReady(replica) && loadOf(replica) < replica.concurrency).map(name),
   );
 
-  const pairs = [...fleet.holders].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
-  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys()]);
   same(
-    "holders",
-    pairs,
-    replicas.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`)),
+    "slots",
+    fleet.slots,
+    replicas.reduce((slots, replica) => slots + (isReady(replica) ? replica.concurrency : 0), 0),
   );
-  if ([...fleet.holders.values()].some((holders) => holders.size === 0)) found.push("a hint is indexed that nobody holds");
+
+  const pairs = (index: Fleet["holders"]) =>
+    [...index].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
+  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys(), ...replica.assumed]);
+  const due = (its: readonly Replica[]) => its.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`));
+  same("holders", pairs(fleet.holders), due(replicas));
+  same("free holders", pairs(fleet.freeHolders), due([...fleet.free]));
+  for (const index of [fleet.holders, fleet.freeHolders]) {
+    if ([...index.values()].some((holders) => holders.size === 0)) found.push("a hint is indexed that nobody holds");
+  }
+  for (const replica of replicas) {
+    same(`hints of ${name(replica)}`, hintsOf(replica), held(replica));
+    same(`number of hints of ${name(replica)}`, heldHints(replica), held(replica).size);
+    if (replica.expiresAtMs < fleet.nextExpiryMs) found.push(`${name(replica)} expires before the next expiry`);
+  }
 
   const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
   same("advertised hints", fleet.advertisedHints, advertised.length);
@@ -52,6 +71,13 @@ export function violations(fleet: Fleet, now: number): string[] {
     for (const [id, grant] of record.grants) {
       if (fleet.grants.get(id) !== grant || grant.replica !== record) found.push(`grant ${id} of ${name(record)} is nobody's`);
     }
+    const hints = [...record.grants.values()].flatMap(({ hint }) => hint ?? []);
+    same(
+      `users of ${name(record)}`,
+      [...record.users].flatMap(([hint, users]) => Array<string>(Math.max(0, users)).fill(hint)),
+      hints,
+    );
+    if ([...record.users.values()].some((users) => users <= 0)) found.push(`${name(record)} counts a hint that nobody uses`);
     if (record.unclaimed < 0) found.push(`${name(record)} has ${record.unclaimed} unclaimed`);
     for (const [hint, { grantId }] of record.loading) {
       const grant = record.grants.get(grantId);
@@ -62,5 +88,40 @@ export function violations(fleet: Fleet, now: number): string[] {
   for (const [id, grant] of fleet.grants) {
     if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
   }
+  return found;
+}
+
+/** As `violations`, of a waiting room. */
+export function roomViolations(room: WaitingRoom): string[] {
+  const { found, same } = complaints();
+  const all = [...room.waiting.values()];
+  const ids = (some: Iterable<{ readonly id: number }>) => [...some].map(({ id }) => String(id));
+  for (const [id, waiting] of room.waiting) if (id !== waiting.id) found.push(`${waiting.id} is under ${id}`);
+  same(
+    "in lanes",
+    [...room.lanes.values()].flatMap(({ queue }) => ids(queue)),
+    ids(all),
+  );
+  for (const [key, lane] of room.lanes) {
+    const [head] = lane.queue;
+    if (lane.key !== key || head === undefined)
+      found.push(`lane ${key} is ${lane.queue.length} long and calls itself ${lane.key}`);
+    for (const [place, { arrivedAtMs, hints, avoid }] of lane.queue.entries()) {
+      if (arrivedAtMs < (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`lane ${key} is not in order of arrival`);
+      same(`hints in lane ${key}`, hints.join(), head?.hints.join() ?? "");
+      same(`avoided in lane ${key}`, avoid.join(), head?.avoid.join() ?? "");
+    }
+  }
+  same(
+    "by hint",
+    [...room.byHint].flatMap(([hint, waiting]) => Array<string>(Math.max(0, waiting)).fill(hint)),
+    all.flatMap(({ hints: [first] }) => first ?? []),
+  );
+  if ([...room.byHint.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
+  same("avoiding", ids(room.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
+  const workMs = all.reduce((sum, { expectedMs }) => sum + expectedMs, 0);
+  if (Math.abs(room.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${room.workMs}; due ${workMs}`);
+  if (all.length === 0) same("work of nobody", room.workMs, 0);
+  for (const { id, deadlineMs } of all) if (deadlineMs < room.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
   return found;
 }

@@ -1,0 +1,79 @@
+// How long a load takes: always the same, or drawn from measured percentiles.
+import * as v from "valibot";
+import { seeded, seedFor, type Random } from "./random.ts";
+
+export type LoadMs = (hint: string) => number;
+
+/** A point of a distribution function: a `share` of loads take at most `ms`. Both rise. */
+export interface Percentile {
+  readonly share: number;
+  readonly ms: number;
+}
+
+/** Longest load that may be simulated, and the number of entries and percentiles of one file. */
+export const LOAD_MS_MAX = 3_600_000;
+const ENTRIES_MAX = 1000;
+const NAMES_SHOWN = 20;
+
+const EntriesSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  // A record would take an array for one.
+  v.check((parsed) => !Array.isArray(parsed)),
+  v.record(v.string(), v.record(v.string(), v.unknown())),
+);
+
+/**
+ * One entry of a file like `{"pipeline_update": {"p01": 0, "p50": 8454, "p99": 54286}}`, other fields ignored. `entry` may be null where
+ * there is but one. Throws an Error that says what is wrong.
+ */
+export function parsePercentiles(text: string, name: string, entry: string | null): readonly Percentile[] {
+  const parsed = v.safeParse(EntriesSchema, text);
+  if (!parsed.success) throw new Error(`${name} is no JSON object of entries with percentiles`);
+  const entries = Object.entries(parsed.output);
+  if (entries.length > ENTRIES_MAX) throw new Error(`${name} has more than ${ENTRIES_MAX} entries`);
+  const names = entries
+    .slice(0, NAMES_SHOWN)
+    .map(([its]) => its)
+    .join(", ");
+  const found = entry === null && entries.length === 1 ? entries[0] : entries.find(([its]) => its === entry);
+  if (found === undefined) throw new Error(`--cold-entry must name one of the entries of ${name}: ${names}`);
+  return percentilesOf(found[1], `${name}, ${found[0]}`);
+}
+
+function percentilesOf(fields: Readonly<Record<string, unknown>>, name: string): readonly Percentile[] {
+  const percentiles: Percentile[] = [];
+  for (const [field, ms] of Object.entries(fields)) {
+    const digits = /^p(\d{1,2})$/.exec(field)?.[1];
+    if (digits === undefined) continue;
+    if (typeof ms !== "number" || !(ms >= 0 && ms <= LOAD_MS_MAX)) {
+      throw new Error(`${name}: ${field} must be a number from 0 to ${LOAD_MS_MAX}`);
+    }
+    percentiles.push({ share: Number(digits) / 100, ms });
+  }
+  percentiles.sort((a, b) => a.share - b.share);
+  if (percentiles.length < 2) throw new Error(`${name} has fewer than two percentiles`);
+  if (percentiles.some(({ ms }, index) => ms < (percentiles[index - 1]?.ms ?? 0)))
+    throw new Error(`${name}: percentiles must rise`);
+  return percentiles;
+}
+
+/** Inverse of the distribution function, linear between percentiles. Outside the outermost nothing is known: they stand for the tails. */
+export function atShare(percentiles: readonly Percentile[], share: number): number {
+  const above = percentiles.findIndex((percentile) => percentile.share >= share);
+  const high = percentiles[above];
+  const low = percentiles[above - 1];
+  if (high === undefined) return percentiles.at(-1)?.ms ?? 0;
+  if (low === undefined) return high.ms;
+  return low.ms + ((high.ms - low.ms) * (share - low.share)) / (high.share - low.share);
+}
+
+/** Each hint draws from a stream of its own, so its n-th load takes as long under every policy. */
+export function drawnLoadMs(percentiles: readonly Percentile[], seed: number): LoadMs {
+  const streams = new Map<string, Random>();
+  return (hint) => {
+    const random = streams.get(hint) ?? seeded(seedFor(seed, hint));
+    streams.set(hint, random);
+    return atShare(percentiles, random());
+  };
+}

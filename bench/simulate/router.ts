@@ -1,0 +1,55 @@
+// What the simulated world and a router say to each other: exactly what the wire carries, and nothing of what is really in a replica.
+// The production scheduler and every baseline are driven through this one interface.
+
+/** A replica's periodic report. Replicas are named by their place, 0 first. */
+export interface Report {
+  readonly replica: number;
+  /** Rises when the replica is a new process. */
+  readonly incarnation: number;
+  readonly sequence: number;
+  /** What it says it holds, loads in progress not among them. */
+  readonly hints: readonly string[];
+  /** Null: it does not say. */
+  readonly hintSlots: number | null;
+  readonly concurrency: number;
+  readonly inFlight: number;
+}
+
+export interface Arrival {
+  readonly id: number;
+  readonly hint: string;
+  /** What the client says serving it costs; null: nothing. */
+  readonly costMs: number | null;
+}
+
+/** What a router may do, at once or at any later call. */
+export interface Actions {
+  /** Sends a waiting request to a replica. Over its concurrency it queues there, first come first served. */
+  send(id: number, replica: number, evict?: string | null): void;
+  /** Gives a waiting request up. */
+  refuse(id: number, why: "timed_out" | "queue_full"): void;
+}
+
+export interface Router {
+  report(report: Report, nowMs: number): void;
+  arrive(arrival: Arrival, nowMs: number): void;
+  /** A replica's response headers, with what it holds where it says so in band. Its slot is held until `finished`. */
+  answered(id: number, hints: readonly string[] | null, nowMs: number): void;
+  finished(id: number, nowMs: number): void;
+  /** The connection to the replica broke; the request waits again, at its old place as well as may be. */
+  failed(id: number, nowMs: number): void;
+  /** Time has come to `nextEventMs`. */
+  tick(nowMs: number): void;
+  /** When it wants to be called without anything having happened; Infinity: never. */
+  nextEventMs(): number;
+}
+
+/** Everything a router may know beforehand: how the operator configured it. */
+export interface RouterOptions {
+  readonly replicas: number;
+  readonly concurrency: number;
+  readonly random: () => number;
+  readonly timeToLiveMs: number;
+}
+
+export type MakeRouter = (actions: Actions, options: RouterOptions) => Router;

@@ -1,0 +1,83 @@
+// The router itself: the scheduler of src/routing, called as the Fleet object calls it. Nothing is decided here.
+import type { AffinityWait } from "../../../src/routing/binding.ts";
+import { applyHeartbeat } from "../../../src/routing/membership.ts";
+import * as scheduling from "../../../src/routing/scheduler.ts";
+import type { MakeRouter } from "../router.ts";
+
+export interface WarmpathOptions {
+  /** Infinity: requests wait for ever. */
+  readonly queueTimeoutMs: number;
+  readonly queueLengthMax: number;
+  readonly affinityWait: AffinityWait;
+  readonly coldStartMs: number;
+  /** The router tells replicas what to evict. */
+  readonly evictAdvice: boolean;
+}
+
+export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptions): MakeRouter {
+  return (actions, { timeToLiveMs }) => {
+    const options: scheduling.SchedulerOptions = rest;
+    const scheduler = scheduling.createScheduler(rest.coldStartMs);
+    const { fleet } = scheduler;
+    const arrivals = new Map<number, scheduling.Arrival>();
+    const failedAt = new Map<number, string[]>();
+
+    const pass = (id: number, settlement: scheduling.Settlement) => {
+      if (settlement.kind === "granted") {
+        const { replica, eviction } = settlement.grant;
+        return actions.send(id, Number(replica.id), evictAdvice ? (eviction?.advised ?? null) : null);
+      }
+      arrivals.delete(id);
+      if (settlement.refusal.kind === "no_other_replica") return enqueue(id, [], 0);
+      actions.refuse(id, settlement.refusal.kind === "timed_out" ? "timed_out" : "queue_full");
+    };
+    const settle = (now: number) => {
+      for (const [id, settlement] of scheduling.settle(scheduler, options, now)) pass(id, settlement);
+    };
+    function enqueue(id: number, avoid: readonly string[], now: number): void {
+      const arrival = arrivals.get(id);
+      if (arrival === undefined) return;
+      const standing = scheduling.enqueue(scheduler, options, id, { ...arrival, avoid }, now);
+      if (standing.kind !== "waiting") pass(id, standing);
+    }
+
+    return {
+      report(report, now) {
+        const { replica, incarnation, sequence, hints, hintSlots, concurrency, inFlight } = report;
+        const id = String(replica);
+        const said = { incarnation, sequence, hints, hintSlots, concurrency, inFlight, status: "ready" } as const;
+        applyHeartbeat(fleet, { app: "simulated", replica: id, origin: `http://${id}`, ...said }, timeToLiveMs, now);
+        settle(now);
+      },
+      arrive({ id, hint, costMs }, now) {
+        const deadlineMs = now + queueTimeoutMs;
+        arrivals.set(id, { hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs, queueLengthMax: null, claimedMs: costMs });
+        enqueue(id, [], now);
+      },
+      answered(id, hints, now) {
+        scheduling.answered(scheduler, id, hints, now);
+        settle(now);
+      },
+      finished(id, now) {
+        scheduling.finish(scheduler, id, now);
+        arrivals.delete(id);
+        failedAt.delete(id);
+        settle(now);
+      },
+      failed(id, now) {
+        const replica = fleet.grants.get(id)?.replica.id;
+        scheduling.unreachable(scheduler, id, now);
+        scheduling.finish(scheduler, id, now);
+        const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
+        failedAt.set(id, avoid);
+        enqueue(id, avoid, now);
+        settle(now);
+      },
+      tick(now) {
+        scheduling.expire(scheduler, timeToLiveMs, now);
+        settle(now);
+      },
+      nextEventMs: () => scheduling.nextEventMs(scheduler),
+    };
+  };
+}

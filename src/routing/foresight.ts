@@ -1,0 +1,77 @@
+// What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
+import { expectedMs, loadMs, serviceMs } from "./estimates.ts";
+import { isHeld, isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { LIMITS } from "./limits.ts";
+import { TUNING } from "./tuning.ts";
+
+/** The slots of the replicas that hold a hint, as they are expected to become free. */
+export interface Foresight {
+  /** Times from now; at most `slotsForeseen`. */
+  readonly ends: number[];
+  /** How many more such slots there are for each one foreseen, at least 1. */
+  readonly more: number;
+  readonly serviceMs: number;
+}
+
+/** What is to be expected of the holders of the first of these hints that has any; null: none has. O(slots), bounded. */
+export function foresee(
+  fleet: Fleet,
+  hints: readonly string[],
+  usable: (replica: Replica) => boolean,
+  now: number,
+): Foresight | null {
+  for (const hint of hints) {
+    const { ends, more } = endsOf(fleet, hint, usable, now);
+    if (ends.length > 0) return { ends, more, serviceMs: serviceMs(fleet.estimates, hint) };
+  }
+  return null;
+}
+
+/**
+ * When the next request for the hint would start, from now; the one after it is dealt out behind it. Called once for each request in
+ * line, it is list scheduling: each goes to the slot that is free first.
+ */
+export function nextStartMs({ ends, more, serviceMs }: Foresight): number {
+  let first = 0;
+  for (let slot = 1; slot < ends.length; slot++) if ((ends[slot] ?? 0) < (ends[first] ?? 0)) first = slot;
+  const start = ends[first] ?? 0;
+  ends[first] = start + serviceMs / more;
+  return start;
+}
+
+/** When a full replica is expected to have a free slot, from now; 0 where nothing is known to run there. O(grants). */
+export function freeInMs(fleet: Fleet, replica: Replica, now: number): number {
+  let least = Infinity;
+  for (const grant of replica.grants.values()) least = Math.min(least, remainingMs(fleet, grant, now));
+  return least === Infinity ? 0 : least;
+}
+
+/** When, from now on, the request is expected to be over. */
+export function remainingMs({ estimates }: Fleet, grant: Grant, now: number): number {
+  const hint = grant.hint ?? "";
+  const serving = expectedMs(estimates, hint, grant.claimedMs);
+  const loading = grant.warmth === "cold" || (grant.warmth === "loading" && grant.answeredAtMs === null);
+  const due = serving + (loading ? loadMs(estimates, hint) : 0) - (now - grant.grantedAtMs);
+  return Math.max(due, TUNING.overrun * serving);
+}
+
+/** Times from now at which slots of the hint's holders become free; of many, those of some. */
+function endsOf(
+  fleet: Fleet,
+  hint: string,
+  usable: (replica: Replica) => boolean,
+  now: number,
+): { ends: number[]; more: number } {
+  const ends: number[] = [];
+  const holders = fleet.holders.get(hint);
+  let seen = 0;
+  for (const replica of holders ?? []) {
+    seen++;
+    if (!isReady(replica) || !isHeld(replica, hint, now) || !usable(replica)) continue;
+    for (const grant of replica.grants.values()) {
+      ends.push(remainingMs(fleet, grant, now));
+      if (ends.length >= LIMITS.slotsForeseen) return { ends, more: (holders?.size ?? seen) / seen };
+    }
+  }
+  return { ends, more: 1 };
+}

@@ -1,0 +1,155 @@
+// What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, what is assumed after a load, and for each
+// hint the replicas that hold it. Keeps the totals that the limits of a fleet are about. Decides nothing.
+import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { LIMITS } from "./limits.ts";
+
+/** Puts the replica in or out of the indexes of free ones, as its status and load say. Called after every change of either. O(hints). */
+export function reindexSlots(fleet: Fleet, replica: Replica): void {
+  const known = fleet.replicas.get(replica.id) === replica;
+  const slots = known && isReady(replica) ? replica.concurrency : 0;
+  fleet.slots += slots - replica.countedSlots;
+  replica.countedSlots = slots;
+  const free = loadOf(replica) < slots;
+  if (free === fleet.free.has(replica)) return;
+  if (free) fleet.free.add(replica);
+  else fleet.free.delete(replica);
+  for (const hint of hintsOf(replica)) {
+    if (free) put(fleet.freeHolders, hint, replica);
+    else drop(fleet.freeHolders, hint, replica);
+  }
+}
+
+/** Whether the list fits the fleet's limits in place of the replica's present one. Changes nothing. */
+export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readonly string[] | null): boolean {
+  const present = replica?.advertised ?? null;
+  const count = fleet.advertisedHints - (present?.size ?? 0) + (hints?.length ?? 0);
+  const text = fleet.advertisedText - textOf(present) + textOf(hints);
+  return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
+}
+
+/** Replaces what the replica advertises; what was only assumed is over. Says whether the set changed. O(hints). */
+export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null): boolean {
+  endAssumptions(fleet, replica);
+  learnEviction(replica, hints);
+  const before = replica.advertised;
+  if (sameSet(before, hints)) return false;
+  const after = hints === null ? null : new Set(hints);
+  replica.advertised = after;
+  fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
+  fleet.advertisedText += textOf(after) - textOf(before);
+  for (const hint of before ?? []) unindexHint(fleet, replica, hint);
+  for (const hint of after ?? []) indexHint(fleet, replica, hint);
+  noteHeld(replica);
+  return true;
+}
+
+/** A report came: it has the last word on what was only assumed. */
+export function endAssumptions(fleet: Fleet, replica: Replica): void {
+  if (replica.assumed.size === 0) return;
+  const assumed = [...replica.assumed];
+  replica.assumed.clear();
+  for (const hint of assumed) unindexHint(fleet, replica, hint);
+}
+
+/** The replica starts to load the hint for a grant, and counts as warm for it at most until then. */
+export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
+  grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
+  indexHint(fleet, grant.replica, hint);
+}
+
+/** The load that this grant started is over, whatever came of it. `loaded`: it was answered, and the hint is assumed to be held. */
+export function stopLoading(fleet: Fleet, grant: Grant, loaded: boolean): void {
+  const { hint, replica } = grant;
+  if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
+  if (loaded && fleet.replicas.get(replica.id) === replica) {
+    replica.assumed.add(hint);
+    const [oldest] = replica.assumed;
+    if (replica.assumed.size > LIMITS.hintsPerReplica && oldest !== undefined) {
+      replica.assumed.delete(oldest);
+      unindexHint(fleet, replica, oldest);
+    }
+  }
+  if (loaded) replica.evicted = grant.eviction;
+  replica.loading.delete(hint);
+  unindexHint(fleet, replica, hint);
+}
+
+/** Drops loads that were believed for too long. O(loads). */
+export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void {
+  for (const [hint, loading] of replica.loading) {
+    if (loading.untilMs > now) continue;
+    replica.loading.delete(hint);
+    unindexHint(fleet, replica, hint);
+  }
+}
+
+/** Takes a departing replica out of every index. Its record keeps its grants and loads, for the case that it returns. */
+export function unindexReplica(fleet: Fleet, replica: Replica): void {
+  advertise(fleet, replica, null);
+  for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
+  fleet.slots -= replica.countedSlots;
+  replica.countedSlots = 0;
+  fleet.free.delete(replica);
+  fleet.ejected.delete(replica);
+}
+
+/** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
+export function indexReplica(fleet: Fleet, replica: Replica): void {
+  for (const hint of replica.loading.keys()) indexHint(fleet, replica, hint);
+  if (replica.ejectedUntilMs > 0) fleet.ejected.add(replica);
+}
+
+/** The first list after a load shows whether the replica evicted what it was advised to or what it would have anyway. */
+function learnEviction(replica: Replica, hints: readonly string[] | null): void {
+  const { evicted } = replica;
+  if (evicted === null || hints === null) return;
+  replica.evicted = null;
+  const [advised, likely] = [hints.includes(evicted.advised), hints.includes(evicted.likely)];
+  if (advised !== likely) replica.heedsAdvice = likely;
+}
+
+/** Notes the longest list reported, and forgets when hints were used that are no longer held. */
+function noteHeld(replica: Replica): void {
+  replica.mostHeld = Math.max(replica.mostHeld, replica.advertised?.size ?? 0);
+  if (replica.usedAtMs.size <= 2 * LIMITS.hintsPerReplica) return;
+  const held = new Set(hintsOf(replica));
+  for (const hint of replica.usedAtMs.keys()) if (!held.has(hint)) replica.usedAtMs.delete(hint);
+}
+
+function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
+  put(fleet.holders, hint, replica);
+  if (fleet.free.has(replica)) put(fleet.freeHolders, hint, replica);
+}
+
+function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
+  if (replica.advertised?.has(hint) === true || replica.loading.has(hint) || replica.assumed.has(hint)) return;
+  dropHolder(fleet, replica, hint);
+}
+
+function dropHolder(fleet: Fleet, replica: Replica, hint: string): void {
+  drop(fleet.holders, hint, replica);
+  drop(fleet.freeHolders, hint, replica);
+}
+
+function put(index: Map<string, Set<Replica>>, hint: string, replica: Replica): void {
+  const replicas = index.get(hint);
+  if (replicas === undefined) index.set(hint, new Set([replica]));
+  else replicas.add(replica);
+}
+
+function drop(index: Map<string, Set<Replica>>, hint: string, replica: Replica): void {
+  const replicas = index.get(hint);
+  replicas?.delete(replica);
+  if (replicas?.size === 0) index.delete(hint);
+}
+
+function sameSet(before: ReadonlySet<string> | null, after: readonly string[] | null): boolean {
+  if (before === null || after === null) return before === after;
+  return before.size === after.length && after.every((hint) => before.has(hint));
+}
+
+function textOf(hints: Iterable<string> | null): number {
+  let length = 0;
+  for (const hint of hints ?? []) length += hint.length;
+  return length;
+}

@@ -1,0 +1,63 @@
+// The constants of the scheduling decision, each with what it does. They were chosen on the simulator (docs/scheduling.md) and lie on flat
+// optima: half or twice a value changes mean times by a percent or two. Not settings: an operator has no way to know better ones.
+
+export const TUNING = {
+  // The order of those that wait (priority.ts). A turn is the mean time of serving a request and of loading a hint, together.
+  /** Age that a request is given when it comes, in turns, so that short ones overtake at once. */
+  headStart: 16,
+  /** How much more a load and its eviction weigh in the order than the time that it takes. */
+  loadWeight: 4,
+  /** The most by which a request's cost may differ from a turn, in the order. */
+  costRange: 10,
+  /** Requests of a hint that are taken to share one load, at most. */
+  sharing: 8,
+  /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait. */
+  tolerance: 2,
+  tolerancePerQueue: 2.5,
+  /** The power of its age, in tolerances, by which a request's priority grows. */
+  lateness: 4,
+  /** Of the time until its deadline, the part in which a request is patient. */
+  patience: 0.3,
+
+  // Waiting for a warm replica (priority.ts).
+  /** Worth it below this part of what the load costs, the more the busier the fleet: a + b / (1 - share of slots busy), at most c. */
+  waitShare: 0.3,
+  waitShareBusy: 0.1,
+  waitShareMost: 2.3,
+  /** and this part of a load more for each request that waits per slot, up to the most counted. */
+  waitSharePerWaiting: 0.56,
+  waitingPerSlotAtMost: 10,
+  /** The age, in tolerances, at which a request takes any slot, warm or not. */
+  insists: 3,
+  /** The part of its time until the deadline after which it does so too. */
+  lastCall: 0.8,
+  /** A request that runs longer than expected is expected to run this part of its expected time more (foresight.ts). */
+  overrun: 0.25,
+
+  // Where a hint is loaded (placement.ts).
+  /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing it may matter. */
+  horizon: 3,
+  /** What keeping a replica busy costs those who want what else it holds, as a part of those hints' worth. */
+  occupation: 0.1,
+  /** Regrets that differ by less than this part of a load are as good as equal. */
+  indifference: 0.02,
+
+  // What is learned (estimates.ts), in samples and arrivals.
+  hintMemory: 20,
+  fleetMemory: 500,
+  servicePrior: 0.5,
+  /** Samples while a hint counts as new. */
+  newSamples: 5,
+  loadPrior: 3,
+  /** A sample counts as at most this many times what was expected, and at least this part of it. */
+  outlier: 8,
+  /** Arrivals of anything in which the count of a hint's requests fades to 1/e. */
+  steadyArrivals: 2000,
+  recentArrivals: 30,
+  /** How much of the expected demand is what was asked for lately: users send several of a kind in a row. */
+  recentShare: 0.5,
+  /** Turns in which the share of busy slots of before fades to 1/e. */
+  busyTurns: 20,
+  /** Claims of clients before any is believed. */
+  claimPrior: 20,
+};

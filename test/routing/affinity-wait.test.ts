@@ -1,0 +1,170 @@
+// Waiting for a warm replica while another is free: when a slot is left idle, what ends that, and when a hint gets a second copy.
+import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { setDrained } from "../../src/routing/membership.ts";
+import { insists, orderOf } from "../../src/routing/priority.ts";
+import { nextEventMs, unreachable } from "../../src/routing/scheduler.ts";
+import { driver, type Driver } from "./support/driver.ts";
+import { COLD_MS, hears, known, NEVER, OPTIONS, type Said } from "./support/fleets.ts";
+
+/** Time a request holds its slot: far less than a load. */
+const SERVING_MS = COLD_MS / 100;
+const WARM: Said = { hints: ["x"], hintSlots: 1 };
+const COLD: Said = { hints: [], hintSlots: 1 };
+
+/** `a` is warm for x and serves request 1 since time 0, `b` is free and cold. */
+function oneBusy(options = OPTIONS): Driver {
+  const fleet = driver({ a: WARM, b: COLD }, options);
+  fleet.teaches("x", SERVING_MS);
+  fleet.arrives(1, ["x"]);
+  return fleet;
+}
+
+describe("where the warm replica is expected to be free soon", () => {
+  test("a newcomer waits for it, and gets it", () => {
+    const fleet = oneBusy();
+    expect(fleet.arrives(2, ["x"], 10)).toBe("waiting");
+    expect(fleet.settles(10)).toEqual({});
+    fleet.ends(1, SERVING_MS);
+    expect(fleet.settles(SERVING_MS)).toEqual({ 2: "a hint_wait" });
+    expect(fleet.its.counters.cold).toBe(0);
+  });
+
+  test("one that waited for any slot leaves the one that becomes free", () => {
+    const fleet = oneBusy();
+    fleet.arrives(2, []);
+    expect(fleet.arrives(3, ["x"], 1)).toBe("waiting");
+    fleet.ends(2, 10);
+    expect(fleet.settles(10)).toEqual({});
+    expect(fleet.waiting()).toEqual([3]);
+  });
+
+  test("the slot is there for others: for what needs no load and for what nobody holds", () => {
+    for (const hints of [[], ["cold"]]) {
+      const fleet = oneBusy();
+      fleet.arrives(2, ["x"], 10);
+      expect(fleet.arrives(3, hints, 11)).toMatch(/^b /);
+    }
+  });
+
+  test("the decision is looked at again a second later at most, and again", () => {
+    const fleet = oneBusy();
+    fleet.arrives(2, ["x"], 10);
+    expect(nextEventMs(fleet.its)).toBe(10 + LIMITS.lookAgainMs);
+    for (const now of [500, 900]) {
+      fleet.settles(now);
+      expect(nextEventMs(fleet.its)).toBe(now + LIMITS.lookAgainMs);
+    }
+  });
+
+  test("nobody looks again where no slot is kept idle", () => {
+    const fleet = oneBusy();
+    fleet.arrives(2, ["x"], 10);
+    fleet.arrives(3, [], 20);
+    fleet.settles(20);
+    expect(fleet.its.lookAgainMs).toBe(Infinity);
+  });
+
+  test("AFFINITY_WAIT=never waits for nothing: neither a newcomer nor one that waited for any slot", () => {
+    expect(oneBusy(NEVER).arrives(2, ["x"], 10)).toMatch(/^b hash_/);
+    const fleet = oneBusy(NEVER);
+    fleet.arrives(2, []);
+    fleet.arrives(3, ["x"], 1);
+    fleet.ends(2, 10);
+    expect(fleet.settles(10)).toEqual({ 3: expect.stringMatching(/^b hash_/) });
+  });
+});
+
+describe("a cold replica is taken at once", () => {
+  test.each<[string, (fleet: Driver) => unknown]>([
+    ["where nobody holds the hint", (fleet) => fleet.hears("a", { hints: ["y"], hintSlots: 1 })],
+    ["where a request takes far longer than a load", (fleet) => fleet.teaches("x", 100 * COLD_MS, 50)],
+    ["where the holder is draining", (fleet) => fleet.hears("a", { ...WARM, status: "draining" })],
+    ["where the holder is starting", (fleet) => fleet.hears("a", { ...WARM, status: "starting" })],
+    ["where the holder could not be reached", (fleet) => unreachable(fleet.its, 1, 0)],
+  ])("%s", (_, happens) => {
+    const fleet = oneBusy();
+    happens(fleet);
+    expect(fleet.arrives(2, ["x"], 10)).toMatch(/^b hash_/);
+  });
+
+  test("where the request may not go to the holder", () => {
+    expect(oneBusy().arrives(2, ["x"], 10, { avoid: ["a"] })).toMatch(/^b hash_/);
+  });
+});
+
+describe("a wait beside a free replica ends", () => {
+  function waiting(deadlineMs = Infinity): Driver {
+    const fleet = oneBusy();
+    expect(fleet.arrives(2, ["x"], 10, { deadlineMs })).toBe("waiting");
+    return fleet;
+  }
+
+  test.each<[string, (fleet: Driver) => unknown]>([
+    ["stops", (fleet) => fleet.hears("a", { ...WARM, status: "stopped" }, 20)],
+    ["drains", (fleet) => fleet.hears("a", { ...WARM, status: "draining" }, 20)],
+    ["is drained by an administrator", (fleet) => setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true)],
+    ["no longer holds the hint", (fleet) => fleet.hears("a", COLD, 20)],
+    ["restarts and holds nothing", (fleet) => fleet.hears("a", { ...COLD, incarnation: 2, status: "starting" }, 20)],
+    ["could not be reached", (fleet) => unreachable(fleet.its, 1, 20)],
+  ])("when the holder %s", (_, happens) => {
+    const fleet = waiting();
+    happens(fleet);
+    expect(fleet.settles(20)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  });
+
+  test("when the request has waited so long that it insists", () => {
+    const fleet = waiting();
+    const { its } = fleet;
+    const insisting = (now: number) => insists({ arrivedAtMs: 10, deadlineMs: Infinity }, orderOf(its.fleet, its.room), now);
+    let now = 10;
+    while (!insisting(now)) {
+      expect(fleet.settles(now)).toEqual({});
+      now += LIMITS.lookAgainMs;
+    }
+    expect(fleet.settles(now)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  });
+
+  test("in time before its deadline, however late the warm one is", () => {
+    const deadlineMs = 180_000;
+    const fleet = waiting(deadlineMs);
+    let settled = {};
+    for (let now = 10; now < deadlineMs && fleet.waiting().length > 0; now += LIMITS.lookAgainMs) settled = fleet.settles(now);
+    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  });
+});
+
+describe("a hint that many wait for gets a second copy", () => {
+  const BURST = Array.from({ length: 80 }, (_, index) => index + 2);
+
+  /** Eight more replicas that are busy with something else for long: many waiting are few for each slot. */
+  function busyFleet(): Driver {
+    const fleet = driver({ a: WARM });
+    fleet.teaches("x", COLD_MS / 4);
+    fleet.arrives(1, ["x"]);
+    for (let other = 0; other < 8; other++) {
+      hears(fleet.its.fleet, `c${other}`);
+      fleet.arrives(1000 + other, []);
+    }
+    return fleet;
+  }
+
+  test("a newcomer behind many loads it elsewhere, and those after it wait for either", () => {
+    const fleet = busyFleet();
+    hears(fleet.its.fleet, "b", COLD);
+    const outcomes = BURST.map((id) => fleet.arrives(id, ["x"], 10));
+    expect(outcomes[0]).toBe("waiting");
+    expect(outcomes.filter((outcome) => outcome !== "waiting")).toEqual([expect.stringMatching(/^b hash_/)]);
+  });
+
+  test("of those that wait it is one that would wait too long, not the first in line", () => {
+    const fleet = busyFleet();
+    for (const id of BURST) fleet.arrives(id, ["x"], 10);
+    hears(fleet.its.fleet, "b", COLD);
+    const [bound, ...others] = Object.keys(fleet.settles(20)).map(Number);
+    expect(others).toEqual([]);
+    expect(bound).toBeGreaterThan(2);
+    fleet.ends(1, 30);
+    expect(fleet.settles(30)).toEqual({ 2: "a hint_wait" });
+  });
+});

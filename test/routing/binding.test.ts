@@ -1,0 +1,185 @@
+// Late binding as a function of fleet and room: who is bound to what in one round, in which order, and whether a slot was left idle. What
+// that means for whole histories is in scheduler-properties.test.ts.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bindWaiting, considerNewcomer, type AffinityWait } from "../../src/routing/binding.ts";
+import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
+import type { Fleet } from "../../src/routing/fleet.ts";
+import { takeSlot } from "../../src/routing/slots.ts";
+import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../src/routing/waiting-room.ts";
+import { COLD_MS, fleetWith, known, load, wants, type Said } from "./support/fleets.ts";
+import { violations } from "./support/invariants.ts";
+import { seeded } from "./support/seeded.ts";
+
+type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];
+
+/** Requests that came one millisecond after the other, numbered from 1. */
+function roomOf(...requests: readonly Request[]): WaitingRoom {
+  const room = createWaitingRoom();
+  for (const [index, [hints, rest]] of requests.entries()) {
+    const came = { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], claimedMs: null, expectedMs: 0 };
+    join(room, { ...came, hints, ...rest });
+  }
+  return room;
+}
+
+/** One round: `request replica warm|cold`, in the order they were bound, and whether a request was left beside a free slot. */
+function bind(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait = "auto", now = 100) {
+  const bound: string[] = [];
+  const kept = bindWaiting(fleet, room, affinityWait, now, (waiting, choice) => {
+    if (!leave(room, waiting.id)) throw new Error(`${waiting.id} does not wait`);
+    takeSlot(fleet, waiting.id, choice, now);
+    bound.push(`${waiting.id} ${choice.replica.id} ${choice.warm ? "warm" : "cold"}`);
+  });
+  return { bound, kept };
+}
+
+/** A fleet that knows a request of x to take so long, of which one has just started on `a`. */
+function busy(servingMs: number, replicas: Readonly<Record<string, Said>>): Fleet {
+  const fleet = fleetWith(replicas);
+  countArrival(fleet.estimates, "x");
+  learnAnswer(fleet.estimates, "x", 1);
+  learnService(fleet.estimates, "x", servingMs, null);
+  takeSlot(fleet, 1000, { replica: known(fleet, "a"), hint: "x", warm: true }, 100);
+  return fleet;
+}
+const WARM: Said = { hints: ["x"], hintSlots: 1 };
+const SOON_MS = COLD_MS / 100;
+
+describe("a round", () => {
+  test.each<[string, Fleet, WaitingRoom]>([
+    ["where nobody waits", fleetWith({ a: {} }), roomOf()],
+    ["where no slot is free", fleetWith({ a: { status: "draining" } }), roomOf([[]])],
+  ])("%s binds nobody and keeps no slot", (_, fleet, room) => {
+    expect(bind(fleet, room)).toEqual({ bound: [], kept: false });
+  });
+
+  test("binds warm ones first, then those that load, until no slot is left", () => {
+    const fleet = fleetWith({ a: WARM, b: { hints: ["y"], hintSlots: 1 }, c: { hints: [], hintSlots: 1 } });
+    expect(bind(fleet, roomOf([["cold"]], [["x"]], [["y"]], [["other"]]))).toEqual({
+      bound: ["2 a warm", "3 b warm", "1 c cold"],
+      kept: false,
+    });
+  });
+
+  test("binds those that share a load to it while it has slots", () => {
+    const fleet = fleetWith({ a: { concurrency: 3 }, b: { concurrency: 3 } });
+    const { bound } = bind(fleet, roomOf([["x"]], [["x"]], [["x"]]));
+    const [first = ""] = bound;
+    const replica = first.split(" ")[1];
+    expect(bound).toEqual([`1 ${replica} cold`, `2 ${replica} warm`, `3 ${replica} warm`]);
+  });
+
+  test("binds requests that may not go to one replica to another, or leaves them", () => {
+    const room = roomOf([["x"], { avoid: ["a"] }], [["x"]]);
+    expect(bind(fleetWith({ a: WARM }), room)).toMatchObject({ bound: ["2 a warm"] });
+    const other = fleetWith({ a: WARM, b: {} });
+    expect(bind(other, roomOf([["x"], { avoid: ["a"] }], [["x"]])).bound.toSorted()).toEqual(["1 b cold", "2 a warm"]);
+  });
+
+  test("says that it left a slot idle where a request is better off waiting", () => {
+    const idle = bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]]));
+    expect(idle).toEqual({ bound: [], kept: true });
+  });
+
+  test("gives that slot to others in the same round", () => {
+    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]], [[]])).bound).toEqual(["2 b warm"]);
+    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]], [["cold"]])).bound).toEqual(["2 b cold"]);
+  });
+
+  test("loads at once where the wait would be long, or may not be", () => {
+    expect(bind(busy(100 * COLD_MS, { a: WARM, b: {} }), roomOf([["x"]]))).toEqual({ bound: ["1 b cold"], kept: false });
+    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]]), "never")).toEqual({ bound: ["1 b cold"], kept: false });
+    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"], { avoid: ["a"] }]))).toMatchObject({ bound: ["1 b cold"] });
+  });
+
+  test("does not load where a load of the same hint is about to end", () => {
+    const fleet = busy(SOON_MS, { a: { hints: [] }, b: {}, c: { hints: [] } });
+    load(fleet, "b", "y", 100 - COLD_MS);
+    expect(bind(fleet, roomOf([["y"]]))).toEqual({ bound: [], kept: true });
+  });
+});
+
+describe("whatever waits and whatever is free", () => {
+  const HINTS = ["v", "w", "x"];
+  const replica = fc.record({
+    concurrency: fc.integer({ min: 1, max: 3 }),
+    hints: fc.option(fc.subarray(HINTS)),
+    hintSlots: fc.option(fc.integer({ min: 1, max: 3 })),
+  });
+  const request = fc.tuple(
+    fc.shuffledSubarray(HINTS, { maxLength: 2 }),
+    fc.record({
+      avoid: fc.subarray(["r0"]),
+      expectedMs: fc.nat({ max: 50_000 }),
+      arrivedAtMs: fc.integer({ min: -200_000, max: 0 }),
+    }),
+  );
+  const drawn = fc.record({
+    replicas: fc.array(replica, { minLength: 1, maxLength: 5 }),
+    requests: fc.array(request, { maxLength: 20 }),
+    servingMs: fc.constantFrom(0, 100, 10_000),
+  });
+
+  function built({ replicas, servingMs }: { replicas: Said[]; servingMs: number }): Fleet {
+    const fleet = fleetWith(Object.fromEntries(replicas.map((said, index) => [`r${index}`, said])));
+    learnAnswer(fleet.estimates, "x", 1);
+    learnService(fleet.estimates, "x", servingMs, null);
+    return fleet;
+  }
+
+  test.each(["auto", "never"] as const)(
+    "no slot is given twice and nobody is bound where they may not go: %s",
+    (affinityWait) => {
+      fc.assert(
+        fc.property(drawn, ({ requests, ...rest }) => {
+          const fleet = built(rest);
+          const room = roomOf(...requests);
+          const slots = fleet.slots;
+          const { bound } = bind(fleet, room, affinityWait);
+          expect(bound.length + room.waiting.size).toBe(requests.length);
+          expect(bound.length).toBeLessThanOrEqual(slots);
+          for (const grant of fleet.grants.values()) {
+            expect(requests[grant.id - 1]?.[1].avoid).not.toContain(grant.replica.id);
+          }
+          expect(violations(fleet, 100)).toEqual([]);
+        }),
+        seeded(300),
+      );
+    },
+  );
+
+  test("with `never` a lane keeps its order: those bound came before those that wait on", () => {
+    fc.assert(
+      fc.property(drawn, ({ requests, ...rest }) => {
+        const fleet = built(rest);
+        const room = roomOf(...requests);
+        const before = [...room.lanes.values()].map(({ queue }) => queue.map(({ id }) => id));
+        bind(fleet, room, "never");
+        for (const ids of before) {
+          const waiting = ids.filter((id) => room.waiting.has(id));
+          expect(waiting).toEqual(ids.slice(ids.length - waiting.length));
+        }
+      }),
+      seeded(300),
+    );
+  });
+
+  test("a newcomer is told to wait only where that is expected to be short of what it is worth", () => {
+    let waits = 0;
+    fc.assert(
+      fc.property(drawn, fc.shuffledSubarray(HINTS, { maxLength: 2 }), ({ requests, ...rest }, hints) => {
+        const fleet = built({ ...rest, servingMs: 100 });
+        const room = roomOf(...requests);
+        bind(fleet, room);
+        const told = considerNewcomer(fleet, room, wants(hints), "auto", 100);
+        if (told === null || !("kind" in told)) return;
+        waits++;
+        expect(told.expectedMs).toBeLessThan(told.worthMs);
+        expect(considerNewcomer(fleet, room, wants(hints), "never", 100)).toMatchObject({ hint: hints[0], warm: false });
+      }),
+      seeded(500),
+    );
+    expect(waits).toBeGreaterThan(0);
+  });
+});

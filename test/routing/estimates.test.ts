@@ -1,0 +1,277 @@
+// What is learned of an app: means that forget and lean on each other, loads from cold answers against warm ones, demand, and what
+// clients' claims are worth. The numbers are worked out from TUNING, whatever it says.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  countArrival,
+  createEstimates,
+  demandShare,
+  expectedMs,
+  learnAnswer,
+  learnLoad,
+  learnService,
+  loadMs,
+  meanLoadMs,
+  serviceMs,
+  type Estimates,
+} from "../../src/routing/estimates.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { driver } from "./support/driver.ts";
+import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
+import { seeded } from "./support/seeded.ts";
+
+const { hintMemory, fleetMemory, servicePrior, loadPrior, outlier, claimPrior } = TUNING;
+
+/** Requests of hints that each held their slot for so long. */
+function served(...requests: readonly (readonly [hint: string, heldMs: number, claimedMs?: number])[]): Estimates {
+  const estimates = createEstimates(COLD_MS);
+  for (const [hint, heldMs, claimedMs = null] of requests) {
+    countArrival(estimates, hint);
+    learnService(estimates, hint, heldMs, claimedMs);
+  }
+  return estimates;
+}
+
+const times = <T>(count: number, what: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => what(index));
+
+describe("the time a warm request holds its slot", () => {
+  test("is not known before any has ended, then for every hint that of all", () => {
+    expect(serviceMs(served(), "x")).toBe(0);
+    expect(serviceMs(served(["x", 7000]), "y")).toBe(7000);
+  });
+
+  test("is the hint's own mean, shrunk to that of all by `servicePrior` samples", () => {
+    const estimates = served(["x", 10_000], ["x", 20_000], ["y", 30_000]);
+    // All: (10 + 20 + 30) / 3 = 20.
+    expect(serviceMs(estimates, "x")).toBeCloseTo((30_000 + servicePrior * 20_000) / (2 + servicePrior), 6);
+    expect(serviceMs(estimates, "y")).toBeCloseTo((30_000 + servicePrior * 20_000) / (1 + servicePrior), 6);
+    expect(serviceMs(estimates, "never asked for")).toBeCloseTo(20_000, 6);
+  });
+
+  test("lies between the shortest and the longest seen", () => {
+    const request = fc.tuple(fc.constantFrom("x", "y", "z"), fc.integer({ min: 1, max: 1_000_000 }));
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 1, maxLength: 200 }), (requests) => {
+        const seen = requests.map(([, heldMs]) => heldMs);
+        const estimate = serviceMs(served(...requests), "x");
+        expect(estimate).toBeGreaterThan(Math.min(...seen) - 1e-6);
+        expect(estimate).toBeLessThan(Math.max(...seen) + 1e-6);
+      }),
+      seeded(200),
+    );
+  });
+
+  test.each([
+    ["far longer", 1e9, 10_000 * outlier],
+    ["far shorter", 0, 10_000 / outlier],
+  ])("counts an odd one that took %s for at most `outlier` times what was expected", (_, heldMs, counted) => {
+    const estimates = served(["x", 10_000], ["x", heldMs]);
+    expect(serviceMs(estimates, "unknown")).toBeCloseTo((10_000 + counted) / 2, 6);
+  });
+
+  test("forgets: once a mean is full, a sample moves it by 1 / memory of the difference", () => {
+    const estimates = served(...times(hintMemory, () => ["x", 10_000] as const), ["x", 20_000]);
+    const its = estimates.hints.get("x")?.service ?? { sum: 0, weight: 0 };
+    expect(its.weight).toBeCloseTo(hintMemory, 6);
+    expect(its.sum / its.weight).toBeCloseTo(10_000 + 10_000 / hintMemory, 6);
+  });
+
+  test("follows a change, a hint's mean long before that of all", () => {
+    const before = times(fleetMemory, () => ["x", 10_000] as const);
+    const after = times(5 * hintMemory, () => ["x", 20_000] as const);
+    const estimates = served(...before, ...after);
+    expect(Math.abs(serviceMs(estimates, "x") - 20_000)).toBeLessThan(1000);
+    expect(serviceMs(estimates, "y")).toBeLessThan(serviceMs(estimates, "x"));
+  });
+});
+
+describe("the time a load takes", () => {
+  /** Warm answers after 2 s, then cold ones of x. */
+  function loaded(...coldMs: readonly number[]): Estimates {
+    const estimates = served(["x", 5000]);
+    for (const hint of ["x", "y"]) learnAnswer(estimates, hint, 2000);
+    for (const afterMs of coldMs) learnLoad(estimates, "x", afterMs);
+    return estimates;
+  }
+
+  test("is the first guess until loads have been seen", () => {
+    expect(loadMs(loaded(), "x")).toBe(COLD_MS);
+  });
+
+  test("is learned from how much later a cold answer comes than a warm one: 20 - 2 = 18 s", () => {
+    const estimates = loaded(20_000);
+    const ofAll = (18_000 + loadPrior * COLD_MS) / (1 + loadPrior);
+    expect(meanLoadMs(estimates)).toBeCloseTo(ofAll, 6);
+    expect(loadMs(estimates, "x")).toBeCloseTo((18_000 + loadPrior * ofAll) / (1 + loadPrior), 6);
+    expect(loadMs(estimates, "another")).toBeCloseTo(ofAll, 6);
+  });
+
+  test("approaches what is seen again and again", () => {
+    expect(Math.abs(loadMs(loaded(...times(500, () => 4000)), "x") - 2000)).toBeLessThan(200);
+  });
+
+  test("is not below 0 where cold answers come sooner, and no odd one counts more than `outlier` times the mean", () => {
+    expect(meanLoadMs(loaded(1))).toBeCloseTo((loadPrior * COLD_MS) / (1 + loadPrior), 6);
+    expect(meanLoadMs(loaded(1e9))).toBeCloseTo((COLD_MS * (outlier + loadPrior)) / (1 + loadPrior), 6);
+  });
+
+  test("is not learned before any warm answer tells what a load adds to", () => {
+    const estimates = createEstimates(COLD_MS);
+    learnLoad(estimates, "x", 60_000);
+    expect(loadMs(estimates, "x")).toBe(COLD_MS);
+  });
+});
+
+describe("what a grant teaches of its hint", () => {
+  type Happens = "warm" | "no hint" | "cold" | "behind a load" | "unanswered";
+
+  /** Samples of the hint's means after one request that was answered after 3 s, twice as it were, and over after 5 s. */
+  function samplesAfter(happens: Happens) {
+    const fleet = fleetWith({ a: { hints: ["x"], concurrency: 4 } });
+    const { estimates } = fleet;
+    for (const hint of ["", "x", "y"]) countArrival(estimates, hint);
+    learnAnswer(estimates, "another", 1000);
+    if (happens === "behind a load") load(fleet, "a", "y");
+    const hint = happens === "no hint" ? null : happens === "warm" || happens === "unanswered" ? "x" : "y";
+    const grant = takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm: happens !== "cold" }, 0);
+    if (happens !== "unanswered") for (const now of [3000, 4000]) answerGrant(fleet, grant, now);
+    finishGrant(fleet, grant, 5000);
+    const { service, answer, load: loads } = estimates.hints.get(hint ?? "") ?? {};
+    return [service, answer, loads].map((mean) => [mean?.weight, mean?.sum]);
+  }
+
+  const NOTHING = [0, 0];
+  test.each<[Happens, number[], number[], number[]]>([
+    ["warm", [1, 5000], [1, 3000], NOTHING],
+    ["no hint", [1, 5000], [1, 3000], NOTHING],
+    // 3 s to the first answer where a warm one takes 1 s.
+    ["cold", NOTHING, NOTHING, [1, 2000]],
+    ["behind a load", NOTHING, NOTHING, NOTHING],
+    ["unanswered", NOTHING, NOTHING, NOTHING],
+  ])("%s: service %j, answer %j, load %j", (happens, service, answer, loads) => {
+    expect(samplesAfter(happens)).toEqual([service, answer, loads]);
+  });
+});
+
+describe("demand", () => {
+  /** A sequence of arrivals, oldest first. */
+  function asked(...hints: readonly string[]): Estimates {
+    const estimates = createEstimates(COLD_MS);
+    for (const hint of hints) countArrival(estimates, hint);
+    return estimates;
+  }
+
+  test("is a share: of every fourth request about a quarter, of every one all, of none nothing", () => {
+    const estimates = asked(...times(5000, (index) => (index % 4 === 0 ? "x" : `rare-${index}`)));
+    expect(Math.abs(demandShare(estimates, "x") - 0.25)).toBeLessThan(0.05);
+    expect(demandShare(asked(...times(5000, () => "x")), "x")).toBeGreaterThan(0.95);
+    expect(demandShare(estimates, "never asked for")).toBe(0);
+  });
+
+  test("of all hints together is at most about 1, and no share is negative", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("v", "w", "x", "y", ""), { maxLength: 300 }), (hints) => {
+        const estimates = asked(...hints);
+        const shares = [...estimates.hints.keys()].map((hint) => demandShare(estimates, hint));
+        for (const share of shares) expect(share).toBeGreaterThan(0);
+        // A memory of n arrivals adds up to 1 / (n (1 - e^(-1/n))), about 1 + 1 / 2n.
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThan(1 + 1 / TUNING.recentArrivals);
+      }),
+      seeded(200),
+    );
+  });
+
+  test("fades with every arrival of something else, and one who was asked for just now counts more", () => {
+    const estimates = asked(...times(20, () => "x"));
+    const shares = times(50, (index) => {
+      countArrival(estimates, `other-${index}`);
+      return demandShare(estimates, "x");
+    });
+    expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+    expect(demandShare(asked("x", "y"), "y")).toBeGreaterThan(demandShare(asked("x", "y"), "x"));
+  });
+
+  test("is not more for a request that asks again because a replica failed it", () => {
+    const { arrives, its } = driver({ a: {}, b: {} });
+    arrives(1, ["x"], 0, { avoid: ["a"] });
+    expect(demandShare(its.fleet.estimates, "x")).toBe(0);
+    arrives(2, ["x"]);
+    expect(demandShare(its.fleet.estimates, "x")).toBeGreaterThan(0);
+  });
+
+  test("of at most 20,000 hints is remembered; the longest not asked for is forgotten", () => {
+    const estimates = asked(
+      "first",
+      "second",
+      ...times(LIMITS.learnedHints - 2, (index) => `hint-${index}`),
+      "first",
+      "one more",
+    );
+    expect(estimates.hints.size).toBe(LIMITS.learnedHints);
+    expect(["first", "second", "one more"].map((hint) => estimates.hints.has(hint))).toEqual([true, false, true]);
+  });
+});
+
+describe("what a client says of its request", () => {
+  const SHORT_MS = 4000;
+  const LONG_MS = 16_000;
+
+  /** Requests that are short and long by turns, each with what its client says. */
+  function claimed(count: number, says: (realMs: number) => number): Estimates {
+    return served(...times(count, (index) => [SHORT_MS, LONG_MS][index % 2] ?? 0).map((ms) => ["x", ms, says(ms)] as const));
+  }
+  /** How far, from the hint's mean to the truth, a claim takes the expectation of a short request: 0 not at all, 1 all the way. */
+  function believed(estimates: Estimates, claimedMs: number): number {
+    const mean = Math.log(serviceMs(estimates, "x"));
+    return (Math.log(expectedMs(estimates, "x", claimedMs)) - mean) / (Math.log(SHORT_MS) - mean);
+  }
+  const MANY = 20 * claimPrior;
+
+  test("is believed once such claims have come true", () => {
+    expect(
+      believed(
+        claimed(MANY, (ms) => ms),
+        SHORT_MS,
+      ),
+    ).toBeGreaterThan(0.9);
+  });
+
+  test("also where clients count in units of their own", () => {
+    expect(
+      believed(
+        claimed(MANY, (ms) => ms / 60),
+        SHORT_MS / 60,
+      ),
+    ).toBeGreaterThan(0.9);
+  });
+
+  test.each<[string, (realMs: number) => number]>([
+    ["is the wrong way round", (ms) => (SHORT_MS * LONG_MS) / ms],
+    ["is always short", () => SHORT_MS],
+    ["is always absurd", () => 1e-9],
+  ])("counts for little where it %s", (_, says) => {
+    expect(Math.abs(believed(claimed(MANY, says), SHORT_MS))).toBeLessThan(0.5);
+  });
+
+  test("is not believed before `claimPrior` have been seen, or where it says nothing", () => {
+    const few = claimed(claimPrior - 1, (ms) => ms);
+    expect(expectedMs(few, "x", SHORT_MS)).toBe(serviceMs(few, "x"));
+    const many = claimed(MANY, (ms) => ms);
+    expect(expectedMs(many, "x", null)).toBe(serviceMs(many, "x"));
+  });
+
+  test("never moves the expectation by more than `outlier` times", () => {
+    const estimates = claimed(MANY, (ms) => ms);
+    const mean = serviceMs(estimates, "x");
+    fc.assert(
+      fc.property(fc.double({ min: 1e-9, max: LIMITS.claimedCostMs, noNaN: true }), (claimedMs) => {
+        const expected = expectedMs(estimates, "x", claimedMs);
+        expect(expected).toBeGreaterThan((mean / outlier) * (1 - 1e-6));
+        expect(expected).toBeLessThan(mean * outlier * (1 + 1e-6));
+      }),
+      seeded(200),
+    );
+  });
+});

@@ -1,0 +1,115 @@
+// What a replica would lose by one more hint, what it is advised to give up, and how the next list tells whether it heeds that.
+import { describe, expect, test } from "vitest";
+import type { Eviction, Fleet } from "../../src/routing/fleet.ts";
+import { applyInBandHints } from "../../src/routing/membership.ts";
+import { adviseEviction, evictionMs, worthMs } from "../../src/routing/placement.ts";
+import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { asked, fleetWith, hears, known, type Said } from "./support/fleets.ts";
+
+/** A warm request of the hint that was answered and is over. */
+function uses(fleet: Fleet, id: string, hint: string, now: number): void {
+  const grant = takeSlot(fleet, now, { replica: known(fleet, id), hint, warm: true }, now);
+  answerGrant(fleet, grant, now + 1);
+  finishGrant(fleet, grant, now + 2);
+}
+
+describe("what a replica would lose", () => {
+  /** Holds a hint that is asked for often but was used long ago, and one that is asked for seldom but was used just now. */
+  function mixed(): Fleet {
+    const fleet = fleetWith({ a: { hints: ["often", "seldom"], hintSlots: 2 } });
+    asked(fleet, { often: 200, seldom: 1 });
+    uses(fleet, "a", "often", 100);
+    uses(fleet, "a", "seldom", 200);
+    return fleet;
+  }
+
+  test("is what it used longest ago, until it has been seen to heed advice: then what is worth least", () => {
+    const fleet = mixed();
+    expect(evictionMs(fleet, known(fleet, "a"))).toBe(worthMs(fleet, "often"));
+    known(fleet, "a").heedsAdvice = true;
+    expect(evictionMs(fleet, known(fleet, "a"))).toBe(worthMs(fleet, "seldom"));
+    known(fleet, "a").heedsAdvice = false;
+    expect(evictionMs(fleet, known(fleet, "a"))).toBe(worthMs(fleet, "often"));
+  });
+
+  test.each<[string, Said]>([
+    ["has a free hint slot", { hints: ["often"], hintSlots: 2 }],
+    ["holds nothing", { hints: [] }],
+    ["does not say what it holds", {}],
+  ])("is nothing where it %s", (_, said) => {
+    const fleet = fleetWith({ a: said });
+    asked(fleet, { often: 100 });
+    expect(evictionMs(fleet, known(fleet, "a"))).toBe(0);
+  });
+
+  test("counts its longest list as its slots where it does not say how many it has", () => {
+    const fleet = fleetWith({ a: { hints: ["x", "y"] } });
+    asked(fleet, { x: 100, y: 100 });
+    expect(evictionMs(fleet, known(fleet, "a"))).toBeGreaterThan(0);
+    hears(fleet, "a", { hints: ["x"] }, 1000);
+    expect(evictionMs(fleet, known(fleet, "a"))).toBe(0);
+  });
+});
+
+describe("advice on what to evict", () => {
+  const SAID: Said = { hints: ["often", "seldom"], hintSlots: 2, concurrency: 3 };
+  function full(): Fleet {
+    const fleet = fleetWith({ a: SAID });
+    asked(fleet, { often: 200, seldom: 1 });
+    uses(fleet, "a", "often", 100);
+    uses(fleet, "a", "seldom", 200);
+    return fleet;
+  }
+
+  test("names what is worth least, and remembers what the replica would likely evict by itself", () => {
+    const fleet = full();
+    expect(adviseEviction(fleet, known(fleet, "a"))).toEqual({ advised: "seldom", likely: "often" });
+  });
+
+  test("names nothing in use or just loading, and nothing at all where all is or there is room", () => {
+    const fleet = full();
+    takeSlot(fleet, 1, { replica: known(fleet, "a"), hint: "seldom", warm: true }, 0);
+    expect(adviseEviction(fleet, known(fleet, "a"))).toEqual({ advised: "often", likely: "often" });
+    takeSlot(fleet, 2, { replica: known(fleet, "a"), hint: "often", warm: true }, 0);
+    expect(adviseEviction(fleet, known(fleet, "a"))).toBeNull();
+    for (const said of [{ hints: ["x"], hintSlots: 2 }, { hints: ["x"] }, {}]) {
+      const roomy = fleetWith({ a: said });
+      expect(adviseEviction(roomy, known(roomy, "a"))).toBeNull();
+    }
+  });
+
+  const EVICTION: Eviction = { advised: "seldom", likely: "often" };
+  test.each<[string, string[] | null, boolean | null]>([
+    ["without what it was advised to evict: it heeds advice", ["often", "new"], true],
+    ["without what it would have evicted by itself: it does not", ["seldom", "new"], false],
+    ["without either: that tells nothing", ["new"], null],
+    ["with both: that tells nothing", ["often", "seldom", "new"], null],
+    ["that does not come", null, null],
+  ])("the next list is one %s", (_, list, heeds) => {
+    for (const inBand of [false, true]) {
+      const fleet = full();
+      const replica = known(fleet, "a");
+      const grant = takeSlot(fleet, 1, { replica, hint: "new", warm: false, eviction: EVICTION }, 0);
+      hears(fleet, "a", SAID, 500);
+      expect(replica.heedsAdvice).toBeNull();
+      answerGrant(fleet, grant, 1000);
+      if (inBand && list !== null) applyInBandHints(fleet, replica, list);
+      else hears(fleet, "a", { ...SAID, hints: list }, 2000);
+      expect(replica.heedsAdvice).toBe(heeds);
+    }
+  });
+
+  test("a load that failed or was not advised teaches nothing", () => {
+    for (const [eviction, answers] of [
+      [EVICTION, false],
+      [null, true],
+    ] as const) {
+      const fleet = full();
+      const grant = takeSlot(fleet, 1, { replica: known(fleet, "a"), hint: "new", warm: false, eviction }, 0);
+      if (answers) answerGrant(fleet, grant, 1000);
+      finishGrant(fleet, grant, 2000);
+      hears(fleet, "a", { ...SAID, hints: ["often", "new"] }, 3000);
+      expect(known(fleet, "a").heedsAdvice).toBeNull();
+    }
+  });
+});

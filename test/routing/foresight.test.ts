@@ -1,0 +1,163 @@
+// When replicas that hold a hint will be free: what is left of each running request, and list scheduling over their slots.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
+import { isReady, type Fleet, type Replica, type Warmth } from "../../src/routing/fleet.ts";
+import { foresee, freeInMs, nextStartMs, remainingMs } from "../../src/routing/foresight.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
+import { answerGrant, takeSlot } from "../../src/routing/slots.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
+import { seeded } from "./support/seeded.ts";
+
+const SERVING_MS = 10_000;
+const anywhere = () => true;
+
+/** A fleet in which requests of x and y are known to take 10 s. */
+function taught(replicas: Readonly<Record<string, Said>>): Fleet {
+  const fleet = fleetWith(replicas);
+  for (const hint of ["x", "y"]) {
+    countArrival(fleet.estimates, hint);
+    learnAnswer(fleet.estimates, hint, 1);
+    learnService(fleet.estimates, hint, SERVING_MS, null);
+  }
+  return fleet;
+}
+
+let lastId = 0;
+const runs = (fleet: Fleet, id: string, hint: string, now: number) =>
+  takeSlot(fleet, ++lastId, { replica: known(fleet, id), hint, warm: true }, now);
+
+/** Starts of so many requests in line. */
+const starts = (foresight: ReturnType<typeof foresee>, count: number) =>
+  foresight === null ? "nobody holds it" : Array.from({ length: count }, () => nextStartMs(foresight));
+
+describe("the next requests in line start", () => {
+  test.each<[string, number[], number, number, number[]]>([
+    ["one slot: one after the other", [5], 1, 10, [5, 15, 25]],
+    ["two slots: each goes to the one that is free first", [3, 5], 1, 10, [3, 5, 13, 15, 23]],
+    ["one that is long busy is left alone until the others catch up", [0, 25], 1, 10, [0, 10, 20, 25, 30]],
+    ["a slot that stands for two takes them at twice the rate", [4], 2, 10, [4, 9, 14]],
+    ["requests of unknown length", [7], 1, 0, [7, 7, 7]],
+  ])("%s", (_, ends, more, serviceMs, due) => {
+    expect(starts({ ends: [...ends], more, serviceMs }, due.length)).toEqual(due);
+  });
+
+  test("never before the one ahead, and as if each slot kept a list of its own", () => {
+    const ends = fc.array(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(ends, fc.nat({ max: 50_000 }), (ends, serviceMs) => {
+        const seen = starts({ ends: [...ends], more: 1, serviceMs }, 60);
+        const due = ends.flatMap((end) => Array.from({ length: 60 }, (_, place) => end + place * serviceMs));
+        expect(seen).toEqual(due.toSorted((a, b) => a - b).slice(0, 60));
+      }),
+      seeded(200),
+    );
+  });
+});
+
+describe("a running request is expected to take", () => {
+  /** As one granted at time 0 with this warmth. */
+  function left(warmth: Warmth, now: number, answeredAtMs: number | null = null): number {
+    const fleet = taught({ a: {} });
+    const grant = {
+      id: 1,
+      replica: known(fleet, "a"),
+      hint: "x",
+      warmth,
+      eviction: null,
+      claimedMs: null,
+      grantedAtMs: 0,
+      answeredAtMs,
+    };
+    return remainingMs(fleet, grant, now);
+  }
+
+  test.each<[string, number, number]>([
+    ["warm, at once", left("warm", 0), SERVING_MS],
+    ["warm, after 4 of 10 s", left("warm", 4000), 6000],
+    ["cold, at once: with its load", left("cold", 0), COLD_MS + SERVING_MS],
+    ["cold, after 4 s", left("cold", 4000), COLD_MS + SERVING_MS - 4000],
+    ["behind a load that may still last", left("loading", 0), COLD_MS + SERVING_MS],
+    ["behind a load, once answered", left("loading", 1000, 500), SERVING_MS - 1000],
+  ])("%s", (_, remaining, due) => {
+    expect(remaining).toBeCloseTo(due, 6);
+  });
+
+  test("when it runs over, a part of its expected time more, and never nothing", () => {
+    const late = [SERVING_MS, 3 * SERVING_MS, 100 * SERVING_MS].map((now) => left("warm", now));
+    for (const remaining of late) expect(remaining).toBeGreaterThanOrEqual(TUNING.overrun * SERVING_MS * (1 - 1e-9));
+  });
+});
+
+describe("the slots foreseen are those", () => {
+  const WARM: Said = { hints: ["x"], hintSlots: 1 };
+
+  test("of replicas that hold the hint: advertised, loading, or assumed after a load", () => {
+    const fleet = taught({ a: WARM, b: {}, c: { concurrency: 2 }, d: {} });
+    runs(fleet, "a", "x", 0);
+    load(fleet, "b", "x");
+    answerGrant(fleet, load(fleet, "c", "x"), 0);
+    runs(fleet, "d", "y", 0);
+    const seen = foresee(fleet, ["x"], anywhere, 0);
+    expect(seen?.ends.length).toBe(3);
+    expect(seen?.more).toBe(1);
+    expect(Math.min(...(seen?.ends ?? []))).toBeCloseTo(SERVING_MS, 0);
+  });
+
+  test.each<[string, (fleet: Fleet) => unknown, (replica: Replica) => boolean, number]>([
+    ["is draining", (fleet) => hears(fleet, "a", { ...WARM, status: "draining" }), anywhere, 0],
+    ["may not be used", () => null, ({ id }) => id !== "a", 0],
+    ["holds it no longer", (fleet) => hears(fleet, "a", { hints: [], hintSlots: 1 }), anywhere, 0],
+  ])("not of one that %s", (_, happens, usable, now) => {
+    const fleet = taught({ a: WARM });
+    runs(fleet, "a", "x", 0);
+    happens(fleet);
+    expect(foresee(fleet, ["x"], usable, now)).toBeNull();
+  });
+
+  test("not of a load that went on for too long to be believed", () => {
+    const fleet = taught({ a: {} });
+    load(fleet, "a", "x");
+    expect(foresee(fleet, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS - 1)).not.toBeNull();
+    expect(foresee(fleet, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS)).toBeNull();
+  });
+
+  test("of the first hint that anybody holds", () => {
+    const fleet = taught({ a: WARM, b: { hints: ["y"], hintSlots: 1 } });
+    runs(fleet, "a", "x", 0);
+    runs(fleet, "b", "y", 2000);
+    expect(starts(foresee(fleet, ["nobody's", "y", "x"], anywhere, 4000), 1)).toEqual([expect.closeTo(8000, 0)]);
+    expect(starts(foresee(fleet, ["x", "y"], anywhere, 4000), 1)).toEqual([expect.closeTo(6000, 0)]);
+    expect(foresee(fleet, ["nobody's"], anywhere, 0)).toBeNull();
+    expect(foresee(fleet, [], anywhere, 0)).toBeNull();
+  });
+
+  test("of some where there are many, each standing for as many as are not looked at", () => {
+    const times = 4;
+    const ids = Array.from({ length: times * LIMITS.slotsForeseen }, (_, index) => `r${index}`);
+    const fleet = taught(Object.fromEntries(ids.map((id) => [id, WARM])));
+    for (const id of ids) runs(fleet, id, "x", 0);
+    const seen = foresee(fleet, ["x"], anywhere, 0);
+    expect(seen?.ends.length).toBe(LIMITS.slotsForeseen);
+    expect(seen?.more).toBeCloseTo(times, 6);
+  });
+});
+
+describe("a full replica has a free slot", () => {
+  test("when the first of its requests ends", () => {
+    const fleet = taught({ a: { hints: ["x"], concurrency: 3 } });
+    for (const now of [3000, 1000, 2000]) runs(fleet, "a", "x", now);
+    expect(freeInMs(fleet, known(fleet, "a"), 4000)).toBeCloseTo(7000, 6);
+  });
+
+  test("at any time where nothing is known of what runs there", () => {
+    const fleet = taught({ a: {} });
+    const restarted = fleetWith({});
+    restoreReplica(restarted, storedForm(known(fleet, "a")), TTL_MS);
+    hears(restarted, "a", { inFlight: 1 }, 1000);
+    expect([isReady(known(restarted, "a")), restarted.free.size]).toEqual([true, 0]);
+    expect(freeInMs(restarted, known(restarted, "a"), 1000)).toBe(0);
+  });
+});

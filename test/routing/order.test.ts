@@ -1,0 +1,145 @@
+// Which of those that wait is next: short before long and shared loads before single ones, but nobody is overtaken for ever. Shown where
+// the requests differ by far more than any tuning does.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { orderOf } from "../../src/routing/priority.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { driver, type Driver } from "./support/driver.ts";
+import { NEVER } from "./support/fleets.ts";
+import { seeded } from "./support/seeded.ts";
+
+/** One replica that is warm for a long and a short hint and busy with request 1. */
+function busy(longMs = 60_000, shortMs = 1000): Driver {
+  const fleet = driver({ a: { hints: ["long", "short"], hintSlots: 2 } });
+  fleet.teaches("long", longMs, 10);
+  fleet.teaches("short", shortMs, 20);
+  fleet.arrives(1, []);
+  return fleet;
+}
+
+/** Many times what the fleet tolerates now. */
+const longWaitMs = ({ its }: Driver) => 20 * orderOf(its.fleet, its.room).toleranceMs;
+
+/** The request that gets the slot when request 1 ends. */
+function next(fleet: Driver, now: number): string {
+  fleet.ends(1, now);
+  return Object.keys(fleet.settles(now)).join();
+}
+
+describe("short requests", () => {
+  test("overtake long ones at once", () => {
+    const fleet = busy();
+    fleet.arrives(2, ["long"], 0);
+    fleet.arrives(3, ["short"], 1);
+    expect(next(fleet, 2)).toBe("3");
+  });
+
+  test("that have just come no longer overtake one that has waited several tolerances", () => {
+    const fleet = busy();
+    fleet.arrives(2, ["long"], 0, { deadlineMs: Infinity });
+    const now = longWaitMs(fleet);
+    fleet.arrives(3, ["short"], now - 1);
+    expect(next(fleet, now)).toBe("2");
+  });
+
+  test("do not overtake a long one that is about to reach its deadline: it has less patience", () => {
+    const overtakes = (deadlineMs: number) => {
+      const fleet = busy(1500, 1000);
+      fleet.arrives(2, ["long"], 0, { deadlineMs });
+      fleet.arrives(3, ["short"], 999, { deadlineMs: Infinity });
+      return next(fleet, 1000);
+    };
+    expect([Infinity, 1001].map(overtakes)).toEqual(["3", "2"]);
+  });
+
+  test("are short by what their clients say once such claims have come true", () => {
+    const fleet = driver({ a: { hints: ["x"], hintSlots: 1 } });
+    for (let id = 100; id < 100 + 20 * TUNING.claimPrior; id++) {
+      const claimedMs = id % 2 === 0 ? 1000 : 30_000;
+      fleet.arrives(id, ["x"], 0, { claimedMs });
+      fleet.answers(id, 1);
+      fleet.ends(id, claimedMs);
+    }
+    fleet.arrives(1, []);
+    fleet.arrives(2, ["x"], 0, { claimedMs: 30_000 });
+    fleet.arrives(3, ["x"], 1, { claimedMs: 1000 });
+    expect(next(fleet, 2)).toBe("3");
+  });
+});
+
+describe("among requests that cost the same", () => {
+  test("the oldest is first, whatever they want", () => {
+    const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 } });
+    fleet.arrives(1, []);
+    fleet.arrives(2, ["x"], 30);
+    fleet.arrives(3, ["y"], 10);
+    fleet.arrives(4, ["y", "x"], 20);
+    const order: string[] = [];
+    for (let running = 1; order.length < 3; running = Number(order.at(-1))) {
+      fleet.ends(running, 40);
+      order.push(...Object.keys(fleet.settles(40)));
+    }
+    expect(order).toEqual(["3", "4", "2"]);
+  });
+
+  test("those that want the same are served in order of arrival, whatever else waits", () => {
+    const HINTS = [[], ["x"], ["y"], ["z"], ["x", "y"]];
+    const requests = fc.array(fc.record({ hints: fc.constantFrom(...HINTS), cameMs: fc.nat({ max: 1000 }) }), { minLength: 2 });
+    fc.assert(
+      fc.property(requests, fc.constantFrom(1, 2, 3), (requests, concurrency) => {
+        const fleet = driver({ a: { hints: ["x"], hintSlots: 2, concurrency } }, NEVER);
+        fleet.its.settlingUntilMs = 1;
+        const came = requests.toSorted((a, b) => a.cameMs - b.cameMs);
+        for (const [id, { hints, cameMs }] of came.entries()) fleet.arrives(id, hints, 0, { arrivedAtMs: cameMs });
+        const served: number[] = [];
+        for (let now = 1000; fleet.waiting().length > 0; now += 1000) {
+          const bound = [...fleet.its.fleet.grants.keys()];
+          for (const id of bound) fleet.ends(id, now);
+          fleet.settles(now);
+          // A round binds in any order of ids, so what is in it counts as one.
+          served.push(...[...fleet.its.fleet.grants.keys()].toSorted((a, b) => a - b));
+        }
+        for (const wanted of HINTS) {
+          const its = served.filter((id) => came[id]?.hints === wanted);
+          expect(its).toEqual(its.toSorted((a, b) => a - b));
+        }
+        expect(served.length).toBe(came.length);
+      }),
+      seeded(200),
+    );
+  });
+});
+
+describe("requests that must load", () => {
+  test("come after warm ones of the same age, and before them when they have waited long", () => {
+    const firstAfter = (waitsLong: boolean) => {
+      const fleet = driver({ a: { hints: ["x"], hintSlots: 1 } });
+      fleet.teaches("x", 1000);
+      fleet.arrives(1, []);
+      fleet.arrives(2, ["cold"], 0, { deadlineMs: Infinity });
+      const now = waitsLong ? longWaitMs(fleet) : 2;
+      fleet.arrives(3, ["x"], now - 1);
+      return next(fleet, now);
+    };
+    expect([false, true].map(firstAfter)).toEqual(["3", "2"]);
+  });
+
+  test("come before others when many share the load", () => {
+    const fleet = driver({ a: { hints: ["x"], hintSlots: 1 } });
+    fleet.teaches("x", 1000);
+    fleet.arrives(1, []);
+    fleet.arrives(2, ["rare"], 0);
+    for (const id of [3, 4, 5, 6, 7, 8]) fleet.arrives(id, ["wanted"], id);
+    expect(next(fleet, 10)).toBe("3");
+  });
+
+  test("gain nothing by sharing where another replica loads the hint already: they will be warm there", () => {
+    const fleet = driver({ a: { hints: ["x"], hintSlots: 1 }, b: { hints: ["wanted"], hintSlots: 1 } }, NEVER);
+    fleet.teaches("x", 1000);
+    fleet.arrives(1, ["x"]);
+    fleet.arrives(9, ["wanted"]);
+    fleet.arrives(2, ["rare"], 0);
+    for (const id of [3, 4, 5, 6, 7, 8]) fleet.arrives(id, ["wanted"], id);
+    expect(next(fleet, 10)).toBe("2");
+  });
+});

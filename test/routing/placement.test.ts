@@ -1,0 +1,172 @@
+// Where a hint is loaded when nobody free is warm for it: room first, then the replica that loses least, then hash order. What it
+// would lose, and what is learned of how replicas evict, is in eviction.test.ts.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { countArrival, demandShare, learnAnswer, learnService, loadMs } from "../../src/routing/estimates.ts";
+import type { Fleet } from "../../src/routing/fleet.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { firstInOrder, leastRegretMs, placeHint, worthMs } from "../../src/routing/placement.ts";
+import { hashName, ownerOf, ranked } from "../../src/routing/rendezvous.ts";
+import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { asked, COLD_MS, fleetWith, hears, known, load, occupy, type Said } from "./support/fleets.ts";
+import { seeded } from "./support/seeded.ts";
+
+const anywhere = () => true;
+const placed = (fleet: Fleet, hint: string, usable: Parameters<typeof placeHint>[3] = anywhere) =>
+  placeHint(fleet, hint, hashName(hint), usable)?.replica.id ?? "nowhere";
+const ownerIn = (fleet: Fleet, hint: string) => ownerOf(hashName(hint), fleet.replicas.values())?.id;
+/** Hints that nobody holds or has asked for; each has a hash order of its own. */
+const COLD = Array.from({ length: 16 }, (_, index) => `cold-${index}`);
+
+describe("room comes first", () => {
+  const ROOMS: readonly Said[] = [{ hints: ["x"], hintSlots: 2 }, { hints: ["x"] }, { hints: ["x"], hintSlots: 1 }];
+
+  test("a free hint slot, then unknown room, then what must evict, whatever the hash order", () => {
+    for (const hint of COLD) {
+      const fleet = fleetWith({ free: ROOMS[0] ?? {}, unknown: ROOMS[1] ?? {}, full: ROOMS[2] ?? {} });
+      for (const id of ["free", "unknown", "full"]) {
+        expect(placed(fleet, hint)).toBe(id);
+        occupy(fleet, id, 1);
+      }
+      expect(placed(fleet, hint)).toBe("nowhere");
+    }
+  });
+
+  test("also where what would be evicted is worth nothing", () => {
+    const fleet = fleetWith({ free: { hints: ["wanted"], hintSlots: 2 }, full: { hints: ["useless"], hintSlots: 1 } });
+    asked(fleet, { wanted: 50 });
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("free");
+  });
+
+  test("a replica that was seen to load the hint comes before all, though it says nothing of it yet", () => {
+    const fleet = fleetWith({ a: { hints: ["x"], hintSlots: 1 }, b: { hints: [], hintSlots: 3 } });
+    for (const hint of COLD) {
+      const grant = load(fleet, "a", hint);
+      answerGrant(fleet, grant, 1000);
+      finishGrant(fleet, grant, 2000);
+      expect(placeHint(fleet, hint, hashName(hint), anywhere)).toMatchObject({ replica: { id: "a" }, regretMs: 0 });
+      hears(fleet, "a", { hints: ["x"], hintSlots: 1 }, 3000);
+      expect(placed(fleet, hint)).toBe("b");
+    }
+  });
+
+  test("replicas that may not be used are passed over", () => {
+    const fleet = fleetWith({ free: ROOMS[0] ?? {}, full: ROOMS[2] ?? {} });
+    expect(placed(fleet, "cold", ({ id }) => id !== "free")).toBe("full");
+    expect(placed(fleet, "cold", () => false)).toBe("nowhere");
+  });
+});
+
+describe("where something must be evicted", () => {
+  const full = (...hints: string[]): Said => ({ hints, hintSlots: hints.length });
+
+  test("the hint asked for least is given up, whatever the hash order", () => {
+    const fleet = fleetWith({ a: full("often"), b: full("seldom") });
+    asked(fleet, { often: 200, seldom: 1 });
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
+  });
+
+  test("of two hints in equal demand the one with more copies is given up: copies share the demand", () => {
+    const fleet = fleetWith({ a: full("alone"), b: full("common"), c: full("common"), d: full("common"), e: full("common") });
+    asked(fleet, { alone: 20, common: 20, rest: 60 });
+    for (const hint of COLD) expect(placed(fleet, hint)).not.toBe("a");
+  });
+
+  test("what is worth the same goes by hash order, so that all who decide agree", () => {
+    const fleet = fleetWith({ a: full("u"), b: full("v"), c: full("w"), d: full("x") });
+    const owners = COLD.map((hint) => ownerIn(fleet, hint));
+    expect(COLD.map((hint) => placed(fleet, hint))).toEqual(owners);
+    expect(new Set(owners).size).toBeGreaterThan(1);
+  });
+
+  test("a difference that is next to nothing does not scatter a hint over the fleet", () => {
+    const fleet = fleetWith({ a: full("u"), b: full("v") });
+    asked(fleet, { u: 1, v: 1 });
+    expect(worthMs(fleet, "u")).not.toBe(worthMs(fleet, "v"));
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe(ownerIn(fleet, hint));
+  });
+
+  test("a replica whose every hint is in use comes last: its load must wait for a request to end", () => {
+    const fleet = fleetWith({ a: { ...full("x"), concurrency: 2 }, b: { ...full("y"), concurrency: 2 } });
+    asked(fleet, { y: 20, rest: 60 });
+    learnService(fleet.estimates, "x", 1000, null);
+    const running = takeSlot(fleet, 1, { replica: known(fleet, "a"), hint: "x", warm: true }, 0);
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
+    releaseSlot(fleet, running);
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("a");
+  });
+});
+
+describe("the worth of a copy", () => {
+  test("is its load, by the chance that it is asked for within the horizon: 1 - e^(-horizon x slots x share / copies)", () => {
+    for (const copies of [1, 2, 5]) {
+      const replicas = Array.from({ length: 5 }, (_, index) => [`r${index}`, { hints: index < copies ? ["x"] : [] }] as const);
+      const fleet = fleetWith(Object.fromEntries(replicas));
+      asked(fleet, { x: 1, other: 30 });
+      const requests = TUNING.horizon * 5 * demandShare(fleet.estimates, "x");
+      expect(worthMs(fleet, "x")).toBeCloseTo(COLD_MS * (1 - Math.exp(-requests / copies)), 6);
+    }
+  });
+
+  test("is nothing where nobody asks, never more than the load, and grows with demand", () => {
+    const fleet = fleetWith({ a: { hints: ["x"] } });
+    expect(worthMs(fleet, "x")).toBe(0);
+    const worths = Array.from({ length: 100 }, () => {
+      countArrival(fleet.estimates, "x");
+      return worthMs(fleet, "x");
+    });
+    expect(worths).toEqual(worths.toSorted((a, b) => a - b));
+    expect(worths.at(-1)).toBeLessThanOrEqual(loadMs(fleet.estimates, "x"));
+  });
+});
+
+describe("whatever the fleet", () => {
+  const HINTS = ["u", "v", "w", "x", "y"];
+  const said = fc.record({
+    concurrency: fc.integer({ min: 1, max: 2 }),
+    hints: fc.option(fc.subarray(HINTS, { maxLength: 3 })),
+    hintSlots: fc.option(fc.integer({ min: 1, max: 3 })),
+  });
+  const fleets = fc.tuple(
+    fc.array(said, { minLength: 1, maxLength: 12 }),
+    fc.array(fc.constantFrom(...HINTS), { maxLength: 40 }),
+  );
+  const built = ([replicas, demand]: [Said[], string[]]) => {
+    const fleet = fleetWith(Object.fromEntries(replicas.map((said, index) => [`r${index}`, said])));
+    for (const hint of demand) countArrival(fleet.estimates, hint);
+    learnAnswer(fleet.estimates, "x", 1);
+    return fleet;
+  };
+
+  test("the least regret of all is not more than where a hint is placed costs", () => {
+    fc.assert(
+      fc.property(fleets, (drawn) => {
+        const fleet = built(drawn);
+        expect(leastRegretMs(fleet, anywhere)).toBeLessThanOrEqual(
+          placeHint(fleet, "new", hashName("new"), anywhere)?.regretMs ?? 0,
+        );
+      }),
+      seeded(200),
+    );
+  });
+
+  test("it is infinite where no free replica may be used", () => {
+    expect(leastRegretMs(fleetWith({}), anywhere)).toBe(Infinity);
+    expect(leastRegretMs(fleetWith({ a: {} }), () => false)).toBe(Infinity);
+  });
+
+  test("those weighed are the first in hash order that may be used", () => {
+    const drawn = fc.tuple(fc.integer({ min: 0, max: 3 * LIMITS.placementsWeighed }), fc.integer({ min: 1, max: 4 }));
+    fc.assert(
+      fc.property(drawn, ([count, every]) => {
+        const replicas = Array.from({ length: count }, (_, index) => [`r${index}`, { concurrency: 1 + (index % 3) }] as const);
+        const all = [...fleetWith(Object.fromEntries(replicas)).replicas.values()];
+        const usable = (replica: (typeof all)[number]) => Number(replica.id.slice(1)) % every === 0;
+        const due = ranked(hashName("x"), all.filter(usable)).slice(0, LIMITS.placementsWeighed);
+        expect(firstInOrder(all, hashName("x"), usable).map(({ replica }) => replica.id)).toEqual(due.map(({ id }) => id));
+      }),
+      seeded(100),
+    );
+  });
+});

@@ -1,0 +1,186 @@
+// The order of those that wait, as a function of numbers alone: who is sooner, how long anyone is overtaken, what a wait is worth.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { countArrival, learnAnswer, learnLoad, learnService } from "../../src/routing/estimates.ts";
+import {
+  costMs,
+  insists,
+  orderOf,
+  overtakenUntil,
+  patienceMs,
+  priorityOf,
+  worthWaitingMs,
+  type Order,
+} from "../../src/routing/priority.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { createWaitingRoom } from "../../src/routing/waiting-room.ts";
+import { COLD_MS, fleetWith, type Said } from "./support/fleets.ts";
+import { seeded } from "./support/seeded.ts";
+
+const HOUR_MS = 3_600_000;
+const ORDER: Order = { turnMs: 30_000, toleranceMs: 60_000 };
+const ms = (max = HOUR_MS) => fc.integer({ min: 0, max });
+const patient = (arrivedAtMs = 0) => ({ arrivedAtMs, deadlineMs: Infinity });
+const order = fc.record({ turnMs: fc.integer({ min: 1, max: HOUR_MS }), toleranceMs: fc.integer({ min: 1, max: HOUR_MS }) });
+
+describe("priority", () => {
+  test("grows with age, whatever the deadline", () => {
+    fc.assert(
+      fc.property(ms(), ms(), ms(), fc.option(ms(), { nil: Infinity }), order, (cost, age, more, deadlineMs, order) => {
+        const queued = { arrivedAtMs: 0, deadlineMs };
+        expect(priorityOf(queued, cost, order, age + more)).toBeGreaterThanOrEqual(priorityOf(queued, cost, order, age));
+      }),
+      seeded(300),
+    );
+  });
+
+  test("falls with cost", () => {
+    fc.assert(
+      fc.property(ms(), ms(), ms(), order, (cost, more, age, order) => {
+        expect(priorityOf(patient(), cost + more, order, age)).toBeLessThanOrEqual(priorityOf(patient(), cost, order, age));
+      }),
+      seeded(300),
+    );
+  });
+
+  test("is above 0 and finite for anything there may be", () => {
+    const extreme = fc.constantFrom(0, 1, 1e3, 1e6, 1e9);
+    fc.assert(
+      fc.property(extreme, extreme, extreme, extreme, (cost, now, arrivedAtMs, deadlineMs) => {
+        const priority = priorityOf({ arrivedAtMs, deadlineMs }, cost, ORDER, now);
+        expect(priority > 0 && priority < Infinity).toBe(true);
+      }),
+      seeded(300),
+    );
+  });
+
+  // The rule that bounds a wait.
+  test("of one that has waited `overtakenUntil` tolerances is higher than any newcomer's, whatever the two cost", () => {
+    const cost = fc.integer({ min: 0, max: 1000 * HOUR_MS });
+    fc.assert(
+      fc.property(cost, cost, order, fc.option(ms(), { nil: Infinity }), (cost, newcomers, order, deadlineMs) => {
+        const now = Math.ceil(overtakenUntil() * order.toleranceMs) + 1;
+        const newcomer = { arrivedAtMs: now, deadlineMs: now + deadlineMs };
+        expect(priorityOf(patient(), cost, order, now)).toBeGreaterThan(priorityOf(newcomer, newcomers, order, now));
+      }),
+      seeded(300),
+    );
+  });
+
+  // And of how long by which: one that costs r times as much is overtaken by newcomers for r^(1 / lateness) tolerances at most.
+  test("of a request that costs r times a newcomer's is higher after r^(1/lateness) tolerances", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: HOUR_MS }), fc.integer({ min: 1, max: 10_000 }), order, (cost, times, order) => {
+        const now = Math.ceil(times ** (1 / TUNING.lateness) * order.toleranceMs);
+        const old = priorityOf(patient(), times * cost, order, now);
+        expect(old).toBeGreaterThan(priorityOf(patient(now), cost, order, now));
+      }),
+      seeded(300),
+    );
+  });
+
+  test("grows sooner with a deadline near", () => {
+    const of = (deadlineMs: number) => priorityOf({ arrivedAtMs: 0, deadlineMs }, 1000, ORDER, 10_000);
+    const falling = [11_000, 20_000, 40_000, Infinity].map(of);
+    expect(falling).toEqual(falling.toSorted((a, b) => b - a));
+    expect(falling[0]).toBeGreaterThan(falling[3] ?? Infinity);
+  });
+});
+
+describe("the tolerance", () => {
+  const taught = (replicas: Record<string, Said>) => {
+    const fleet = fleetWith(replicas);
+    learnService(fleet.estimates, "x", 8000, null);
+    return fleet;
+  };
+  const withWork = (workMs: number) => ({ ...createWaitingRoom(), workMs });
+
+  test("of an empty room is some turns, a turn being a mean request and a load", () => {
+    const turnMs = 8000 + COLD_MS;
+    expect(orderOf(taught({ a: {} }), createWaitingRoom())).toEqual({ turnMs, toleranceMs: TUNING.tolerance * turnMs });
+  });
+
+  test("grows with the work that waits for each slot of a ready replica", () => {
+    const tolerance = (replicas: Record<string, Said>, workMs: number) => orderOf(taught(replicas), withWork(workMs)).toleranceMs;
+    const growing = [0, 10_000, 100_000, 1_000_000].map((workMs) => tolerance({ a: {} }, workMs));
+    expect(growing).toEqual([...new Set(growing)].toSorted((a, b) => a - b));
+    const four = { a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } } as const;
+    expect(tolerance(four, 40_000)).toBeCloseTo(tolerance({ a: {} }, 10_000), 6);
+  });
+
+  test("is a number also where there is no slot", () => {
+    expect(orderOf(fleetWith({}), withWork(40_000)).toleranceMs).toBeLessThan(Infinity);
+  });
+
+  test.each([
+    ["no deadline: that of the fleet", Infinity, ORDER.toleranceMs],
+    ["a deadline far away: that of the fleet", (2 * ORDER.toleranceMs) / TUNING.patience, ORDER.toleranceMs],
+    ["a deadline near: a part of the time until then", 1000, TUNING.patience * 1000],
+    ["a deadline at once: hardly any", 0, 1],
+    ["a deadline that has passed: hardly any", -1000, 1],
+  ])("of one request, with %s", (_, deadlineMs, due) => {
+    expect(patienceMs({ arrivedAtMs: 0, deadlineMs }, ORDER)).toBe(due);
+  });
+
+  test("a request without a deadline insists once it has waited `insists` times that, not before", () => {
+    const sinceMs = 5000 + TUNING.insists * ORDER.toleranceMs;
+    expect([sinceMs - 1, sinceMs].map((now) => insists(patient(5000), ORDER, now))).toEqual([false, true]);
+  });
+
+  test("every request insists before its deadline, and goes on to", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1000, max: HOUR_MS }), order, (deadlineMs, order) => {
+        const insisting = [0.97, 0.99, 1].map((part) => insists({ arrivedAtMs: 0, deadlineMs }, order, part * deadlineMs));
+        expect(insisting).toEqual([true, true, true]);
+      }),
+      seeded(200),
+    );
+  });
+});
+
+describe("cost", () => {
+  test("is the serving, and the load with what it evicts by their weight, shared", () => {
+    const { loadWeight, sharing } = TUNING;
+    expect(costMs(5000, 12_000, 3000, 1)).toBe(5000 + loadWeight * 15_000);
+    expect(costMs(5000, 12_000, 3000, 2)).toBe(5000 + (loadWeight * 15_000) / Math.min(2, sharing));
+    expect(costMs(5000, 12_000, 3000, 1000)).toBe(5000 + (loadWeight * 15_000) / sharing);
+    expect(costMs(5000, 12_000, 3000, 0)).toBe(costMs(5000, 12_000, 3000, 1));
+    expect(costMs(5000, 0, 0, 1)).toBe(5000);
+  });
+
+  test("never falls with any of its parts but sharing", () => {
+    fc.assert(
+      fc.property(ms(), ms(), ms(), fc.nat({ max: 20 }), ms(), (serving, loading, regret, sharedBy, more) => {
+        const cost = costMs(serving, loading, regret, sharedBy);
+        expect(costMs(serving + more, loading, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costMs(serving, loading + more, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costMs(serving, loading, regret + more, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costMs(serving, loading, regret, sharedBy + 1)).toBeLessThanOrEqual(cost);
+      }),
+      seeded(200),
+    );
+  });
+});
+
+describe("a wait is worth", () => {
+  const worth = (regretMs: number, waiting: number, loadMs = COLD_MS) => {
+    const fleet = fleetWith({ a: { concurrency: 4 } });
+    countArrival(fleet.estimates, "x");
+    learnAnswer(fleet.estimates, "x", 1);
+    for (let sample = 0; sample < 200; sample++) learnLoad(fleet.estimates, "x", loadMs);
+    return worthWaitingMs(fleet, "x", regretMs, waiting);
+  };
+
+  test("more with what is evicted, with the time of a load, and with each that waits", () => {
+    expect(worth(0, 0)).toBeGreaterThan(0);
+    expect(worth(5000, 0)).toBeGreaterThan(worth(0, 0));
+    expect(worth(0, 0, 3 * COLD_MS)).toBeGreaterThan(2 * worth(0, 0));
+    const byQueue = [0, 1, 4, 20].map((waiting) => worth(0, waiting));
+    expect(byQueue).toEqual([...new Set(byQueue)].toSorted((a, b) => a - b));
+  });
+
+  test("no more once `waitingPerSlotAtMost` wait for each slot", () => {
+    const most = 4 * TUNING.waitingPerSlotAtMost;
+    expect(worth(0, 2 * most)).toBe(worth(0, most));
+  });
+});

@@ -1,0 +1,36 @@
+// What must hold of those that wait, once all that can be bound is: nobody past the deadline, nobody beside a free replica unless a wait
+// for a warm one may be better, and then somebody looks again soon.
+import { decide, usableIn } from "../../../src/routing/decide.ts";
+import { isHeld, isReady } from "../../../src/routing/fleet.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import { nextEventMs, type Scheduler, type SchedulerOptions } from "../../../src/routing/scheduler.ts";
+import type { Waiting } from "../../../src/routing/waiting-room.ts";
+
+/** `kept`: how many wait beside a free replica, as they may. */
+export function waits(scheduler: Scheduler, options: SchedulerOptions, now: number): { faults: string[]; kept: number } {
+  const faults: string[] = [];
+  let kept = 0;
+  for (const waiting of scheduler.room.waiting.values()) {
+    const complain = (what: string) => faults.push(`request ${waiting.id} for [${waiting.hints.join()}] ${what}`);
+    if (waiting.deadlineMs <= now) complain("waits past its deadline");
+    const choice = decide(scheduler.fleet, waiting, now);
+    if (choice === null) continue;
+    kept++;
+    const beside = `waits beside ${choice.replica.id}, which is free`;
+    if (options.affinityWait === "never") complain(beside);
+    else if (choice.warm) complain(`${beside} and warm`);
+    else if (!mayWaitForWarm(scheduler, waiting, now)) complain(`${beside}, and nobody holds its hints`);
+  }
+  const { lookAgainMs } = scheduler;
+  if (kept > 0 && !(lookAgainMs > now && lookAgainMs <= now + LIMITS.lookAgainMs)) faults.push(`looks again at ${lookAgainMs}`);
+  if (kept > 0 && nextEventMs(scheduler) > lookAgainMs) faults.push("wakes after it should look again");
+  return { faults, kept };
+}
+
+function mayWaitForWarm({ fleet }: Scheduler, waiting: Waiting, now: number): boolean {
+  const usable = usableIn(fleet, waiting, now);
+  for (const replica of fleet.replicas.values()) {
+    if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isHeld(replica, hint, now))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,90 @@
+// `npm run simulate` as it is called: what it prints, and how it refuses.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, expect, test } from "vitest";
+
+const PROJECT = path.resolve(import.meta.dirname, "../..");
+const folder = mkdtempSync(path.join(tmpdir(), "warmpath-simulate-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function simulate(...args: string[]) {
+  const program = path.join(PROJECT, "bench/simulate/main.ts");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8", timeout: 30_000 });
+  return { status, stdout, stderr };
+}
+
+const SMALL = ["--synthetic", "--requests", "400", "--policies", "fal,least-loaded"];
+
+test("JSON: a line for each policy and load, the ideal queue among them, the same each time", () => {
+  const args = [...SMALL, "--load", "0.3,0.6", "--bootstrap", "1", "--bootstrap-block-h", "1", "--json"];
+  const { status, stdout, stderr } = simulate(...args);
+  expect([status, stderr]).toEqual([0, ""]);
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const names = lines.map((line) => `${String(line["policy"])} ${String(line["load"])}`);
+  expect(names).toEqual(["ideal 0.3", "least-loaded 0.3", "fal 0.3", "ideal 0.6", "least-loaded 0.6", "fal 0.6"]);
+  for (const line of lines) {
+    expect(line).toMatchObject({
+      paths: 2,
+      timed_out: 0,
+      bounded: expect.any(Boolean),
+      sd: expect.any(Object),
+      original: expect.any(Object),
+    });
+    for (const name of ["mean_s", "p50_s", "p95_s", "p99_s", "max_s"]) expect(line[name]).toBeGreaterThan(0);
+  }
+  expect(lines[1]?.["miss"]).toBeGreaterThan(0);
+  expect(lines[1]?.["ratio_mean"]).toBeGreaterThan(1);
+  expect(simulate(...args).stdout).toBe(stdout);
+});
+
+test("tables with a chart, faults and loads drawn from percentiles", () => {
+  const [percentiles, plot] = [path.join(folder, "costs.json"), path.join(folder, "out.svg")];
+  writeFileSync(percentiles, '{"load": {"p10": 1000, "p90": 9000}}');
+  const faults = ["--no-hint-slots", "--no-in-band", "--late-ms", "15000", "--drop", "0.05", "--churn-s", "600"];
+  const { status, stdout, stderr } = simulate(
+    ...SMALL,
+    "--cold-percentiles",
+    percentiles,
+    ...faults,
+    "--plot",
+    plot,
+    "--find-limit",
+  );
+  expect([status, stderr]).toEqual([0, ""]);
+  for (const text of ["load 0.6", "least-loaded", "Bounds on misses", "bounded", "reports 15 s late"])
+    expect(stdout).toContain(text);
+  expect(readFileSync(plot, "utf8")).toMatch(/^<svg /);
+});
+
+test("help", () => {
+  const { status, stdout } = simulate("--help");
+  expect(status).toBe(0);
+  expect(stdout).toContain("Examples:");
+});
+
+test.each([
+  [["--replicas", "0"], "--replicas"],
+  [["--slots", "many"], "--slots"],
+  [["--concurrency", "1.5"], "--concurrency"],
+  [["--load", "0.4,,0.6"], "--load"],
+  [["--drop", "1.1"], "--drop"],
+  [["--retime", "flat"], "--retime"],
+  [["--affinity-wait", "maybe"], "--affinity-wait"],
+  [["--policies", "fal,nonesuch"], "--policies"],
+  [["--cold-ms", "5", "--cold-percentiles", "x"], "--cold-ms"],
+  [["--trace", "x.csv", "--synthetic"], "--trace"],
+  [["--trace", "/nonexistent.csv"], "--trace"],
+  [["--cold-percentiles", "/nonexistent.json"], "--cold-percentiles"],
+  [["--cold-entry", "x"], "--cold-entry"],
+  [["--bootstrap", "2", "--requests", "20"], "--bootstrap"],
+  [["--nonesuch"], "--nonesuch"],
+])("refuses %j", (args, option) => {
+  const { status, stdout, stderr } = simulate(...args);
+  expect([status, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(option);
+});
