@@ -1,4 +1,4 @@
-// The models in memory: at most a fixed number, the least recently used makes room. What a replica advertises comes from here.
+// The models in memory: at most a fixed number. The one the router names makes room, else the least recently used. What a replica advertises comes from here.
 import { setTimeout as sleep } from "node:timers/promises";
 import { drawImage } from "./image.ts";
 
@@ -49,9 +49,12 @@ export class ModelCache {
     return [...this.#entries].filter(([, entry]) => entry.loaded).map(([name]) => name);
   }
 
-  /** Runs `work` with the model, which stays in memory meanwhile. Requests for a model that is being loaded share that load. */
-  async use<T>(name: string, work: (model: Model) => Promise<T>): Promise<T> {
-    const entry = this.#entries.get(name) ?? this.#startLoading(name);
+  /**
+   * Runs `work` with the model, which stays in memory meanwhile. Requests for a model that is being loaded share that load. `evict`: the
+   * model that had better make room, as the router sees the whole fleet; null: it did not say.
+   */
+  async use<T>(name: string, evict: string | null, work: (model: Model) => Promise<T>): Promise<T> {
+    const entry = this.#entries.get(name) ?? this.#startLoading(name, evict);
     this.#entries.delete(name);
     this.#entries.set(name, entry);
     entry.users++;
@@ -62,8 +65,8 @@ export class ModelCache {
     }
   }
 
-  #startLoading(name: string): Entry {
-    this.#makeRoom();
+  #startLoading(name: string, evict: string | null): Entry {
+    this.#makeRoom(evict);
     const entry: Entry = { model: this.#load(name), loaded: false, users: 0 };
     entry.model.then(
       () => (entry.loaded = true),
@@ -73,8 +76,9 @@ export class ModelCache {
     return entry;
   }
 
-  #makeRoom(): void {
+  #makeRoom(evict: string | null): void {
     if (this.#entries.size < this.slots) return;
+    if (evict !== null && this.#entries.get(evict)?.users === 0) return void this.#entries.delete(evict);
     for (const [name, { users }] of this.#entries) {
       // A real replica gives the model's GPU memory back here.
       if (users === 0) return void this.#entries.delete(name);

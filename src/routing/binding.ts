@@ -1,11 +1,11 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
-import { decideCold, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
-import { loadMs } from "./estimates.ts";
+import { coldChoice, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
 import type { Fleet, Replica } from "./fleet.ts";
 import { foresee, nextStartMs } from "./foresight.ts";
-import { leastRegretMs } from "./placement.ts";
-import { costMs, insists, orderOf, priorityOf, worthWaitingMs, type Order } from "./priority.ts";
+import { LIMITS } from "./limits.ts";
+import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
+import { costMs, insistsAtMs, orderOf, priorityOf, worthWaitingMs, type Order, type Queued } from "./priority.ts";
 import type { Lane, Waiting, WaitingRoom } from "./waiting-room.ts";
 
 /** `never`: no slot stays idle while a request waits, as fal documents. */
@@ -16,48 +16,54 @@ export interface Wait {
   /** When a replica that holds the hint is expected to be free, ms from now, and the longest wait that is better than a load. */
   readonly expectedMs: number;
   readonly worthMs: number;
+  /** When to decide again, whatever happens. */
+  readonly lookAgainMs: number;
 }
 
 /** What a request that has just come should do where slots are free: take one, wait for a warm one, or null: it can have none. */
 export function considerNewcomer(
   fleet: Fleet,
   room: WaitingRoom,
-  wanted: Wanted,
+  wanted: Wanted & Queued,
   affinityWait: AffinityWait,
   now: number,
 ): Choice | Wait | null {
   const usable = usableIn(fleet, wanted, now);
   const warm = decideWarm(fleet, wanted, usable, now);
   if (warm !== null) return warm;
-  const cold = decideCold(fleet, wanted, usable);
   const [hint] = wanted.hints;
-  if (cold === null || hint === undefined || affinityWait === "never") return cold;
-  if (cold.replica.assumed.has(hint)) return cold;
-  const foresight = foresee(fleet, wanted.hints, usable, now);
-  if (foresight === null) return cold;
-  const worthMs = worthWaitingMs(fleet, hint, cold.regretMs, room.waiting.size);
+  const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
+  if (hint === undefined || placement === null) return null;
+  const foresight = affinityWait === "never" ? null : foresee(fleet, wanted.hints, usable, now);
+  if (foresight === null) return coldChoice(fleet, hint, placement);
+  const worthMs = worthWaitingMs(fleet, hint, placement.regretMs, room.waiting.size);
   let expectedMs = nextStartMs(foresight);
   for (let ahead = room.byHint.get(hint) ?? 0; ahead > 0 && expectedMs < worthMs; ahead--) expectedMs = nextStartMs(foresight);
-  return expectedMs < worthMs ? { kind: "wait", expectedMs, worthMs } : cold;
+  if (expectedMs >= worthMs) return coldChoice(fleet, hint, placement);
+  const lookAgainMs = Math.min(now + LIMITS.lookAgainMs, insistsNextMs(wanted, orderOf(fleet, room), now));
+  return { kind: "wait", expectedMs, worthMs, lookAgainMs };
 }
 
 /** A lane and how urgent it is to serve its head. */
 interface Turn {
   readonly lane: Lane;
   readonly priority: number;
+  /** Which came first, among equals. */
+  readonly order: number;
 }
 
 /** Whom a lane would send where. */
 interface Prospect {
   readonly waiting: Waiting;
-  readonly choice: Choice;
+  /** Made when it is taken: its reason takes a look at every replica. */
+  readonly choice: () => Choice;
   readonly priority: number;
 }
 
 /**
  * Binds waiting requests to free slots, best first, until none is left that should be bound. `bound` must take the slot and the request
- * out of the room. Says whether a request was left waiting while a slot it could take is free.
- * O(lanes log lanes), plus a decision for each request bound.
+ * out of the room. Where requests are left waiting beside a free slot, says when to decide again; Infinity: there are none.
+ * O(lanes), plus O(log lanes) and a decision for each request bound and for at most `lanesAsked` that rather wait.
  */
 export function bindWaiting(
   fleet: Fleet,
@@ -65,25 +71,36 @@ export function bindWaiting(
   affinityWait: AffinityWait,
   now: number,
   bound: (waiting: Waiting, choice: Choice) => void,
-): boolean {
-  if (fleet.free.size === 0 || room.waiting.size === 0) return false;
+): number {
+  if (fleet.free.size === 0 || room.waiting.size === 0) return Infinity;
   const binding = new Binding(fleet, room, affinityWait, now);
-  const turns = [...room.lanes.values()].map((lane) => binding.turnOf(lane)).sort((a, b) => a.priority - b.priority);
-  let kept = false;
-  for (let turn = turns.pop(); turn !== undefined && fleet.free.size > 0; turn = turns.pop()) {
+  const turns = new Turns();
+  for (const lane of room.lanes.values()) {
+    binding.giveTurn(turns, lane);
+  }
+  let asked: Lane[] = [];
+  for (let turn = turns.pop(); turn !== null && fleet.free.size > 0 && asked.length < LIMITS.lanesAsked; turn = turns.pop()) {
     const prospect = binding.prospectOf(turn.lane);
     if (prospect === null) {
-      kept = true;
+      asked.push(turn.lane);
       continue;
     }
-    if (prospect.priority < turn.priority && prospect.priority < (turns.at(-1)?.priority ?? -Infinity)) {
-      insert(turns, { lane: turn.lane, priority: prospect.priority });
+    if (prospect.priority < turn.priority && prospect.priority < turns.highest()) {
+      turns.push(turn.lane, prospect.priority);
       continue;
     }
-    bound(prospect.waiting, prospect.choice);
-    if (turn.lane.queue.length > 0) insert(turns, binding.turnOf(turn.lane));
+    const choice = prospect.choice();
+    bound(prospect.waiting, choice);
+    binding.changed(choice.replica);
+    binding.giveTurn(turns, turn.lane);
+    // Others that wait for the hint find a warm replica now, where it has more slots.
+    if (choice.warm || !fleet.free.has(choice.replica)) continue;
+    asked = asked.filter((lane) => {
+      const again = lane.queue[0]?.hints.includes(choice.hint ?? "") === true;
+      return !(again && binding.giveTurn(turns, lane));
+    });
   }
-  return kept;
+  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs(asked);
 }
 
 /** One round of binding: what does not change while it lasts. */
@@ -94,6 +111,7 @@ class Binding {
   readonly #now: number;
   readonly #order: Order;
   readonly #usable: (replica: Replica) => boolean;
+  readonly #regrets: Regrets;
   readonly #regretMs: number;
 
   constructor(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait, now: number) {
@@ -103,15 +121,18 @@ class Binding {
     this.#now = now;
     this.#order = orderOf(fleet, room);
     this.#usable = usableIn(fleet, { hints: [], avoid: [] }, now);
-    this.#regretMs = leastRegretMs(fleet, this.#usable);
+    this.#regrets = new Regrets(fleet);
+    this.#regretMs = leastRegretMs(fleet, this.#usable, this.#regrets);
   }
 
-  /** The priority that the lane would have, by a quick look. */
-  turnOf(lane: Lane): Turn {
-    const [head] = lane.queue;
-    if (head === undefined) return { lane, priority: -Infinity };
-    const warm = head.hints.length === 0 || head.hints.some((hint) => this.#fleet.freeHolders.has(hint));
-    return { lane, priority: this.#priority(lane, head, warm ? null : this.#regretMs) };
+  /** Puts the lane in its place by a quick look, and says whether it did: not if it is empty, or would rather wait, as it said a moment ago. */
+  giveTurn(turns: Turns, lane: Lane): boolean {
+    const head = lane.queue[0];
+    if (head === undefined) return false;
+    const warm = this.#mayBeWarm(head);
+    if (!warm && lane.patientUntilMs > this.#now) return false;
+    turns.push(lane, this.#priority(lane, head, warm ? null : this.#regretMs));
+    return true;
   }
 
   /** What the lane would do now; null: its requests can't have a slot, or are better off waiting. */
@@ -120,18 +141,41 @@ class Binding {
     if (head === undefined) return null;
     const usable = head.avoid.length === 0 ? this.#usable : usableIn(this.#fleet, head, this.#now);
     const warm = decideWarm(this.#fleet, head, usable, this.#now);
-    if (warm !== null) return { waiting: head, choice: warm, priority: this.#priority(lane, head, null) };
-    const cold = decideCold(this.#fleet, head, usable);
+    if (warm !== null) return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, null) };
     const [hint] = head.hints;
-    if (cold === null || hint === undefined) return null;
-    if (cold.replica.assumed.has(hint)) return { waiting: head, choice: cold, priority: this.#priority(lane, head, null) };
-    const waiting = this.#whoLoads(lane, head, hint, cold.regretMs, usable);
-    return waiting && { waiting, choice: cold, priority: this.#priority(lane, head, cold.regretMs) };
+    const placement = hint === undefined ? null : placeHint(this.#fleet, hint, usable, this.#regrets);
+    if (hint === undefined || placement === null) return null;
+    const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
+    if (waiting === null) {
+      lane.patientUntilMs = this.#now + LIMITS.askedAgainMs;
+      return null;
+    }
+    const priority = this.#priority(lane, head, placement.regretMs);
+    return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
+  }
+
+  /** The replica has been given a request: what it would regret is not what it was. */
+  changed(replica: Replica): void {
+    this.#regrets.forget(replica);
+  }
+
+  /** Soon, and no later than the first of those asked takes any slot. */
+  nextLookMs(asked: readonly Lane[]): number {
+    let next = this.#now + LIMITS.lookAgainMs;
+    for (const { queue } of asked)
+      if (queue[0] !== undefined) next = Math.min(next, insistsNextMs(queue[0], this.#order, this.#now));
+    return next;
+  }
+
+  #mayBeWarm({ hints }: Waiting): boolean {
+    if (hints.length === 0) return true;
+    for (const hint of hints) if (this.#fleet.freeHolders.has(hint)) return true;
+    return false;
   }
 
   /** The first in the lane that would wait for a warm replica longer than is worth it; null: there is none. */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
-    if (this.#affinityWait === "never" || insists(head, this.#order, this.#now)) return head;
+    if (this.#affinityWait === "never" || insistsAtMs(head, this.#order) <= this.#now) return head;
     const foresight = foresee(this.#fleet, head.hints, usable, this.#now);
     if (foresight === null) return head;
     const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#room.waiting.size);
@@ -140,17 +184,65 @@ class Binding {
 
   /** `regretMs`: null where it is warm. */
   #priority(lane: Lane, head: Waiting, regretMs: number | null): number {
-    const [hint = ""] = head.hints;
+    const hint = head.hints[0] ?? "";
     if (regretMs === null) return priorityOf(head, head.expectedMs, this.#order, this.#now);
     const held = this.#fleet.holders.has(hint);
-    const cost = costMs(head.expectedMs, loadMs(this.#fleet.estimates, hint), regretMs, held ? 1 : lane.queue.length);
+    const cost = costMs(head.expectedMs, head.loadMs, regretMs, held ? 1 : lane.queue.length);
     return priorityOf(head, cost, this.#order, this.#now);
   }
 }
 
-/** Keeps the turns in order of priority, the highest last. */
-function insert(turns: Turn[], turn: Turn): void {
-  let place = turns.length;
-  while (place > 0 && (turns[place - 1]?.priority ?? -Infinity) > turn.priority) place--;
-  turns.splice(place, 0, turn);
+/** When it takes any slot, if that is to come. */
+function insistsNextMs(queued: Queued, order: Order, now: number): number {
+  const atMs = insistsAtMs(queued, order);
+  return atMs > now ? atMs : Infinity;
+}
+
+/** Turns by priority: a binary heap, the highest first; among equals whoever came first (Williams, "Heapsort", CACM 7(6), 1964). */
+class Turns {
+  readonly #heap: Turn[] = [];
+  #pushed = 0;
+
+  highest(): number {
+    return this.#heap[0]?.priority ?? -Infinity;
+  }
+
+  push(lane: Lane, priority: number): void {
+    const heap = this.#heap;
+    const entry = { lane, priority, order: this.#pushed++ };
+    let place = heap.length;
+    heap.push(entry);
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || isBefore(above, entry)) break;
+      heap[place] = above;
+      place = parent;
+    }
+    heap[place] = entry;
+  }
+
+  pop(): Turn | null {
+    const heap = this.#heap;
+    const [top] = heap;
+    const last = heap.pop();
+    if (top === undefined || last === undefined || heap.length === 0) return top ?? null;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      const [left, right] = [heap[child], heap[child + 1]];
+      if (left === undefined) break;
+      const better = right !== undefined && isBefore(right, left) ? right : left;
+      if (better === right) child++;
+      if (isBefore(last, better)) break;
+      heap[place] = better;
+      place = child;
+    }
+    heap[place] = last;
+    return top;
+  }
+}
+
+function isBefore(one: Turn, other: Turn): boolean {
+  return one.priority > other.priority || (one.priority === other.priority && one.order < other.order);
 }

@@ -1,6 +1,6 @@
 // Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
 import { isEjected, isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
-import { firstInOrder, placeHint, worthBesidesMs } from "./placement.ts";
+import { firstInOrder, placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */
@@ -65,13 +65,21 @@ export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Repli
 /** Where nobody is warm and free the first hint is loaded, where that hurts least (placement.ts). */
 export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean): Choice | null {
   const [hint] = wanted.hints;
-  if (hint === undefined || fleet.free.size === 0) return null;
-  const hash = hashName(hint);
-  const placed = placeHint(fleet, hint, hash, usable);
-  if (placed === null) return null;
-  const { replica, regretMs } = placed;
-  const owner = ownerOf(hash, readyIn(fleet));
-  return { replica, hint, warm: false, reason: owner === replica ? "hash_owner" : "hash_spill", regretMs };
+  const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
+  return hint === undefined || placement === null ? null : coldChoice(fleet, hint, placement);
+}
+
+/** A placement, with the reason: whether the hint's owner takes it. O(replicas). */
+export function coldChoice(fleet: Fleet, hint: string, { replica, regretMs, first }: Placement): Choice {
+  const reason = first && leadsBusy(fleet, replica, hashName(hint)) ? "hash_owner" : "hash_spill";
+  return { replica, hint, warm: false, reason, regretMs };
+}
+
+/** Whether no replica without a free slot is before it in the hash order. O(such replicas), ending at the first that is. */
+function leadsBusy(fleet: Fleet, replica: Replica, hash: NameHash): boolean {
+  const its = score(hash, replica);
+  for (const other of fleet.busy) if (score(hash, other) > its) return false;
+  return true;
 }
 
 /** As `decide`, but for a request that takes no slot (`OPTIONS`): full replicas count, nothing is held. */
@@ -137,7 +145,7 @@ function bestHolder(
   }
   if (equals.length < 2) return equals[0] ?? null;
   let best: { replica: Replica; worthMs: number } | null = null;
-  for (const { replica } of firstInOrder(equals, hashName(hint), () => true)) {
+  for (const replica of firstInOrder(equals, hashName(hint), () => true).first) {
     const worthMs = worthBesidesMs(fleet, replica, hint);
     if (best === null || worthMs < best.worthMs) best = { replica, worthMs };
   }

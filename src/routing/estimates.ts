@@ -104,7 +104,7 @@ export function demandShare(estimates: Estimates, hint: string): number {
 /** What a request is expected to take, from its hint's mean and, as far as such claims have come true, from what its client says. */
 export function expectedMs(estimates: Estimates, hint: string, claimedMs: number | null): number {
   const mean = serviceMs(estimates, hint);
-  if (claimedMs === null || mean === 0) return claimedMs ?? mean;
+  if (claimedMs === null || mean === 0) return mean;
   const { claimed, mean: byMean, bias } = estimates.claims;
   if (claimed.weight < TUNING.claimPrior) return mean;
   const [claimError, meanError] = [claimed.sum + 1e-9, byMean.sum + 1e-9];

@@ -121,12 +121,11 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
 
 /** `cold`: the hint that it would have to load; null: none. */
 function costsOf({ fleet }: Scheduler, replica: Replica, cold: string | null, now: number) {
-  const waitMs = loadOf(replica) < replica.concurrency ? 0 : freeInMs(fleet, replica, now);
-  const loads = cold !== null && !replica.assumed.has(cold);
+  const waitMs = loadOf(replica) < replica.concurrency ? 0 : freeInMs(replica, now);
   return {
     wait_s: round(waitMs / 1000),
-    load_s: loads ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
-    eviction_s: loads ? round(evictionMs(fleet, replica) / 1000) : 0,
+    load_s: cold !== null ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
+    eviction_s: cold !== null ? round(evictionMs(fleet, replica) / 1000) : 0,
   };
 }
 

@@ -6,8 +6,11 @@ import { createEstimates, type Estimates } from "./estimates.ts";
 import type { ReplicaStatus } from "./heartbeat.ts";
 import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
 
-/** `loading`: the hint was being loaded there for an earlier request. `none`: the request has no hint. */
-export type Warmth = "warm" | "loading" | "cold" | "none";
+/**
+ * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
+ * hint. `unknown`: it was granted before a restart.
+ */
+export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
 /** What a replica without room is advised to evict for a load, and what it likely would by itself. */
 export interface Eviction {
@@ -25,6 +28,8 @@ export interface Grant {
   readonly eviction: Eviction | null;
   /** What the client says serving costs; null: nothing. */
   readonly claimedMs: number | null;
+  /** How long it was expected to hold the slot, its load included. */
+  readonly expectedMs: number;
   readonly grantedAtMs: number;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
@@ -52,8 +57,6 @@ export interface Replica extends Weighted {
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
-  /** Hints that it has loaded by an answer and not reported since; nothing denies them yet. */
-  readonly assumed: Set<string>;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;
   /** Running requests by hint: what is in use is not evicted. */
@@ -97,12 +100,13 @@ export interface Fleet {
   readonly replicas: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
   readonly grants: Map<number, Grant>;
-  /** Hint to the replicas that advertise, load or are assumed to hold it. A superset: loads that went on too long are purged later. */
+  /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
   readonly holders: Map<string, Set<Replica>>;
   /** Those of them that have a free slot. */
   readonly freeHolders: Map<string, Set<Replica>>;
-  /** Ready replicas with a free slot. */
+  /** Ready replicas, by whether they have a free slot. */
   readonly free: Set<Replica>;
+  readonly busy: Set<Replica>;
   readonly ejected: Set<Replica>;
   /** Slots of all ready replicas, free or not. */
   slots: number;
@@ -125,6 +129,7 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     holders: new Map(),
     freeHolders: new Map(),
     free: new Set(),
+    busy: new Set(),
     ejected: new Set(),
     slots: 0,
     nextExpiryMs: Infinity,
@@ -150,7 +155,6 @@ export function createReplica(id: string, incarnation: number): Replica {
     advertised: null,
     reportsHints: false,
     loading: new Map(),
-    assumed: new Set(),
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,
@@ -189,23 +193,16 @@ export function isWarm(replica: Replica, hint: string, now: number): boolean {
   return loading !== undefined && loading.untilMs > now;
 }
 
-/** As `isWarm`, or assumed to hold the hint since a load of it was answered: a request sent there will likely find it loaded. */
-export function isHeld(replica: Replica, hint: string, now: number): boolean {
-  return replica.assumed.has(hint) || isWarm(replica, hint, now);
-}
-
-/** Every hint that it advertises, loads or is assumed to hold, each once. */
-export function* hintsOf({ advertised, loading, assumed }: Replica): Generator<string> {
+/** Every hint that it advertises or loads, each once. */
+export function* hintsOf({ advertised, loading }: Replica): Generator<string> {
   if (advertised !== null) yield* advertised;
   for (const hint of loading.keys()) if (advertised?.has(hint) !== true) yield hint;
-  for (const hint of assumed) if (advertised?.has(hint) !== true && !loading.has(hint)) yield hint;
 }
 
 /** How many that are. O(loads in progress). */
-export function heldHints({ advertised, loading, assumed }: Replica): number {
+export function heldHints({ advertised, loading }: Replica): number {
   let held = advertised?.size ?? 0;
   for (const hint of loading.keys()) if (advertised?.has(hint) !== true) held++;
-  for (const hint of assumed) if (advertised?.has(hint) !== true && !loading.has(hint)) held++;
   return held;
 }
 

@@ -1,6 +1,6 @@
 // What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
-import { expectedMs, loadMs, serviceMs } from "./estimates.ts";
-import { isHeld, isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { serviceMs } from "./estimates.ts";
+import { isReady, isWarm, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -21,7 +21,7 @@ export function foresee(
   now: number,
 ): Foresight | null {
   for (const hint of hints) {
-    const { ends, more } = endsOf(fleet, hint, usable, now);
+    const { ends, more } = endsOf(fleet, hint, (replica) => isWarm(replica, hint, now) && usable(replica), now);
     if (ends.length > 0) return { ends, more, serviceMs: serviceMs(fleet.estimates, hint) };
   }
   return null;
@@ -40,38 +40,37 @@ export function nextStartMs({ ends, more, serviceMs }: Foresight): number {
 }
 
 /** When a full replica is expected to have a free slot, from now; 0 where nothing is known to run there. O(grants). */
-export function freeInMs(fleet: Fleet, replica: Replica, now: number): number {
+export function freeInMs(replica: Replica, now: number): number {
   let least = Infinity;
-  for (const grant of replica.grants.values()) least = Math.min(least, remainingMs(fleet, grant, now));
+  for (const grant of replica.grants.values()) least = Math.min(least, remainingMs(grant, now));
   return least === Infinity ? 0 : least;
 }
 
-/** When, from now on, the request is expected to be over. */
-export function remainingMs({ estimates }: Fleet, grant: Grant, now: number): number {
-  const hint = grant.hint ?? "";
-  const serving = expectedMs(estimates, hint, grant.claimedMs);
-  const loading = grant.warmth === "cold" || (grant.warmth === "loading" && grant.answeredAtMs === null);
-  const due = serving + (loading ? loadMs(estimates, hint) : 0) - (now - grant.grantedAtMs);
-  return Math.max(due, TUNING.overrun * serving);
+/** When, from now on, the request is expected to be over. What runs longer than expected is expected to run a part of that time more. */
+export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): number {
+  const ranMs = now - grantedAtMs;
+  return Math.max(expectedMs - ranMs, TUNING.overrun * Math.max(expectedMs, ranMs));
 }
 
-/** Times from now at which slots of the hint's holders become free; of many, those of some. */
+/** Times from now at which slots of the hint's holders become free; of many, those of some, and how many there are for each of those. */
 function endsOf(
   fleet: Fleet,
   hint: string,
-  usable: (replica: Replica) => boolean,
+  holds: (replica: Replica) => boolean,
   now: number,
-): { ends: number[]; more: number } {
+): { readonly ends: number[]; readonly more: number } {
   const ends: number[] = [];
-  const holders = fleet.holders.get(hint);
-  let seen = 0;
-  for (const replica of holders ?? []) {
+  const holders = fleet.holders.get(hint) ?? new Set();
+  let [seen, slots] = [0, 0];
+  for (const replica of holders) {
+    if (ends.length >= LIMITS.slotsForeseen) break;
     seen++;
-    if (!isReady(replica) || !isHeld(replica, hint, now) || !usable(replica)) continue;
+    if (!isReady(replica) || !holds(replica)) continue;
+    slots += replica.grants.size;
     for (const grant of replica.grants.values()) {
-      ends.push(remainingMs(fleet, grant, now));
-      if (ends.length >= LIMITS.slotsForeseen) return { ends, more: (holders?.size ?? seen) / seen };
+      if (ends.length >= LIMITS.slotsForeseen) break;
+      ends.push(remainingMs(grant, now));
     }
   }
-  return { ends, more: 1 };
+  return { ends, more: ends.length === 0 ? 1 : ((slots / ends.length) * holders.size) / seen };
 }

@@ -1,5 +1,5 @@
-// What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, what is assumed after a load, and for each
-// hint the replicas that hold it. Keeps the totals that the limits of a fleet are about. Decides nothing.
+// What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
+// Keeps the totals that the limits of a fleet are about. Decides nothing.
 import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -10,6 +10,8 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
   fleet.slots += slots - replica.countedSlots;
   replica.countedSlots = slots;
   const free = loadOf(replica) < slots;
+  if (slots > 0 && !free) fleet.busy.add(replica);
+  else fleet.busy.delete(replica);
   if (free === fleet.free.has(replica)) return;
   if (free) fleet.free.add(replica);
   else fleet.free.delete(replica);
@@ -27,9 +29,8 @@ export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readon
   return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
 }
 
-/** Replaces what the replica advertises; what was only assumed is over. Says whether the set changed. O(hints). */
+/** Replaces what the replica advertises. Says whether the set changed. O(hints). */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null): boolean {
-  endAssumptions(fleet, replica);
   learnEviction(replica, hints);
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
@@ -39,16 +40,16 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   fleet.advertisedText += textOf(after) - textOf(before);
   for (const hint of before ?? []) unindexHint(fleet, replica, hint);
   for (const hint of after ?? []) indexHint(fleet, replica, hint);
-  noteHeld(replica);
+  replica.mostHeld = Math.max(replica.mostHeld, after?.size ?? 0);
   return true;
 }
 
-/** A report came: it has the last word on what was only assumed. */
-export function endAssumptions(fleet: Fleet, replica: Replica): void {
-  if (replica.assumed.size === 0) return;
-  const assumed = [...replica.assumed];
-  replica.assumed.clear();
-  for (const hint of assumed) unindexHint(fleet, replica, hint);
+/** A request used the hint there; what was used longest ago is forgotten where that is more than a replica can hold. O(1). */
+export function noteUse(replica: Replica, hint: string, now: number): void {
+  replica.usedAtMs.delete(hint);
+  replica.usedAtMs.set(hint, now);
+  const [oldest] = replica.usedAtMs.keys();
+  if (replica.usedAtMs.size > LIMITS.hintsPerReplica && oldest !== undefined) replica.usedAtMs.delete(oldest);
 }
 
 /** The replica starts to load the hint for a grant, and counts as warm for it at most until then. */
@@ -57,18 +58,10 @@ export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: 
   indexHint(fleet, grant.replica, hint);
 }
 
-/** The load that this grant started is over, whatever came of it. `loaded`: it was answered, and the hint is assumed to be held. */
+/** The load that this grant started is over, whatever came of it. `loaded`: it was answered. */
 export function stopLoading(fleet: Fleet, grant: Grant, loaded: boolean): void {
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
-  if (loaded && fleet.replicas.get(replica.id) === replica) {
-    replica.assumed.add(hint);
-    const [oldest] = replica.assumed;
-    if (replica.assumed.size > LIMITS.hintsPerReplica && oldest !== undefined) {
-      replica.assumed.delete(oldest);
-      unindexHint(fleet, replica, oldest);
-    }
-  }
   if (loaded) replica.evicted = grant.eviction;
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);
@@ -90,6 +83,7 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   fleet.slots -= replica.countedSlots;
   replica.countedSlots = 0;
   fleet.free.delete(replica);
+  fleet.busy.delete(replica);
   fleet.ejected.delete(replica);
 }
 
@@ -108,21 +102,13 @@ function learnEviction(replica: Replica, hints: readonly string[] | null): void 
   if (advised !== likely) replica.heedsAdvice = likely;
 }
 
-/** Notes the longest list reported, and forgets when hints were used that are no longer held. */
-function noteHeld(replica: Replica): void {
-  replica.mostHeld = Math.max(replica.mostHeld, replica.advertised?.size ?? 0);
-  if (replica.usedAtMs.size <= 2 * LIMITS.hintsPerReplica) return;
-  const held = new Set(hintsOf(replica));
-  for (const hint of replica.usedAtMs.keys()) if (!held.has(hint)) replica.usedAtMs.delete(hint);
-}
-
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
   put(fleet.holders, hint, replica);
   if (fleet.free.has(replica)) put(fleet.freeHolders, hint, replica);
 }
 
 function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  if (replica.advertised?.has(hint) === true || replica.loading.has(hint) || replica.assumed.has(hint)) return;
+  if (replica.advertised?.has(hint) === true || replica.loading.has(hint)) return;
   dropHolder(fleet, replica, hint);
 }
 

@@ -37,9 +37,13 @@ export const LIMITS = {
   /** Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. */
   learnedHints: 20_000,
   /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
-  placementsWeighed: 32,
+  placementsWeighed: 8,
   /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
   slotsForeseen: 32,
+  /** Lanes of waiting requests that are asked in one round whether one of theirs should rather load than wait; the next round asks others. */
+  lanesAsked: 32,
+  /** A lane that would rather wait is not asked again for this long. */
+  askedAgainMs: 250,
   /** While a slot is kept idle for warm requests, the decision is looked at again this often at least. */
   lookAgainMs: SECOND_MS,
   /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */

@@ -1,7 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { createReplica, isReady, type Departed, type Fleet, type Replica } from "./fleet.ts";
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
-import { admitsHints, advertise, endAssumptions, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
+import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 import { releaseOldest } from "./slots.ts";
 
@@ -186,7 +186,6 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
   const advertised = heard && advertise(fleet, replica, said.hints);
-  endAssumptions(fleet, replica);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;

@@ -1,42 +1,70 @@
-// Where a hint that no free replica holds is loaded: where it hurts least. A replica that was just seen to load it; else one with a free
-// hint slot; else one of unknown room; and among those the one whose likely eviction costs least, in seconds of expected loads. What is
-// about equal goes by the hint's hash order, so that the next request for it finds it, and all who decide agree.
+// Where a hint that no free replica holds is loaded: where it hurts least. On a replica with a free hint slot, else on one of unknown room,
+// else on one that must evict; and among those on the one whose eviction costs least, in expected load time, and whose slot is least
+// missed by what else it holds. What is about equal goes by the hint's hash order, so that the next request for it finds it, and
+// all who decide agree.
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
 import { heldHints, hintRoom, hintsOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
-import { score, type NameHash } from "./rendezvous.ts";
+import { hashName, score, uniform, uniformOf, type NameHash } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";
 
 const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, full: 2 };
 
 export interface Placement {
   readonly replica: Replica;
-  /** Expected cost of what it evicts. */
+  /** Expected cost of what it evicts and of keeping it busy. */
   readonly regretMs: number;
+  /** Whether no free replica is before it in the hash order. */
+  readonly first: boolean;
+}
+
+/** What each free replica would lose by a load of something new: computed at most once a replica, for one moment. */
+export class Regrets {
+  readonly #fleet: Fleet;
+  readonly #known = new Map<Replica, number>();
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  of(replica: Replica): number {
+    let regretMs = this.#known.get(replica);
+    if (regretMs === undefined) {
+      regretMs = evictionMs(this.#fleet, replica) + TUNING.occupation * worthBesidesMs(this.#fleet, replica, null);
+      this.#known.set(replica, regretMs);
+    }
+    return regretMs;
+  }
+
+  /** It has a new load: what it would lose by another is not what it was. */
+  forget(replica: Replica): void {
+    this.#known.delete(replica);
+  }
 }
 
 /** The free replica to load the hint on, or null of none. O(free replicas), of which at most `placementsWeighed` are weighed. */
-export function placeHint(fleet: Fleet, hint: string, hash: NameHash, usable: (replica: Replica) => boolean): Placement | null {
-  let best: { replica: Replica; rank: number; regretMs: number; score: number } | null = null;
+export function placeHint(fleet: Fleet, hint: string, usable: (replica: Replica) => boolean, regrets: Regrets): Placement | null {
+  if (fleet.free.size === 0) return null;
   const indifferentMs = TUNING.indifference * loadMs(fleet.estimates, hint);
-  for (const { replica, score } of firstInOrder(fleet.free, hash, usable)) {
-    const assumed = replica.assumed.has(hint);
-    const rank = assumed ? -1 : ROOM_RANK[hintRoom(replica)];
+  let best: { replica: Replica; rank: number; regretMs: number } | null = null;
+  const { first, leader } = firstInOrder(fleet.free, hashName(hint), usable);
+  for (const replica of first) {
+    const rank = ROOM_RANK[hintRoom(replica)];
     if (best !== null && rank > best.rank) continue;
-    const regretMs = assumed ? 0 : evictionMs(fleet, replica) + TUNING.occupation * worthBesidesMs(fleet, replica, hint);
+    const regretMs = regrets.of(replica);
     // In hash order, so a later one must be better by more than a trifle.
-    if (best === null || rank < best.rank || regretMs < best.regretMs - indifferentMs) best = { replica, rank, regretMs, score };
+    if (best === null || rank < best.rank || regretMs < best.regretMs - indifferentMs) best = { replica, rank, regretMs };
   }
-  return best;
+  return best && { replica: best.replica, regretMs: best.regretMs, first: best.replica === leader };
 }
 
-/** The least regret among free replicas, as `placeHint` would find it for a hint that none is assumed to hold. Infinity: none is free. */
-export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolean): number {
+/** The least regret among the first free replicas, about what `placeHint` will find. Infinity: none is free. */
+export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolean, regrets: Regrets): number {
   let least = Infinity;
   let weighed = 0;
   for (const replica of fleet.free) {
     if (!usable(replica)) continue;
-    least = Math.min(least, evictionMs(fleet, replica));
+    least = Math.min(least, regrets.of(replica));
     if (least === 0 || ++weighed >= LIMITS.placementsWeighed) break;
   }
   return least;
@@ -71,8 +99,8 @@ export function worthMs({ estimates, holders, slots }: Fleet, hint: string): num
   return loadMs(estimates, hint) * (1 - Math.exp(-asked));
 }
 
-/** What the other hints that the replica holds are worth together: what is kept from others while one hint's request runs there. O(hints). */
-export function worthBesidesMs(fleet: Fleet, replica: Replica, hint: string): number {
+/** What the hints that the replica holds, but for one, are worth together: what is kept from others while it is busy. O(hints). */
+export function worthBesidesMs(fleet: Fleet, replica: Replica, hint: string | null): number {
   let worth = 0;
   for (const other of hintsOf(replica)) if (other !== hint) worth += worthMs(fleet, other);
   return worth;
@@ -102,24 +130,37 @@ function* evictable(replica: Replica): Generator<string> {
   for (const hint of hintsOf(replica)) if (!replica.users.has(hint) && !replica.loading.has(hint)) yield hint;
 }
 
-export interface Scored {
-  readonly replica: Replica;
-  readonly score: number;
+/**
+ * The first usable replicas in the hint's hash order, at most `placementsWeighed`, and the first of all, usable or not. One pass; the
+ * logarithm of a score is only taken of the few that qualify.
+ */
+export function firstInOrder(
+  replicas: Iterable<Replica>,
+  hash: NameHash,
+  usable: (replica: Replica) => boolean,
+): { readonly first: readonly Replica[]; readonly leader: Replica | null } {
+  const most = LIMITS.placementsWeighed;
+  const first: Replica[] = [];
+  const scores: number[] = [];
+  let leader: Replica | null = null;
+  let leads = 0;
+  // What a replica of that weight must have to come among the first.
+  let [weight, needed] = [0, 0];
+  for (const replica of replicas) {
+    const full = first.length === most;
+    if (full && replica.weight === weight && uniform(hash, replica) < needed) continue;
+    const its = score(hash, replica);
+    if (its > leads) [leader, leads] = [replica, its];
+    if (!usable(replica) || (full && its <= (scores[most - 1] ?? 0))) continue;
+    let place = Math.min(first.length, most - 1);
+    while (place > 0 && (scores[place - 1] ?? Infinity) < its) place--;
+    first.splice(place, 0, replica);
+    scores.splice(place, 0, its);
+    first.length = scores.length = Math.min(first.length, most);
+    [weight, needed] = [replica.weight, uniformOf((scores.at(-1) ?? 0) * CERTAIN, replica.weight)];
+  }
+  return { first, leader };
 }
 
-/** The first usable replicas in the hint's hash order, at most `placementsWeighed`. One pass and an insertion for the few that qualify. */
-export function firstInOrder(free: Iterable<Replica>, hash: NameHash, usable: (replica: Replica) => boolean): readonly Scored[] {
-  const first: Scored[] = [];
-  const most = LIMITS.placementsWeighed;
-  for (const replica of free) {
-    if (!usable(replica)) continue;
-    const its = score(hash, replica);
-    const last = first[most - 1];
-    if (last !== undefined && its <= last.score) continue;
-    let place = Math.min(first.length, most - 1);
-    while (place > 0 && (first[place - 1]?.score ?? Infinity) < its) place--;
-    first.splice(place, 0, { replica, score: its });
-    if (first.length > most) first.pop();
-  }
-  return first;
-}
+/** So much less than a score is below it for certain, rounding or not. */
+const CERTAIN = 1 - 1e-9;

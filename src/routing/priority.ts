@@ -44,12 +44,12 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
   const ageMs = Math.max(0, now - queued.arrivedAtMs);
   const late = ageMs / patienceMs(queued, order);
   const turns = Math.min(TUNING.costRange, Math.max(1 / TUNING.costRange, costMs / order.turnMs));
-  return ((1 + late ** TUNING.lateness) * (TUNING.headStart + ageMs / order.turnMs)) / turns;
+  return ((1 + late * late * late * late) * (TUNING.headStart + ageMs / order.turnMs)) / turns;
 }
 
 /** The wait, in tolerances, after which a request is before every newcomer, whatever the two cost: costs differ by `costRange` twice. */
 export function overtakenUntil(): number {
-  return (TUNING.costRange ** 2 - 1) ** (1 / TUNING.lateness);
+  return (TUNING.costRange ** 2 - 1) ** (1 / 4);
 }
 
 /** The cost by which a request is ordered. `sharedBy`: requests that will find its load done. */
@@ -61,13 +61,15 @@ export function costMs(servingMs: number, loadingMs: number, regretMs: number, s
 export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number): number {
   const loadingMs = loadMs(fleet.estimates, hint);
   const perSlot = Math.min(TUNING.waitingPerSlotAtMost, waiting / Math.max(1, fleet.slots));
-  const busy = Math.min(TUNING.waitShareMost, TUNING.waitShare + TUNING.waitShareBusy / (1 - fleet.estimates.busyShare));
+  const busy = Math.min(
+    TUNING.waitShareMost,
+    TUNING.waitShare + TUNING.waitShareBusy / Math.max(0.01, 1 - fleet.estimates.busyShare),
+  );
   return busy * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * perSlot * loadingMs;
 }
 
-/** Whether it has waited so long, or is so near its deadline, that it takes any slot, warm or not. */
-export function insists(queued: Queued, order: Order, now: number): boolean {
+/** From when on it has waited so long, or is so near its deadline, that it takes any slot, warm or not. */
+export function insistsAtMs(queued: Queued, order: Order): number {
   const { arrivedAtMs, deadlineMs } = queued;
-  const lastCallMs = arrivedAtMs + TUNING.lastCall * (deadlineMs - arrivedAtMs);
-  return now >= Math.min(lastCallMs, arrivedAtMs + TUNING.insists * patienceMs(queued, order));
+  return arrivedAtMs + Math.min(TUNING.lastCall * (deadlineMs - arrivedAtMs), TUNING.insists * patienceMs(queued, order));
 }

@@ -36,10 +36,19 @@ export function hashName(name: string): NameHash {
  * u is uniform in (0, 1) with 52 bits, so -weight / ln(u) never divides by zero and never rounds to infinity.
  */
 export function score(hint: NameHash, replica: Weighted): number {
-  const high = mix(hint.high ^ replica.hash.high);
-  const low = mix(hint.low ^ replica.hash.low ^ high);
-  const u = ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
-  return -replica.weight / Math.log(u);
+  return -replica.weight / Math.log(uniform(hint, replica));
+}
+
+/** The u of the score: among replicas of equal weight the one of highest u has the highest score. */
+export function uniform(hint: NameHash, { hash }: Weighted): number {
+  const high = mix(hint.high ^ hash.high);
+  const low = mix(hint.low ^ hash.low ^ high);
+  return ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
+}
+
+/** The u below which a replica of this weight scores less than that. */
+export function uniformOf(score: number, weight: number): number {
+  return Math.exp(-weight / score);
 }
 
 /**

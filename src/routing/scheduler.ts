@@ -3,7 +3,7 @@
 // after each call that may free a slot its owner calls `settle` and passes on what that gives.
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import type { Choice, Reason, Wanted } from "./decide.ts";
-import { countArrival, expectedMs } from "./estimates.ts";
+import { countArrival, expectedMs, loadMs } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
@@ -101,9 +101,9 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
       return refuse(scheduler, verdict.refusal);
     case "wait": {
       const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs } = arrival;
-      const takesMs = expectedMs(estimates, hint, claimedMs);
-      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, expectedMs: takesMs });
-      if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, now + LIMITS.lookAgainMs);
+      const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
+      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, ...expected });
+      if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
       return { kind: "waiting" };
     }
   }
@@ -172,11 +172,10 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
   for (const waiting of overdue(room, now)) end(waiting, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.settlingUntilMs <= now) {
     scheduler.settlingUntilMs = 0;
-    const kept = bindWaiting(fleet, room, options.affinityWait, now, (waiting, choice) => {
+    scheduler.lookAgainMs = bindWaiting(fleet, room, options.affinityWait, now, (waiting, choice) => {
       const reason = choice.reason === "hint_match" ? "hint_wait" : choice.reason;
       end(waiting, grant(scheduler, waiting.id, waiting, choice, reason, now));
     });
-    if (kept) scheduler.lookAgainMs = now + LIMITS.lookAgainMs;
   }
   if (hopeUntilMs(fleet) <= now)
     for (const waiting of room.waiting.values()) end(waiting, refuse(scheduler, noReplicas(options)));

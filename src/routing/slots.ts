@@ -1,7 +1,7 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import { learnAnswer, learnLoad, learnService, loadMs, noteBusy } from "./estimates.ts";
+import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, noteBusy, serviceMs } from "./estimates.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
-import { reindexSlots, startLoading, stopLoading } from "./holdings.ts";
+import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A request that says it runs already: granted by this object before it restarted. */
@@ -27,9 +27,12 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
   const warmth = warmthOf(replica, hint, warm);
-  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, grantedAtMs: now, answeredAtMs: null });
+  const loadingMs = hint === null ? 0 : loadMs(fleet.estimates, hint);
+  const servingMs = expectedMs(fleet.estimates, hint ?? "", claimedMs);
+  const rest = { expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0), grantedAtMs: now };
+  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, ...rest, answeredAtMs: null });
   replica.served++;
-  if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadMs(fleet.estimates, hint));
+  if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadingMs);
   return grant;
 }
 
@@ -40,8 +43,9 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   replica.unclaimed = Math.max(0, replica.unclaimed - 1);
   const { hint, startedAtMs: grantedAtMs } = claim;
   // Whether it had to load is not known any more, so it teaches nothing.
-  const warmth = hint === null ? "none" : "loading";
-  return hold(fleet, { id, replica, hint, warmth, eviction: null, claimedMs: null, grantedAtMs, answeredAtMs: null });
+  const servingMs = serviceMs(fleet.estimates, hint ?? "");
+  const rest = { eviction: null, claimedMs: null, expectedMs: servingMs, grantedAtMs, answeredAtMs: null };
+  return hold(fleet, { id, replica, hint, warmth: "unknown", ...rest });
 }
 
 /** The response headers came: the load, if it was one, is over, and the replica is reachable. */
@@ -49,7 +53,7 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
   if (grant.answeredAtMs === null) {
     const afterMs = now - grant.grantedAtMs;
     if (grant.warmth === "cold") learnLoad(fleet.estimates, grant.hint ?? "", afterMs);
-    else if (grant.warmth !== "loading") learnAnswer(fleet.estimates, grant.hint ?? "", afterMs);
+    else if (grant.warmth === "warm" || grant.warmth === "none") learnAnswer(fleet.estimates, grant.hint ?? "", afterMs);
   }
   grant.answeredAtMs ??= now;
   stopLoading(fleet, grant, true);
@@ -71,7 +75,7 @@ export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
     learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
   }
   noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
-  if (grant.hint !== null && grant.answeredAtMs !== null) grant.replica.usedAtMs.set(grant.hint, now);
+  if (grant.hint !== null && grant.answeredAtMs !== null) noteUse(grant.replica, grant.hint, now);
   releaseSlot(fleet, grant);
 }
 
@@ -111,7 +115,7 @@ function hold(fleet: Fleet, grant: Grant): Grant {
   replica.grants.set(grant.id, grant);
   if (hint !== null) {
     replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
-    replica.usedAtMs.set(hint, grant.grantedAtMs);
+    noteUse(replica, hint, grant.grantedAtMs);
   }
   reindexSlots(fleet, replica);
   return grant;

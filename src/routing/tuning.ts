@@ -13,9 +13,7 @@ export const TUNING = {
   sharing: 8,
   /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait. */
   tolerance: 2,
-  tolerancePerQueue: 2.5,
-  /** The power of its age, in tolerances, by which a request's priority grows. */
-  lateness: 4,
+  tolerancePerQueue: 3.5,
   /** Of the time until its deadline, the part in which a request is patient. */
   patience: 0.3,
 
@@ -31,8 +29,8 @@ export const TUNING = {
   insists: 3,
   /** The part of its time until the deadline after which it does so too. */
   lastCall: 0.8,
-  /** A request that runs longer than expected is expected to run this part of its expected time more (foresight.ts). */
-  overrun: 0.25,
+  /** A request that runs longer than expected is expected to run this part of the time it has run more (foresight.ts). */
+  overrun: 0.15,
 
   // Where a hint is loaded (placement.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing it may matter. */
@@ -60,4 +58,4 @@ export const TUNING = {
   busyTurns: 20,
   /** Claims of clients before any is believed. */
   claimPrior: 20,
-};
+} as const;

@@ -9,12 +9,15 @@ export interface Waiting extends Wanted {
   readonly deadlineMs: number;
   /** What its client says serving it costs; null: nothing. */
   readonly claimedMs: number | null;
-  /** How long it was expected to hold a slot when it came. */
+  /** How long it was expected to hold a slot when it came, and its first hint to load. */
   readonly expectedMs: number;
+  readonly loadMs: number;
 }
 
 export interface Lane {
   readonly key: string;
+  /** Until then its requests would rather wait for a warm replica than load. */
+  patientUntilMs: number;
   /** Oldest first; never empty while the room knows the lane. */
   readonly queue: Waiting[];
 }
@@ -39,7 +42,7 @@ export function createWaitingRoom(): WaitingRoom {
 /** Puts a request in its place by arrival, nearly always the last of its lane. O(lane) at worst. */
 export function join(room: WaitingRoom, waiting: Waiting): void {
   const key = keyOf(waiting);
-  const lane = room.lanes.get(key) ?? { key, queue: [] };
+  const lane = room.lanes.get(key) ?? { key, patientUntilMs: 0, queue: [] };
   room.lanes.set(key, lane);
   let place = lane.queue.length;
   while (place > 0 && (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
@@ -71,7 +74,7 @@ export function leave(room: WaitingRoom, id: number): boolean {
   return true;
 }
 
-/** The requests whose deadline has passed; they stay. O(1) before the first deadline, else O(n). */
+/** The requests whose deadline has passed, told once: whoever asks must take them out. O(1) before the first deadline, else O(n). */
 export function overdue(room: WaitingRoom, now: number): readonly Waiting[] {
   if (room.nextDeadlineMs > now) return [];
   const late: Waiting[] = [];

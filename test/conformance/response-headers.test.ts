@@ -101,7 +101,7 @@ test("RES-5 x-fal-request-id is new for each request and the one the replica was
 });
 
 describe("reasons", () => {
-  /** Two replicas of one slot each, of which one is kept busy by a hint only it holds. */
+  /** Two replicas of one slot each, of which the hint's owner is kept busy by a hint that it owns too. */
   async function halfBusy(hint: string) {
     const stack = new AsyncDisposableStack();
     const app = freshApp("busy");
@@ -113,12 +113,20 @@ describe("reasons", () => {
           else response.end();
         }),
       );
-      await router().join({ app, replica: name, origin: replica.origin, hints: [`only-${name}`] });
+      await router().join({ app, replica: name, origin: replica.origin });
     }
-    const owner = (await router().send(`/${app}/x`, hinted(hint))).headers["x-fal-served-from"];
-    const busy = router().send(`/${app}/hold`, hinted(`only-${String(owner)}`));
+    const idle = () => until("all slots are free", async () => (await router().view(app)).in_flight === 0);
+    const ownerOf = async (its: string) => {
+      await idle();
+      return (await router().send(`/${app}/x`, hinted(its))).headers["x-fal-served-from"];
+    };
+    const owner = await ownerOf(hint);
+    let alike = 0;
+    while ((await ownerOf(`other-${alike}`)) !== owner) alike++;
+    await idle();
+    const busy = router().send(`/${app}/hold`, hinted(`other-${alike}`));
     await until("a slot is taken", () => held.holding === 1);
-    return { app, owner, held, busy, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+    return { app, owner, held, busy, idle, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   }
 
   test("RES-6 hint_match, hash_owner, least_loaded", async () => {
@@ -138,6 +146,7 @@ describe("reasons", () => {
     expect(reply.headers["x-fal-served-from"]).not.toBe(fleet.owner);
     fleet.held.releaseAll();
     await fleet.busy;
+    await fleet.idle();
     const after = await router().send(`/${fleet.app}/x`, hinted("cold"));
     expect(after.headers).toMatchObject({ "x-warmpath-reason": "hash_owner", "x-fal-served-from": fleet.owner });
   });

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { setDrained } from "../../src/routing/membership.ts";
-import { insists, orderOf } from "../../src/routing/priority.ts";
+import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { nextEventMs, unreachable } from "../../src/routing/scheduler.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { COLD_MS, hears, known, NEVER, OPTIONS, type Said } from "./support/fleets.ts";
 
@@ -78,13 +79,29 @@ describe("where the warm replica is expected to be free soon", () => {
 describe("a cold replica is taken at once", () => {
   test.each<[string, (fleet: Driver) => unknown]>([
     ["where nobody holds the hint", (fleet) => fleet.hears("a", { hints: ["y"], hintSlots: 1 })],
-    ["where a request takes far longer than a load", (fleet) => fleet.teaches("x", 100 * COLD_MS, 50)],
     ["where the holder is draining", (fleet) => fleet.hears("a", { ...WARM, status: "draining" })],
     ["where the holder is starting", (fleet) => fleet.hears("a", { ...WARM, status: "starting" })],
     ["where the holder could not be reached", (fleet) => unreachable(fleet.its, 1, 0)],
   ])("%s", (_, happens) => {
     const fleet = oneBusy();
     happens(fleet);
+    expect(fleet.arrives(2, ["x"], 10)).toMatch(/^b hash_/);
+  });
+
+  test("where a load has been answered, and nobody has reported since that the hint is held", () => {
+    const fleet = driver({ a: COLD, b: COLD, c: COLD });
+    fleet.teaches("x", SERVING_MS);
+    expect(fleet.arrives(1, ["x"])).toMatch(/ hash_owner$/);
+    fleet.answers(1, COLD_MS);
+    expect(fleet.arrives(2, ["x"], COLD_MS)).toMatch(/ hash_spill$/);
+    fleet.answers(2, 2 * COLD_MS, ["x"]);
+    expect(fleet.arrives(3, ["x"], 2 * COLD_MS)).toBe("waiting");
+  });
+
+  test("where a request takes far longer than a load", () => {
+    const fleet = driver({ a: WARM, b: COLD });
+    fleet.teaches("x", 100 * COLD_MS);
+    fleet.arrives(1, ["x"]);
     expect(fleet.arrives(2, ["x"], 10)).toMatch(/^b hash_/);
   });
 
@@ -113,16 +130,18 @@ describe("a wait beside a free replica ends", () => {
     expect(fleet.settles(20)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
   });
 
-  test("when the request has waited so long that it insists", () => {
-    const fleet = waiting();
-    const { its } = fleet;
-    const insisting = (now: number) => insists({ arrivedAtMs: 10, deadlineMs: Infinity }, orderOf(its.fleet, its.room), now);
-    let now = 10;
-    while (!insisting(now)) {
-      expect(fleet.settles(now)).toEqual({});
-      now += LIMITS.lookAgainMs;
-    }
-    expect(fleet.settles(now)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  // What has run for longer than ever is expected to run on for a part of that, and one day that is not worth waiting for.
+  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
+    const fleet = driver({ a: WARM, b: COLD });
+    fleet.teaches("x", servingMs, 30);
+    fleet.arrives(1, ["x"]);
+    expect(fleet.arrives(2, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
+    const worthMs = worthWaitingMs(fleet.its.fleet, "x", 0, 1);
+    const enoughMs = Math.max(servingMs, worthMs / TUNING.overrun) + LIMITS.lookAgainMs;
+    let settled = {};
+    for (let now = servingMs; now < enoughMs && fleet.waiting().length > 0; now += LIMITS.lookAgainMs)
+      settled = fleet.settles(now);
+    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
   });
 
   test("in time before its deadline, however late the warm one is", () => {
@@ -130,6 +149,13 @@ describe("a wait beside a free replica ends", () => {
     const fleet = waiting(deadlineMs);
     let settled = {};
     for (let now = 10; now < deadlineMs && fleet.waiting().length > 0; now += LIMITS.lookAgainMs) settled = fleet.settles(now);
+    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  });
+
+  test.each([1000, 2000, 4000])("in time before a deadline of %d ms, looked at no more often than asked for", (deadlineMs) => {
+    const fleet = waiting(deadlineMs);
+    let settled = {};
+    for (let looks = 0; looks < 100 && fleet.waiting().length > 0; looks++) settled = fleet.settles(nextEventMs(fleet.its));
     expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
   });
 });

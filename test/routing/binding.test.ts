@@ -1,12 +1,16 @@
-// Late binding as a function of fleet and room: who is bound to what in one round, in which order, and whether a slot was left idle. What
+// Late binding as a function of fleet and room: who is bound to what in one round, in which order, and when to decide again. What
 // that means for whole histories is in scheduler-properties.test.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bindWaiting, considerNewcomer, type AffinityWait } from "../../src/routing/binding.ts";
 import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
+import { decide } from "../../src/routing/decide.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { insistsAtMs, orderOf } from "../../src/routing/priority.ts";
 import { takeSlot } from "../../src/routing/slots.ts";
 import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../src/routing/waiting-room.ts";
+import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load, wants, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
@@ -17,21 +21,21 @@ type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];
 function roomOf(...requests: readonly Request[]): WaitingRoom {
   const room = createWaitingRoom();
   for (const [index, [hints, rest]] of requests.entries()) {
-    const came = { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], claimedMs: null, expectedMs: 0 };
-    join(room, { ...came, hints, ...rest });
+    const expected = { claimedMs: null, expectedMs: 0, loadMs: COLD_MS };
+    join(room, { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], ...expected, hints, ...rest });
   }
   return room;
 }
 
-/** One round: `request replica warm|cold`, in the order they were bound, and whether a request was left beside a free slot. */
+/** One round: `request replica warm|cold`, in the order they were bound, and when to decide again. */
 function bind(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait = "auto", now = 100) {
   const bound: string[] = [];
-  const kept = bindWaiting(fleet, room, affinityWait, now, (waiting, choice) => {
+  const lookAgainMs = bindWaiting(fleet, room, affinityWait, now, (waiting, choice) => {
     if (!leave(room, waiting.id)) throw new Error(`${waiting.id} does not wait`);
     takeSlot(fleet, waiting.id, choice, now);
     bound.push(`${waiting.id} ${choice.replica.id} ${choice.warm ? "warm" : "cold"}`);
   });
-  return { bound, kept };
+  return { bound, lookAgainMs };
 }
 
 /** A fleet that knows a request of x to take so long, of which one has just started on `a`. */
@@ -50,15 +54,15 @@ describe("a round", () => {
   test.each<[string, Fleet, WaitingRoom]>([
     ["where nobody waits", fleetWith({ a: {} }), roomOf()],
     ["where no slot is free", fleetWith({ a: { status: "draining" } }), roomOf([[]])],
-  ])("%s binds nobody and keeps no slot", (_, fleet, room) => {
-    expect(bind(fleet, room)).toEqual({ bound: [], kept: false });
+  ])("%s binds nobody and is over", (_, fleet, room) => {
+    expect(bind(fleet, room)).toEqual({ bound: [], lookAgainMs: Infinity });
   });
 
   test("binds warm ones first, then those that load, until no slot is left", () => {
     const fleet = fleetWith({ a: WARM, b: { hints: ["y"], hintSlots: 1 }, c: { hints: [], hintSlots: 1 } });
     expect(bind(fleet, roomOf([["cold"]], [["x"]], [["y"]], [["other"]]))).toEqual({
       bound: ["2 a warm", "3 b warm", "1 c cold"],
-      kept: false,
+      lookAgainMs: Infinity,
     });
   });
 
@@ -77,26 +81,56 @@ describe("a round", () => {
     expect(bind(other, roomOf([["x"], { avoid: ["a"] }], [["x"]])).bound.toSorted()).toEqual(["1 b cold", "2 a warm"]);
   });
 
-  test("says that it left a slot idle where a request is better off waiting", () => {
-    const idle = bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]]));
-    expect(idle).toEqual({ bound: [], kept: true });
+  const soon = () => busy(SOON_MS, { a: WARM, b: {} });
+
+  test("leaves a slot idle where a request is better off waiting, and asks to be called again soon", () => {
+    expect(bind(soon(), roomOf([["x"]]))).toEqual({ bound: [], lookAgainMs: 100 + LIMITS.lookAgainMs });
   });
 
-  test("gives that slot to others in the same round", () => {
-    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]], [[]])).bound).toEqual(["2 b warm"]);
-    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]], [["cold"]])).bound).toEqual(["2 b cold"]);
+  test("gives that slot to others, and is over where no slot is left beside those that wait", () => {
+    for (const [hints, due] of [
+      [[], "2 b warm"],
+      [["cold"], "2 b cold"],
+    ] as const) {
+      expect(bind(soon(), roomOf([["x"]], [hints]))).toEqual({ bound: [due], lookAgainMs: Infinity });
+    }
   });
 
   test("loads at once where the wait would be long, or may not be", () => {
-    expect(bind(busy(100 * COLD_MS, { a: WARM, b: {} }), roomOf([["x"]]))).toEqual({ bound: ["1 b cold"], kept: false });
-    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"]]), "never")).toEqual({ bound: ["1 b cold"], kept: false });
-    expect(bind(busy(SOON_MS, { a: WARM, b: {} }), roomOf([["x"], { avoid: ["a"] }]))).toMatchObject({ bound: ["1 b cold"] });
+    const loaded = { bound: ["1 b cold"], lookAgainMs: Infinity };
+    expect(bind(busy(100 * COLD_MS, { a: WARM, b: {} }), roomOf([["x"]]))).toEqual(loaded);
+    expect(bind(soon(), roomOf([["x"]]), "never")).toEqual(loaded);
+    expect(bind(soon(), roomOf([["x"], { avoid: ["a"] }]))).toEqual(loaded);
+  });
+
+  test("gives any slot to one that insists, and asks to be called when one will", () => {
+    const fleet = soon();
+    const order = orderOf(fleet, roomOf([["x"]]));
+    const patientMs = insistsAtMs({ arrivedAtMs: 0, deadlineMs: Infinity }, order);
+    for (const beforeMs of [0, 1, 50]) {
+      const room = roomOf([["x"], { arrivedAtMs: 100 + beforeMs - patientMs }]);
+      if (beforeMs === 0) expect(bind(soon(), room)).toEqual({ bound: ["1 b cold"], lookAgainMs: Infinity });
+      else expect(bind(soon(), room)).toEqual({ bound: [], lookAgainMs: 100 + beforeMs });
+    }
+  });
+
+  test("binds those that want what another of the same round loads, where that replica has slots", () => {
+    const fleet = driver({ c: { concurrency: 1 } });
+    fleet.arrives(1, []);
+    fleet.answers(1, 0, ["y"]);
+    fleet.arrives(2, ["y"]);
+    fleet.arrives(3, ["v", "y"]);
+    fleet.hears("a", { concurrency: 3 });
+    fleet.hears("c", { concurrency: 1, hints: ["v"] });
+    fleet.settles(0);
+    const { its } = fleet;
+    expect([...its.room.waiting.values()].filter((waiting) => decide(its.fleet, waiting, 0)?.warm === true)).toEqual([]);
   });
 
   test("does not load where a load of the same hint is about to end", () => {
     const fleet = busy(SOON_MS, { a: { hints: [] }, b: {}, c: { hints: [] } });
     load(fleet, "b", "y", 100 - COLD_MS);
-    expect(bind(fleet, roomOf([["y"]]))).toEqual({ bound: [], kept: true });
+    expect(bind(fleet, roomOf([["y"]]))).toEqual({ bound: [], lookAgainMs: 100 + LIMITS.lookAgainMs });
   });
 });
 
@@ -136,13 +170,18 @@ describe("whatever waits and whatever is free", () => {
           const fleet = built(rest);
           const room = roomOf(...requests);
           const slots = fleet.slots;
-          const { bound } = bind(fleet, room, affinityWait);
+          const { bound, lookAgainMs } = bind(fleet, room, affinityWait);
           expect(bound.length + room.waiting.size).toBe(requests.length);
           expect(bound.length).toBeLessThanOrEqual(slots);
           for (const grant of fleet.grants.values()) {
             expect(requests[grant.id - 1]?.[1].avoid).not.toContain(grant.replica.id);
           }
           expect(violations(fleet, 100)).toEqual([]);
+          const beside = [...room.waiting.values()].filter((waiting) => decide(fleet, waiting, 100) !== null);
+          if (affinityWait === "never") expect(beside).toEqual([]);
+          if (beside.length === 0) return;
+          expect(lookAgainMs).toBeGreaterThan(100);
+          expect(lookAgainMs).toBeLessThanOrEqual(100 + LIMITS.lookAgainMs);
         }),
         seeded(300),
       );
@@ -166,17 +205,23 @@ describe("whatever waits and whatever is free", () => {
   });
 
   test("a newcomer is told to wait only where that is expected to be short of what it is worth", () => {
+    const newcomers = fc.shuffledSubarray(HINTS, { maxLength: 2 });
+    const deadlines = fc.constantFrom(101, 500, 60_000, Infinity);
     let waits = 0;
     fc.assert(
-      fc.property(drawn, fc.shuffledSubarray(HINTS, { maxLength: 2 }), ({ requests, ...rest }, hints) => {
+      fc.property(drawn, newcomers, deadlines, ({ requests, ...rest }, hints, deadlineMs) => {
         const fleet = built({ ...rest, servingMs: 100 });
         const room = roomOf(...requests);
         bind(fleet, room);
-        const told = considerNewcomer(fleet, room, wants(hints), "auto", 100);
+        const newcomer = { ...wants(hints), arrivedAtMs: 100, deadlineMs };
+        const told = considerNewcomer(fleet, room, newcomer, "auto", 100);
         if (told === null || !("kind" in told)) return;
         waits++;
         expect(told.expectedMs).toBeLessThan(told.worthMs);
-        expect(considerNewcomer(fleet, room, wants(hints), "never", 100)).toMatchObject({ hint: hints[0], warm: false });
+        expect(told.lookAgainMs).toBeGreaterThan(100);
+        const insistsMs = insistsAtMs(newcomer, orderOf(fleet, room));
+        expect(told.lookAgainMs).toBeLessThanOrEqual(Math.min(100 + LIMITS.lookAgainMs, insistsMs));
+        expect(considerNewcomer(fleet, room, newcomer, "never", 100)).toMatchObject({ hint: hints[0], warm: false });
       }),
       seeded(500),
     );

@@ -16,7 +16,7 @@ import {
   type Estimates,
 } from "../../src/routing/estimates.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { adoptSlot, answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
@@ -125,7 +125,7 @@ describe("the time a load takes", () => {
 });
 
 describe("what a grant teaches of its hint", () => {
-  type Happens = "warm" | "no hint" | "cold" | "behind a load" | "unanswered";
+  type Happens = "warm" | "no hint" | "cold" | "behind a load" | "before a restart" | "unanswered";
 
   /** Samples of the hint's means after one request that was answered after 3 s, twice as it were, and over after 5 s. */
   function samplesAfter(happens: Happens) {
@@ -135,7 +135,11 @@ describe("what a grant teaches of its hint", () => {
     learnAnswer(estimates, "another", 1000);
     if (happens === "behind a load") load(fleet, "a", "y");
     const hint = happens === "no hint" ? null : happens === "warm" || happens === "unanswered" ? "x" : "y";
-    const grant = takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm: happens !== "cold" }, 0);
+    const grant =
+      happens === "before a restart"
+        ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0 })
+        : takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm: happens !== "cold" }, 0);
+    if (grant === null) throw new Error("not adopted");
     if (happens !== "unanswered") for (const now of [3000, 4000]) answerGrant(fleet, grant, now);
     finishGrant(fleet, grant, 5000);
     const { service, answer, load: loads } = estimates.hints.get(hint ?? "") ?? {};
@@ -149,6 +153,7 @@ describe("what a grant teaches of its hint", () => {
     // 3 s to the first answer where a warm one takes 1 s.
     ["cold", NOTHING, NOTHING, [1, 2000]],
     ["behind a load", NOTHING, NOTHING, NOTHING],
+    ["before a restart", NOTHING, NOTHING, NOTHING],
     ["unanswered", NOTHING, NOTHING, NOTHING],
   ])("%s: service %j, answer %j, load %j", (happens, service, answer, loads) => {
     expect(samplesAfter(happens)).toEqual([service, answer, loads]);
@@ -164,9 +169,10 @@ describe("demand", () => {
   }
 
   test("is a share: of every fourth request about a quarter, of every one all, of none nothing", () => {
-    const estimates = asked(...times(5000, (index) => (index % 4 === 0 ? "x" : `rare-${index}`)));
+    const many = 5 * Math.max(TUNING.steadyArrivals, TUNING.recentArrivals);
+    const estimates = asked(...times(many, (index) => (index % 4 === 0 ? "x" : `rare-${index}`)));
     expect(Math.abs(demandShare(estimates, "x") - 0.25)).toBeLessThan(0.05);
-    expect(demandShare(asked(...times(5000, () => "x")), "x")).toBeGreaterThan(0.95);
+    expect(demandShare(asked(...times(many, () => "x")), "x")).toBeGreaterThan(0.95);
     expect(demandShare(estimates, "never asked for")).toBe(0);
   });
 
@@ -227,7 +233,7 @@ describe("what a client says of its request", () => {
     const mean = Math.log(serviceMs(estimates, "x"));
     return (Math.log(expectedMs(estimates, "x", claimedMs)) - mean) / (Math.log(SHORT_MS) - mean);
   }
-  const MANY = 20 * claimPrior;
+  const MANY = 400 + claimPrior;
 
   test("is believed once such claims have come true", () => {
     expect(
@@ -260,6 +266,12 @@ describe("what a client says of its request", () => {
     expect(expectedMs(few, "x", SHORT_MS)).toBe(serviceMs(few, "x"));
     const many = claimed(MANY, (ms) => ms);
     expect(expectedMs(many, "x", null)).toBe(serviceMs(many, "x"));
+  });
+
+  test("is not believed before anything was served that could bear it out", () => {
+    const estimates = createEstimates(COLD_MS);
+    countArrival(estimates, "x");
+    expect(expectedMs(estimates, "x", LIMITS.claimedCostMs)).toBe(0);
   });
 
   test("never moves the expectation by more than `outlier` times", () => {

@@ -1,10 +1,11 @@
 // What a replica would lose by one more hint, what it is advised to give up, and how the next list tells whether it heeds that.
 import { describe, expect, test } from "vitest";
 import type { Eviction, Fleet } from "../../src/routing/fleet.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { applyInBandHints } from "../../src/routing/membership.ts";
 import { adviseEviction, evictionMs, worthMs } from "../../src/routing/placement.ts";
 import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
-import { asked, fleetWith, hears, known, type Said } from "./support/fleets.ts";
+import { asked, fleetWith, hears, known, load, type Said } from "./support/fleets.ts";
 
 /** A warm request of the hint that was answered and is over. */
 function uses(fleet: Fleet, id: string, hint: string, now: number): void {
@@ -48,6 +49,21 @@ describe("what a replica would lose", () => {
     expect(evictionMs(fleet, known(fleet, "a"))).toBeGreaterThan(0);
     hears(fleet, "a", { hints: ["x"] }, 1000);
     expect(evictionMs(fleet, known(fleet, "a"))).toBe(0);
+  });
+});
+
+describe("when a hint was last used is remembered", () => {
+  test("of as many as a replica may list, the one used longest ago forgotten first", () => {
+    const fleet = fleetWith({ a: {} });
+    const names = Array.from({ length: LIMITS.hintsPerReplica + 20 }, (_, index) => `hint-${index}`);
+    for (const [index, hint] of [...names, "hint-100", "one more"].entries()) {
+      const grant = load(fleet, "a", hint, index);
+      answerGrant(fleet, grant, index);
+      finishGrant(fleet, grant, index);
+      hears(fleet, "a", {}, index);
+    }
+    const kept = [...names.slice(21), "one more"].toSorted();
+    expect([...known(fleet, "a").usedAtMs.keys()].toSorted()).toEqual(kept);
   });
 });
 

@@ -102,10 +102,15 @@ describe("candidates", () => {
     }
   });
 
-  test("cost no load where one was answered and nothing was reported since", () => {
+  test("cost a load also where one was answered, until a report says that the hint is held", () => {
     const scheduler = schedulerWith({ a: { hints: ["u"], hintSlots: 1, concurrency: 2 } });
-    answerGrant(scheduler.fleet, load(scheduler.fleet, "a", "x"), 1000);
-    expect(explain(scheduler, OPTIONS, ["x"], 2000).candidates[0]).toMatchObject({ warm_for: null, cost_s: 0, chosen: true });
+    const loading = load(scheduler.fleet, "a", "x");
+    const first = () => explain(scheduler, OPTIONS, ["x"], 2000).candidates[0];
+    expect(first()).toMatchObject({ warm_for: "x", load_s: 0 });
+    answerGrant(scheduler.fleet, loading, 1000);
+    expect(first()).toMatchObject({ warm_for: null, load_s: 12, chosen: true });
+    hears(scheduler.fleet, "a", { hints: ["x"], hintSlots: 1, concurrency: 2 });
+    expect(first()).toMatchObject({ warm_for: "x", load_s: 0 });
   });
 
   test("of which the one that the decision names is chosen, and no other", () => {

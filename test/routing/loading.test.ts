@@ -4,6 +4,7 @@ import { isWarm, type Fleet, type Grant } from "../../src/routing/fleet.ts";
 import { applyInBandHints, sweep } from "../../src/routing/membership.ts";
 import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
+import { violations } from "./support/invariants.ts";
 
 const SAID: Said = { concurrency: 4, hints: ["flux"], hintSlots: 3 };
 const isHolder = (fleet: Fleet, hint: string) => fleet.holders.get(hint)?.has(known(fleet, "a")) === true;
@@ -83,6 +84,13 @@ describe("after its end the report decides", () => {
     end(fleet, grant);
     expect(isWarm(known(fleet, "a"), "sdxl", 10_000)).toBe(true);
     expect(isHolder(fleet, "sdxl")).toBe(true);
+  });
+
+  test.each(ENDS)("%s, with no report yet: cold", (_, end) => {
+    const { fleet, grant } = loading();
+    end(fleet, grant);
+    expect([isWarm(known(fleet, "a"), "sdxl", 9000), isHolder(fleet, "sdxl")]).toEqual([false, false]);
+    expect(violations(fleet, 9000)).toEqual([]);
   });
 
   test("a load that failed without an answer leaves nothing behind", () => {

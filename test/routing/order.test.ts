@@ -44,7 +44,7 @@ describe("short requests", () => {
 
   test("do not overtake a long one that is about to reach its deadline: it has less patience", () => {
     const overtakes = (deadlineMs: number) => {
-      const fleet = busy(1500, 1000);
+      const fleet = busy(15_000, 5000);
       fleet.arrives(2, ["long"], 0, { deadlineMs });
       fleet.arrives(3, ["short"], 999, { deadlineMs: Infinity });
       return next(fleet, 1000);
@@ -80,6 +80,21 @@ describe("among requests that cost the same", () => {
       order.push(...Object.keys(fleet.settles(40)));
     }
     expect(order).toEqual(["3", "4", "2"]);
+  });
+
+  test("the one that came first is first, also of those that came in one millisecond", () => {
+    for (const [second, third] of [
+      [["x"], ["y"]],
+      [["y"], ["x"]],
+      [["x", "y"], ["x"]],
+      [["y"], ["x", "y"]],
+    ] as const) {
+      const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 } });
+      fleet.arrives(1, []);
+      fleet.arrives(2, second);
+      fleet.arrives(3, third);
+      expect(next(fleet, 0)).toBe("2");
+    }
   });
 
   test("those that want the same are served in order of arrival, whatever else waits", () => {

@@ -54,7 +54,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 const histories = fc.array(command, { maxLength: 60, size: "max" });
 
 describe.each(["auto", "never"] as const)("with AFFINITY_WAIT=%s", (affinityWait) => {
-  test("whatever happens, every check of the model holds, and when all is over nothing is held", () => {
+  test("whatever happens, every check of the model holds, and when all is over nothing is held", { timeout: 30_000 }, () => {
     const reached = new Set<string>();
     let kept = 0;
     fc.assert(
@@ -69,7 +69,7 @@ describe.each(["auto", "never"] as const)("with AFFINITY_WAIT=%s", (affinityWait
         const { granted, refused, ...others } = counters;
         for (const [what, times] of Object.entries({ ...granted, ...refused, ...others })) if (times > 0) reached.add(what);
       }),
-      seeded(500),
+      seeded(800),
     );
     // The histories get everywhere: each reason, each refusal, every other count, and waits beside a free replica where they may be.
     const { granted, refused, ...others } = createScheduler().counters;

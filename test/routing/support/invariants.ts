@@ -24,11 +24,10 @@ export function violations(fleet: Fleet, now: number): string[] {
     fleet.replicas.keys(),
     replicas.map((replica) => replica.id),
   );
-  same(
-    "free",
-    [...fleet.free].map(name),
-    replicas.filter((replica) => isReady(replica) && loadOf(replica) < replica.concurrency).map(name),
-  );
+  const withSlot = (free: boolean) =>
+    replicas.filter((replica) => isReady(replica) && loadOf(replica) < replica.concurrency === free).map(name);
+  same("free", [...fleet.free].map(name), withSlot(true));
+  same("busy", [...fleet.busy].map(name), withSlot(false));
 
   same(
     "slots",
@@ -38,7 +37,7 @@ export function violations(fleet: Fleet, now: number): string[] {
 
   const pairs = (index: Fleet["holders"]) =>
     [...index].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
-  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys(), ...replica.assumed]);
+  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys()]);
   const due = (its: readonly Replica[]) => its.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`));
   same("holders", pairs(fleet.holders), due(replicas));
   same("free holders", pairs(fleet.freeHolders), due([...fleet.free]));

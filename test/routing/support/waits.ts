@@ -1,7 +1,7 @@
 // What must hold of those that wait, once all that can be bound is: nobody past the deadline, nobody beside a free replica unless a wait
-// for a warm one may be better, and then somebody looks again soon.
+// for a warm one may be better, or was a moment ago, and then somebody looks again soon.
 import { decide, usableIn } from "../../../src/routing/decide.ts";
-import { isHeld, isReady } from "../../../src/routing/fleet.ts";
+import { isReady, isWarm } from "../../../src/routing/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { nextEventMs, type Scheduler, type SchedulerOptions } from "../../../src/routing/scheduler.ts";
 import type { Waiting } from "../../../src/routing/waiting-room.ts";
@@ -19,7 +19,9 @@ export function waits(scheduler: Scheduler, options: SchedulerOptions, now: numb
     const beside = `waits beside ${choice.replica.id}, which is free`;
     if (options.affinityWait === "never") complain(beside);
     else if (choice.warm) complain(`${beside} and warm`);
-    else if (!mayWaitForWarm(scheduler, waiting, now)) complain(`${beside}, and nobody holds its hints`);
+    else if (!mayWaitForWarm(scheduler, waiting, now) && !saidSo(scheduler, waiting, now)) {
+      complain(`${beside}, and nobody holds its hints`);
+    }
   }
   const { lookAgainMs } = scheduler;
   if (kept > 0 && !(lookAgainMs > now && lookAgainMs <= now + LIMITS.lookAgainMs)) faults.push(`looks again at ${lookAgainMs}`);
@@ -27,10 +29,16 @@ export function waits(scheduler: Scheduler, options: SchedulerOptions, now: numb
   return { faults, kept };
 }
 
+/** Its lane would rather wait when it was asked, and is asked again as soon as it may be. */
+function saidSo({ room, lookAgainMs }: Scheduler, { id }: Waiting, now: number): boolean {
+  const lane = [...room.lanes.values()].find(({ queue }) => queue.some((waiting) => waiting.id === id));
+  return lane !== undefined && lane.patientUntilMs > now && lookAgainMs <= lane.patientUntilMs;
+}
+
 function mayWaitForWarm({ fleet }: Scheduler, waiting: Waiting, now: number): boolean {
   const usable = usableIn(fleet, waiting, now);
   for (const replica of fleet.replicas.values()) {
-    if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isHeld(replica, hint, now))) return true;
+    if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isWarm(replica, hint, now))) return true;
   }
   return false;
 }
