@@ -113,6 +113,8 @@ class Binding {
   readonly #usable: (replica: Replica) => boolean;
   readonly #regrets: Regrets;
   readonly #regretMs: number;
+  /** When the first of the lanes that were not asked may be asked again. */
+  #patientUntilMs = Infinity;
 
   constructor(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait, now: number) {
     this.#fleet = fleet;
@@ -130,7 +132,10 @@ class Binding {
     const head = lane.queue[0];
     if (head === undefined) return false;
     const warm = this.#mayBeWarm(head);
-    if (!warm && lane.patientUntilMs > this.#now) return false;
+    if (!warm && lane.patientUntilMs > this.#now) {
+      this.#patientUntilMs = Math.min(this.#patientUntilMs, lane.patientUntilMs);
+      return false;
+    }
     turns.push(lane, this.#priority(lane, head, warm ? null : this.#regretMs));
     return true;
   }
@@ -147,7 +152,7 @@ class Binding {
     if (hint === undefined || placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) {
-      lane.patientUntilMs = this.#now + LIMITS.askedAgainMs;
+      lane.patientUntilMs = Math.min(this.#now + LIMITS.askedAgainMs, insistsNextMs(head, this.#order, this.#now));
       return null;
     }
     const priority = this.#priority(lane, head, placement.regretMs);
@@ -161,7 +166,7 @@ class Binding {
 
   /** Soon, and no later than the first of those asked takes any slot. */
   nextLookMs(asked: readonly Lane[]): number {
-    let next = this.#now + LIMITS.lookAgainMs;
+    let next = Math.min(this.#now + LIMITS.lookAgainMs, this.#patientUntilMs);
     for (const { queue } of asked)
       if (queue[0] !== undefined) next = Math.min(next, insistsNextMs(queue[0], this.#order, this.#now));
     return next;
