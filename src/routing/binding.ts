@@ -34,7 +34,8 @@ export function considerNewcomer(
   const [hint] = wanted.hints;
   const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
   if (hint === undefined || placement === null) return null;
-  const foresight = affinityWait === "never" ? null : foresee(fleet, wanted.hints, usable, now);
+  const waits = affinityWait === "auto" && insistsAtMs(wanted, orderOf(fleet, room)) > now;
+  const foresight = waits ? foresee(fleet, wanted.hints, usable, now) : null;
   if (foresight === null) return coldChoice(fleet, hint, placement);
   const worthMs = worthWaitingMs(fleet, hint, placement.regretMs, room.waiting.size);
   let expectedMs = nextStartMs(foresight);
@@ -78,11 +79,11 @@ export function bindWaiting(
   for (const lane of room.lanes.values()) {
     binding.giveTurn(turns, lane);
   }
-  let asked: Lane[] = [];
-  for (let turn = turns.pop(); turn !== null && fleet.free.size > 0 && asked.length < LIMITS.lanesAsked; turn = turns.pop()) {
+  let waiting: Lane[] = [];
+  for (let turn = turns.pop(); turn !== null && fleet.free.size > 0 && binding.asked < LIMITS.lanesAsked; turn = turns.pop()) {
     const prospect = binding.prospectOf(turn.lane);
     if (prospect === null) {
-      asked.push(turn.lane);
+      waiting.push(turn.lane);
       continue;
     }
     if (prospect.priority < turn.priority && prospect.priority < turns.highest()) {
@@ -95,12 +96,12 @@ export function bindWaiting(
     binding.giveTurn(turns, turn.lane);
     // Others that wait for the hint find a warm replica now, where it has more slots.
     if (choice.warm || !fleet.free.has(choice.replica)) continue;
-    asked = asked.filter((lane) => {
+    waiting = waiting.filter((lane) => {
       const again = lane.queue[0]?.hints.includes(choice.hint ?? "") === true;
       return !(again && binding.giveTurn(turns, lane));
     });
   }
-  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs(asked);
+  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
 }
 
 /** One round of binding: what does not change while it lasts. */
@@ -113,8 +114,10 @@ class Binding {
   readonly #usable: (replica: Replica) => boolean;
   readonly #regrets: Regrets;
   readonly #regretMs: number;
-  /** When the first of the lanes that were not asked may be asked again. */
-  #patientUntilMs = Infinity;
+  /** Lanes that would rather wait, as they said in this round. */
+  asked = 0;
+  /** When one that waits takes any slot, or one that said so before may be asked again. */
+  #lookMs = Infinity;
 
   constructor(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait, now: number) {
     this.#fleet = fleet;
@@ -133,7 +136,7 @@ class Binding {
     if (head === undefined) return false;
     const warm = this.#mayBeWarm(head);
     if (!warm && lane.patientUntilMs > this.#now) {
-      this.#patientUntilMs = Math.min(this.#patientUntilMs, lane.patientUntilMs);
+      this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
       return false;
     }
     turns.push(lane, this.#priority(lane, head, warm ? null : this.#regretMs));
@@ -151,10 +154,7 @@ class Binding {
     const placement = hint === undefined ? null : placeHint(this.#fleet, hint, usable, this.#regrets);
     if (hint === undefined || placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
-    if (waiting === null) {
-      lane.patientUntilMs = Math.min(this.#now + LIMITS.askedAgainMs, insistsNextMs(head, this.#order, this.#now));
-      return null;
-    }
+    if (waiting === null) return null;
     const priority = this.#priority(lane, head, placement.regretMs);
     return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
   }
@@ -164,12 +164,9 @@ class Binding {
     this.#regrets.forget(replica);
   }
 
-  /** Soon, and no later than the first of those asked takes any slot. */
-  nextLookMs(asked: readonly Lane[]): number {
-    let next = Math.min(this.#now + LIMITS.lookAgainMs, this.#patientUntilMs);
-    for (const { queue } of asked)
-      if (queue[0] !== undefined) next = Math.min(next, insistsNextMs(queue[0], this.#order, this.#now));
-    return next;
+  /** Soon, and no later than any of those that wait takes any slot. */
+  nextLookMs(): number {
+    return Math.min(this.#now + LIMITS.lookAgainMs, this.#lookMs);
   }
 
   #mayBeWarm({ hints }: Waiting): boolean {
@@ -178,13 +175,21 @@ class Binding {
     return false;
   }
 
-  /** The first in the lane that would wait for a warm replica longer than is worth it; null: there is none. */
+  /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
-    if (this.#affinityWait === "never" || insistsAtMs(head, this.#order) <= this.#now) return head;
-    const foresight = foresee(this.#fleet, head.hints, usable, this.#now);
+    const foresight = this.#affinityWait === "never" ? null : foresee(this.#fleet, head.hints, usable, this.#now);
     if (foresight === null) return head;
     const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#room.waiting.size);
-    return lane.queue.find(() => nextStartMs(foresight) >= worthMs) ?? null;
+    let insistsMs = Infinity;
+    for (const waiting of lane.queue) {
+      const atMs = insistsAtMs(waiting, this.#order);
+      if (atMs <= this.#now || nextStartMs(foresight) >= worthMs) return waiting;
+      insistsMs = Math.min(insistsMs, atMs);
+    }
+    this.asked++;
+    lane.patientUntilMs = Math.min(this.#now + LIMITS.askedAgainMs, insistsMs);
+    this.#lookMs = Math.min(this.#lookMs, insistsMs);
+    return null;
   }
 
   /** `regretMs`: null where it is warm. */

@@ -8,7 +8,7 @@ import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /**
  * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
- * hint. `unknown`: it was granted before a restart.
+ * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint and not reported since.
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
@@ -57,6 +57,8 @@ export interface Replica extends Weighted {
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
+  /** Hints that it was given to load and answered, and has not reported on since. What they teach is not known: they may be loaded or not. */
+  readonly unreported: Set<string>;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;
   /** Running requests by hint: what is in use is not evicted. */
@@ -155,6 +157,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     advertised: null,
     reportsHints: false,
     loading: new Map(),
+    unreported: new Set(),
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,

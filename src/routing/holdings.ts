@@ -32,6 +32,7 @@ export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readon
 /** Replaces what the replica advertises. Says whether the set changed. O(hints). */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null): boolean {
   learnEviction(replica, hints);
+  replica.unreported.clear();
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
   const after = hints === null ? null : new Set(hints);
@@ -62,7 +63,10 @@ export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: 
 export function stopLoading(fleet: Fleet, grant: Grant, loaded: boolean): void {
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
-  if (loaded) replica.evicted = grant.eviction;
+  if (loaded) {
+    replica.evicted = grant.eviction;
+    if (replica.unreported.size < LIMITS.hintsPerReplica) replica.unreported.add(hint);
+  }
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);
 }

@@ -185,6 +185,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   const hinted = replica.hintSlots !== said.hintSlots || replica.reportsHints !== reportsHints;
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
+  replica.unreported.clear();
   const advertised = heard && advertise(fleet, replica, said.hints);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);

@@ -3,7 +3,7 @@
 // missed by what else it holds. What is about equal goes by the hint's hash order, so that the next request for it finds it, and
 // all who decide agree.
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
-import { heldHints, hintRoom, hintsOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
+import { heldHints, hintRoom, hintsOf, loadOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { hashName, score, uniform, uniformOf, type NameHash } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";
@@ -30,7 +30,9 @@ export class Regrets {
   of(replica: Replica): number {
     let regretMs = this.#known.get(replica);
     if (regretMs === undefined) {
-      regretMs = evictionMs(this.#fleet, replica) + TUNING.occupation * worthBesidesMs(this.#fleet, replica, null);
+      // What else it holds is missed only where its last slot is taken.
+      const last = loadOf(replica) + 1 >= replica.concurrency;
+      regretMs = evictionMs(this.#fleet, replica) + (last ? TUNING.occupation * worthBesidesMs(this.#fleet, replica, null) : 0);
       this.#known.set(replica, regretMs);
     }
     return regretMs;

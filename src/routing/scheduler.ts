@@ -213,8 +213,10 @@ function grant(
   now: number,
 ): Settlement {
   scheduler.counters.granted[reason]++;
-  if (!choice.warm) scheduler.counters.cold++;
-  const eviction = choice.warm ? null : adviseEviction(scheduler.fleet, choice.replica);
+  const { warm, replica, hint } = choice;
+  const loads = !warm && hint !== null && !replica.unreported.has(hint);
+  if (loads) scheduler.counters.cold++;
+  const eviction = loads ? adviseEviction(scheduler.fleet, replica) : null;
   const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs }, now);
   return { kind: "granted", grant: taken, reason, warm: choice.warm };
 }

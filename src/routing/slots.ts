@@ -105,7 +105,7 @@ export function releaseOldest(fleet: Fleet, replica: Replica, count: number, gra
 
 function warmthOf(replica: Replica, hint: string | null, warm: boolean): Warmth {
   if (hint === null) return "none";
-  if (!warm) return "cold";
+  if (!warm) return replica.unreported.has(hint) ? "unknown" : "cold";
   return replica.loading.has(hint) && replica.advertised?.has(hint) !== true ? "loading" : "warm";
 }
 

@@ -13,7 +13,7 @@ export const TUNING = {
   sharing: 8,
   /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait. */
   tolerance: 2,
-  tolerancePerQueue: 3.5,
+  tolerancePerQueue: 2.5,
   /** Of the time until its deadline, the part in which a request is patient. */
   patience: 0.3,
 
