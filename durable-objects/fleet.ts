@@ -123,7 +123,11 @@ export class Fleet extends DurableObject {
     const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrival, now);
     if (standing.kind === "refused") return { standing, ticket: null };
     const ticket = new Ticket(id, this.#holder);
-    if (standing.kind === "granted") return { standing: answerOf(standing), ticket };
+    if (standing.kind === "granted") {
+      // A load makes its replica warm for others that wait, where it has more slots.
+      this.#settle(now);
+      return { standing: answerOf(standing), ticket };
+    }
     this.#waits.set(id, Promise.withResolvers());
     this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
     return { standing: { kind: "waiting", id }, ticket };

@@ -41,7 +41,7 @@ export function considerNewcomer(
   let expectedMs = nextStartMs(foresight);
   for (let ahead = room.byHint.get(hint) ?? 0; ahead > 0 && expectedMs < worthMs; ahead--) expectedMs = nextStartMs(foresight);
   if (expectedMs >= worthMs) return coldChoice(fleet, hint, placement);
-  const lookAgainMs = Math.min(now + LIMITS.lookAgainMs, insistsNextMs(wanted, orderOf(fleet, room), now));
+  const lookAgainMs = Math.min(now + LIMITS.lookAgainMs, insistsAtMs(wanted, orderOf(fleet, room)));
   return { kind: "wait", expectedMs, worthMs, lookAgainMs };
 }
 
@@ -80,7 +80,8 @@ export function bindWaiting(
     binding.giveTurn(turns, lane);
   }
   let waiting: Lane[] = [];
-  for (let turn = turns.pop(); turn !== null && fleet.free.size > 0 && binding.asked < LIMITS.lanesAsked; turn = turns.pop()) {
+  let turn = turns.pop();
+  for (; turn !== null && fleet.free.size > 0 && binding.asked < LIMITS.lanesAsked; turn = turns.pop()) {
     const prospect = binding.prospectOf(turn.lane);
     if (prospect === null) {
       waiting.push(turn.lane);
@@ -101,7 +102,7 @@ export function bindWaiting(
       return !(again && binding.giveTurn(turns, lane));
     });
   }
-  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
+  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs(turn !== null);
 }
 
 /** One round of binding: what does not change while it lasts. */
@@ -134,6 +135,7 @@ class Binding {
   giveTurn(turns: Turns, lane: Lane): boolean {
     const head = lane.queue[0];
     if (head === undefined) return false;
+    if (head.avoid.length === 0 && this.#regretMs === Infinity) return false;
     const warm = this.#mayBeWarm(head);
     if (!warm && lane.patientUntilMs > this.#now) {
       this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
@@ -164,9 +166,9 @@ class Binding {
     this.#regrets.forget(replica);
   }
 
-  /** Soon, and no later than any of those that wait takes any slot. */
-  nextLookMs(): number {
-    return Math.min(this.#now + LIMITS.lookAgainMs, this.#lookMs);
+  /** Soon, and no later than any of those that were asked takes any slot; at once where others are still to be asked. */
+  nextLookMs(unasked: boolean): number {
+    return Math.min(this.#now + (unasked ? LIMITS.nextRoundMs : LIMITS.lookAgainMs), this.#lookMs);
   }
 
   #mayBeWarm({ hints }: Waiting): boolean {
@@ -196,16 +198,10 @@ class Binding {
   #priority(lane: Lane, head: Waiting, regretMs: number | null): number {
     const hint = head.hints[0] ?? "";
     if (regretMs === null) return priorityOf(head, head.expectedMs, this.#order, this.#now);
-    const held = this.#fleet.holders.has(hint);
-    const cost = costMs(head.expectedMs, head.loadMs, regretMs, held ? 1 : lane.queue.length);
+    const holders = this.#fleet.holders.get(hint)?.size ?? 0;
+    const cost = costMs(head.expectedMs, head.loadMs, regretMs, lane.queue.length / (1 + holders));
     return priorityOf(head, cost, this.#order, this.#now);
   }
-}
-
-/** When it takes any slot, if that is to come. */
-function insistsNextMs(queued: Queued, order: Order, now: number): number {
-  const atMs = insistsAtMs(queued, order);
-  return atMs > now ? atMs : Infinity;
 }
 
 /** Turns by priority: a binary heap, the highest first; among equals whoever came first (Williams, "Heapsort", CACM 7(6), 1964). */

@@ -8,7 +8,7 @@ import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /**
  * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
- * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint and not reported since.
+ * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint and sent no list since.
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
@@ -57,7 +57,7 @@ export interface Replica extends Weighted {
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
-  /** Hints that it was given to load and answered, and has not reported on since. What they teach is not known: they may be loaded or not. */
+  /** Hints that it was given to load and answered, and has sent no list since. Whether they are loaded is not known, so requests for them teach nothing. */
   readonly unreported: Set<string>;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;

@@ -1,6 +1,6 @@
 // What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
 import { serviceMs } from "./estimates.ts";
-import { isReady, isWarm, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { isReady, isWarm, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -66,7 +66,11 @@ function endsOf(
     if (ends.length >= LIMITS.slotsForeseen) break;
     seen++;
     if (!isReady(replica) || !holds(replica)) continue;
-    slots += replica.grants.size;
+    slots += loadOf(replica);
+    // Of before a restart; when they began is not known.
+    for (let request = 0; request < replica.unclaimed && ends.length < LIMITS.slotsForeseen; request++) {
+      ends.push(serviceMs(fleet.estimates, hint));
+    }
     for (const grant of replica.grants.values()) {
       if (ends.length >= LIMITS.slotsForeseen) break;
       ends.push(remainingMs(grant, now));

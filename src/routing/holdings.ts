@@ -64,8 +64,10 @@ export function stopLoading(fleet: Fleet, grant: Grant, loaded: boolean): void {
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loaded) {
-    replica.evicted = grant.eviction;
-    if (replica.unreported.size < LIMITS.hintsPerReplica) replica.unreported.add(hint);
+    if (grant.warmth === "cold") replica.evicted = grant.eviction;
+    replica.unreported.add(hint);
+    const [oldest] = replica.unreported;
+    if (replica.unreported.size > LIMITS.hintsPerReplica && oldest !== undefined) replica.unreported.delete(oldest);
   }
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);

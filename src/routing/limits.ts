@@ -40,10 +40,11 @@ export const LIMITS = {
   placementsWeighed: 8,
   /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
   slotsForeseen: 32,
-  /** Lanes of waiting requests that are asked in one round whether one of theirs should rather load than wait; the next round asks others. */
+  /** Lanes asked in one round that would rather wait; the next round asks others. */
   lanesAsked: 32,
-  /** A lane that would rather wait is not asked again for this long. */
+  /** A lane that would rather wait is not asked again for this long, and where lanes were left to ask, the next round is after this. */
   askedAgainMs: 250,
+  nextRoundMs: 10,
   /** While a slot is kept idle for warm requests, the decision is looked at again this often at least. */
   lookAgainMs: SECOND_MS,
   /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */

@@ -113,10 +113,14 @@ export function hopeUntilMs(fleet: Fleet): number {
   return until;
 }
 
-/** Whether any replica outside `avoid` is ready, free or not. O(1) unless many are avoided or not ready. */
-export function hasReady(fleet: Fleet, avoid: readonly string[]): boolean {
-  for (const replica of fleet.replicas.values()) if (isReady(replica) && !avoid.includes(replica.id)) return true;
-  return false;
+/** Whether any replica outside `avoid` is ready, free or not. O(avoided). */
+export function hasReady({ free, busy, replicas }: Fleet, avoid: readonly string[]): boolean {
+  let ready = free.size + busy.size;
+  for (const id of new Set(avoid)) {
+    const replica = replicas.get(id);
+    if (replica !== undefined && isReady(replica)) ready--;
+  }
+  return ready > 0;
 }
 
 /** A departed replica whose requests still run, or whose drain would be forgotten if it returned in the same incarnation. */
@@ -185,7 +189,6 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   const hinted = replica.hintSlots !== said.hintSlots || replica.reportsHints !== reportsHints;
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
-  replica.unreported.clear();
   const advertised = heard && advertise(fleet, replica, said.hints);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);

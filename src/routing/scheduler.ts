@@ -1,6 +1,6 @@
 // The scheduler of one fleet: takes arrivals, binds waiting requests to slots that become free, refuses what can't be served.
 // It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
-// after each call that may free a slot its owner calls `settle` and passes on what that gives.
+// after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import type { Choice, Reason, Wanted } from "./decide.ts";
 import { countArrival, expectedMs, loadMs } from "./estimates.ts";
@@ -162,7 +162,7 @@ export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number):
 
 /**
  * Ends every wait that can end: deadlines first, then slots, best use first, then hopes that are gone.
- * O(1) where no slot is free and no deadline has passed, else as `bindWaiting`.
+ * O(1), and O(those that avoid replicas), where no slot is free and no deadline has passed; else as `bindWaiting`.
  */
 export function settle(scheduler: Scheduler, options: SchedulerOptions, now: number): ReadonlyMap<number, Settlement> {
   const settled = new Map<number, Settlement>();

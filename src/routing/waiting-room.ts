@@ -44,6 +44,8 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   const key = keyOf(waiting);
   const lane = room.lanes.get(key) ?? { key, patientUntilMs: 0, queue: [] };
   room.lanes.set(key, lane);
+  // The newcomer may be less patient than those who were asked.
+  lane.patientUntilMs = 0;
   let place = lane.queue.length;
   while (place > 0 && (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
   lane.queue.splice(place, 0, waiting);

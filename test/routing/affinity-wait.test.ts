@@ -160,6 +160,26 @@ describe("a wait beside a free replica ends", () => {
   });
 });
 
+describe("a request takes the free slot when it insists, whatever the others that want the same do", () => {
+  test("one with a short deadline, behind an older one that is patient", () => {
+    const fleet = oneBusy();
+    expect(fleet.arrives(2, ["x"], 0, { deadlineMs: 180_000 })).toBe("waiting");
+    expect(fleet.arrives(3, ["x"], 0, { deadlineMs: 2000 })).toBe("waiting");
+    let settled = {};
+    for (let looks = 0; looks < 10 && fleet.waiting().includes(3); looks++) settled = fleet.settles(nextEventMs(fleet.its));
+    expect(settled).toEqual({ 3: expect.stringMatching(/^b hash_/) });
+    expect(fleet.waiting()).toEqual([2]);
+  });
+
+  test("one that asks again, as after a restart, so long after it came that it insists", () => {
+    const fleet = driver({ a: WARM, b: COLD });
+    fleet.teaches("x", SERVING_MS);
+    fleet.arrives(1, ["x"], 1_000_000);
+    expect(fleet.arrives(2, ["x"], 1_000_000, { arrivedAtMs: 1_000_000, deadlineMs: 2_200_000 })).toBe("waiting");
+    expect(fleet.arrives(3, ["x"], 1_000_000, { arrivedAtMs: 0, deadlineMs: 1_200_000 })).toMatch(/^b hash_/);
+  });
+});
+
 describe("a hint that many wait for gets a second copy", () => {
   const BURST = Array.from({ length: 80 }, (_, index) => index + 2);
 

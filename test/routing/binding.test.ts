@@ -127,6 +127,16 @@ describe("a round", () => {
     expect([...its.room.waiting.values()].filter((waiting) => decide(its.fleet, waiting, 0)?.warm === true)).toEqual([]);
   });
 
+  test.each(["auto", "never"] as const)(
+    "binds one that may go to the free replica, behind any number that may not: AFFINITY_WAIT=%s",
+    (affinityWait) => {
+      const refused = Array.from({ length: 2 * LIMITS.lanesAsked }, (_, index) => [`hint-${index}`, { avoid: ["b"] }] as const);
+      const room = roomOf(...refused.map(([hint, rest]) => [[hint], rest] as const), [["x"]]);
+      const fleet = fleetWith({ b: {} });
+      expect(bind(fleet, room, affinityWait)).toEqual({ bound: [`${refused.length + 1} b cold`], lookAgainMs: Infinity });
+    },
+  );
+
   test("does not load where a load of the same hint is about to end", () => {
     const fleet = busy(SOON_MS, { a: { hints: [] }, b: {}, c: { hints: [] } });
     load(fleet, "b", "y", 100 - COLD_MS);

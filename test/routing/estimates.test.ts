@@ -15,6 +15,7 @@ import {
   serviceMs,
   type Estimates,
 } from "../../src/routing/estimates.ts";
+import { stopLoading } from "../../src/routing/holdings.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { adoptSlot, answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
@@ -125,7 +126,7 @@ describe("the time a load takes", () => {
 });
 
 describe("what a grant teaches of its hint", () => {
-  type Happens = "warm" | "no hint" | "cold" | "behind a load" | "before a restart" | "unanswered";
+  type Happens = "warm" | "no hint" | "cold" | "behind a load" | "after an unreported load" | "before a restart" | "unanswered";
 
   /** Samples of the hint's means after one request that was answered after 3 s, twice as it were, and over after 5 s. */
   function samplesAfter(happens: Happens) {
@@ -134,11 +135,13 @@ describe("what a grant teaches of its hint", () => {
     for (const hint of ["", "x", "y"]) countArrival(estimates, hint);
     learnAnswer(estimates, "another", 1000);
     if (happens === "behind a load") load(fleet, "a", "y");
+    if (happens === "after an unreported load") stopLoading(fleet, load(fleet, "a", "y"), true);
     const hint = happens === "no hint" ? null : happens === "warm" || happens === "unanswered" ? "x" : "y";
+    const warm = happens !== "cold" && happens !== "after an unreported load";
     const grant =
       happens === "before a restart"
         ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0 })
-        : takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm: happens !== "cold" }, 0);
+        : takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm }, 0);
     if (grant === null) throw new Error("not adopted");
     if (happens !== "unanswered") for (const now of [3000, 4000]) answerGrant(fleet, grant, now);
     finishGrant(fleet, grant, 5000);
@@ -153,10 +156,29 @@ describe("what a grant teaches of its hint", () => {
     // 3 s to the first answer where a warm one takes 1 s.
     ["cold", NOTHING, NOTHING, [1, 2000]],
     ["behind a load", NOTHING, NOTHING, NOTHING],
+    ["after an unreported load", NOTHING, NOTHING, NOTHING],
     ["before a restart", NOTHING, NOTHING, NOTHING],
     ["unanswered", NOTHING, NOTHING, NOTHING],
   ])("%s: service %j, answer %j, load %j", (happens, service, answer, loads) => {
     expect(samplesAfter(happens)).toEqual([service, answer, loads]);
+  });
+
+  test("a load that no report has confirmed is learned once, however many requests find it done", () => {
+    const fleet = driver({ a: { hints: ["w"], hintSlots: 1 } });
+    const { estimates } = fleet.its.fleet;
+    fleet.teaches("x", 1000, 30);
+    fleet.arrives(1, ["x"]);
+    fleet.answers(1, COLD_MS);
+    fleet.ends(1, COLD_MS + 1000);
+    const learned = structuredClone([estimates.load, estimates.service, estimates.newAnswer]);
+    for (let id = 2; id < 30; id++) {
+      const now = 2 * COLD_MS + id;
+      fleet.arrives(id, ["x"], now);
+      fleet.answers(id, now);
+      fleet.ends(id, now);
+    }
+    expect([estimates.load, estimates.service, estimates.newAnswer]).toEqual(learned);
+    expect(meanLoadMs(estimates)).toBeCloseTo(COLD_MS, -1);
   });
 });
 

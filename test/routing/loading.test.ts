@@ -1,10 +1,12 @@
 // A load in progress: from a cold grant until its answer or end the replica counts as warm, whatever it reports.
 import { describe, expect, test } from "vitest";
 import { isWarm, type Fleet, type Grant } from "../../src/routing/fleet.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { applyInBandHints, sweep } from "../../src/routing/membership.ts";
 import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
-import { fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
-import { violations } from "./support/invariants.ts";
+import { driver } from "./support/driver.ts";
+import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
+import { reportViolations, violations } from "./support/invariants.ts";
 
 const SAID: Said = { concurrency: 4, hints: ["flux"], hintSlots: 3 };
 const isHolder = (fleet: Fleet, hint: string) => fleet.holders.get(hint)?.has(known(fleet, "a")) === true;
@@ -125,5 +127,109 @@ describe("a load is believed for at most 10 load times", () => {
     expect(isWarm(known(fleet, "a"), "sdxl", 121_000)).toBe(true);
     answerGrant(fleet, second, 122_000);
     expect(known(fleet, "a").loading.size).toBe(0);
+  });
+});
+
+describe("after a load that was answered, until the replica reports, nobody knows whether the hint is there", () => {
+  const FULL: Said = { concurrency: 4, hints: ["w"], hintSlots: 1 };
+
+  /** `a` has answered a load of x, which is over, and has not reported since. */
+  function unreported(said: Said = FULL) {
+    const fleet = driver({ a: said });
+    const { grants } = fleet.its.fleet;
+    /** A request's grant, as it is when it is made. */
+    const asks = (id: number, hint = "x") => {
+      fleet.arrives(id, [hint], COLD_MS);
+      return { ...grants.get(id) };
+    };
+    const first = asks(1);
+    fleet.answers(1, COLD_MS);
+    fleet.ends(1, COLD_MS);
+    return { ...fleet, first, asks, cold: () => fleet.its.counters.cold };
+  }
+
+  test("a request for it is neither cold nor warm: it counts as no load and advises to evict nothing", () => {
+    const fleet = unreported();
+    expect([fleet.first, fleet.cold()]).toMatchObject([{ warmth: "cold", eviction: { advised: "w" } }, 1]);
+    for (const id of [2, 3]) {
+      expect(fleet.asks(id)).toMatchObject({ warmth: "unknown", eviction: null });
+      fleet.answers(id, COLD_MS);
+      fleet.ends(id, COLD_MS);
+    }
+    expect(fleet.cold()).toBe(1);
+    expect(violations(fleet.its.fleet, COLD_MS)).toEqual([]);
+  });
+
+  test("it is expected to hold its slot as one that loads nothing, and those beside it find a load", () => {
+    const fleet = unreported();
+    fleet.teaches("x", 1000);
+    const { expectedMs } = fleet.asks(2);
+    expect(expectedMs).toBeLessThan(COLD_MS);
+    expect(fleet.asks(3)).toMatchObject({ warmth: "loading" });
+  });
+
+  test("other hints and other replicas are cold", () => {
+    const fleet = unreported();
+    expect(fleet.asks(2, "y")).toMatchObject({ warmth: "cold" });
+    fleet.hears("b", FULL);
+    fleet.arrives(3, ["x"], COLD_MS, { avoid: ["a"] });
+    expect(fleet.its.fleet.grants.get(3)).toMatchObject({ warmth: "cold" });
+    expect(fleet.cold()).toBe(3);
+  });
+
+  test.each<[string, (fleet: Fleet, grant: Grant) => void]>([
+    ["ended without an answer", releaseSlot],
+    ["could not be sent", (fleet, grant) => ejectReplica(fleet, grant, 0)],
+  ])("a load that %s leaves the hint cold", (_, end) => {
+    const { fleet, grant } = loading();
+    end(fleet, grant);
+    expect(known(fleet, "a").unreported.size).toBe(0);
+  });
+
+  type Report = (fleet: ReturnType<typeof unreported>, hints: readonly string[]) => void;
+  const inBand: Report = (fleet, hints) => {
+    fleet.arrives(2, ["w"], COLD_MS);
+    fleet.answers(2, COLD_MS, hints);
+    fleet.ends(2, COLD_MS);
+  };
+  const heartbeat: Report = (fleet, hints) => void fleet.hears("a", { ...FULL, hints }, COLD_MS);
+
+  test.each<[string, Report]>([
+    ["heartbeat", heartbeat],
+    ["list in band", inBand],
+  ])("the next %s ends that: without the hint it is cold, with it warm", (_, report) => {
+    for (const [hints, warmth, cold] of [
+      [["w"], "cold", 2],
+      [["x"], "warm", 1],
+    ] as const) {
+      const fleet = unreported();
+      report(fleet, hints);
+      expect(reportViolations(known(fleet.its.fleet, "a"))).toEqual([]);
+      expect(fleet.asks(3)).toMatchObject({ warmth, eviction: warmth === "cold" ? { advised: "w" } : null });
+      expect(fleet.cold()).toBe(cold);
+    }
+  });
+
+  test("also one that comes with the answer of the load", () => {
+    const fleet = driver({ a: FULL });
+    fleet.arrives(1, ["x"]);
+    fleet.answers(1, COLD_MS, ["w"]);
+    expect(reportViolations(known(fleet.its.fleet, "a"))).toEqual([]);
+  });
+
+  test("that is remembered of as many hints as a replica may list, those loaded last; the others are cold again", () => {
+    const fleet = driver({ a: {} });
+    const warmths = [];
+    const names = Array.from({ length: LIMITS.hintsPerReplica + 2 }, (_, index) => `hint-${index}`);
+    const again = [...names.slice(2), ...names.slice(0, 2)];
+    for (const [index, hint] of [...names, ...again].entries()) {
+      fleet.arrives(index, [hint]);
+      warmths.push(fleet.its.fleet.grants.get(index)?.warmth);
+      fleet.answers(index);
+      fleet.ends(index);
+    }
+    const due = again.map((_, index) => (index < LIMITS.hintsPerReplica ? "unknown" : "cold"));
+    expect(warmths).toEqual([...names.map(() => "cold"), ...due]);
+    expect(violations(fleet.its.fleet, 0)).toEqual([]);
   });
 });

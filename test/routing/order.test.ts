@@ -148,13 +148,14 @@ describe("requests that must load", () => {
     expect(next(fleet, 10)).toBe("3");
   });
 
-  test("gain nothing by sharing where another replica loads the hint already: they will be warm there", () => {
+  test("share less of a second load where another replica holds the hint already: six beside one holder are as good as three", () => {
     const fleet = driver({ a: { hints: ["x"], hintSlots: 1 }, b: { hints: ["wanted"], hintSlots: 1 } }, NEVER);
     fleet.teaches("x", 1000);
     fleet.arrives(1, ["x"]);
     fleet.arrives(9, ["wanted"]);
     fleet.arrives(2, ["rare"], 0);
     for (const id of [3, 4, 5, 6, 7, 8]) fleet.arrives(id, ["wanted"], id);
-    expect(next(fleet, 10)).toBe("2");
+    for (const id of [10, 11, 12, 13]) fleet.arrives(id, ["rare"], id);
+    expect(next(fleet, 20)).toBe("2");
   });
 });

@@ -9,7 +9,7 @@ import { firstInOrder, leastRegretMs, placeHint, Regrets, worthMs } from "../../
 import { hashName, ownerOf, ranked } from "../../src/routing/rendezvous.ts";
 import { releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
-import { asked, COLD_MS, fleetWith, known, occupy, type Said } from "./support/fleets.ts";
+import { asked, COLD_MS, fleetWith, known, load, occupy, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const anywhere = () => true;
@@ -83,6 +83,33 @@ describe("where something must be evicted", () => {
     for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
     releaseSlot(fleet, running);
     for (const hint of COLD) expect(placed(fleet, hint)).toBe("a");
+  });
+});
+
+describe("what else a replica holds or loads", () => {
+  test("keeps a hint off it where the load would take its last slot", () => {
+    const fleet = fleetWith({ a: { hints: ["often"], hintSlots: 2 }, b: { hints: [], hintSlots: 2 } });
+    asked(fleet, { often: 200 });
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
+  });
+
+  test("does not where it has more slots: then hash order decides", () => {
+    const said: Said = { hintSlots: 2, concurrency: 2 };
+    const fleet = fleetWith({ a: { ...said, hints: ["often"] }, b: { ...said, hints: [] } });
+    asked(fleet, { often: 200 });
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe(ownerIn(fleet, hint));
+    occupy(fleet, "a", 1);
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
+  });
+
+  test("does not while it loads, so that a burst of many hints is spread by hash", () => {
+    const fleet = fleetWith({ a: { concurrency: 64 }, b: { concurrency: 64 }, c: { concurrency: 64 } });
+    for (const hint of COLD) {
+      countArrival(fleet.estimates, hint);
+      const owner = ownerIn(fleet, hint);
+      expect(placed(fleet, hint)).toBe(owner);
+      load(fleet, owner ?? "", hint);
+    }
   });
 });
 

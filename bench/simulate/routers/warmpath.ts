@@ -39,6 +39,7 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
       if (arrival === undefined) return;
       const standing = scheduling.enqueue(scheduler, options, id, { ...arrival, avoid }, now);
       if (standing.kind !== "waiting") pass(id, standing);
+      if (standing.kind === "granted") settle(now);
     }
 
     return {

@@ -115,6 +115,7 @@ export function picture(fleet: Fleet): unknown {
     ...replica,
     advertised: replica.advertised && [...replica.advertised],
     loading: [...replica.loading],
+    unreported: [...replica.unreported],
     usedAtMs: [...replica.usedAtMs],
     users: [...replica.users],
     grants: [...replica.grants.keys()],

@@ -1,5 +1,6 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
 import { heldHints, hintsOf, isEjected, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
 import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
@@ -77,6 +78,7 @@ export function violations(fleet: Fleet, now: number): string[] {
       hints,
     );
     if ([...record.users.values()].some((users) => users <= 0)) found.push(`${name(record)} counts a hint that nobody uses`);
+    if (record.unreported.size > LIMITS.hintsPerReplica) found.push(`${name(record)} has ${record.unreported.size} unreported`);
     if (record.unclaimed < 0) found.push(`${name(record)} has ${record.unclaimed} unclaimed`);
     for (const [hint, { grantId }] of record.loading) {
       const grant = record.grants.get(grantId);
@@ -87,6 +89,13 @@ export function violations(fleet: Fleet, now: number): string[] {
   for (const [id, grant] of fleet.grants) {
     if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
   }
+  return found;
+}
+
+/** As `violations`, of a replica whose report with a list has just been accepted: there is no load that it has not reported on. */
+export function reportViolations(replica: Replica): string[] {
+  const { found, same } = complaints();
+  same(`unreported of ${name(replica)}`, replica.unreported, []);
   return found;
 }
 

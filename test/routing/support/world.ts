@@ -7,7 +7,7 @@ import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredRepli
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import { inOrder } from "../../../src/routing/waiting-room.ts";
 import { beat, fullPicture, picture, TTL_MS, type Said } from "./fleets.ts";
-import { roomViolations, violations } from "./invariants.ts";
+import { reportViolations, roomViolations, violations } from "./invariants.ts";
 import { waits } from "./waits.ts";
 
 export type Command =
@@ -149,6 +149,7 @@ export class World {
     if (replica === undefined) throw new Error("accepted and not known");
     const { status, concurrency } = replica;
     expect([status, concurrency]).toEqual([said.status ?? "ready", said.concurrency ?? 1]);
+    if ((said.hints ?? null) !== null) expect(reportViolations(replica)).toEqual([]);
     const was = this.#members.get(id);
     const drained = was?.incarnation === incarnation ? was.drained : replica.drained;
     this.#members.set(id, { incarnation, status, drained, concurrency, expiresAtMs: this.now + TTL_MS });
@@ -180,7 +181,10 @@ export class World {
       case "fail":
         return scheduling.unreachable(this.scheduler, request.id, this.now);
       case "teach": {
+        const { fleet } = this.scheduler;
+        const replica = fleet.grants.get(request.id)?.replica;
         const changed = scheduling.answered(this.scheduler, request.id, command.hints, this.now);
+        if (replica !== undefined && fleet.replicas.get(replica.id) === replica) expect(reportViolations(replica)).toEqual([]);
         if (changed !== null) this.#stored.set(changed.id, storedForm(changed));
         return;
       }
