@@ -41,7 +41,7 @@ export const LIMITS = {
   /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
   slotsForeseen: 32,
   /** Lanes asked in one round that would rather wait; the next round asks others. */
-  lanesAsked: 32,
+  lanesAsked: 16,
   /** A lane that would rather wait is not asked again for this long, and where lanes were left to ask, the next round is after this. */
   askedAgainMs: 250,
   nextRoundMs: 10,
