@@ -1,6 +1,6 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
-import { coldChoice, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
+import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
 import type { Fleet, Replica } from "./fleet.ts";
 import { foresee, nextStartMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
@@ -28,21 +28,21 @@ export function considerNewcomer(
   affinityWait: AffinityWait,
   now: number,
 ): Choice | Wait | null {
+  const insistsMs = insistsAtMs(wanted, orderOf(fleet, room));
+  if (affinityWait === "never" || insistsMs <= now) return decide(fleet, wanted, now);
   const usable = usableIn(fleet, wanted, now);
   const warm = decideWarm(fleet, wanted, usable, now);
   if (warm !== null) return warm;
   const [hint] = wanted.hints;
   const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
   if (hint === undefined || placement === null) return null;
-  const waits = affinityWait === "auto" && insistsAtMs(wanted, orderOf(fleet, room)) > now;
-  const foresight = waits ? foresee(fleet, wanted.hints, usable, now) : null;
+  const foresight = foresee(fleet, wanted.hints, usable, now);
   if (foresight === null) return coldChoice(fleet, hint, placement);
   const worthMs = worthWaitingMs(fleet, hint, placement.regretMs, room.waiting.size);
   let expectedMs = nextStartMs(foresight);
   for (let ahead = room.byHint.get(hint) ?? 0; ahead > 0 && expectedMs < worthMs; ahead--) expectedMs = nextStartMs(foresight);
   if (expectedMs >= worthMs) return coldChoice(fleet, hint, placement);
-  const lookAgainMs = Math.min(now + LIMITS.lookAgainMs, insistsAtMs(wanted, orderOf(fleet, room)));
-  return { kind: "wait", expectedMs, worthMs, lookAgainMs };
+  return { kind: "wait", expectedMs, worthMs, lookAgainMs: Math.min(now + LIMITS.lookAgainMs, insistsMs) };
 }
 
 /** A lane and how urgent it is to serve its head. */

@@ -88,11 +88,6 @@ export function overdue(room: WaitingRoom, now: number): readonly Waiting[] {
   return late;
 }
 
-/** Everybody, in order of arrival. O(n log n). */
-export function inOrder(room: WaitingRoom): readonly Waiting[] {
-  return [...room.waiting.values()].sort((a, b) => a.arrivedAtMs - b.arrivedAtMs || a.id - b.id);
-}
-
 /**
  * Requests share a lane when they want the same hints, may go to the same replicas and cost about the same: those with a claim within a
  * factor of two. No hint holds a comma.

@@ -1,8 +1,8 @@
 // A scheduler over a small fleet, driven in a line each: requests are numbered as the test likes. Calls it as the Fleet object does.
 import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { inOrder } from "../../../src/routing/waiting-room.ts";
 import { arrival, brief, COLD_MS, hears, OPTIONS, type Said } from "./fleets.ts";
+import { inOrder } from "./waits.ts";
 
 export type Driver = ReturnType<typeof driver>;
 

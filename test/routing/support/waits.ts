@@ -4,7 +4,7 @@ import { decide, usableIn } from "../../../src/routing/decide.ts";
 import { isReady, isWarm } from "../../../src/routing/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { nextEventMs, type Scheduler, type SchedulerOptions } from "../../../src/routing/scheduler.ts";
-import type { Waiting } from "../../../src/routing/waiting-room.ts";
+import type { Waiting, WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 /** `kept`: how many wait beside a free replica, as they may. */
 export function waits(scheduler: Scheduler, options: SchedulerOptions, now: number): { faults: string[]; kept: number } {
@@ -41,4 +41,9 @@ function mayWaitForWarm({ fleet }: Scheduler, waiting: Waiting, now: number): bo
     if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isWarm(replica, hint, now))) return true;
   }
   return false;
+}
+
+/** Everybody who waits, in order of arrival. */
+export function inOrder(room: WaitingRoom): readonly Waiting[] {
+  return [...room.waiting.values()].sort((a, b) => a.arrivedAtMs - b.arrivedAtMs || a.id - b.id);
 }

@@ -5,10 +5,9 @@ import type { Reason } from "../../../src/routing/decide.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredReplica } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { inOrder } from "../../../src/routing/waiting-room.ts";
 import { beat, fullPicture, picture, TTL_MS, type Said } from "./fleets.ts";
 import { reportViolations, roomViolations, violations } from "./invariants.ts";
-import { waits } from "./waits.ts";
+import { inOrder, waits } from "./waits.ts";
 
 export type Command =
   | { readonly does: "wait"; readonly ms: number }
