@@ -1,6 +1,6 @@
 // The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report,
 // and faults. No wall clock and no randomness of its own: the same options give the same run.
-import TinyQueue from "tinyqueue";
+import { Events, type Event } from "./events.ts";
 import { Ledger, type Run } from "./ledger.ts";
 import { SimulatedReplica, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
@@ -39,31 +39,6 @@ export interface WorldOptions {
   readonly faultRandom: Random;
 }
 
-type Event =
-  | { readonly atMs: number; readonly order: number; readonly does: "arrive"; readonly index: number }
-  | { readonly atMs: number; readonly order: number; readonly does: "report"; readonly replica: number }
-  | {
-      readonly atMs: number;
-      readonly order: number;
-      readonly does: "loaded";
-      readonly replica: number;
-      readonly hint: string;
-      readonly process: number;
-    }
-  | {
-      readonly atMs: number;
-      readonly order: number;
-      readonly does: "answers" | "over";
-      readonly replica: number;
-      readonly job: Job;
-      readonly process: number;
-    }
-  | { readonly atMs: number; readonly order: number; readonly does: "refused"; readonly id: number }
-  | { readonly atMs: number; readonly order: number; readonly does: "die" | "join"; readonly replica: number }
-  | { readonly atMs: number; readonly order: number; readonly does: "tick" };
-
-type Distributed<T> = T extends unknown ? Omit<T, "order"> : never;
-
 interface Place {
   replica: SimulatedReplica;
   process: number;
@@ -95,13 +70,12 @@ export function simulate(
 class World {
   readonly #workload: Workload;
   readonly #options: WorldOptions;
-  readonly #events = new TinyQueue<Event>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
+  readonly #events = new Events();
   readonly #places: Place[];
   readonly #router: Router;
   readonly #ledger: Ledger;
   readonly #waiting = new Set<number>();
   #nowMs = 0;
-  #order = 0;
   #tickMs = Infinity;
   #open: number;
   #eventsAtOnce = 0;
@@ -127,7 +101,7 @@ class World {
   run(progress: (arrived: number) => void): Run {
     for (let replica = 0; replica < this.#options.replicas; replica++) {
       this.#report(replica);
-      this.#push({ atMs: (this.#options.heartbeatMs * (replica + 1)) / this.#options.replicas, does: "report", replica });
+      this.#events.push({ atMs: (this.#options.heartbeatMs * (replica + 1)) / this.#options.replicas, does: "report", replica });
       this.#scheduleDeath(replica);
     }
     this.#nextArrival(0);
@@ -149,7 +123,7 @@ class World {
         return this.#arrive(event.index);
       case "report":
         if (this.#at(event.replica).alive) this.#report(event.replica);
-        return this.#push({ atMs: this.#nowMs + this.#options.heartbeatMs, does: "report", replica: event.replica });
+        return this.#events.push({ atMs: this.#nowMs + this.#options.heartbeatMs, does: "report", replica: event.replica });
       case "loaded":
         return this.#loaded(event.replica, event.hint, event.process);
       case "answers":
@@ -181,7 +155,7 @@ class World {
 
   #nextArrival(index: number): void {
     const request = this.#workload[index];
-    if (request !== undefined) this.#push({ atMs: Math.max(this.#nowMs, request.atMs), does: "arrive", index });
+    if (request !== undefined) this.#events.push({ atMs: Math.max(this.#nowMs, request.atMs), does: "arrive", index });
   }
 
   #send(id: number, index: number, evict: string | null): void {
@@ -191,7 +165,7 @@ class World {
     const job = { id, hint: request.hint, serviceMs: request.serviceMs, evict };
     if (!place.alive) {
       this.#waiting.add(id);
-      this.#push({ atMs: this.#nowMs + REFUSAL_MS, does: "refused", id });
+      this.#events.push({ atMs: this.#nowMs + REFUSAL_MS, does: "refused", id });
       return;
     }
     place.jobs.set(id, job);
@@ -210,8 +184,8 @@ class World {
 
   #runs(index: number, job: Job, untilMs: number): void {
     const { process } = this.#at(index);
-    this.#push({ atMs: this.#options.streams ? this.#nowMs : untilMs, does: "answers", replica: index, job, process });
-    this.#push({ atMs: untilMs, does: "over", replica: index, job, process });
+    this.#events.push({ atMs: this.#options.streams ? this.#nowMs : untilMs, does: "answers", replica: index, job, process });
+    this.#events.push({ atMs: untilMs, does: "over", replica: index, job, process });
   }
 
   #loadStarts(index: number, hint: string, job: Job, untilMs: number): void {
@@ -220,7 +194,7 @@ class World {
     const place = this.#at(index);
     place.loading.add(hint);
     this.#remember(place);
-    this.#push({ atMs: untilMs, does: "loaded", replica: index, hint, process: place.process });
+    this.#events.push({ atMs: untilMs, does: "loaded", replica: index, hint, process: place.process });
   }
 
   #loaded(index: number, hint: string, process: number): void {
@@ -264,13 +238,13 @@ class World {
       this.#waiting.add(id);
       this.#router.failed(id, this.#nowMs);
     }
-    this.#push({ atMs: this.#nowMs + REJOIN_MS, does: "join", replica: index });
+    this.#events.push({ atMs: this.#nowMs + REJOIN_MS, does: "join", replica: index });
   }
 
   #scheduleDeath(replica: number): void {
     const { churnMs } = this.#options.faults;
     if (churnMs === Infinity) return;
-    this.#push({ atMs: this.#nowMs - churnMs * Math.log(1 - this.#options.faultRandom()), does: "die", replica });
+    this.#events.push({ atMs: this.#nowMs - churnMs * Math.log(1 - this.#options.faultRandom()), does: "die", replica });
   }
 
   #report(index: number): void {
@@ -341,10 +315,6 @@ class World {
     const next = this.#router.nextEventMs();
     if (next >= this.#tickMs) return;
     this.#tickMs = Math.max(next, this.#nowMs);
-    this.#push({ atMs: this.#tickMs, does: "tick" });
-  }
-
-  #push(event: Distributed<Event>): void {
-    this.#events.push({ ...event, order: this.#order++ });
+    this.#events.push({ atMs: this.#tickMs, does: "tick" });
   }
 }
