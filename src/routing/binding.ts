@@ -133,14 +133,14 @@ class Binding {
 
   /** Puts the lane in its place by a quick look, and says whether it did: not if it is empty, or would rather wait, as it said a moment ago. */
   giveTurn(turns: Turns, lane: Lane): boolean {
-    const head = lane.queue[0];
-    if (head === undefined) return false;
-    if (head.avoid.length === 0 && this.#regretMs === Infinity) return false;
-    const warm = this.#mayBeWarm(head);
+    if (lane.open && this.#regretMs === Infinity) return false;
+    const warm = this.#mayBeWarm(lane.hints);
     if (!warm && lane.patientUntilMs > this.#now) {
       this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
       return false;
     }
+    const head = lane.queue[0];
+    if (head === undefined) return false;
     turns.push(lane, this.#priority(lane, head, warm ? null : this.#regretMs));
     return true;
   }
@@ -171,7 +171,7 @@ class Binding {
     return Math.min(this.#now + (unasked ? LIMITS.nextRoundMs : LIMITS.lookAgainMs), this.#lookMs);
   }
 
-  #mayBeWarm({ hints }: Waiting): boolean {
+  #mayBeWarm(hints: readonly string[]): boolean {
     if (hints.length === 0) return true;
     for (const hint of hints) if (this.#fleet.freeHolders.has(hint)) return true;
     return false;
@@ -196,9 +196,8 @@ class Binding {
 
   /** `regretMs`: null where it is warm. */
   #priority(lane: Lane, head: Waiting, regretMs: number | null): number {
-    const hint = head.hints[0] ?? "";
     if (regretMs === null) return priorityOf(head, head.expectedMs, this.#order, this.#now);
-    const holders = this.#fleet.holders.get(hint)?.size ?? 0;
+    const holders = this.#fleet.holders.get(lane.hints[0] ?? "")?.size ?? 0;
     const cost = costMs(head.expectedMs, head.loadMs, regretMs, lane.queue.length / (1 + holders));
     return priorityOf(head, cost, this.#order, this.#now);
   }

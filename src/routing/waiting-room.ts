@@ -16,6 +16,9 @@ export interface Waiting extends Wanted {
 
 export interface Lane {
   readonly key: string;
+  readonly hints: readonly string[];
+  /** Its requests may go everywhere. */
+  readonly open: boolean;
   /** Until then its requests would rather wait for a warm replica than load. */
   patientUntilMs: number;
   /** Oldest first; never empty while the room knows the lane. */
@@ -42,7 +45,7 @@ export function createWaitingRoom(): WaitingRoom {
 /** Puts a request in its place by arrival, nearly always the last of its lane. O(lane) at worst. */
 export function join(room: WaitingRoom, waiting: Waiting): void {
   const key = keyOf(waiting);
-  const lane = room.lanes.get(key) ?? { key, patientUntilMs: 0, queue: [] };
+  const lane = room.lanes.get(key) ?? laneOf(key, waiting);
   room.lanes.set(key, lane);
   // The newcomer may be less patient than those who were asked.
   lane.patientUntilMs = 0;
@@ -55,6 +58,10 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   if (hint !== undefined) room.byHint.set(hint, (room.byHint.get(hint) ?? 0) + 1);
   room.workMs += waiting.expectedMs;
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
+}
+
+function laneOf(key: string, { hints, avoid }: Waiting): Lane {
+  return { key, hints, open: avoid.length === 0, patientUntilMs: 0, queue: [] };
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */
