@@ -76,9 +76,7 @@ export function bindWaiting(
   if (fleet.free.size === 0 || room.waiting.size === 0) return Infinity;
   const binding = new Binding(fleet, room, affinityWait, now);
   const turns = new Turns();
-  for (const lane of room.lanes.values()) {
-    binding.giveTurn(turns, lane);
-  }
+  for (const lane of room.lanes.values()) binding.giveTurn(turns, lane);
   let waiting: Lane[] = [];
   let turn = turns.pop();
   for (; turn !== null && fleet.free.size > 0 && binding.asked < LIMITS.lanesAsked; turn = turns.pop()) {

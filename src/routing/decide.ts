@@ -33,8 +33,6 @@ export interface Choice {
   /** Whether the replica holds (or loads) that hint; true where there is no hint. */
   readonly warm: boolean;
   readonly reason: Exclude<Reason, "hint_wait" | "snapshot_hash">;
-  /** What the load evicts is expected to cost, ms. */
-  readonly regretMs: number;
 }
 
 /** The replica with a free slot that should take the request if it must not wait, or null when none may. */
@@ -51,13 +49,13 @@ export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null
 export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
   if (wanted.hints.length === 0) {
     const replica = leastLoaded(fleet.free, usable, null);
-    return replica && { replica, hint: null, warm: true, reason: "least_loaded", regretMs: 0 };
+    return replica && { replica, hint: null, warm: true, reason: "least_loaded" };
   }
   for (const hint of wanted.hints) {
     const holders = fleet.freeHolders.get(hint);
     if (holders === undefined) continue;
     const replica = bestHolder(fleet, holders, (holder) => isWarm(holder, hint, now) && usable(holder), hint);
-    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match", regretMs: 0 };
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
   }
   return null;
 }
@@ -70,9 +68,9 @@ export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Repli
 }
 
 /** A placement, with the reason: whether the hint's owner takes it. O(replicas). */
-export function coldChoice(fleet: Fleet, hint: string, { replica, regretMs, first }: Placement): Choice {
+export function coldChoice(fleet: Fleet, hint: string, { replica, first }: Placement): Choice {
   const reason = first && leadsBusy(fleet, replica, hashName(hint)) ? "hash_owner" : "hash_spill";
-  return { replica, hint, warm: false, reason, regretMs };
+  return { replica, hint, warm: false, reason };
 }
 
 /** Whether no replica without a free slot is before it in the hash order. O(such replicas), ending at the first that is. */
@@ -88,13 +86,13 @@ export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): C
   const ready = [...readyIn(fleet)].filter(usable);
   for (const hint of wanted.hints) {
     const replica = leastLoaded(ready, (candidate) => isWarm(candidate, hint, now), hint);
-    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match", regretMs: 0 };
+    if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
   }
   const [hint] = wanted.hints;
   const replica = hint === undefined ? leastLoaded(ready, () => true, null) : ownerOf(hashName(hint), ready);
   if (replica === null) return null;
   const reason = hint === undefined ? "least_loaded" : "hash_owner";
-  return { replica, hint: hint ?? null, warm: hint === undefined, reason, regretMs: 0 };
+  return { replica, hint: hint ?? null, warm: hint === undefined, reason };
 }
 
 /**

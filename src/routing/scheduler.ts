@@ -8,7 +8,7 @@ import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
-import { answerGrant, ejectReplica, finishGrant, takeSlot } from "./slots.ts";
+import { answerGrant, ejectReplica, finishGrant, takeSlot, warmthOf } from "./slots.ts";
 import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
@@ -131,7 +131,7 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
     if (leave(scheduler.room, id)) scheduler.counters.left++;
     return;
   }
-  if (held.answeredAtMs !== null) learnService(scheduler, now - held.grantedAtMs);
+  if (held.answeredAtMs !== null) learnHeld(scheduler, now - held.grantedAtMs);
   finishGrant(scheduler.fleet, held, now);
 }
 
@@ -214,7 +214,7 @@ function grant(
 ): Settlement {
   scheduler.counters.granted[reason]++;
   const { warm, replica, hint } = choice;
-  const loads = !warm && hint !== null && !replica.unreported.has(hint);
+  const loads = warmthOf(replica, hint, warm) === "cold";
   if (loads) scheduler.counters.cold++;
   const eviction = loads ? adviseEviction(scheduler.fleet, replica) : null;
   const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs }, now);
@@ -259,7 +259,7 @@ function predictedWaitMs(scheduler: Scheduler, ahead: number): number {
 }
 
 /** A mean that follows change: the first samples count alike, then the newest for 2 %. */
-function learnService(scheduler: Scheduler, heldMs: number): void {
+function learnHeld(scheduler: Scheduler, heldMs: number): void {
   const { service } = scheduler;
   service.samples++;
   service.meanMs += (heldMs - service.meanMs) / Math.min(service.samples, 50);

@@ -25,7 +25,7 @@ export interface Taking {
 export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
   const { replica, hint, warm, eviction = null, claimedMs = null } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
-  noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
+  countBusy(fleet, now);
   const warmth = warmthOf(replica, hint, warm);
   const loadingMs = hint === null ? 0 : loadMs(fleet.estimates, hint);
   const servingMs = expectedMs(fleet.estimates, hint ?? "", claimedMs);
@@ -74,7 +74,7 @@ export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
   if (grant.answeredAtMs !== null && (grant.warmth === "warm" || grant.warmth === "none")) {
     learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
   }
-  noteBusy(fleet.estimates, fleet.grants.size / Math.max(1, fleet.slots), now);
+  countBusy(fleet, now);
   if (grant.hint !== null && grant.answeredAtMs !== null) noteUse(grant.replica, grant.hint, now);
   releaseSlot(fleet, grant);
 }
@@ -103,10 +103,15 @@ export function releaseOldest(fleet: Fleet, replica: Replica, count: number, gra
   return surplus.length;
 }
 
-function warmthOf(replica: Replica, hint: string | null, warm: boolean): Warmth {
+/** What a request for the hint finds there, before it is given its slot. */
+export function warmthOf(replica: Replica, hint: string | null, warm: boolean): Warmth {
   if (hint === null) return "none";
   if (!warm) return replica.unreported.has(hint) ? "unknown" : "cold";
   return replica.loading.has(hint) && replica.advertised?.has(hint) !== true ? "loading" : "warm";
+}
+
+function countBusy({ estimates, grants, slots }: Fleet, now: number): void {
+  noteBusy(estimates, grants.size / Math.max(1, slots), now);
 }
 
 function hold(fleet: Fleet, grant: Grant): Grant {
