@@ -14,6 +14,8 @@ export interface EnqueueRequest extends Wanted {
   readonly queueLengthMax: number | null;
   /** What the client says serving costs, ms; null: nothing. */
   readonly claimedMs: number | null;
+  /** Of low priority. */
+  readonly low: boolean;
 }
 
 export interface GrantAnswer {
@@ -47,6 +49,7 @@ export interface FleetView {
   readonly app: string;
   readonly replicas: readonly ReplicaView[];
   readonly waiting: number;
+  readonly waiting_low: number;
   readonly in_flight: number;
   readonly counters: scheduling.Counters;
   readonly next_heartbeat_ms: number;

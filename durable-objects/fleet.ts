@@ -51,9 +51,10 @@ export class Fleet extends DurableObject {
       if (changed !== null) this.#persist(changed);
       this.#settle(now);
     },
-    unreachable: (id) => {
+    failed: (id, failure, inBandHints) => {
       const now = Date.now();
-      scheduling.unreachable(this.#scheduler, id, now);
+      const changed = scheduling.failed(this.#scheduler, id, failure, inBandHints, now);
+      if (changed !== null) this.#persist(changed);
       this.#settle(now);
     },
     finished: (id) => {
@@ -119,6 +120,7 @@ export class Fleet extends DurableObject {
       deadlineMs: now + request.timeoutMs,
       queueLengthMax: request.queueLengthMax,
       claimedMs: request.claimedMs,
+      low: request.low,
     };
     const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrival, now);
     if (standing.kind === "refused") return { standing, ticket: null };
@@ -157,10 +159,11 @@ export class Fleet extends DurableObject {
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
 
-  /** Where a request that takes no slot goes; null: no replica is ready. */
+  /** Where a request that takes no slot goes; null: no replica is ready, or it is a retry and none is left. */
   choose(wanted: Wanted): GrantAnswer | null {
-    const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, Date.now());
-    if (choice === null) return null;
+    const now = Date.now();
+    const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, now);
+    if (choice === null || (wanted.avoid.length > 0 && !scheduling.mayRetry(this.#scheduler, now))) return null;
     const { id: replica, incarnation, origin } = choice.replica;
     return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason, evict: null };
   }
@@ -181,6 +184,7 @@ export class Fleet extends DurableObject {
       app: this.#app,
       replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
       waiting: room.waiting.size,
+      waiting_low: room.low,
       in_flight: fleet.grants.size,
       counters,
       next_heartbeat_ms: nextHeartbeatMs,

@@ -2,11 +2,12 @@
 // disposes it when the client or the Worker goes, and that gives back whatever it held. No method of it may wait for anything: the
 // runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
+import type { Failure } from "../src/routing/ejection.ts";
 
 /** What a ticket tells its fleet. */
 export interface TicketHolder {
   answered(id: number, inBandHints: readonly string[] | null): void;
-  unreachable(id: number): void;
+  failed(id: number, failure: Failure, inBandHints: readonly string[] | null): void;
   finished(id: number): void;
 }
 
@@ -25,9 +26,9 @@ export class Ticket extends RpcTarget {
     this.#holder.answered(this.#id, inBandHints);
   }
 
-  /** The replica could not be reached. */
-  unreachable(): void {
-    this.#holder.unreachable(this.#id);
+  /** The replica failed the request, with the hints its answer brought along; null: none. */
+  failed(failure: Failure, inBandHints: readonly string[] | null): void {
+    this.#holder.failed(this.#id, failure, inBandHints);
   }
 
   [Symbol.dispose](): void {

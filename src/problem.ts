@@ -10,6 +10,7 @@ export type RouterError =
   | { readonly type: "app_not_found"; readonly detail: string }
   | { readonly type: "method_not_allowed"; readonly allow: string }
   | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
+  | { readonly type: "upload_timeout"; readonly detail: string }
   | { readonly type: "payload_too_large"; readonly detail: string }
   | { readonly type: "invalid_heartbeat"; readonly field: string; readonly detail: string }
   | { readonly type: "fleet_full"; readonly detail: string }
@@ -36,12 +37,13 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   not_found: { status: 404, title: "Not found" },
   app_not_found: { status: 404, title: "App not found" },
   method_not_allowed: { status: 405, title: "Method not allowed", detail: "See the Allow header." },
+  upload_timeout: { status: 408, title: "Upload timeout" },
   stale_heartbeat: { status: 409, title: "Stale heartbeat", detail: "A later report of this replica is known." },
   payload_too_large: { status: 413, title: "Payload too large" },
   invalid_heartbeat: { status: 422, title: "Invalid heartbeat" },
   fleet_full: { status: 422, title: "Fleet full" },
   queue_full: { status: 429, title: "Queue full" },
-  rate_limited: { status: 429, title: "Too many heartbeats" },
+  rate_limited: { status: 429, title: "Too many requests" },
   internal_error: { status: 500, title: "Internal error", detail: "The router failed; its log has the cause." },
   misconfigured: { status: 500, title: "Misconfigured" },
   runner_disconnected: {

@@ -1,7 +1,8 @@
 // POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON,
-// the app's name, the token's right to it, the rest of the fields, the origin; staleness is the object's to judge.
+// the app's name, the token's right to it, the rest of the fields, the origin, the replica's rate; staleness is the object's to judge.
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { rememberApp } from "../edge/known-apps.ts";
+import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
 import type { RouterError } from "../problem.ts";
 import { parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
 import { LIMITS } from "../routing/limits.ts";
@@ -20,7 +21,11 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
     return failed({ type: "payload_too_large", detail: `A heartbeat has at most ${LIMITS.heartbeatBodyBytes} bytes.` });
   }
   const apps = await appsOfToken(request, settings.HEARTBEAT_TOKENS);
-  if (apps.size === 0) return failed({ type: "unauthorized" });
+  if (apps.size === 0) {
+    const tooMany = "Too many heartbeats without a valid token.";
+    const limited = await rateFault(env, "HEARTBEAT_LIMIT", clientKey(request), tooMany);
+    return failed(limited ?? { type: "unauthorized" });
+  }
   const json = parseJson(text);
   if (json === undefined) return failed({ type: "bad_request", detail: "The body is not JSON." });
   const app = parseHeartbeatApp(json);
@@ -30,8 +35,11 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   }
   const beat = parseHeartbeat(json);
   if (!beat.ok) return invalid(beat.field, beat.detail);
-  const fault = originFault(beat.value.origin, request.url, settings);
+  const fault = originFault(beat.value.origin, app.value, request.url, settings);
   if (fault !== null) return invalid("origin", fault);
+  const key = replicaKey(app.value, beat.value.replica);
+  const limited = await rateFault(env, "HEARTBEAT_LIMIT", key, "The replica sends too many heartbeats.");
+  if (limited !== null) return failed(limited);
   const answer = await fleetOf(env, settings, app.value).heartbeat({
     ...beat.value,
     hints: beat.value.hints && [...beat.value.hints],

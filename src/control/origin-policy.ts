@@ -1,33 +1,45 @@
 // Which origins a heartbeat may name. Without this a stolen token could point clients' requests at anything the router can reach.
-import type { OriginPattern, Settings } from "../settings/settings.ts";
+import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "../settings/settings.ts";
 
 /**
- * Why the origin (as `parseHeartbeat` normalises it) is refused, or null when it is admitted. Odd spellings of addresses (decimal,
- * octal, mapped) are gone by now: the URL parser writes every one of them as a plain IP literal.
+ * Why the origin of a replica of the app (as `parseHeartbeat` normalises it) is refused, or null when it is admitted. Odd spellings of
+ * addresses (decimal, octal, mapped) are gone by now: the URL parser writes every one of them as a plain IP literal.
  */
-export function originFault(origin: string, ownUrl: string, settings: Settings): string | null {
+export function originFault(origin: string, app: string, ownUrl: string, settings: Settings): string | null {
   const url = new URL(origin);
-  if (url.host === new URL(ownUrl).host) return "is this router itself";
-  if (url.hostname.endsWith(".")) return "must not end in a dot";
+  if (url.host === new URL(ownUrl).host.replace(/\.(?=:|$)/, "")) return "is this router itself";
   const development = settings.ALLOW_PRIVATE_ORIGINS;
   if (url.protocol !== "https:" && !development) return "must be https";
   const local = isAddress(url.hostname) || isPrivateName(url.hostname);
   if (local) return development ? null : "must be a public host name, not an address or a private name";
-  if (settings.ORIGIN_ALLOW.some((pattern) => matches(pattern, url))) return null;
-  return settings.ORIGIN_ALLOW.length === 0 ? "is refused: ORIGIN_ALLOW is not set" : "is not in ORIGIN_ALLOW";
+  if (settings.ORIGIN_ALLOW.some((pattern) => matches(pattern, url, app))) return null;
+  return settings.ORIGIN_ALLOW.length === 0 ? "is refused: ORIGIN_ALLOW is not set" : "is not in ORIGIN_ALLOW for this app";
 }
 
 function isAddress(hostname: string): boolean {
   return hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** Names that public DNS does not have: a single label, and the suffixes reserved for local use (RFC 6761, 6762, 9476; ICANN: internal). */
+/**
+ * Names that public DNS does not have, so that whoever answers them is inside: a single label, and the endings reserved for local use
+ * (RFC 6761, 6762 with its appendix G, 7686, 8375, 9476; ICANN: internal), or used so ever since (lan, localdomain). `arpa` holds
+ * home.arpa and addresses by name, and no web server. `example` as an ending of its own; example.com is an ordinary name.
+ */
+const PRIVATE_ENDING =
+  /\.(localhost|local|internal|test|invalid|example|alt|onion|arpa|intranet|private|corp|home|lan|localdomain)$/;
+
 function isPrivateName(hostname: string): boolean {
-  return !hostname.includes(".") || /\.(localhost|local|internal|test|alt|home\.arpa)$/.test(hostname);
+  return !hostname.includes(".") || PRIVATE_ENDING.test(hostname);
 }
 
-function matches({ host, wildcard, port }: OriginPattern, url: URL): boolean {
+/** An app's name as one DNS label. Lower case only: DNS does not tell `App` and `app` apart, and they are two apps. */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function matches({ host: named, wildcard, port }: OriginPattern, url: URL, app: string): boolean {
   const defaultPort = url.protocol === "https:" ? "443" : "80";
   if ((url.port || defaultPort) !== (port ?? defaultPort)) return false;
+  const perApp = named.includes(APP_PLACEHOLDER);
+  if (perApp && !LABEL.test(app)) return false;
+  const host = perApp ? named.replace(APP_PLACEHOLDER, app) : named;
   return wildcard ? url.hostname.endsWith(`.${host}`) : url.hostname === host;
 }

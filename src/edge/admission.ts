@@ -40,6 +40,7 @@ export interface Admitting {
 export async function admit(admitting: Admitting): Promise<Admission> {
   const wait = { deadlineMs: Date.now() + admitting.timeoutMs, spentMs: 0 };
   for (let attempt = 0; attempt < LIMITS.objectAttempts; attempt++) {
+    if (attempt > 0) await scheduler.wait(LIMITS.objectRetryMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
     try {
       const admission = await ask(admitting, wait);
       if (admission !== null) return admission;
@@ -84,6 +85,7 @@ async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> 
     timeoutMs: Math.max(0, wait.deadlineMs - now),
     queueLengthMax: client.queueLengthMax,
     claimedMs: client.claimedMs,
+    low: client.low,
   })) as EnqueueAnswer & Disposable;
   const { standing } = answer;
   if (standing.kind === "refused") return standing;

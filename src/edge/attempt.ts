@@ -45,6 +45,16 @@ export async function send({ url, request, headers, body, firstByteTimeoutMs }: 
 }
 
 /**
+ * Whether an answer says that its replica takes no requests now: a 503, unless the replica has a word of its own on retries; and for how
+ * long, where it says so in seconds. Null: it takes requests.
+ */
+export function unavailability({ status, headers }: Response): { readonly retryAfterMs: number | null } | null {
+  if (status !== 503 || headers.has("x-fal-needs-retry")) return null;
+  const seconds = headers.get("retry-after") ?? "";
+  return { retryAfterMs: /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : null };
+}
+
+/**
  * Whether an answer may be replaced by another replica's: the replica's own word where it gives one on a 5xx or 429, else only
  * "unavailable" (503).
  */

@@ -1,6 +1,9 @@
 // A client's body, kept for a second attempt where it is small enough, else streamed once.
 import { LIMITS } from "../routing/limits.ts";
 
+/** The client did not send a short body in time: its slot is wanted by others. */
+export class UploadTimeout extends Error {}
+
 /** Bytes kept by all requests of this isolate together. */
 let keptBytes = 0;
 
@@ -13,9 +16,9 @@ export interface ClientBody extends Disposable {
 
 /**
  * Reads a body of known length up to `maxBytes` while the isolate has room; leaves any other as the stream it is. Dispose it when
- * no further attempt can follow.
+ * no further attempt can follow. Throws an `UploadTimeout` where that takes more than `withinMs`.
  */
-export async function takeBody(request: Request, maxBytes: number): Promise<ClientBody> {
+export async function takeBody(request: Request, maxBytes: number, withinMs: number): Promise<ClientBody> {
   const { body, method } = request;
   const header = request.headers.get("content-length");
   if (body === null || header === "0") return { bytes: null, streamed: false, [Symbol.dispose]: () => {} };
@@ -31,10 +34,16 @@ export async function takeBody(request: Request, maxBytes: number): Promise<Clie
     keptBytes -= kept;
     kept = 0;
   };
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), withinMs);
   try {
-    return { bytes: await request.arrayBuffer(), streamed: false, [Symbol.dispose]: dispose };
+    const bytes = await Promise.race([request.arrayBuffer(), late.promise]);
+    if (bytes === null) throw new UploadTimeout();
+    return { bytes, streamed: false, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -18,6 +18,8 @@ export interface ClientRequest {
   readonly queueLengthMax: number | null;
   /** What the client says serving costs; null: nothing. */
   readonly claimedMs: number | null;
+  /** It waits behind those that are not. */
+  readonly low: boolean;
   readonly mayRetry: boolean;
 }
 
@@ -30,10 +32,17 @@ export const VIA_NAME = "warmpath";
 
 const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
 
+/**
+ * Characters of path and query. The runtime takes URLs of 65,534 bytes, and gives up on a longer one as if the replica could not be
+ * reached, which would eject it: with the replica's origin before it, and escaped, a URL is longer than it came.
+ */
+const TARGET_MAX = 64_000;
+
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
 export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {
   const { headers } = request;
   if (VIA_SELF.test(headers.get("via") ?? "")) return failed({ type: "loop_detected" });
+  if (!hasPlainHost(request)) return failed({ type: "bad_request", detail: "Host: must be a host, or a host and a port" });
   const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
@@ -48,23 +57,32 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
     const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${LIMITS.claimedCostMs / 1000}`;
     return failed({ type: "bad_request", detail });
   }
+  const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
+  if (priority !== "normal" && priority !== "low") {
+    return failed({ type: "bad_request", detail: "x-fal-queue-priority: must be normal or low" });
+  }
   const queueLengthMax = parseQueueLength(url.query);
   if (queueLengthMax === "malformed") {
     return failed({ type: "bad_request", detail: "fal_max_queue_length: must be an integer of at least 0" });
   }
   const patient = asked === null || asked >= settings.QUEUE_TIMEOUT_MS;
   const { app, path } = place;
+  const target = path + url.query;
+  if (target.length > TARGET_MAX) {
+    return failed({ type: "bad_request", detail: `The URL is longer than ${TARGET_MAX} characters, escaped.` });
+  }
   return {
     ok: true,
     value: {
       app,
       path,
-      target: path + url.query,
+      target,
       hints: hints.hints,
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,
       claimedMs,
+      low: priority === "low",
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
     },
   };
@@ -79,9 +97,11 @@ interface SplitUrl {
 
 /**
  * The URL as WHATWG parses it: dot segments are resolved, which the runtime leaves to us, and what is routed is what is sent. The parts
- * are cut out of it by position, because `//`, `%2F` and a bare `?` must reach the replica as they came.
+ * are cut out of it by position, because `//`, `%2F` and a bare `?` must reach the replica as they came. All parts of what is no URL are
+ * empty: the runtime makes one of a Host header that is no host.
  */
 export function splitUrl(text: string): SplitUrl {
+  if (!URL.canParse(text)) return { host: "", path: "", query: "" };
   const { href, hash } = new URL(text);
   const url = hash === "" ? href : href.slice(0, -hash.length);
   const hostStart = url.indexOf("://") + 3;
@@ -89,6 +109,14 @@ export function splitUrl(text: string): SplitUrl {
   const question = url.indexOf("?", slash);
   const pathEnd = question >= 0 ? question : url.length;
   return { host: url.slice(hostStart, slash), path: url.slice(slash, pathEnd), query: url.slice(pathEnd) };
+}
+
+/**
+ * Whether the Host header is a host and maybe a port. The runtime puts it before the target as it came: a `/`, `?` or `#` in it would
+ * ask for another path than the request line does.
+ */
+export function hasPlainHost({ url, headers }: Request): boolean {
+  return !/[\s/?#@\\]/.test(headers.get("host") ?? "") && URL.canParse(url);
 }
 
 /** Whether a path is the control plane's. */

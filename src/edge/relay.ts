@@ -10,10 +10,12 @@ export interface Relay {
   readonly headers: Headers;
   /** Called exactly when the replica is done with the request. */
   readonly release: () => void;
+  /** Called instead where the replica broke off. */
+  readonly broken: () => void;
 }
 
 /** The client's response, or null where a short body broke off before anything was sent. */
-export async function relay({ upstream, headers, release }: Relay): Promise<Response | null> {
+export async function relay({ upstream, headers, release, broken }: Relay): Promise<Response | null> {
   const { status, statusText, body } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
   if (body === null) {
@@ -23,15 +25,17 @@ export async function relay({ upstream, headers, release }: Relay): Promise<Resp
   const length = lengthOf(upstream.headers);
   if (length !== null && length <= LIMITS.wholeResponseBytes) {
     try {
-      return new Response(await upstream.arrayBuffer(), init);
-    } catch {
-      return null;
-    } finally {
+      const bytes = await upstream.arrayBuffer();
       release();
+      return new Response(bytes, init);
+    } catch {
+      broken();
+      return null;
     }
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  void body.pipeTo(writable).then(release, release);
+  // A client that goes ends this request and everything in it: what fails here is the replica.
+  void body.pipeTo(writable).then(release, broken);
   return new Response(readable, init);
 }
 
@@ -39,28 +43,29 @@ export async function relay({ upstream, headers, release }: Relay): Promise<Resp
  * Joins two WebSockets until either closes. There is no back-pressure between WebSockets in the runtime, which reads as fast as
  * it can: what a slow side has not taken yet is bounded by the runtime's own limit on messages and the isolate's memory.
  */
-export function relayWebSocket({ upstream, headers, release }: Relay, replica: WebSocket): Response {
+export function relayWebSocket({ upstream, headers, release, broken }: Relay, replica: WebSocket): Response {
   const { 0: outer, 1: inner } = new WebSocketPair();
   for (const socket of [replica, inner]) {
     socket.binaryType = "arraybuffer";
     socket.accept();
   }
-  joinOneWay(inner, replica, release);
-  joinOneWay(replica, inner, release);
+  joinOneWay(inner, replica, release, release);
+  joinOneWay(replica, inner, release, broken);
   return new Response(null, { status: upstream.status, headers, webSocket: outer });
 }
 
-function joinOneWay(from: WebSocket, to: WebSocket, release: () => void): void {
+function joinOneWay(from: WebSocket, to: WebSocket, closed: () => void, brokeOff: () => void): void {
   from.addEventListener("message", (event) => {
     if (to.readyState === WebSocket.OPEN) to.send(event.data);
   });
   from.addEventListener("close", (event) => {
-    release();
+    if (event.code === 1006) brokeOff();
+    else closed();
     close(to, event.code, event.reason);
     close(from, event.code, event.reason);
   });
   from.addEventListener("error", () => {
-    release();
+    brokeOff();
     close(to, 1011, "the other side broke off");
   });
 }

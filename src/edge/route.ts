@@ -4,12 +4,12 @@ import { LIMITS } from "../routing/limits.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, choose, type Admission } from "./admission.ts";
-import { asksForRetry, send, type Sent } from "./attempt.ts";
-import { takeBody, type ClientBody } from "./body.ts";
+import { asksForRetry, send, unavailability, type Sent } from "./attempt.ts";
+import { takeBody, UploadTimeout, type ClientBody } from "./body.ts";
 import { readClientRequest, type ClientRequest } from "./client-request.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { appExists } from "./known-apps.ts";
+import { unknownAppFault } from "./known-apps.ts";
 import { relay, relayWebSocket } from "./relay.ts";
 import { signatureOf } from "./signature.ts";
 import { refreshSnapshot } from "./snapshots.ts";
@@ -45,10 +45,8 @@ export async function route(
   const read = readClientRequest(request, settings);
   if (!read.ok) return problemResponse(read.error, request, requestId);
   const client = read.value;
-  if (!(await appExists(env, client.app, arrivedAtMs))) {
-    const detail = `No replica of the app ${client.app} was heard of in the last 24 hours.`;
-    return problemResponse({ type: "app_not_found", detail }, request, requestId);
-  }
+  const unknown = await unknownAppFault(request, env, client.app, arrivedAtMs);
+  if (unknown !== null) return problemResponse(unknown, request, requestId);
   const webSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   const context = { request, env, ctx, settings, requestId, arrivedAtMs, client, webSocket };
   ctx.waitUntil(refreshSnapshot(env, settings, client.app, arrivedAtMs));
@@ -57,7 +55,7 @@ export async function route(
 
 /** Attempts until one answers for good, none is left, or nobody else can take the request. */
 async function attemptAll(context: Context): Promise<Response> {
-  const { settings, client, request } = context;
+  const { settings, client } = context;
   const avoid: string[] = [];
   let body: ClientBody | null = null;
   let failed: Outcome | null = null;
@@ -67,9 +65,10 @@ async function attemptAll(context: Context): Promise<Response> {
       const admission = await admissionFor(context, avoid);
       if (admission.kind !== "granted") return failed === null ? refused(context, admission) : deliver(context, failed);
       if (failed !== null) discard(failed);
-      body ??= await takeBody(request, client.mayRetry ? settings.RETRY_BODY_MAX_BYTES : 0);
+      body ??= await bodyOf(context, admission);
+      if (body === null) return uploadTimeout(context);
       const sent = await sendTo(context, admission, body);
-      if (sent.kind === "timed_out") return firstByteTimeout(context, admission);
+      if (sent.kind === "timed_out") return await firstByteTimeout(context, admission);
       failed = await report(context, { granted: admission, response: sent.response }, sent.kind);
       if (sent.kind === "answered" || avoid.length >= LIMITS.ejectingAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
@@ -90,6 +89,17 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
   const fleet = () => fleetOf(env, settings, client.app);
   const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs };
   return request.method === "OPTIONS" ? choose(admitting) : admit(admitting);
+}
+
+/** What the client sends along; null: it takes too long. Gives the slot back where there is nothing to send. */
+async function bodyOf({ request, settings, client }: Context, { slot }: Granted): Promise<ClientBody | null> {
+  try {
+    return await takeBody(request, client.mayRetry ? settings.RETRY_BODY_MAX_BYTES : 0, uploadWithinMs(settings));
+  } catch (error) {
+    slot?.release();
+    if (error instanceof UploadTimeout) return null;
+    throw error;
+  }
 }
 
 async function sendTo(context: Context, { to }: Granted, body: ClientBody): Promise<Sent> {
@@ -113,9 +123,16 @@ async function sendTo(context: Context, { to }: Granted, body: ClientBody): Prom
 async function report({ ctx }: Context, outcome: Outcome, kind: Sent["kind"]): Promise<Outcome> {
   const { slot } = outcome.granted;
   if (slot === null) return outcome;
-  if (kind === "unreachable") await slot.unreachable();
-  const inBand = outcome.response?.headers.get("x-fal-runner-hints") ?? null;
-  if (kind === "answered") ctx.waitUntil(slot.answered(inBand === null ? null : parseInBandHints(inBand)));
+  const { response } = outcome;
+  if (kind === "unreachable" || response === null) {
+    await slot.failed({ kind: "unreachable" });
+    return outcome;
+  }
+  const inBand = response.headers.get("x-fal-runner-hints");
+  const hints = inBand === null ? null : parseInBandHints(inBand);
+  const unavailable = unavailability(response);
+  if (unavailable !== null) await slot.failed({ kind: "unavailable", ...unavailable }, hints);
+  else ctx.waitUntil(slot.answered(hints));
   return outcome;
 }
 
@@ -140,21 +157,33 @@ function discard({ granted, response }: Outcome): void {
 
 /** The replica's answer for the client; where there is none, the router's. */
 async function deliver(context: Context, { granted, response }: Outcome): Promise<Response> {
-  const { request, requestId, arrivedAtMs } = context;
-  const release = () => granted.slot?.release();
+  const { request, ctx, requestId, arrivedAtMs } = context;
+  const { slot } = granted;
+  const release = () => slot?.release();
+  const broken = () => void (slot !== null && ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release)));
   if (response !== null) {
     const { replica, reason, waitedMs, sentAtMs } = granted.to;
     const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
     const headers = responseHeaders(response.headers, { replica, reason, requestId, queueMs: waitedMs, routeMs });
-    if (response.webSocket) return relayWebSocket({ upstream: response, headers, release }, response.webSocket);
-    const relayed = await relay({ upstream: response, headers, release });
+    if (response.webSocket) return relayWebSocket({ upstream: response, headers, release, broken }, response.webSocket);
+    const relayed = await relay({ upstream: response, headers, release, broken });
     if (relayed !== null) return relayed;
   }
   release();
   return problemResponse({ type: "runner_disconnected" }, request, requestId);
 }
 
-function firstByteTimeout({ request, requestId }: Context, { slot }: Granted): Response {
+function uploadWithinMs({ FIRST_BYTE_TIMEOUT_MS }: Settings): number {
+  return Math.min(LIMITS.bodyReadMs, FIRST_BYTE_TIMEOUT_MS);
+}
+
+function uploadTimeout({ request, requestId, settings }: Context): Response {
+  const detail = `The request's body did not arrive within ${uploadWithinMs(settings) / 1000} s.`;
+  return problemResponse({ type: "upload_timeout", detail }, request, requestId);
+}
+
+async function firstByteTimeout({ request, requestId }: Context, { slot }: Granted): Promise<Response> {
+  await slot?.failed({ kind: "timed_out" });
   slot?.release();
   const detail = "The replica did not begin to answer in time.";
   return problemResponse({ type: "request_timeout", timeout: "router", detail }, request, requestId);
@@ -173,6 +202,7 @@ function errorOf(admission: Exclude<Admission, Granted>, client: ClientRequest):
     case "no_replicas":
       return { type: "no_replicas", retryAfterMs: refusal.retryAfterMs };
     case "no_other_replica":
+    case "no_retry_left":
       return { type: "runner_disconnected" };
     case "timed_out":
       return {

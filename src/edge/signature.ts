@@ -14,6 +14,6 @@ export async function signatureOf(
   return `t=${nowSeconds},v1=${hex}`;
 }
 
-function importKey(key: string): Promise<CryptoKey> {
+function importKey(key: string) {
   return crypto.subtle.importKey("raw", encoder.encode(key), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }

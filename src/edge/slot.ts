@@ -3,10 +3,11 @@
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
+import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
 
 /** The methods of a ticket as a stub has them. */
-type TicketStub = Pick<Ticket, "answered" | "unreachable">;
+type TicketStub = Pick<Ticket, "answered" | "failed">;
 
 export class Slot {
   readonly #fleet: () => DurableObjectStub<Fleet>;
@@ -33,9 +34,9 @@ export class Slot {
     await this.#tell((ticket) => ticket.answered(inBandHints && [...inBandHints]));
   }
 
-  /** The replica could not be reached. Awaited, so that the next decision knows. */
-  async unreachable(): Promise<void> {
-    await this.#tell((ticket) => ticket.unreachable());
+  /** The replica failed the request. Awaited, so that the next decision knows. */
+  async failed(failure: Failure, inBandHints: readonly string[] | null = null): Promise<void> {
+    await this.#tell((ticket) => ticket.failed(failure, inBandHints && [...inBandHints]));
   }
 
   /** Gives the slot back. Idempotent. */

@@ -5,7 +5,8 @@ import type { Fleet, Replica } from "./fleet.ts";
 import { foresee, nextStartMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
-import { costMs, insistsAtMs, orderOf, priorityOf, worthWaitingMs, type Order, type Queued } from "./priority.ts";
+import { costMs, insistsAtMs, isDeferred, orderOf, priorityOf, worthWaitingMs, type Order, type Queued } from "./priority.ts";
+import { Turns } from "./turns.ts";
 import type { Lane, Waiting, WaitingRoom } from "./waiting-room.ts";
 
 /** `never`: no slot stays idle while a request waits, as fal documents. */
@@ -45,13 +46,8 @@ export function considerNewcomer(
   return { kind: "wait", expectedMs, worthMs, lookAgainMs: Math.min(now + LIMITS.lookAgainMs, insistsMs) };
 }
 
-/** A lane and how urgent it is to serve its head. */
-interface Turn {
-  readonly lane: Lane;
-  readonly priority: number;
-  /** Which came first, among equals. */
-  readonly order: number;
-}
+/** Puts a priority behind all others and keeps the order among its like; those of others differ by far less. */
+const BEHIND = 2 ** -200;
 
 /** Whom a lane would send where. */
 interface Prospect {
@@ -64,9 +60,28 @@ interface Prospect {
 /**
  * Binds waiting requests to free slots, best first, until none is left that should be bound. `bound` must take the slot and the request
  * out of the room. Where requests are left waiting beside a free slot, says when to decide again; Infinity: there are none.
- * O(lanes), plus O(log lanes) and a decision for each request bound and for at most `lanesAsked` that rather wait.
+ * O(lanes), plus O(log lanes) and a decision for each request bound and for at most `lanesAsked` that rather wait; as often as there are
+ * requests bound where replicas are suspect.
  */
 export function bindWaiting(
+  fleet: Fleet,
+  room: WaitingRoom,
+  affinityWait: AffinityWait,
+  now: number,
+  bound: (waiting: Waiting, choice: Choice) => void,
+): number {
+  for (;;) {
+    let taken = 0;
+    const lookAgainMs = bindRound(fleet, room, affinityWait, now, (waiting, choice) => {
+      taken++;
+      bound(waiting, choice);
+    });
+    // With the last sound replica taken, suspects may be tried.
+    if (taken === 0 || fleet.suspects.size === 0) return lookAgainMs;
+  }
+}
+
+function bindRound(
   fleet: Fleet,
   room: WaitingRoom,
   affinityWait: AffinityWait,
@@ -194,58 +209,13 @@ class Binding {
 
   /** `regretMs`: null where it is warm. */
   #priority(lane: Lane, head: Waiting, regretMs: number | null): number {
-    if (regretMs === null) return priorityOf(head, head.expectedMs, this.#order, this.#now);
+    const priority = priorityOf(head, this.#cost(lane, head, regretMs), this.#order, this.#now);
+    return lane.low && isDeferred(head, this.#now) ? priority * BEHIND : priority;
+  }
+
+  #cost(lane: Lane, head: Waiting, regretMs: number | null): number {
+    if (regretMs === null) return head.expectedMs;
     const holders = this.#fleet.holders.get(lane.hints[0] ?? "")?.size ?? 0;
-    const cost = costMs(head.expectedMs, head.loadMs, regretMs, lane.queue.length / (1 + holders));
-    return priorityOf(head, cost, this.#order, this.#now);
+    return costMs(head.expectedMs, head.loadMs, regretMs, lane.queue.length / (1 + holders));
   }
-}
-
-/** Turns by priority: a binary heap, the highest first; among equals whoever came first (Williams, "Heapsort", CACM 7(6), 1964). */
-class Turns {
-  readonly #heap: Turn[] = [];
-  #pushed = 0;
-
-  highest(): number {
-    return this.#heap[0]?.priority ?? -Infinity;
-  }
-
-  push(lane: Lane, priority: number): void {
-    const heap = this.#heap;
-    const entry = { lane, priority, order: this.#pushed++ };
-    let place = heap.length;
-    heap.push(entry);
-    while (place > 0) {
-      const parent = (place - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || isBefore(above, entry)) break;
-      heap[place] = above;
-      place = parent;
-    }
-    heap[place] = entry;
-  }
-
-  pop(): Turn | null {
-    const heap = this.#heap;
-    const [top] = heap;
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top ?? null;
-    let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      const [left, right] = [heap[child], heap[child + 1]];
-      if (left === undefined) break;
-      const better = right !== undefined && isBefore(right, left) ? right : left;
-      if (better === right) child++;
-      if (isBefore(last, better)) break;
-      heap[place] = better;
-      place = child;
-    }
-    heap[place] = last;
-    return top;
-  }
-}
-
-function isBefore(one: Turn, other: Turn): boolean {
-  return one.priority > other.priority || (one.priority === other.priority && one.order < other.order);
 }

@@ -1,5 +1,6 @@
 // Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
-import { isEjected, isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
+import { isPassedOver, looksDeceive } from "./ejection.ts";
+import { isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
 import { firstInOrder, placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
@@ -109,14 +110,14 @@ export function decideBySnapshot<R extends Weighted & { readonly id: string }>(
 }
 
 /**
- * Ejected replicas are passed over, unless every ready one is ejected: then looks are likely deceiving and all are tried, as with
- * Envoy's panic threshold.
+ * Ejected replicas are passed over, unless every other ready one is too. Where so many look bad that looks are likely deceiving nobody waits
+ * because of them: while no other is free, all are tried. O(suspects) and O(replicas that are passed over).
  */
 export function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: Replica) => boolean {
   const open = (replica: Replica) => !wanted.avoid.includes(replica.id);
-  if (fleet.ejected.size === 0) return wanted.avoid.length === 0 ? () => true : open;
-  const sound = (replica: Replica) => open(replica) && !isEjected(replica, now);
-  for (const replica of readyIn(fleet)) if (sound(replica)) return sound;
+  if (fleet.suspects.size === 0) return wanted.avoid.length === 0 ? () => true : open;
+  const sound = (replica: Replica) => open(replica) && !isPassedOver(replica, now);
+  for (const replica of looksDeceive(fleet) ? fleet.free : readyIn(fleet)) if (sound(replica)) return sound;
   return open;
 }
 

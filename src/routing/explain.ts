@@ -26,7 +26,12 @@ export interface ReplicaView {
   readonly in_flight: number;
   readonly served: number;
   readonly expires_in_ms: number;
+  /** Until it is no longer passed over for its failures. */
   readonly ejected_for_ms: number;
+  /** Ejections lately: each further one is twice as long. */
+  readonly ejections: number;
+  /** Ejected since its last answer: it gets one request at a time. */
+  readonly on_probation: boolean;
 }
 
 export function viewReplica(replica: Replica, now: number): ReplicaView {
@@ -46,6 +51,8 @@ export function viewReplica(replica: Replica, now: number): ReplicaView {
     served: replica.served,
     expires_in_ms: Math.max(0, replica.expiresAtMs - now),
     ejected_for_ms: Math.max(0, replica.ejectedUntilMs - now),
+    ejections: replica.ejections,
+    on_probation: replica.onProbation,
   };
 }
 
@@ -59,7 +66,7 @@ export interface CandidateView {
   readonly concurrency: number;
   readonly hint_room: HintRoom;
   /** Why it can't be chosen now; null: it can. */
-  readonly passed_over: "starting" | "draining" | "ejected" | "full" | null;
+  readonly passed_over: "starting" | "draining" | "ejected" | "probation" | "full" | null;
   /** Whether the decision names it. */
   readonly chosen: boolean;
   /** Until it is expected to have a free slot, seconds. */
@@ -87,7 +94,7 @@ export interface Explanation {
 
 /** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
 export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: readonly string[], now: number): Explanation {
-  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null };
+  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null, low: false };
   const verdict = consider(scheduler, options, arrival, now);
   const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
   const usable = usableIn(scheduler.fleet, arrival, now);
@@ -102,7 +109,7 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
       in_flight: loadOf(replica),
       concurrency: replica.concurrency,
       hint_room: hintRoom(replica),
-      passed_over: passedOver(replica, usable),
+      passed_over: passedOver(replica, usable, now),
       chosen: replica === chosen,
       ...costs,
       cost_s: round(costs.wait_s + costs.load_s + costs.eviction_s),
@@ -148,10 +155,10 @@ function decisionOf(verdict: Verdict): Explanation["decision"] {
   }
 }
 
-function passedOver(replica: Replica, usable: (replica: Replica) => boolean): CandidateView["passed_over"] {
+function passedOver(replica: Replica, usable: (replica: Replica) => boolean, now: number): CandidateView["passed_over"] {
   if (replica.status === "starting") return "starting";
   if (!isReady(replica)) return "draining";
-  if (!usable(replica)) return "ejected";
+  if (!usable(replica)) return replica.ejectedUntilMs > now ? "ejected" : "probation";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
 }
 

@@ -33,6 +33,8 @@ export interface Grant {
   readonly grantedAtMs: number;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
+  /** Its replica failed it; it teaches nothing. */
+  failed: boolean;
 }
 
 /** A load in progress: the replica counts as warm for the hint, whatever it reports, until the grant answers or ends. */
@@ -81,7 +83,16 @@ export interface Replica extends Weighted {
   restored: boolean;
   /** The last heartbeat reported this many fewer requests than slots held, at this time. */
   surplus: { readonly count: number; readonly atMs: number } | null;
+  /** Passed over until then; 0: it is not. */
   ejectedUntilMs: number;
+  /** The start of the last ejection, and how many there were lately: the next is longer (ejection.ts). */
+  ejectedAtMs: number;
+  ejections: number;
+  /** Ejected since its last answer: after the ejection it gets one request at a time, this one. */
+  onProbation: boolean;
+  probe: number | null;
+  /** Requests that it failed after it was reached, since the last that ended well. */
+  failuresInARow: number;
   /** Requests granted so far in this incarnation. */
   served: number;
 }
@@ -109,7 +120,8 @@ export interface Fleet {
   /** Ready replicas, by whether they have a free slot. */
   readonly free: Set<Replica>;
   readonly busy: Set<Replica>;
-  readonly ejected: Set<Replica>;
+  /** Ejected, or on probation after it. */
+  readonly suspects: Set<Replica>;
   /** Slots of all ready replicas, free or not. */
   slots: number;
   /** No replica expires before; a lower bound. */
@@ -132,7 +144,7 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     freeHolders: new Map(),
     free: new Set(),
     busy: new Set(),
-    ejected: new Set(),
+    suspects: new Set(),
     slots: 0,
     nextExpiryMs: Infinity,
     estimates: createEstimates(coldStartMs),
@@ -171,6 +183,11 @@ export function createReplica(id: string, incarnation: number): Replica {
     restored: false,
     surplus: null,
     ejectedUntilMs: 0,
+    ejectedAtMs: -Infinity,
+    ejections: 0,
+    onProbation: false,
+    probe: null,
+    failuresInARow: 0,
     served: 0,
   };
 }
@@ -183,10 +200,6 @@ export function isReady(replica: Replica): boolean {
 /** Slots taken. */
 export function loadOf(replica: Replica): number {
   return replica.grants.size + replica.unclaimed;
-}
-
-export function isEjected(replica: Replica, now: number): boolean {
-  return replica.ejectedUntilMs > now;
 }
 
 /** Whether the replica advertises the hint or is loading it. */

@@ -33,8 +33,12 @@ export type Parsed<T> =
 
 const APP_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
 const REPLICA_ID = /^[\u0021-\u007e]+$/;
-/** Only what a scheme and a host with a port need, so that nothing else survives the URL parser's leniency. */
-const ORIGIN_SHAPE = /^https?:\/\/[^\s/?#@\\]+\/?$/i;
+/**
+ * A scheme, a DNS name or bracketed address in ASCII, and a port. The URL parser forgives far more: it drops tabs and line feeds, takes
+ * full-width digits for digits, a backslash for a slash and an empty port for none. What passes here it reads as everybody does.
+ */
+const ORIGIN_SHAPE =
+  /^https?:\/\/(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::[1-9]\d{0,4})?\/?$/i;
 
 const count = (min: number, max: number) =>
   v.pipe(
@@ -72,7 +76,7 @@ const HeartbeatBody = v.object({
   origin: v.pipe(
     v.string("must be a string"),
     v.maxLength(LIMITS.originLength, `is longer than ${LIMITS.originLength} characters`),
-    v.regex(ORIGIN_SHAPE, "must be scheme://host[:port] with http or https, without user, path or query"),
+    v.regex(ORIGIN_SHAPE, "must be scheme://host[:port] with http or https and an ASCII host, without user, path or query"),
     v.check((text) => URL.canParse(text), "is not a URL"),
     v.transform((text) => new URL(text).origin),
   ),

@@ -90,13 +90,13 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   replica.countedSlots = 0;
   fleet.free.delete(replica);
   fleet.busy.delete(replica);
-  fleet.ejected.delete(replica);
+  fleet.suspects.delete(replica);
 }
 
 /** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
 export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hint of replica.loading.keys()) indexHint(fleet, replica, hint);
-  if (replica.ejectedUntilMs > 0) fleet.ejected.add(replica);
+  if (replica.onProbation) fleet.suspects.add(replica);
 }
 
 /** The first list after a load shows whether the replica evicted what it was advised to or what it would have anyway. */

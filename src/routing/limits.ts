@@ -30,8 +30,20 @@ export const LIMITS = {
   heartbeatRateBurst: 4,
   /** After a restart the object grants nothing for this long, while Workers report the requests that are still running. */
   settleMs: 500,
-  /** How long a replica that could not be reached is passed over while others are ready. */
+  /** How long a replica that could not be reached is passed over, doubled with each further time, up to the most. What a replica asks for is kept within least and most. */
   ejectionMs: 10 * SECOND_MS,
+  ejectionLeastMs: SECOND_MS,
+  ejectionMostMs: 5 * 60 * SECOND_MS,
+  /** A replica whose last ejection began this long ago starts over. */
+  ejectionsRememberedMs: 10 * 60 * SECOND_MS,
+  /** First-byte timeouts and broken responses in a row that eject: one can be the request's fault. */
+  failuresToEject: 3,
+  /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
+  suspectsShareMost: 2 / 3,
+  /** Retries of a fleet: one is earned by so many requests, and some each second; what can be spent at once is one for each slot, and at least this many. */
+  requestsPerRetry: 5,
+  retriesPerSecond: 1,
+  retryReserveLeast: 20,
   /** The most that a client can say a request costs: a day. */
   claimedCostMs: 24 * HOUR_MS,
   /** Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. */
@@ -49,6 +61,8 @@ export const LIMITS = {
   lookAgainMs: SECOND_MS,
   /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */
   predictionSamples: 20,
+  /** The part of QUEUE_LENGTH_MAX that requests of low priority may fill, so that there is room for others. */
+  lowQueueShare: 0.5,
   /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
   departedPerApp: 10_000,
   /** An app is known for this long after its last replica left. */
@@ -61,8 +75,9 @@ export const LIMITS = {
    * eight to die at once; few, because a request that kills replicas looks the same.
    */
   ejectingAttempts: 4,
-  /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot. */
+  /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot, and the pauses between, doubled and spread. */
   objectAttempts: 3,
+  objectRetryMs: 50,
   /** A running request whose object restarted reports itself to the new one, this often at most, first at once. */
   adoptAttempts: 5,
   adoptRetryMs: 200,
@@ -70,6 +85,8 @@ export const LIMITS = {
   watchAfterMs: 100,
   /** Request bodies held for a second attempt, in all requests of one isolate together (of its 128 MB). */
   replayBytesPerIsolate: 32 * MEBIBYTE,
+  /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
+  bodyReadMs: 30 * SECOND_MS,
   /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
   wholeResponseBytes: 64 * KIBIBYTE,
   /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */
@@ -79,6 +96,8 @@ export const LIMITS = {
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */
   knownApps: 1000,
   knownAppMs: 5 * 60 * SECOND_MS,
+  /** When to try again after a Rate Limiting binding refused: the shorter of the two periods that such a binding can have. */
+  rateLimitRetryMs: 10 * SECOND_MS,
   /** Tokens in HEARTBEAT_TOKENS, all compared on each heartbeat. */
   heartbeatTokens: 1000,
   /** Patterns in ORIGIN_ALLOW, names in HINT_HEADERS. */

@@ -1,4 +1,5 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
+import { endEjections } from "./ejection.ts";
 import { createReplica, isReady, type Departed, type Fleet, type Replica } from "./fleet.ts";
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
@@ -80,7 +81,7 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
     const { incarnation, sequence } = replica;
     depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
   }
-  for (const replica of fleet.ejected) if (replica.ejectedUntilMs <= now) fleet.ejected.delete(replica);
+  endEjections(fleet, now);
   for (const [id, departed] of fleet.departed) {
     if (departed.untilMs <= now && !isStillOwed(departed)) fleet.departed.delete(id);
   }

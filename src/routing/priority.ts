@@ -47,6 +47,11 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
   return ((1 + late * late * late * late) * (TUNING.headStart + ageMs / order.turnMs)) / turns;
 }
 
+/** Whether a request of low priority still waits behind all others: until a part of its time is over, so that it does not starve. */
+export function isDeferred({ arrivedAtMs, deadlineMs }: Queued, now: number): boolean {
+  return now < arrivedAtMs + TUNING.deferredUntil * (deadlineMs - arrivedAtMs);
+}
+
 /** The wait, in tolerances, after which a request is before every newcomer, whatever the two cost: costs differ by `costRange` twice. */
 export function overtakenUntil(): number {
   return (TUNING.costRange ** 2 - 1) ** (1 / 4);

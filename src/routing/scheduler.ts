@@ -3,12 +3,14 @@
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import type { Choice, Reason, Wanted } from "./decide.ts";
+import { failGrant, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
-import { answerGrant, ejectReplica, finishGrant, takeSlot, warmthOf } from "./slots.ts";
+import { createRetryBudget, earnRetries, spendRetry, type RetryBudget } from "./retry-budget.ts";
+import { answerGrant, finishGrant, takeSlot, warmthOf } from "./slots.ts";
 import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
@@ -25,6 +27,8 @@ export interface Arrival extends Wanted {
   readonly queueLengthMax: number | null;
   /** What the client says serving costs, ms; null: nothing. */
   readonly claimedMs: number | null;
+  /** It waits behind those that are not. */
+  readonly low: boolean;
 }
 
 export type Refusal =
@@ -32,6 +36,8 @@ export type Refusal =
   | { readonly kind: "no_replicas"; readonly retryAfterMs: number }
   /** Every other ready replica has already failed this request. */
   | { readonly kind: "no_other_replica" }
+  /** It has failed, and the fleet has no retries left (retry-budget.ts). */
+  | { readonly kind: "no_retry_left" }
   | { readonly kind: "timed_out" };
 
 /** What became of a request. `granted` is told exactly once for each request that is not refused. */
@@ -50,7 +56,9 @@ export interface Counters {
   left: number;
   /** Slots freed because the replica said they were not in use. */
   reclaimed: number;
-  /** Times a replica could not be reached. */
+  /** Requests that replicas failed, by how. */
+  readonly failed: Record<Failure["kind"], number>;
+  /** Ejections of replicas. */
   ejected: number;
 }
 
@@ -58,6 +66,7 @@ export interface Scheduler {
   readonly fleet: Fleet;
   readonly room: WaitingRoom;
   readonly counters: Counters;
+  readonly retries: RetryBudget;
   /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
   settlingUntilMs: number;
   /** While a slot is kept idle for warm requests: when to look again; Infinity: none is. */
@@ -73,12 +82,14 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
     room: createWaitingRoom(),
     counters: {
       granted: { hint_match: 0, hint_wait: 0, hash_owner: 0, hash_spill: 0, least_loaded: 0 },
-      refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, timed_out: 0 },
+      refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },
       cold: 0,
       left: 0,
       reclaimed: 0,
+      failed: { unreachable: 0, unavailable: 0, timed_out: 0, broken: 0 },
       ejected: 0,
     },
+    retries: createRetryBudget(),
     settlingUntilMs: 0,
     lookAgainMs: Infinity,
     service: { meanMs: 0, samples: 0 },
@@ -92,7 +103,12 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
 export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
   const { estimates } = scheduler.fleet;
   const [hint = ""] = arrival.hints;
-  if (arrival.avoid.length === 0) countArrival(estimates, hint);
+  if (arrival.avoid.length === 0) {
+    countArrival(estimates, hint);
+    earnRetries(scheduler.retries);
+  } else if (!triedAll(scheduler.fleet, arrival) && !mayRetry(scheduler, now)) {
+    return refuse(scheduler, { kind: "no_retry_left" });
+  }
   const verdict = consider(scheduler, options, arrival, now);
   switch (verdict.kind) {
     case "grant":
@@ -100,9 +116,9 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
     case "refuse":
       return refuse(scheduler, verdict.refusal);
     case "wait": {
-      const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs } = arrival;
+      const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low } = arrival;
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
-      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, ...expected });
+      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
       if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
       return { kind: "waiting" };
     }
@@ -131,7 +147,7 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
     if (leave(scheduler.room, id)) scheduler.counters.left++;
     return;
   }
-  if (held.answeredAtMs !== null) learnHeld(scheduler, now - held.grantedAtMs);
+  if (held.answeredAtMs !== null && !held.failed) learnHeld(scheduler, now - held.grantedAtMs);
   finishGrant(scheduler.fleet, held, now);
 }
 
@@ -147,12 +163,28 @@ export function answered(scheduler: Scheduler, id: number, inBandHints: readonly
   return changed ? held.replica : null;
 }
 
-/** The replica could not be reached. */
-export function unreachable(scheduler: Scheduler, id: number, now: number): void {
+/**
+ * The replica failed the request; with what it holds where its answer said so (null: it did not). Gives the replica where that changed what
+ * a restart must know.
+ */
+export function failed(
+  scheduler: Scheduler,
+  id: number,
+  failure: Failure,
+  inBandHints: readonly string[] | null,
+  now: number,
+): Replica | null {
   const held = scheduler.fleet.grants.get(id);
-  if (held === undefined) return;
-  scheduler.counters.ejected++;
-  ejectReplica(scheduler.fleet, held, now);
+  if (held === undefined) return null;
+  scheduler.counters.failed[failure.kind]++;
+  if (failGrant(scheduler.fleet, held, failure, now)) scheduler.counters.ejected++;
+  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, held.replica, inBandHints);
+  return changed ? held.replica : null;
+}
+
+/** Takes a retry out of the fleet's budget. False: there is none left. */
+export function mayRetry({ fleet, retries }: Scheduler, now: number): boolean {
+  return spendRetry(retries, fleet.slots, now);
 }
 
 /** Time passes: replicas expire. Gives the ids of those that did. */
@@ -192,14 +224,14 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
 
 /**
  * When something happens by itself next, or a little before: an expiry, a deadline, an end of settling or of hope, another look at a slot
- * kept idle. Infinity: nothing. O(ejected + departed).
+ * kept idle. Infinity: nothing. O(suspects + departed).
  */
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, room } = scheduler;
   let next = fleet.nextExpiryMs;
   if (room.waiting.size === 0) return next;
   next = Math.min(next, room.nextDeadlineMs, scheduler.lookAgainMs);
-  for (const replica of fleet.ejected) next = Math.min(next, replica.ejectedUntilMs);
+  for (const { ejectedUntilMs } of fleet.suspects) if (ejectedUntilMs > 0) next = Math.min(next, ejectedUntilMs);
   if (scheduler.settlingUntilMs > 0) next = Math.min(next, scheduler.settlingUntilMs);
   return Math.min(next, hopeUntilMs(fleet));
 }
@@ -236,15 +268,16 @@ function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arr
   const { fleet, room } = scheduler;
   if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
   if (hopeUntilMs(fleet) <= now) return noReplicas(options);
-  const ahead = room.waiting.size;
-  const predictedMs = predictedWaitMs(scheduler, ahead);
+  const waiting = room.waiting.size;
+  const predictedMs = predictedWaitMs(scheduler, arrival.low ? waiting : waiting - room.low);
   const retryAfterMs = Math.max(1000, predictedMs);
-  if (ahead >= options.queueLengthMax) return { kind: "queue_full", retryAfterMs, detail: `${ahead} requests are waiting` };
-  if (arrival.queueLengthMax !== null && ahead >= arrival.queueLengthMax) {
+  const lengthMax = arrival.low ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
+  if (waiting >= lengthMax) return { kind: "queue_full", retryAfterMs, detail: `${waiting} requests are waiting` };
+  if (arrival.queueLengthMax !== null && waiting >= arrival.queueLengthMax) {
     return {
       kind: "queue_full",
       retryAfterMs,
-      detail: `${ahead} requests are waiting, and the client asked for a queue of at most ${arrival.queueLengthMax}`,
+      detail: `${waiting} requests are waiting, and the client asked for a queue of at most ${arrival.queueLengthMax}`,
     };
   }
   if (now + predictedMs <= arrival.deadlineMs) return null;

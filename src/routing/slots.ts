@@ -1,5 +1,6 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
 import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, noteBusy, serviceMs } from "./estimates.ts";
+import { readmit } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
@@ -30,8 +31,9 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   const loadingMs = hint === null ? 0 : loadMs(fleet.estimates, hint);
   const servingMs = expectedMs(fleet.estimates, hint ?? "", claimedMs);
   const rest = { expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0), grantedAtMs: now };
-  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, ...rest, answeredAtMs: null });
+  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, ...rest, answeredAtMs: null, failed: false });
   replica.served++;
+  if (replica.onProbation) replica.probe ??= id;
   if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadingMs);
   return grant;
 }
@@ -44,7 +46,7 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   const { hint, startedAtMs: grantedAtMs } = claim;
   // Whether it had to load is not known any more, so it teaches nothing.
   const servingMs = serviceMs(fleet.estimates, hint ?? "");
-  const rest = { eviction: null, claimedMs: null, expectedMs: servingMs, grantedAtMs, answeredAtMs: null };
+  const rest = { eviction: null, claimedMs: null, expectedMs: servingMs, grantedAtMs, answeredAtMs: null, failed: false };
   return hold(fleet, { id, replica, hint, warmth: "unknown", ...rest });
 }
 
@@ -57,25 +59,18 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
   }
   grant.answeredAtMs ??= now;
   stopLoading(fleet, grant, true);
-  grant.replica.ejectedUntilMs = 0;
-  fleet.ejected.delete(grant.replica);
-}
-
-/** The replica could not be reached: it is passed over for a while, where others are ready. */
-export function ejectReplica(fleet: Fleet, grant: Grant, now: number): void {
-  stopLoading(fleet, grant, false);
-  if (fleet.replicas.get(grant.replica.id) !== grant.replica) return;
-  grant.replica.ejectedUntilMs = now + LIMITS.ejectionMs;
-  fleet.ejected.add(grant.replica);
+  readmit(fleet, grant.replica);
 }
 
 /** The request is over: gives the slot back and learns how long it was held, if it was answered. */
 export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
-  if (grant.answeredAtMs !== null && (grant.warmth === "warm" || grant.warmth === "none")) {
+  const served = grant.answeredAtMs !== null && !grant.failed;
+  if (served) grant.replica.failuresInARow = 0;
+  if (served && (grant.warmth === "warm" || grant.warmth === "none")) {
     learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
   }
   countBusy(fleet, now);
-  if (grant.hint !== null && grant.answeredAtMs !== null) noteUse(grant.replica, grant.hint, now);
+  if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   releaseSlot(fleet, grant);
 }
 
@@ -84,6 +79,7 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
   const { replica, hint } = grant;
   if (!fleet.grants.delete(grant.id)) return;
   replica.grants.delete(grant.id);
+  if (replica.probe === grant.id) replica.probe = null;
   if (hint !== null) {
     const users = (replica.users.get(hint) ?? 1) - 1;
     if (users > 0) replica.users.set(hint, users);

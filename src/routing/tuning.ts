@@ -17,6 +17,9 @@ export const TUNING = {
   /** Of the time until its deadline, the part in which a request is patient. */
   patience: 0.3,
 
+  /** Of the time until its deadline, the part in which a request of low priority is behind all others. */
+  deferredUntil: 0.5,
+
   // Waiting for a warm replica (priority.ts).
   /** Worth it below this part of what the load costs, the more the busier the fleet: a + b / (1 - share of slots busy), at most c. */
   waitShare: 0.3,

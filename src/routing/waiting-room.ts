@@ -9,6 +9,8 @@ export interface Waiting extends Wanted {
   readonly deadlineMs: number;
   /** What its client says serving it costs; null: nothing. */
   readonly claimedMs: number | null;
+  /** It waits behind those that are not, for a while (priority.ts). */
+  readonly low: boolean;
   /** How long it was expected to hold a slot when it came, and its first hint to load. */
   readonly expectedMs: number;
   readonly loadMs: number;
@@ -19,6 +21,7 @@ export interface Lane {
   readonly hints: readonly string[];
   /** Its requests may go everywhere. */
   readonly open: boolean;
+  readonly low: boolean;
   /** Until then its requests would rather wait for a warm replica than load. */
   patientUntilMs: number;
   /** Oldest first; never empty while the room knows the lane. */
@@ -32,6 +35,8 @@ export interface WaitingRoom {
   readonly byHint: Map<string, number>;
   /** Those that may not go everywhere. */
   readonly avoiding: Map<number, Waiting>;
+  /** How many are low. */
+  low: number;
   /** Time that serving all of them is expected to take. */
   workMs: number;
   /** No deadline is before; a lower bound. */
@@ -39,7 +44,15 @@ export interface WaitingRoom {
 }
 
 export function createWaitingRoom(): WaitingRoom {
-  return { waiting: new Map(), lanes: new Map(), byHint: new Map(), avoiding: new Map(), workMs: 0, nextDeadlineMs: Infinity };
+  return {
+    waiting: new Map(),
+    lanes: new Map(),
+    byHint: new Map(),
+    avoiding: new Map(),
+    low: 0,
+    workMs: 0,
+    nextDeadlineMs: Infinity,
+  };
 }
 
 /** Puts a request in its place by arrival, nearly always the last of its lane. O(lane) at worst. */
@@ -56,12 +69,13 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   if (waiting.avoid.length > 0) room.avoiding.set(waiting.id, waiting);
   const [hint] = waiting.hints;
   if (hint !== undefined) room.byHint.set(hint, (room.byHint.get(hint) ?? 0) + 1);
+  if (waiting.low) room.low++;
   room.workMs += waiting.expectedMs;
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
-function laneOf(key: string, { hints, avoid }: Waiting): Lane {
-  return { key, hints, open: avoid.length === 0, patientUntilMs: 0, queue: [] };
+function laneOf(key: string, { hints, avoid, low }: Waiting): Lane {
+  return { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, queue: [] };
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */
@@ -69,6 +83,7 @@ export function leave(room: WaitingRoom, id: number): boolean {
   const waiting = room.waiting.get(id);
   if (waiting === undefined) return false;
   room.waiting.delete(id);
+  if (waiting.low) room.low--;
   room.avoiding.delete(id);
   const lane = room.lanes.get(keyOf(waiting));
   lane?.queue.splice(lane.queue.indexOf(waiting), 1);
@@ -96,10 +111,10 @@ export function overdue(room: WaitingRoom, now: number): readonly Waiting[] {
 }
 
 /**
- * Requests share a lane when they want the same hints, may go to the same replicas and cost about the same: those with a claim within a
- * factor of two. No hint holds a comma.
+ * Requests share a lane when they want the same hints, may go to the same replicas, are equally urgent and cost about the same: those with
+ * a claim within a factor of two. No hint holds a comma.
  */
-function keyOf({ hints, avoid, claimedMs }: Waiting): string {
+function keyOf({ hints, avoid, claimedMs, low }: Waiting): string {
   const cost = claimedMs === null ? "" : String(Math.floor(Math.log2(claimedMs)));
-  return `${hints.join(",")}\n${cost}\n${avoid.join("\n")}`;
+  return `${hints.join(",")}\n${cost}\n${low ? "low" : ""}\n${avoid.join("\n")}`;
 }

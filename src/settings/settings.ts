@@ -13,7 +13,7 @@ export type AppFrom =
 export type HeartbeatTokens = ReadonlyMap<string, readonly string[]>;
 
 export interface OriginPattern {
-  /** A host; with `wildcard` any name below it, at any depth, but not itself. */
+  /** A host, with at most one label `{app}`; with `wildcard` any name below it, at any depth, but not itself. */
   readonly host: string;
   readonly wildcard: boolean;
   /** Null: the scheme's default. */
@@ -82,8 +82,14 @@ const headerNames = v.pipe(
   v.minLength(1, "must name a header"),
 );
 
-const ORIGIN_PATTERN =
-  /^(\*\.)?([a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?$/;
+/** Stands in a pattern of ORIGIN_ALLOW for the name of the app whose replica it is. */
+export const APP_PLACEHOLDER = "{app}";
+
+const LABEL = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?";
+/** The placeholder is a whole label and never the last one: an app must not choose its top-level domain. */
+const ORIGIN_PATTERN = new RegExp(
+  `^(\\*\\.)?((?:(?:${LABEL}\\.)*\\{app\\}\\.)?${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?::([1-9]\\d{0,4}))?$`,
+);
 const originPatterns = v.pipe(
   list(LIMITS.originPatterns),
   v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
@@ -101,6 +107,9 @@ const originPatterns = v.pipe(
 );
 
 const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
+/** A header field can't bring anything else, so another token could never be presented. The message must not show the token. */
+const TOKEN_RULE = "must be visible ASCII characters (U+0021 to U+007E), without spaces";
+const token = v.pipe(v.string(), v.regex(/^[\u0021-\u007e]+$/, TOKEN_RULE));
 const Token = v.pipe(v.string(TOKENS_RULE), v.minLength(1, TOKENS_RULE));
 /** As pairs, because an app may be named like a property that every object has. */
 const TokenEntries = v.pipe(
@@ -118,16 +127,22 @@ const TokenEntries = v.pipe(
 const heartbeatTokens = v.pipe(
   v.string(),
   v.rawTransform<string, HeartbeatTokens>(({ dataset, addIssue, NEVER }) => {
-    if (!dataset.value.startsWith("{")) return new Map([["*", [dataset.value]]]);
-    const result = v.safeParse(TokenEntries, dataset.value);
-    const entries = result.success ? result.output : [];
-    const tokens = new Map(entries.map(([app, its]) => [app, typeof its === "string" ? [its] : its]));
-    const count = [...tokens.values()].flat().length;
-    if (result.success && count <= LIMITS.heartbeatTokens) return tokens;
-    addIssue({ message: result.success ? `has more than ${LIMITS.heartbeatTokens} tokens` : TOKENS_RULE });
+    const found = tokensIn(dataset.value);
+    const all = found === null ? [] : [...found.values()].flat();
+    if (found === null) addIssue({ message: TOKENS_RULE });
+    else if (all.length > LIMITS.heartbeatTokens) addIssue({ message: `has more than ${LIMITS.heartbeatTokens} tokens` });
+    else if (!all.every((text) => v.is(token, text))) addIssue({ message: TOKEN_RULE });
+    else return found;
     return NEVER;
   }),
 );
+
+function tokensIn(text: string): HeartbeatTokens | null {
+  if (!text.startsWith("{")) return new Map([["*", [text]]]);
+  const result = v.safeParse(TokenEntries, text);
+  if (!result.success) return null;
+  return new Map(result.output.map(([app, its]) => [app, typeof its === "string" ? [its] : its]));
+}
 
 const text = v.string();
 const choice = <const T extends readonly string[]>(values: T) => v.picklist(values, `must be ${values.join(" or ")}`);
@@ -136,7 +151,7 @@ const DAY_MS = 86_400_000;
 
 const SettingsSchema = v.object({
   HEARTBEAT_TOKENS: setting<HeartbeatTokens>(heartbeatTokens, new Map()),
-  ADMIN_TOKEN: setting<string | null>(text, null),
+  ADMIN_TOKEN: setting<string | null>(token, null),
   ORIGIN_SIGNING_KEY: setting<string | null>(text, null),
   ORIGIN_ALLOW: setting<readonly OriginPattern[]>(originPatterns, []),
   ALLOW_PRIVATE_ORIGINS: setting(flag, false),

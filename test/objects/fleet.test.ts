@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../durable-objects/fleet.ts";
+import type { Failure } from "../../src/routing/ejection.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -34,7 +35,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null };
+const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, low: false };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
   runInDurableObject(stub, (_fleet, { storage }) => Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]));
@@ -201,8 +202,8 @@ describe("tickets", () => {
     await stub.heartbeat(beat(app, "b", { hints: ["flux"], concurrency: 1 }));
     const first = await stub.enqueue(REQUEST);
     await stub.enqueue({ ...REQUEST, hints: ["flux"] });
-    const ticket = first.ticket as unknown as { unreachable(): Promise<void>; answered(hints: null): Promise<void> };
-    await ticket.unreachable();
+    const ticket = first.ticket as unknown as { failed(failure: Failure, hints: null): Promise<void>; answered(hints: null): Promise<void> };
+    await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
     expect(waiting.standing.kind).toBe("waiting");
     await ticket.answered(null);

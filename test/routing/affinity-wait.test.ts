@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { worthWaitingMs } from "../../src/routing/priority.ts";
-import { nextEventMs, unreachable } from "../../src/routing/scheduler.ts";
+import { nextEventMs } from "../../src/routing/scheduler.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { COLD_MS, hears, known, NEVER, OPTIONS, type Said } from "./support/fleets.ts";
+import { COLD_MS, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
 
 /** Time a request holds its slot: far less than a load. */
 const SERVING_MS = COLD_MS / 100;

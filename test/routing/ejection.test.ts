@@ -1,16 +1,31 @@
-// Replicas that could not be reached are passed over for a while, unless all are.
+// Replicas that fail requests are passed over, for longer each time, then get one request at a time, unless most of the fleet looks bad.
 import { describe, expect, test } from "vitest";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
-import { isEjected, type Fleet } from "../../src/routing/fleet.ts";
+import { failGrant, isPassedOver, type Failure } from "../../src/routing/ejection.ts";
+import type { Fleet } from "../../src/routing/fleet.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { deleteReplica, sweep } from "../../src/routing/membership.ts";
-import { answerGrant, ejectReplica, releaseSlot } from "../../src/routing/slots.ts";
+import { answerGrant, finishGrant, releaseSlot } from "../../src/routing/slots.ts";
 import { fleetWith, hears, known, loads, occupy, picture, TTL_MS, wants } from "./support/fleets.ts";
 
-/** A request on the replica finds that it can't be reached, and is over. */
-function fails(fleet: Fleet, id: string, now = 0): void {
+const UNREACHABLE = { kind: "unreachable" } as const;
+const TIMED_OUT = { kind: "timed_out" } as const;
+const BROKEN = { kind: "broken" } as const;
+
+/** A request on the replica fails, and is over. Says whether that ejected it. */
+function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNREACHABLE): boolean {
+  const [grant] = occupy(fleet, id, 1, now);
+  if (grant === undefined) throw new Error("no grant");
+  const ejected = failGrant(fleet, grant, failure, now);
+  releaseSlot(fleet, grant);
+  return ejected;
+}
+
+/** A request on the replica is answered, and ends well. */
+function serves(fleet: Fleet, id: string, now = 0): void {
   for (const grant of occupy(fleet, id, 1, now)) {
-    ejectReplica(fleet, grant, now);
-    releaseSlot(fleet, grant);
+    answerGrant(fleet, grant, now);
+    finishGrant(fleet, grant, now);
   }
 }
 
@@ -18,6 +33,9 @@ const chosen = (fleet: Fleet, hints: readonly string[], now = 0, avoid: readonly
   decide(fleet, wants(hints, avoid), now)?.replica.id ?? "nobody";
 
 const two = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 2 }, b: { hints: [], concurrency: 2 } });
+
+/** How long the replica is ejected for from now on. */
+const ejectedFor = (fleet: Fleet, id: string, now: number) => known(fleet, id).ejectedUntilMs - now;
 
 test("an ejected replica is passed over for 10 s, though it is warm", () => {
   const fleet = two();
@@ -41,31 +59,78 @@ test("where the others are full the request waits rather than try it", () => {
   expect(chosen(fleet, ["sdxl"])).toBe("nobody");
 });
 
-test("where every ready replica is ejected all are tried", () => {
-  const fleet = two();
-  fails(fleet, "a");
-  fails(fleet, "b");
-  expect(chosen(fleet, ["sdxl"])).toBe("a");
-  expect(decideIgnoringLoad(fleet, wants(["sdxl"]), 0)?.replica.id).toBe("a");
-});
+describe("looks are taken to deceive", () => {
+  /** Of six replicas the first hold the hint and have failed. */
+  function failing(count: number): Fleet {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const fleet = fleetWith(Object.fromEntries(names.map((name) => [name, {}])));
+    for (const name of names.slice(0, count)) {
+      hears(fleet, name, { hints: ["sdxl"] }, 0);
+      fails(fleet, name);
+    }
+    return fleet;
+  }
 
-test("replicas that are not ready, or that the request avoids, do not count as others", () => {
-  const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { status: "draining" }, c: {} });
-  fails(fleet, "a");
-  expect(chosen(fleet, ["sdxl"])).toBe("c");
-  expect(chosen(fleet, ["sdxl"], 0, ["c"])).toBe("a");
+  /** Those that are well are full. */
+  function full(fleet: Fleet): Fleet {
+    for (const replica of fleet.replicas.values()) if (!replica.onProbation) occupy(fleet, replica.id, 1);
+    return fleet;
+  }
+
+  test.each([
+    [1, "nobody"],
+    [4, "nobody"],
+    [5, "a failed one"],
+    [6, "a failed one"],
+  ])("where %i of 6 replicas failed and the others are full: %s", (count, expected) => {
+    expect(chosen(full(failing(count)), ["sdxl"]) === "nobody" ? "nobody" : "a failed one").toBe(expected);
+  });
+
+  test("a free one that is well goes first all the same", () => {
+    expect(chosen(failing(5), ["sdxl"])).toBe("f");
+  });
+
+  test("those on probation count, those that are not ready don't", () => {
+    const fleet = full(failing(5));
+    sweep(fleet, TTL_MS, 10_000);
+    for (const name of "abcde") occupy(fleet, name, 1, 10_000);
+    hears(fleet, "a", { hints: ["sdxl"], concurrency: 2 }, 10_000);
+    expect(chosen(fleet, ["sdxl"], 10_000)).toBe("a");
+    hears(fleet, "b", { status: "draining" }, 10_000);
+    hears(fleet, "c", { status: "draining" }, 10_000);
+    // 3 of 4 are still more than two thirds; 3 of 5 are not.
+    expect(chosen(fleet, ["sdxl"], 10_000)).toBe("a");
+    hears(fleet, "g", {}, 10_000);
+    occupy(fleet, "g", 1, 10_000);
+    expect(chosen(fleet, ["sdxl"], 10_000)).toBe("nobody");
+  });
+
+  test("where every ready replica is ejected all are tried", () => {
+    const fleet = two();
+    fails(fleet, "a");
+    fails(fleet, "b");
+    expect(chosen(fleet, ["sdxl"])).toBe("a");
+    expect(decideIgnoringLoad(fleet, wants(["sdxl"]), 0)?.replica.id).toBe("a");
+  });
+
+  test("replicas that are not ready, or that the request avoids, do not count as others", () => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { status: "draining" }, c: {} });
+    fails(fleet, "a");
+    expect(chosen(fleet, ["sdxl"])).toBe("c");
+    expect(chosen(fleet, ["sdxl"], 0, ["c"])).toBe("a");
+  });
 });
 
 describe("an ejection ends", () => {
   test.each<[string, (fleet: Fleet) => unknown, number]>([
-    ["with an answer of the replica", (fleet) => occupy(fleet, "a", 1).forEach((grant) => answerGrant(fleet, grant, 1000)), 1000],
+    ["with an answer of the replica", (fleet) => serves(fleet, "a", 1000), 1000],
     ["with a new incarnation", (fleet) => hears(fleet, "a", { incarnation: 2, hints: ["sdxl"], concurrency: 2 }, 1000), 1000],
     ["after its time", () => null, 10_000],
   ])("%s", (_, ends, now) => {
     const fleet = two();
     fails(fleet, "a");
     ends(fleet);
-    expect(isEjected(known(fleet, "a"), now)).toBe(false);
+    expect(isPassedOver(known(fleet, "a"), now)).toBe(false);
     expect(chosen(fleet, ["sdxl"], now)).toBe("a");
   });
 
@@ -80,25 +145,144 @@ describe("an ejection ends", () => {
     const fleet = two();
     fails(fleet, "a");
     hears(fleet, "a", { status: "stopped" }, 1000);
+    expect(fleet.suspects.size).toBe(0);
     hears(fleet, "a", { hints: ["sdxl"], concurrency: 2 }, 2000);
-    expect(isEjected(known(fleet, "a"), 2000)).toBe(true);
+    expect(isPassedOver(known(fleet, "a"), 2000)).toBe(true);
     expect(chosen(fleet, ["sdxl"], 2000)).toBe("b");
   });
 
-  test("a sweep forgets only what is over", () => {
+  test("a sweep ends only what is over", () => {
     const fleet = two();
     fails(fleet, "a");
     sweep(fleet, TTL_MS, 9999);
-    expect(fleet.ejected.size).toBe(1);
+    expect(ejectedFor(fleet, "a", 0)).toBe(10_000);
     sweep(fleet, TTL_MS, 10_000);
-    expect(fleet.ejected.size).toBe(0);
+    expect(known(fleet, "a").ejectedUntilMs).toBe(0);
   });
+});
+
+describe("on probation", () => {
+  /** The replica a, two slots, after its ejection. */
+  function probing(): Fleet {
+    const fleet = two();
+    fails(fleet, "a");
+    return fleet;
+  }
+
+  test("it gets one request, and no second before that is answered", () => {
+    const fleet = probing();
+    const [probe] = occupy(fleet, "a", 1, 10_000);
+    expect(chosen(fleet, ["sdxl"], 10_000)).toBe("b");
+    if (probe !== undefined) answerGrant(fleet, probe, 11_000);
+    expect(chosen(fleet, ["sdxl"], 11_000)).toBe("a");
+  });
+
+  test("a probe that its client gave up is followed by another", () => {
+    const fleet = probing();
+    for (const probe of occupy(fleet, "a", 1, 10_000)) releaseSlot(fleet, probe);
+    expect(chosen(fleet, ["sdxl"], 10_000)).toBe("a");
+  });
+
+  test("requests of before the ejection that still run do not stand in the way of a probe", () => {
+    const fleet = two();
+    occupy(fleet, "a", 1, 0);
+    fails(fleet, "a", 1000);
+    expect(chosen(fleet, ["sdxl"], 11_000)).toBe("a");
+  });
+});
+
+describe("the time of an ejection", () => {
+  test("doubles each time, up to five minutes", () => {
+    const fleet = two();
+    let now = 0;
+    const times: number[] = [];
+    for (let time = 0; time < 8; time++) {
+      fails(fleet, "a", now);
+      times.push(ejectedFor(fleet, "a", now));
+      now += ejectedFor(fleet, "a", now);
+    }
+    expect(times).toEqual([10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
+  });
+
+  test("is not shortened by an answer between two failures, but ten minutes after the last one began it starts over", () => {
+    const fleet = two();
+    fails(fleet, "a", 0);
+    serves(fleet, "a", 1000);
+    fails(fleet, "a", 2000);
+    expect(ejectedFor(fleet, "a", 2000)).toBe(20_000);
+    serves(fleet, "a", 3000);
+    fails(fleet, "a", 2000 + LIMITS.ejectionsRememberedMs);
+    expect(ejectedFor(fleet, "a", 2000 + LIMITS.ejectionsRememberedMs)).toBe(10_000);
+  });
+
+  test("does not grow by requests that were sent before it", () => {
+    const fleet = fleetWith({ a: { concurrency: 3 }, b: {} });
+    const grants = occupy(fleet, "a", 3, 0);
+    expect(grants.map((grant, index) => failGrant(fleet, grant, UNREACHABLE, 1000 + index))).toEqual([true, false, false]);
+    expect(ejectedFor(fleet, "a", 1000)).toBe(10_000);
+  });
+
+  test("does not grow by requests sent meanwhile, where looks deceive", () => {
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    expect([fails(fleet, "a", 0), fails(fleet, "a", 1000)]).toEqual([true, false]);
+    expect(ejectedFor(fleet, "a", 0)).toBe(10_000);
+  });
+
+  test.each([
+    ["10 s where a 503 does not say", null, 10_000],
+    ["what it asks for", 3000, 3000],
+    ["at least a second", 0, 1000],
+    ["at most five minutes", 86_400_000, 300_000],
+  ])("of a 503: %s; and the next is no longer for that", (_, retryAfterMs, expected) => {
+    const fleet = two();
+    fails(fleet, "a", 0, { kind: "unavailable", retryAfterMs });
+    expect(ejectedFor(fleet, "a", 0)).toBe(expected);
+    fails(fleet, "a", expected);
+    expect(ejectedFor(fleet, "a", expected)).toBe(retryAfterMs === null ? 20_000 : 10_000);
+  });
+});
+
+describe("timeouts and broken responses", () => {
+  test("eject with the third in a row", () => {
+    const fleet = two();
+    expect([TIMED_OUT, BROKEN, TIMED_OUT].map((failure, index) => fails(fleet, "a", index, failure))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(chosen(fleet, ["sdxl"], 3)).toBe("b");
+  });
+
+  test("not where one in between ended well; one that only began to be answered does not count as that", () => {
+    const fleet = two();
+    fails(fleet, "a", 0, BROKEN);
+    fails(fleet, "a", 1, BROKEN);
+    serves(fleet, "a", 2);
+    expect([fails(fleet, "a", 3, BROKEN), fails(fleet, "a", 4, BROKEN)]).toEqual([false, false]);
+    const [grant] = occupy(fleet, "a", 1, 5);
+    if (grant === undefined) throw new Error("no grant");
+    answerGrant(fleet, grant, 5);
+    expect(failGrant(fleet, grant, BROKEN, 6)).toBe(true);
+    finishGrant(fleet, grant, 6);
+    expect(isPassedOver(known(fleet, "a"), 6)).toBe(true);
+  });
+});
+
+test("a failed request teaches neither how long loading takes nor how long serving does", () => {
+  const fleet = two();
+  const [grant] = occupy(fleet, "a", 1);
+  const before = structuredClone(fleet.estimates);
+  if (grant === undefined) throw new Error("no grant");
+  grant.answeredAtMs = 1;
+  failGrant(fleet, grant, BROKEN, 5000);
+  finishGrant(fleet, grant, 5000);
+  expect({ ...fleet.estimates, busyShare: 0, busyAtMs: 0 }).toEqual({ ...before, busyShare: 0, busyAtMs: 0 });
 });
 
 test("the failed request holds its slot until it is given back", () => {
   const fleet = two();
   const [grant] = occupy(fleet, "a", 1);
-  if (grant !== undefined) ejectReplica(fleet, grant, 0);
+  if (grant !== undefined) failGrant(fleet, grant, UNREACHABLE, 0);
   expect(loads(fleet)).toEqual({ a: 1, b: 0 });
   if (grant !== undefined) releaseSlot(fleet, grant);
   expect(loads(fleet)).toEqual({ a: 0, b: 0 });
@@ -109,7 +293,8 @@ test("a failure on a replica that has left meanwhile ejects nobody", () => {
   const [grant] = occupy(fleet, "a", 1);
   deleteReplica(fleet, known(fleet, "a"), TTL_MS);
   hears(fleet, "a", { incarnation: 2 }, 1000);
+  if (grant !== undefined) grant.failed = true;
   const before = picture(fleet);
-  if (grant !== undefined) ejectReplica(fleet, grant, 1000);
+  expect(grant !== undefined && failGrant(fleet, grant, UNREACHABLE, 1000)).toBe(false);
   expect(picture(fleet)).toEqual(before);
 });

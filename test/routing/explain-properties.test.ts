@@ -8,11 +8,10 @@ import {
   enqueue,
   expire,
   settle,
-  unreachable,
   type Scheduler,
   type SchedulerOptions,
 } from "../../src/routing/scheduler.ts";
-import { arrival, fullPicture, hears, TTL_MS, type Said } from "./support/fleets.ts";
+import { arrival, fullPicture, hears, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const HINTS = ["v", "w", "x", "y"];

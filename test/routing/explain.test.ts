@@ -6,9 +6,9 @@ import { explain, viewReplica } from "../../src/routing/explain.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
-import { createScheduler, unreachable, type Scheduler } from "../../src/routing/scheduler.ts";
+import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
 import { answerGrant, takeSlot } from "../../src/routing/slots.ts";
-import { hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
+import { hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
   const scheduler = createScheduler();
@@ -42,6 +42,8 @@ test("a replica as it is believed to be", () => {
     served: 2,
     expires_in_ms: TTL_MS - 5000,
     ejected_for_ms: 7000,
+    ejections: 1,
+    on_probation: true,
   });
 });
 

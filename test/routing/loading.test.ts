@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { isWarm, type Fleet, type Grant } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { applyInBandHints, sweep } from "../../src/routing/membership.ts";
-import { answerGrant, ejectReplica, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
+import { failGrant } from "../../src/routing/ejection.ts";
+import { answerGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
 import { reportViolations, violations } from "./support/invariants.ts";
@@ -62,7 +63,7 @@ describe("after its end the report decides", () => {
   const ENDS: readonly (readonly [string, (fleet: Fleet, grant: Grant) => void])[] = [
     ["the response headers", (fleet, grant) => answerGrant(fleet, grant, 9000)],
     ["the end of the request without an answer", releaseSlot],
-    ["a replica that could not be reached", (fleet, grant) => ejectReplica(fleet, grant, 9000)],
+    ["a replica that could not be reached", (fleet, grant) => void failGrant(fleet, grant, { kind: "unreachable" }, 9000)],
   ];
 
   test.each(ENDS)("%s, then a report without the hint: cold", (_, end) => {
@@ -179,7 +180,7 @@ describe("after a load that was answered, until the replica reports, nobody know
 
   test.each<[string, (fleet: Fleet, grant: Grant) => void]>([
     ["ended without an answer", releaseSlot],
-    ["could not be sent", (fleet, grant) => ejectReplica(fleet, grant, 0)],
+    ["could not be sent", (fleet, grant) => void failGrant(fleet, grant, { kind: "unreachable" }, 0)],
   ])("a load that %s leaves the hint cold", (_, end) => {
     const { fleet, grant } = loading();
     end(fleet, grant);

@@ -6,7 +6,7 @@ import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { adoptSlot } from "../../src/routing/slots.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { fleetWith, hears, known, loads, TTL_MS } from "./support/fleets.ts";
+import { fleetWith, hears, known, loads, TTL_MS, unreachable } from "./support/fleets.ts";
 
 describe("a slot that becomes free goes", () => {
   test("to the oldest request that is warm there, then to one that is not", () => {
@@ -217,11 +217,7 @@ describe("the next thing to happen by itself", () => {
       40_000,
     ],
     ["the expiry before a deadline", (fleet) => waits(fleet, 40_000), TTL_MS],
-    [
-      "the end of an ejection, while one waits",
-      (fleet) => [waits(fleet, 40_000), scheduling.unreachable(fleet.its, 1, 2000)],
-      12_000,
-    ],
+    ["the end of an ejection, while one waits", (fleet) => [waits(fleet, 40_000), unreachable(fleet.its, 1, 2000)], 12_000],
     [
       "the end of settling, while one waits",
       (fleet) => [hears(fleet.its.fleet, "a"), settling(fleet), fleet.arrives(1, [])],

@@ -146,7 +146,15 @@ export class TestRouter implements AsyncDisposable {
 export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
-  readonly counters: { readonly cold: number; readonly ejected: number; readonly granted: Record<string, number> };
+  readonly waiting_low: number;
+  readonly counters: {
+    readonly cold: number;
+    readonly left: number;
+    readonly ejected: number;
+    readonly granted: Readonly<Record<string, number>>;
+    readonly refused: Readonly<Record<string, number>>;
+    readonly failed: Readonly<Record<string, number>>;
+  };
   readonly replicas: readonly {
     readonly replica: string;
     readonly origin: string;
@@ -157,5 +165,8 @@ export interface AppView {
     readonly status: string;
     readonly drained: boolean;
     readonly concurrency: number;
+    readonly ejected_for_ms: number;
+    readonly ejections: number;
+    readonly on_probation: boolean;
   }[];
 }

@@ -22,23 +22,25 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
     const arrivals = new Map<number, scheduling.Arrival>();
     const failedAt = new Map<number, string[]>();
 
-    const pass = (id: number, settlement: scheduling.Settlement) => {
+    const pass = (id: number, settlement: scheduling.Settlement, now: number): void => {
       if (settlement.kind === "granted") {
         const { replica, eviction } = settlement.grant;
         return actions.send(id, Number(replica.id), evictAdvice ? (eviction?.advised ?? null) : null);
       }
+      const why = settlement.refusal.kind;
+      // Its client sends it again.
+      if (why === "no_other_replica" || why === "no_retry_left") return enqueue(id, [], now);
       arrivals.delete(id);
-      if (settlement.refusal.kind === "no_other_replica") return enqueue(id, [], 0);
-      actions.refuse(id, settlement.refusal.kind === "timed_out" ? "timed_out" : "queue_full");
+      actions.refuse(id, why === "timed_out" ? "timed_out" : "queue_full");
     };
     const settle = (now: number) => {
-      for (const [id, settlement] of scheduling.settle(scheduler, options, now)) pass(id, settlement);
+      for (const [id, settlement] of scheduling.settle(scheduler, options, now)) pass(id, settlement, now);
     };
     function enqueue(id: number, avoid: readonly string[], now: number): void {
       const arrival = arrivals.get(id);
       if (arrival === undefined) return;
       const standing = scheduling.enqueue(scheduler, options, id, { ...arrival, avoid }, now);
-      if (standing.kind !== "waiting") pass(id, standing);
+      if (standing.kind !== "waiting") pass(id, standing, now);
       if (standing.kind === "granted") settle(now);
     }
 
@@ -52,7 +54,15 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
       },
       arrive({ id, hint, costMs }, now) {
         const deadlineMs = now + queueTimeoutMs;
-        arrivals.set(id, { hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs, queueLengthMax: null, claimedMs: costMs });
+        arrivals.set(id, {
+          hints: [hint],
+          avoid: [],
+          arrivedAtMs: now,
+          deadlineMs,
+          queueLengthMax: null,
+          claimedMs: costMs,
+          low: false,
+        });
         enqueue(id, [], now);
       },
       answered(id, hints, now) {
@@ -67,7 +77,7 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
       },
       failed(id, now) {
         const replica = fleet.grants.get(id)?.replica.id;
-        scheduling.unreachable(scheduler, id, now);
+        scheduling.failed(scheduler, id, { kind: "unreachable" }, null, now);
         scheduling.finish(scheduler, id, now);
         const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
         failedAt.set(id, avoid);

@@ -5,7 +5,7 @@ import { countArrival } from "../../../src/routing/estimates.ts";
 import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/fleet.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/membership.ts";
-import type { Arrival, Scheduler, SchedulerOptions, Standing } from "../../../src/routing/scheduler.ts";
+import { failed, type Arrival, type Scheduler, type SchedulerOptions, type Standing } from "../../../src/routing/scheduler.ts";
 import { takeSlot } from "../../../src/routing/slots.ts";
 
 /** One time to live. Tests count their time from 0 in milliseconds. */
@@ -79,13 +79,27 @@ export function load(fleet: Fleet, id: string, hint: string, now = 0): Grant {
   return takeSlot(fleet, nextId(fleet), choice, now);
 }
 
+/** Its replica could not be reached. */
+export function unreachable(scheduler: Scheduler, id: number, now: number): void {
+  failed(scheduler, id, { kind: "unreachable" }, null, now);
+}
+
 export function wants(hints: readonly string[], avoid: readonly string[] = []): Wanted {
   return { hints, avoid };
 }
 
 /** A request that arrives at a time, with three minutes to wait unless told otherwise. */
 export function arrival(hints: readonly string[], now = 0, rest: Partial<Arrival> = {}): Arrival {
-  return { hints, avoid: [], arrivedAtMs: now, deadlineMs: now + 180_000, queueLengthMax: null, claimedMs: null, ...rest };
+  return {
+    hints,
+    avoid: [],
+    arrivedAtMs: now,
+    deadlineMs: now + 180_000,
+    queueLengthMax: null,
+    claimedMs: null,
+    low: false,
+    ...rest,
+  };
 }
 
 /** Requests for the hints, as often as told, mixed. */
@@ -128,7 +142,7 @@ export function picture(fleet: Fleet): unknown {
     freeHolders: [...fleet.freeHolders].map(([hint, holders]) => [hint, [...holders].map(name)]),
     free: [...fleet.free].map(name),
     busy: [...fleet.busy].map(name),
-    ejected: [...fleet.ejected].map(name),
+    suspects: [...fleet.suspects].map(name),
     totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs, fleet.version],
     estimates: structuredClone(fleet.estimates),
   };

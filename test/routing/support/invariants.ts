@@ -1,5 +1,5 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
-import { heldHints, hintsOf, isEjected, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
@@ -55,11 +55,7 @@ export function violations(fleet: Fleet, now: number): string[] {
   same("advertised hints", fleet.advertisedHints, advertised.length);
   same("advertised text", fleet.advertisedText, advertised.join("").length);
 
-  same(
-    "ejected",
-    [...fleet.ejected].filter((replica) => isEjected(replica, now)).map(name),
-    replicas.filter((replica) => isEjected(replica, now)).map(name),
-  );
+  same("suspects", [...fleet.suspects].map(name), replicas.filter((replica) => replica.onProbation).map(name));
   same(
     "live and departed",
     [...fleet.departed.keys()].filter((id) => fleet.replicas.has(id)),

@@ -2,6 +2,7 @@
 // time. It drives the real scheduler, keeps its own books of who may be given what, and complains when the two disagree.
 import { expect } from "vitest";
 import type { Reason } from "../../../src/routing/decide.ts";
+import type { Failure } from "../../../src/routing/ejection.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredReplica } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
@@ -26,9 +27,11 @@ export type Command =
       readonly timeoutMs: number;
       readonly queueLengthMax: number | null;
       readonly claimedMs: number | null;
+      readonly low: boolean;
     }
   /** `which` picks one of the requests that have not ended. */
-  | { readonly does: "answer" | "fail" | "end" | "endTwice"; readonly which: number }
+  | { readonly does: "fail"; readonly which: number; readonly failure: Failure }
+  | { readonly does: "answer" | "end" | "endTwice"; readonly which: number }
   | { readonly does: "teach"; readonly which: number; readonly hints: readonly string[] }
   | { readonly does: "drain" | "undrain" | "delete"; readonly replica: string };
 
@@ -161,10 +164,10 @@ export class World {
     this.scheduler.counters.reclaimed += outcome.reclaimed;
   }
 
-  #arrive({ hints, avoid, timeoutMs, queueLengthMax, claimedMs }: Extract<Command, { does: "arrive" }>): void {
+  #arrive({ hints, avoid, timeoutMs, queueLengthMax, claimedMs, low }: Extract<Command, { does: "arrive" }>): void {
     const request: Request = { id: this.#requests.size + 1, state: "waiting", settlements: 0, avoid, replica: null };
     this.#requests.set(request.id, request);
-    const arrival = { hints, avoid, arrivedAtMs: this.now, deadlineMs: this.now + timeoutMs, queueLengthMax, claimedMs };
+    const arrival = { hints, avoid, arrivedAtMs: this.now, deadlineMs: this.now + timeoutMs, queueLengthMax, claimedMs, low };
     const standing = scheduling.enqueue(this.scheduler, this.#options, request.id, arrival, this.now);
     if (standing.kind !== "waiting") this.#settled(request.id, standing);
   }
@@ -178,7 +181,8 @@ export class World {
         expect(scheduling.answered(this.scheduler, request.id, null, this.now)).toBeNull();
         return;
       case "fail":
-        return scheduling.unreachable(this.scheduler, request.id, this.now);
+        expect(scheduling.failed(this.scheduler, request.id, command.failure, null, this.now)).toBeNull();
+        return;
       case "teach": {
         const { fleet } = this.scheduler;
         const replica = fleet.grants.get(request.id)?.replica;

@@ -1,0 +1,54 @@
+// The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding nothing is asked.
+import type { RouterError } from "../problem.ts";
+import { LIMITS } from "../routing/limits.ts";
+
+/** Not in the generated `Env` while wrangler.toml has them commented out. */
+interface RateLimits {
+  /** Heartbeats: by replica, and by client where the token is no good. */
+  readonly HEARTBEAT_LIMIT?: RateLimit;
+  /** Requests for apps that this isolate does not know, by client. */
+  readonly UNKNOWN_APP_LIMIT?: RateLimit;
+}
+
+/** Counts one for the key, and gives the error once there were too many. A limiter that fails refuses nobody. */
+export async function rateFault(
+  env: Cloudflare.Env,
+  name: keyof RateLimits,
+  key: string,
+  detail: string,
+): Promise<RouterError | null> {
+  const limiter = (env as RateLimits)[name];
+  if (limiter === undefined) return null;
+  try {
+    if ((await limiter.limit({ key })).success) return null;
+  } catch (error) {
+    console.warn(JSON.stringify({ message: "a rate limit could not be asked", name, error: String(error) }));
+    return null;
+  }
+  return { type: "rate_limited", detail, retryAfterMs: LIMITS.rateLimitRetryMs };
+}
+
+/** Neither part can hold a space, so no two replicas share a key, and none looks like a client's. */
+export function replicaKey(app: string, replica: string): string {
+  return `replica ${app} ${replica}`;
+}
+
+/** The client by its address, an IPv6 one by its /64, of which one client can use every address. Where nobody names it, all are one. */
+export function clientKey(request: Request): string {
+  const address = clientAddress(request) ?? "unknown";
+  return `client ${address.includes(":") ? networkOf(address) : address}`;
+}
+
+/** Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
+function clientAddress(request: Request): string | null {
+  return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
+}
+
+/** The first four groups of an IPv6 address. */
+function networkOf(address: string): string {
+  const groupsOf = (part: string) => (part === "" ? [] : part.split(":"));
+  const [before = "", after] = address.split("::");
+  const [head, tail] = [groupsOf(before), groupsOf(after ?? "")];
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  return [...head, ...Array<string>(zeros).fill("0"), ...tail].slice(0, 4).join(":");
+}

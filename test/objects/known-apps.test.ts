@@ -1,0 +1,42 @@
+// What an isolate remembers of apps, in workerd, with the real Directory: existing ones only, and no more than its bound.
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { appExists, rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
+
+const NOW = 1_764_000_000_000;
+const request = () => new Request("https://router.example.com/app/x");
+
+// The Directory does not know this app: only the isolate's memory says that it exists.
+test("a flood of unknown names pushes no app out of the memory", { timeout: 60_000 }, async () => {
+  rememberApp("remembered", NOW);
+  for (let n = 0; n < 2 * LIMITS.knownApps; n++) {
+    const fault = await unknownAppFault(request(), env, `made-up-${n}`, NOW);
+    expect(fault).toMatchObject({ type: "app_not_found" });
+  }
+  expect(await unknownAppFault(request(), env, "remembered", NOW)).toBeNull();
+});
+
+test("of more apps than the bound the one not used for longest is forgotten", async () => {
+  rememberApp("first", NOW);
+  for (let n = 1; n < LIMITS.knownApps; n++) rememberApp(`other-${n}`, NOW);
+  expect(await appExists(env, "first", NOW)).toBe(true);
+  rememberApp("one-more", NOW);
+  expect(await appExists(env, "first", NOW)).toBe(true);
+  expect(await appExists(env, "other-1", NOW)).toBe(false);
+  expect(await appExists(env, "other-2", NOW)).toBe(true);
+});
+
+test("an app is asked for again after its time, and forgotten where it is gone", async () => {
+  rememberApp("gone", NOW);
+  expect(await appExists(env, "gone", NOW + LIMITS.knownAppMs - 1)).toBe(true);
+  expect(await appExists(env, "gone", NOW + LIMITS.knownAppMs)).toBe(false);
+  expect(await appExists(env, "gone", NOW)).toBe(false);
+});
+
+test("the Directory's word is remembered", async () => {
+  const directory = env.DIRECTORY.getByName(DIRECTORY_NAME);
+  await directory.arrived("arrived");
+  expect(await unknownAppFault(request(), env, "arrived", NOW)).toBeNull();
+});
