@@ -74,7 +74,7 @@ function dropHopByHop(headers: Headers): void {
   }
 }
 
-/** Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
-function clientAddress(request: Request): string | null {
+/** The client's address. Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
+export function clientAddress(request: Request): string | null {
   return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
 }

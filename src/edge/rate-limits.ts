@@ -1,6 +1,7 @@
 // The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding nothing is asked.
 import type { RouterError } from "../problem.ts";
 import { LIMITS } from "../routing/limits.ts";
+import { clientAddress } from "./headers.ts";
 
 /** Not in the generated `Env` while wrangler.toml has them commented out. */
 interface RateLimits {
@@ -37,11 +38,6 @@ export function replicaKey(app: string, replica: string): string {
 export function clientKey(request: Request): string {
   const address = clientAddress(request) ?? "unknown";
   return `client ${address.includes(":") ? networkOf(address) : address}`;
-}
-
-/** Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
-function clientAddress(request: Request): string | null {
-  return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
 }
 
 /** The first four groups of an IPv6 address. */

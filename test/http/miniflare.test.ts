@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { BUNDLE } from "../../scripts/bundle.ts";
 import { TestReplica } from "../support/replica.ts";
 
-test("a heartbeat, and a request by its hint", async () => {
+test("a heartbeat, a request by its hint, and the address of a client that Cloudflare names", async () => {
   await using replica = await TestReplica.start();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -27,6 +27,11 @@ test("a heartbeat, and a request by its hint", async () => {
     expect(await beat.json()).toEqual({ time_to_live_ms: 180_000, next_heartbeat_ms: 60_000 });
     const reply = await miniflare.dispatchFetch("http://router/a/x", { headers: { "x-fal-runner-hint": "sdxl" } });
     expect([reply.status, await reply.text(), reply.headers.get("x-fal-served-from")]).toEqual([200, "ok", "r"]);
+    await miniflare.dispatchFetch("http://router/a/x", {
+      headers: { "cf-connecting-ip": "203.0.113.9", "x-forwarded-for": "198.51.100.1" },
+      cf: { colo: "FRA" },
+    });
+    expect(replica.last.headers["x-forwarded-for"]).toBe("203.0.113.9");
   } finally {
     await miniflare.dispose();
   }

@@ -58,8 +58,61 @@ describe("JSON", () => {
   test.each(["constructor", "prototype"])("with a token of an app named %s", (app) => {
     expect(tokens(JSON.stringify({ [app]: "t", other: "u" }))).toEqual({ [app]: ["t"], other: ["u"] });
   });
+});
 
-  test("a fault never shows a token", () => {
-    expect(tokens('{"app": ["s3cret", 7]}')).not.toContain("s3cret");
+/** What the Authorization header can't bring: white space ends a token, and other bytes reach a Worker as one and the same character. */
+const NEVER_MATCHING: readonly (readonly [string, string])[] = [
+  ["a space", "s3cret token"],
+  ["a tab", "s3cret\ttoken"],
+  ["a line feed", "s3cret\ntoken"],
+  ["a space at its end, in JSON", "s3cret "],
+  ["a zero byte", "s3cret\u0000"],
+  ["a control character", "s3cret\u001b[0m"],
+  ["DEL", "s3cret\u007f"],
+  ["a letter outside ASCII", "s3cr\u00e9t"],
+  ["a no-break space", "s3cret\u00a0token"],
+  ["the replacement character", "s3cret\ufffd"],
+  ["an emoji", "s3cret\u{1f511}"],
+];
+
+describe("a token that could never match is refused, and no fault shows a token", () => {
+  const RULE = "must be visible ASCII characters (U+0021 to U+007E), without spaces";
+
+  test.each(NEVER_MATCHING)("%s", (_, token) => {
+    for (const json of [{ app: token }, { app: ["t", token] }, { app: "t", "*": token }]) {
+      expect(tokens(JSON.stringify(json))).toBe(RULE);
+    }
+    if (token.trim() !== token) return;
+    expect(tokens(token)).toBe(RULE);
+    expect(parseSettings({ ADMIN_TOKEN: token })).toEqual({ ok: false, setting: "ADMIN_TOKEN", detail: RULE });
+  });
+
+  test.each([
+    '{"app": ["s3cret", 7]}',
+    '{"app": "s3cret" oops',
+    '{"s3cret": {"a": 1}}',
+    '{"app s3cret": "t"}',
+    `{"app": ${JSON.stringify(Array.from({ length: 1001 }, () => "s3cret"))}}`,
+    "s3cret two",
+  ])("%.40s", (text) => {
+    const result = parseSettings({ HEARTBEAT_TOKENS: text });
+    expect(result.ok).toBe(false);
+    expect(JSON.stringify(result)).not.toContain("s3cret");
+  });
+
+  test("a secret of a wrong kind", () => {
+    for (const name of ["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_SIGNING_KEY"]) {
+      for (const value of [{ key: "s3cret" }, ["s3cret"], () => "s3cret"]) {
+        const result = parseSettings({ [name]: value });
+        expect(result).toMatchObject({ ok: false, setting: name });
+        expect(JSON.stringify(result)).not.toContain("s3cret");
+      }
+    }
+  });
+
+  test("every visible character of ASCII can stand in a token", () => {
+    const all = Array.from({ length: 94 }, (_, place) => String.fromCharCode(33 + place)).join("");
+    expect(tokens(JSON.stringify({ app: all }))).toEqual({ app: [all] });
+    expect(tokens(all)).toEqual({ "*": [all] });
   });
 });

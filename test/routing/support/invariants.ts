@@ -57,6 +57,11 @@ export function violations(fleet: Fleet, now: number): string[] {
 
   same("suspects", [...fleet.suspects].map(name), replicas.filter((replica) => replica.onProbation).map(name));
   same(
+    "ejected, but not suspect",
+    replicas.filter((replica) => replica.ejectedUntilMs > now && !replica.onProbation).map(name),
+    [],
+  );
+  same(
     "live and departed",
     [...fleet.departed.keys()].filter((id) => fleet.replicas.has(id)),
     [],
