@@ -9,7 +9,13 @@ export default defineConfig({
       {
         test: {
           name: "core",
-          include: ["test/routing/**/*.test.ts", "test/settings/**/*.test.ts", "test/simulate/**/*.test.ts"],
+          include: [
+            "test/routing/**/*.test.ts",
+            "test/settings/**/*.test.ts",
+            "test/simulate/**/*.test.ts",
+            "test/docs/**/*.test.ts",
+            "test/fuzz/properties/**/*.test.ts",
+          ],
         },
       },
       {
@@ -37,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: "http",
-          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/*.test.ts"],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

@@ -22,8 +22,6 @@ const parsed = parseOptions(process.argv.slice(2));
 if (parsed.kind === "exit") process.exit(parsed.code);
 // A reader that leaves, as in `npm run replay | head`, or a terminal that is closed, ends the run without a stack trace.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
-// On a terminal Ctrl-C comes twice, by itself and passed on by npm: the second must not end the tidying up.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
 void interrupted().then(interrupt);
 try {
   process.exit((await run(parsed.options)) ? 0 : 1);

@@ -3,6 +3,7 @@ import type { EnqueueAnswer, GrantAnswer } from "../../durable-objects/fleet-ans
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import { decideBySnapshot, type Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
+import { createRetryBudget, earnRetries, spendRetry } from "../routing/retry-budget.ts";
 import type { Refusal } from "../routing/scheduler.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { Slot } from "./slot.ts";
@@ -121,7 +122,12 @@ function destination({ replica, origin, reason, evict }: GrantAnswer, waitedMs: 
   return { replica, origin, reason, evict, waitedMs, sentAtMs: Date.now() };
 }
 
+/** Of this isolate and for all apps: the objects, which keep the others, are out of reach. */
+const retriesBySnapshot = createRetryBudget();
+
 function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number): Admission {
+  if (avoid.length === 0) earnRetries(retriesBySnapshot);
+  else if (!spendRetry(retriesBySnapshot, 0, Date.now())) return { kind: "refused", refusal: { kind: "no_retry_left" } };
   const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid);
   if (found !== null) {
     const { id: replica, origin } = found;

@@ -18,8 +18,11 @@ const HOP_BY_HOP = [
   "trailer",
 ];
 
-/** What only the router may say to a replica; a client's own copies are dropped. */
-const RESERVED = /^(x-fal-|x-warmpath-|x-forwarded-|forwarded$)/;
+/**
+ * What only the router may say to a replica; a client's own copies are dropped. With underscores too: a replica behind CGI or WSGI
+ * can't tell `x_fal_endpoint` from the router's own.
+ */
+const RESERVED = /^(x[-_]fal[-_]|x[-_]warmpath[-_]|x[-_]forwarded[-_]|forwarded$)/;
 
 export interface Forwarding {
   readonly client: ClientRequest;

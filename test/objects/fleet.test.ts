@@ -202,7 +202,10 @@ describe("tickets", () => {
     await stub.heartbeat(beat(app, "b", { hints: ["flux"], concurrency: 1 }));
     const first = await stub.enqueue(REQUEST);
     await stub.enqueue({ ...REQUEST, hints: ["flux"] });
-    const ticket = first.ticket as unknown as { failed(failure: Failure, hints: null): Promise<void>; answered(hints: null): Promise<void> };
+    const ticket = first.ticket as unknown as {
+      failed(failure: Failure, hints: null): Promise<void>;
+      answered(hints: null): Promise<void>;
+    };
     await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
     expect(waiting.standing.kind).toBe("waiting");

@@ -94,6 +94,20 @@ test("with the object out of reach the last snapshot serves by hash; without one
   ]);
 });
 
+test("with the Directory out of reach apps in use are served, and a made-up name finds no replicas", async () => {
+  await join("in-use", 1);
+  const broken = { ...env, DIRECTORY: { getByName: () => ({ knows: () => Promise.reject(new Error("out of reach")) }) } };
+  const send = (app: string) =>
+    worker.fetch(
+      new Request(`http://router/${app}/x`) as Parameters<typeof worker.fetch>[0],
+      broken as unknown as Cloudflare.Env,
+      createExecutionContext(),
+    );
+  expect((await send("in-use")).status).toBe(200);
+  const refused = await send("never-in-use");
+  expect([refused.status, refused.headers.get("x-fal-error-type")]).toEqual([503, "no_replicas"]);
+});
+
 test("a made-up app starts no Fleet object", async () => {
   const untouched = { ...env, FLEET: { getByName: () => expect.unreachable("a Fleet object was asked for") } };
   const request = new Request("http://router/made-up/x") as Parameters<typeof worker.fetch>[0];
