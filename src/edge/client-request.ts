@@ -102,8 +102,9 @@ interface SplitUrl {
  */
 export function splitUrl(text: string): SplitUrl {
   if (!URL.canParse(text)) return { host: "", path: "", query: "" };
-  const { href, hash } = new URL(text);
-  const url = hash === "" ? href : href.slice(0, -hash.length);
+  const { href } = new URL(text);
+  const hash = href.indexOf("#");
+  const url = hash < 0 ? href : href.slice(0, hash);
   const hostStart = url.indexOf("://") + 3;
   const slash = url.indexOf("/", hostStart);
   const question = url.indexOf("?", slash);

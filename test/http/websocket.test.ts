@@ -75,13 +75,14 @@ test("a client that resets frees the slot and ends the replica's connection", as
   await until("the replica's connection has ended", () => served.at(-1)?.closed !== null);
 });
 
-test("a replica that breaks off ends the client's connection and frees the slot", async () => {
+test("a replica that breaks off ends the client's connection and frees the slot; it counts as its failure", async () => {
   const { client } = await open();
   const closed = once(client, "close");
   served.at(-1)?.socket.terminate();
   const [code] = (await closed) as [number];
   expect([1006, 1011]).toContain(code);
   await until("the slot is free", async () => (await inFlight()) === 0);
+  expect((await router.view("ws")).counters.failed).toMatchObject({ broken: 1 });
 });
 
 test("a long quiet connection keeps its slot", async () => {
