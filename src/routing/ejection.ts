@@ -7,9 +7,9 @@ import { LIMITS } from "./limits.ts";
 
 /** How a replica failed a request. */
 export type Failure =
-  /** No response headers: refused, reset, or its tunnel's word for that. Ejects at once. */
+  /** No response headers: refused, reset, or its tunnel's word for that. Ejects at once, as 503 does, but for a request that has ejected enough. */
   | { readonly kind: "unreachable" }
-  /** It answered 503. Ejects at once, for as long as its Retry-After asks (null: it does not ask). */
+  /** It answered 503. The ejection is as long as its Retry-After asks (null: it does not ask). */
   | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
   /** No response headers in time. Ejects with the third failure in a row. */
   | { readonly kind: "timed_out" }
@@ -26,7 +26,8 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   const { replica } = grant;
   if (fleet.replicas.get(replica.id) !== replica) return false;
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
-  if (failure.kind === "unreachable" || failure.kind === "unavailable") {
+  const decisive = failure.kind === "unreachable" || failure.kind === "unavailable";
+  if (decisive && grant.failures < LIMITS.ejectionsPerRequest) {
     eject(fleet, replica, failure.kind === "unavailable" ? failure.retryAfterMs : null, now);
     return true;
   }
@@ -36,9 +37,10 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   return true;
 }
 
-/** The replica sent response headers: it can be reached. How often it was ejected is forgotten with time only. */
+/** The replica sent response headers: it can be reached. */
 export function readmit(fleet: Fleet, replica: Replica): void {
   replica.ejectedUntilMs = 0;
+  replica.ejections = 0;
   replica.onProbation = false;
   replica.probe = null;
   fleet.suspects.delete(replica);
@@ -62,7 +64,7 @@ export function looksDeceive({ suspects, free, busy }: Fleet): boolean {
 }
 
 function eject(fleet: Fleet, replica: Replica, askedMs: number | null, now: number): void {
-  const before = now - replica.ejectedAtMs < LIMITS.ejectionsRememberedMs ? replica.ejections : 0;
+  const before = replica.ejections;
   // A time that the replica itself asks for neither grows nor makes the next one grow.
   replica.ejections = before + (askedMs === null ? 1 : 0);
   const forMs = askedMs ?? LIMITS.ejectionMs * 2 ** Math.min(before, 30);

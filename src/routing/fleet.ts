@@ -33,6 +33,8 @@ export interface Grant {
   readonly grantedAtMs: number;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
+  /** Replicas that failed the request before. */
+  readonly failures: number;
   /** Its replica failed it; it teaches nothing. */
   failed: boolean;
 }
@@ -85,7 +87,7 @@ export interface Replica extends Weighted {
   surplus: { readonly count: number; readonly atMs: number } | null;
   /** Passed over until then; 0: it is not. */
   ejectedUntilMs: number;
-  /** The start of the last ejection, and how many there were lately: the next is longer (ejection.ts). */
+  /** The start of the last ejection, and how many there were since its last answer: the next is longer (ejection.ts). */
   ejectedAtMs: number;
   ejections: number;
   /** Ejected since its last answer: after the ejection it gets one request at a time, this one. */

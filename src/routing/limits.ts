@@ -34,9 +34,9 @@ export const LIMITS = {
   ejectionMs: 10 * SECOND_MS,
   ejectionLeastMs: SECOND_MS,
   ejectionMostMs: 5 * 60 * SECOND_MS,
-  /** A replica whose last ejection began this long ago starts over. */
-  ejectionsRememberedMs: 10 * 60 * SECOND_MS,
-  /** First-byte timeouts and broken responses in a row that eject: one can be the request's fault. */
+  /** Replicas that one request can eject at once. That it fails on more of them may be its own fault. */
+  ejectionsPerRequest: 2,
+  /** Failures in a row that eject where one does not: it can be the request's fault. */
   failuresToEject: 3,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
   suspectsShareMost: 2 / 3,

@@ -239,7 +239,7 @@ export function nextEventMs(scheduler: Scheduler): number {
 function grant(
   scheduler: Scheduler,
   id: number,
-  { claimedMs }: Pick<Arrival, "claimedMs">,
+  { claimedMs, avoid }: Pick<Arrival, "claimedMs" | "avoid">,
   choice: Choice,
   reason: Exclude<Reason, "snapshot_hash">,
   now: number,
@@ -249,7 +249,7 @@ function grant(
   const loads = warmthOf(replica, hint, warm) === "cold";
   if (loads) scheduler.counters.cold++;
   const eviction = loads ? adviseEviction(scheduler.fleet, replica) : null;
-  const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs }, now);
+  const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs, failures: avoid.length }, now);
   return { kind: "granted", grant: taken, reason, warm: choice.warm };
 }
 

@@ -20,18 +20,30 @@ export interface Taking {
   readonly warm: boolean;
   readonly eviction?: Grant["eviction"];
   readonly claimedMs?: number | null;
+  readonly failures?: number;
 }
 
 /** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most 10 times what a load takes. */
 export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
-  const { replica, hint, warm, eviction = null, claimedMs = null } = taking;
+  const { replica, hint, warm, eviction = null, claimedMs = null, failures = 0 } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   countBusy(fleet, now);
   const warmth = warmthOf(replica, hint, warm);
   const loadingMs = hint === null ? 0 : loadMs(fleet.estimates, hint);
   const servingMs = expectedMs(fleet.estimates, hint ?? "", claimedMs);
   const rest = { expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0), grantedAtMs: now };
-  const grant = hold(fleet, { id, replica, hint, warmth, eviction, claimedMs, ...rest, answeredAtMs: null, failed: false });
+  const grant = hold(fleet, {
+    id,
+    replica,
+    hint,
+    warmth,
+    eviction,
+    claimedMs,
+    ...rest,
+    answeredAtMs: null,
+    failures,
+    failed: false,
+  });
   replica.served++;
   if (replica.onProbation) replica.probe ??= id;
   if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadingMs);
@@ -46,7 +58,15 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   const { hint, startedAtMs: grantedAtMs } = claim;
   // Whether it had to load is not known any more, so it teaches nothing.
   const servingMs = serviceMs(fleet.estimates, hint ?? "");
-  const rest = { eviction: null, claimedMs: null, expectedMs: servingMs, grantedAtMs, answeredAtMs: null, failed: false };
+  const rest = {
+    eviction: null,
+    claimedMs: null,
+    expectedMs: servingMs,
+    grantedAtMs,
+    answeredAtMs: null,
+    failures: 0,
+    failed: false,
+  };
   return hold(fleet, { id, replica, hint, warmth: "unknown", ...rest });
 }
 

@@ -3,9 +3,8 @@ import { describe, expect, test } from "vitest";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
 import { failGrant, isPassedOver, type Failure } from "../../src/routing/ejection.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
 import { deleteReplica, sweep } from "../../src/routing/membership.ts";
-import { answerGrant, finishGrant, releaseSlot } from "../../src/routing/slots.ts";
+import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { fleetWith, hears, known, loads, occupy, picture, TTL_MS, wants } from "./support/fleets.ts";
 
 const UNREACHABLE = { kind: "unreachable" } as const;
@@ -204,15 +203,14 @@ describe("the time of an ejection", () => {
     expect(times).toEqual([10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
   });
 
-  test("is not shortened by an answer between two failures, but ten minutes after the last one began it starts over", () => {
+  test("starts over after an answer", () => {
     const fleet = two();
     fails(fleet, "a", 0);
-    serves(fleet, "a", 1000);
-    fails(fleet, "a", 2000);
-    expect(ejectedFor(fleet, "a", 2000)).toBe(20_000);
-    serves(fleet, "a", 3000);
-    fails(fleet, "a", 2000 + LIMITS.ejectionsRememberedMs);
-    expect(ejectedFor(fleet, "a", 2000 + LIMITS.ejectionsRememberedMs)).toBe(10_000);
+    fails(fleet, "a", 10_000);
+    expect(ejectedFor(fleet, "a", 10_000)).toBe(20_000);
+    serves(fleet, "a", 31_000);
+    fails(fleet, "a", 32_000);
+    expect(ejectedFor(fleet, "a", 32_000)).toBe(10_000);
   });
 
   test("does not grow by requests that were sent before it", () => {
@@ -266,6 +264,18 @@ describe("timeouts and broken responses", () => {
     finishGrant(fleet, grant, 6);
     expect(isPassedOver(known(fleet, "a"), 6)).toBe(true);
   });
+});
+
+test("one request ejects two replicas at once; what it does to more counts towards three failures in a row there", () => {
+  const fleet = fleetWith({ a: {}, b: {}, c: {} });
+  const failsAgain = (failures: number, now: number) => {
+    const taken = takeSlot(fleet, 1000 + now, { replica: known(fleet, "a"), hint: null, warm: true, failures }, now);
+    const ejected = failGrant(fleet, taken, UNREACHABLE, now);
+    releaseSlot(fleet, taken);
+    return ejected;
+  };
+  expect(failsAgain(1, 0)).toBe(true);
+  expect([failsAgain(2, 10_000), failsAgain(5, 10_001), failsAgain(2, 10_002)]).toEqual([false, false, true]);
 });
 
 test("a failed request teaches neither how long loading takes nor how long serving does", () => {
