@@ -14,6 +14,8 @@ export default defineConfig({
             "test/settings/**/*.test.ts",
             "test/simulate/**/*.test.ts",
             "test/docs/**/*.test.ts",
+            "test/chaos/**/*.test.ts",
+            "test/soak/**/*.test.ts",
             "test/fuzz/properties/**/*.test.ts",
           ],
         },

@@ -1,6 +1,6 @@
 // The Worker: /-/ is the control plane's, everything else is a client's and goes to a replica.
 import { control } from "./control/control.ts";
-import { isControlPath, splitUrl } from "./edge/client-request.ts";
+import { hasPlainHost, isControlPath, splitUrl } from "./edge/client-request.ts";
 import { route } from "./edge/route.ts";
 import { problemResponse } from "./problem.ts";
 import { settingsOf } from "./settings/settings.ts";
@@ -17,6 +17,10 @@ export default {
       return problemResponse({ type: "misconfigured", setting, detail: `${setting} ${detail}.` }, request, requestId);
     }
     try {
+      if (!hasPlainHost(request)) {
+        const detail = "The Host header must be a host, or a host and a port.";
+        return problemResponse({ type: "bad_request", detail }, request, requestId);
+      }
       const { path } = splitUrl(request.url);
       if (!isControlPath(path)) return await route(request, env, ctx, settings.settings, requestId);
       return await control.fetch(request, { env, settings: settings.settings, requestId }, ctx);

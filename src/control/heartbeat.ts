@@ -16,7 +16,12 @@ export type HeartbeatResult =
   | { readonly ok: false; readonly error: RouterError };
 
 export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<HeartbeatResult> {
-  const text = await readText(request, LIMITS.heartbeatBodyBytes);
+  let text: string | null;
+  try {
+    text = await readText(request, LIMITS.heartbeatBodyBytes);
+  } catch {
+    return failed({ type: "bad_request", detail: "The body broke off." });
+  }
   if (text === null) {
     return failed({ type: "payload_too_large", detail: `A heartbeat has at most ${LIMITS.heartbeatBodyBytes} bytes.` });
   }

@@ -1,5 +1,6 @@
 // One request to one replica, up to its response headers.
 
+import { LIMITS } from "../routing/limits.ts";
 import type { ClientBody } from "./body.ts";
 
 export type Sent =
@@ -35,12 +36,30 @@ export async function send({ url, request, headers, body, firstByteTimeoutMs }: 
     const response = body.streamed
       ? await fetch(new Request(url, request), init)
       : await fetch(url, { ...init, method: request.method, body: body.bytes });
+    // Neither a 101 that is no WebSocket nor a status above 599 can be passed on.
+    const { status, webSocket } = response;
+    if (webSocket === null && (status < 200 || status > 599)) return { kind: "unreachable", response: null };
     return { kind: UNREACHABLE.has(response.status) ? "unreachable" : "answered", response };
   } catch (error) {
     if (error instanceof TypeError) throw error;
     return abort.signal.aborted ? { kind: "timed_out" } : { kind: "unreachable", response: null };
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. For requests whose body
+ * was streamed: where a client breaks that off, the runtime says the same as where the replica is gone.
+ */
+export async function isReachable(origin: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(LIMITS.probeMs);
+  try {
+    const response = await fetch(`${origin}/`, { method: "OPTIONS", redirect: "manual", signal });
+    await response.body?.cancel();
+    return !UNREACHABLE.has(response.status);
+  } catch {
+    return signal.aborted;
   }
 }
 

@@ -32,12 +32,6 @@ export const VIA_NAME = "warmpath";
 
 const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
 
-/**
- * Characters of path and query. The runtime takes URLs of 65,534 bytes, and gives up on a longer one as if the replica could not be
- * reached, which would eject it: with the replica's origin before it, and escaped, a URL is longer than it came.
- */
-const TARGET_MAX = 64_000;
-
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
 export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {
   const { headers } = request;
@@ -68,8 +62,8 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   const patient = asked === null || asked >= settings.QUEUE_TIMEOUT_MS;
   const { app, path } = place;
   const target = path + url.query;
-  if (target.length > TARGET_MAX) {
-    return failed({ type: "bad_request", detail: `The URL is longer than ${TARGET_MAX} characters, escaped.` });
+  if (target.length > LIMITS.targetLength) {
+    return failed({ type: "bad_request", detail: `The URL is longer than ${LIMITS.targetLength} characters, escaped.` });
   }
   return {
     ok: true,

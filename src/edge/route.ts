@@ -4,7 +4,7 @@ import { LIMITS } from "../routing/limits.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, choose, type Admission } from "./admission.ts";
-import { asksForRetry, send, unavailability, type Sent } from "./attempt.ts";
+import { asksForRetry, isReachable, send, unavailability, type Sent } from "./attempt.ts";
 import { takeBody, UploadTimeout, type ClientBody } from "./body.ts";
 import { readClientRequest, type ClientRequest } from "./client-request.ts";
 import { fleetOf } from "./fleet-stub.ts";
@@ -32,6 +32,8 @@ interface Outcome {
   readonly granted: Granted;
   /** Null: the replica could not be reached. */
   readonly response: Response | null;
+  /** The client's body went along as a stream: no client may eject replicas by one that breaks off. */
+  readonly streamed: boolean;
 }
 
 export async function route(
@@ -65,11 +67,12 @@ async function attemptAll(context: Context): Promise<Response> {
       const admission = await admissionFor(context, avoid);
       if (admission.kind !== "granted") return failed === null ? refused(context, admission) : deliver(context, failed);
       if (failed !== null) discard(failed);
-      body ??= await bodyOf(context, admission);
-      if (body === null) return uploadTimeout(context);
+      const taken: ClientBody | Response = body ?? (await bodyOf(context, admission));
+      if (taken instanceof Response) return taken;
+      body = taken;
       const sent = await sendTo(context, admission, body);
-      if (sent.kind === "timed_out") return await firstByteTimeout(context, admission);
-      failed = await report(context, { granted: admission, response: sent.response }, sent.kind);
+      if (sent.kind === "timed_out") return await firstByteTimeout(context, admission, body.streamed);
+      failed = await report(context, { granted: admission, response: sent.response, streamed: body.streamed }, sent.kind);
       if (sent.kind === "answered" || avoid.length >= LIMITS.ejectingAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
       const allowed = client.mayRetry && !body.streamed && counted < settings.MAX_ATTEMPTS;
@@ -91,14 +94,15 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
   return request.method === "OPTIONS" ? choose(admitting) : admit(admitting);
 }
 
-/** What the client sends along; null: it takes too long. Gives the slot back where there is nothing to send. */
-async function bodyOf({ request, settings, client }: Context, { slot }: Granted): Promise<ClientBody | null> {
+/** What the client sends along, or the error where it does not. Gives the slot back where there is nothing to send. */
+async function bodyOf(context: Context, { slot }: Granted): Promise<ClientBody | Response> {
+  const { request, requestId, settings } = context;
   try {
-    return await takeBody(request, client.mayRetry ? settings.RETRY_BODY_MAX_BYTES : 0, uploadWithinMs(settings));
+    return await takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
   } catch (error) {
     slot?.release();
-    if (error instanceof UploadTimeout) return null;
-    throw error;
+    if (error instanceof UploadTimeout) return uploadTimeout(context);
+    return problemResponse({ type: "bad_request", detail: "The request's body broke off." }, request, requestId);
   }
 }
 
@@ -125,7 +129,8 @@ async function report({ ctx }: Context, outcome: Outcome, kind: Sent["kind"]): P
   if (slot === null) return outcome;
   const { response } = outcome;
   if (kind === "unreachable" || response === null) {
-    await slot.failed({ kind: "unreachable" });
+    const certain = response !== null || !outcome.streamed;
+    if (certain || !(await isReachable(outcome.granted.to.origin))) await slot.failed({ kind: "unreachable" });
     return outcome;
   }
   const inBand = response.headers.get("x-fal-runner-hints");
@@ -137,14 +142,15 @@ async function report({ ctx }: Context, outcome: Outcome, kind: Sent["kind"]): P
 }
 
 /** Frees the slot of an answer that another replica may replace, where its body is short enough to keep meanwhile. */
-async function park({ granted, response }: Outcome): Promise<Outcome> {
+async function park({ granted, response, streamed }: Outcome): Promise<Outcome> {
   const length = Number(response?.headers.get("content-length") ?? Infinity);
-  if (response !== null && !(length <= LIMITS.wholeResponseBytes)) return { granted, response };
+  if (response !== null && !(length <= LIMITS.wholeResponseBytes)) return { granted, response, streamed };
   try {
-    if (response === null || response.body === null) return { granted, response };
-    return { granted, response: new Response(await response.arrayBuffer(), { ...initOf(response), encodeBody: "manual" }) };
+    if (response === null || response.body === null) return { granted, response, streamed };
+    const kept = new Response(await response.arrayBuffer(), { ...initOf(response), encodeBody: "manual" });
+    return { granted, response: kept, streamed };
   } catch {
-    return { granted, response: null };
+    return { granted, response: null, streamed };
   } finally {
     granted.slot?.release();
   }
@@ -156,11 +162,16 @@ function discard({ granted, response }: Outcome): void {
 }
 
 /** The replica's answer for the client; where there is none, the router's. */
-async function deliver(context: Context, { granted, response }: Outcome): Promise<Response> {
+async function deliver(context: Context, { granted, response, streamed }: Outcome): Promise<Response> {
   const { request, ctx, requestId, arrivedAtMs } = context;
   const { slot } = granted;
   const release = () => slot?.release();
-  const broken = () => void (slot !== null && ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release)));
+  const broken = () => {
+    if (slot === null) return;
+    // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken.
+    if (streamed || (response !== null && response.status >= 400 && response.status < 500)) slot.release();
+    else ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release));
+  };
   if (response !== null) {
     const { replica, reason, waitedMs, sentAtMs } = granted.to;
     const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
@@ -182,8 +193,9 @@ function uploadTimeout({ request, requestId, settings }: Context): Response {
   return problemResponse({ type: "upload_timeout", detail }, request, requestId);
 }
 
-async function firstByteTimeout({ request, requestId }: Context, { slot }: Granted): Promise<Response> {
-  await slot?.failed({ kind: "timed_out" });
+async function firstByteTimeout({ request, requestId }: Context, { slot }: Granted, streamed: boolean): Promise<Response> {
+  // A client that is still sending may be what the replica waits for.
+  if (!streamed) await slot?.failed({ kind: "timed_out" });
   slot?.release();
   const detail = "The replica did not begin to answer in time.";
   return problemResponse({ type: "request_timeout", timeout: "router", detail }, request, requestId);

@@ -17,6 +17,11 @@ export const LIMITS = {
   hintsPerApp: 200_000,
   hintTextPerApp: 16 * MEBIBYTE,
   concurrencyPerReplica: 10_000,
+  /**
+   * Path and query of a request, escaped, in characters. The runtime takes URLs of 65,534 bytes, and fails on a longer one as it does where
+   * a replica can't be reached; the origin comes before it.
+   */
+  targetLength: 64_000,
   /** `origin` and `replica` of a heartbeat, in characters. A host name has at most 253. */
   originLength: 300,
   replicaIdLength: 256,
@@ -87,6 +92,8 @@ export const LIMITS = {
   replayBytesPerIsolate: 32 * MEBIBYTE,
   /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
   bodyReadMs: 30 * SECOND_MS,
+  /** How long a replica may take to answer `OPTIONS /` where it is not clear who broke off. */
+  probeMs: 2 * SECOND_MS,
   /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
   wholeResponseBytes: 64 * KIBIBYTE,
   /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */

@@ -68,6 +68,31 @@ test("FWD-3 Connection cannot take away what the router adds", async () => {
   for (const name of connection.split(", ").slice(1)) expect(got.headers[name], name).toBeDefined();
 });
 
+test("FWD-3 Connection cannot take away Host, Via or the body's length", async () => {
+  const connection = "host, via, content-length, transfer-encoding, x-fal-request-id";
+  const got = await forwarded("/run", { method: "POST", headers: { connection, host: "asked.example" }, body: "all of it" });
+  expect(got.body.toString()).toBe("all of it");
+  expect(got.headers).toMatchObject({ "content-length": "9", via: "1.1 warmpath", "x-forwarded-host": "asked.example" });
+  expect(got.headers.host).toMatch(/^127\.0\.0\.1:\d+$/);
+});
+
+test("FWD-3 a list of names that are none takes nothing away", async () => {
+  const headers = { connection: ', @, x y, "x-kept", x-kept;q=1, __proto__, constructor', "x-kept": "yes" };
+  expect((await forwarded("/run", { headers })).headers["x-kept"]).toBe("yes");
+});
+
+test("FWD-4 reserved names are reserved with underscores too, which CGI can't tell apart", async () => {
+  const spoofed = {
+    x_fal_endpoint: "/admin",
+    "X_Fal-Request_Id": "spoofed",
+    "x-warmpath_signature": "t=1,v1=00",
+    x_forwarded_for: "203.0.113.9",
+  };
+  const got = await forwarded("/run", { headers: { ...spoofed, x_own: "kept" } });
+  for (const name of Object.keys(spoofed)) expect(got.headers[name.toLowerCase()], name).toBeUndefined();
+  expect(got.headers["x_own"]).toBe("kept");
+});
+
 test("FWD-4 inbound x-fal-*, x-warmpath-*, forwarded and x-forwarded-* are dropped", async () => {
   const spoofed = {
     "x-fal-runner-hint": "h",

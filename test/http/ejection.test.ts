@@ -65,6 +65,18 @@ describe("at once, by one failure", () => {
     expect(its.failing.received).toHaveLength(1);
   });
 
+  test.each<[string, Record<string, string>, string]>([
+    ["of unknown length", { "transfer-encoding": "chunked" }, "chunk"],
+    ["that is long", {}, "x".repeat(2_000_000)],
+  ])("a refused connection, found by a body %s, which has one attempt", async (_, headers, body) => {
+    await using its = await pair(resets);
+    await its.failing[Symbol.asyncDispose]();
+    const sending = { method: "POST", headers: { "x-fal-runner-hint": "h", ...headers }, body };
+    expect((await router.send(`/${its.app}/x`, sending)).status).toBe(502);
+    expect((await its.state()).counters).toMatchObject({ ejected: 1, failed: { unreachable: 1 } });
+    expect((await router.send(`/${its.app}/x`, sending)).headers["x-fal-served-from"]).toBe("good");
+  });
+
   test("a refused connection", async () => {
     await using its = await pair(resets);
     await its.failing[Symbol.asyncDispose]();

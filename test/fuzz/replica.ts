@@ -1,0 +1,48 @@
+// A replica that records what it was sent and admits headers as large as the router does, so that it never ends a connection itself.
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { MARK } from "./input.ts";
+
+const HEADER_MAX_BYTES = 1 << 20;
+
+export interface Arrival {
+  readonly mark: string;
+  readonly target: string;
+}
+
+export class RecordingReplica implements AsyncDisposable {
+  readonly #server: Server;
+  #arrivals: Arrival[] = [];
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(): Promise<RecordingReplica> {
+    const server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, keepAliveTimeout: 60_000 });
+    server.maxHeadersCount = 0;
+    const replica = new RecordingReplica(server);
+    server.on("request", ({ url = "", headers }, response) => {
+      replica.#arrivals.push({ mark: String(headers[MARK] ?? ""), target: url });
+      response.end("ok");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return replica;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** What came since it was last asked. */
+  take(): readonly Arrival[] {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    return arrivals;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
