@@ -15,6 +15,8 @@ export interface RouterOptions {
   /** Where the objects' databases are, with the configuration and the code that runs. */
   readonly stateFolder: string;
   readonly settings: Readonly<Record<string, string>>;
+  /** The built Worker that runs; without it the one that is deployed. */
+  readonly bundle?: string;
   /** Takes workerd's log, line by line. */
   readonly log?: (line: string) => void;
 }
@@ -81,9 +83,9 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
 }
 
 /** Settings reach workerd by its environment, so that no secret is written to disk. */
-function writeConfig({ port, host = "127.0.0.1", stateFolder, settings }: RouterOptions): string {
+function writeConfig({ port, host = "127.0.0.1", stateFolder, settings, bundle = BUNDLE }: RouterOptions): string {
   mkdirSync(path.join(stateFolder, "objects"), { recursive: true });
-  copyFileSync(BUNDLE, path.join(stateFolder, "index.js"));
+  copyFileSync(bundle, path.join(stateFolder, "index.js"));
   const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as unknown as {
     compatibility_date: string;
   };

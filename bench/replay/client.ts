@@ -1,7 +1,7 @@
 // The clients: each request goes out at its time whatever became of the others, and what came back is kept.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Request, Workload } from "../simulate/workload.ts";
-import { keptConnections, post, type Reply } from "./exchange.ts";
+import { keptConnections, post, type Reply } from "../live/exchange.ts";
 import { FOUND_HEADER, HELD_HEADER, type Asked, type Found } from "./replica.ts";
 
 /** What became of a request. Times are real, not the workload's. */

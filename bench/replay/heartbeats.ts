@@ -1,7 +1,7 @@
 // Reports of the replicas, at the simulator's times: all at the start, then each at its own turn, one interval apart.
 import type { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { post } from "./exchange.ts";
+import { post } from "../live/exchange.ts";
 import type { HttpReplica } from "./replica.ts";
 
 export interface Reporting {

@@ -47,7 +47,9 @@ export class Slot {
     this.#held[Symbol.dispose]();
   }
 
+  /** Once the slot is given back there is nobody to tell. */
   async #tell(news: (ticket: TicketStub) => void | Promise<void>): Promise<void> {
+    if (this.#over) return;
     try {
       await news(this.#ticket);
     } catch (error) {

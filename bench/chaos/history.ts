@@ -1,0 +1,58 @@
+// Everything that is known of a run when it is over, as plain data: the checker reads nothing else.
+import type { Beat } from "../live/heartbeats.ts";
+import type { Sent } from "../live/open-loop.ts";
+import type { Run } from "../live/run.ts";
+import type { Injected } from "./faults.ts";
+import type { ReplicaShape } from "./settings.ts";
+import type { ChaosSending } from "./traffic.ts";
+
+/** What the router said of an app at a moment of the run. */
+export interface Sample {
+  readonly atMs: number;
+  readonly app: string;
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Slots that it took back because a replica's reports said so, since the object started. */
+  readonly reclaimed: number;
+  /** Ids of the replicas that it knew. */
+  readonly listed: readonly string[];
+}
+
+export interface LogLine {
+  readonly atMs: number;
+  readonly line: string;
+}
+
+/** A request of the final round. */
+export interface Touch {
+  readonly app: string;
+  readonly hint: string;
+  readonly sent: Sent<ChaosSending>;
+}
+
+export interface End {
+  /** When the last fault was over. */
+  readonly quietMs: number;
+  /** When every replica was listed, ready and not passed over; null: not in time. */
+  readonly wholeMs: number | null;
+  /** What was missing last, where it was not in time. */
+  readonly missing: readonly string[];
+  /** For each app and hint two requests, one after the other. */
+  readonly touches: readonly Touch[];
+  /** What the router still held after everything had ended, by app, and what replicas still ran. */
+  readonly held: readonly { readonly app: string; readonly waiting: number; readonly inFlight: number }[];
+  readonly stillRunning: number;
+  /** Apps that the Directory lists. */
+  readonly apps: readonly string[];
+}
+
+export interface History {
+  readonly replicas: readonly ReplicaShape[];
+  readonly sent: readonly Sent<ChaosSending>[];
+  readonly runs: readonly Run[];
+  readonly beats: readonly Beat[];
+  readonly injected: readonly Injected[];
+  readonly samples: readonly Sample[];
+  readonly log: readonly LogLine[];
+  readonly end: End;
+}

@@ -1,0 +1,47 @@
+// The router's settings under chaos: as in production but for times, which fit a short run; and the fleet that it routes to.
+
+/** What follows from the settings below, and from bench/chaos/worker/short-times.ts. */
+export const TIMES_MS = {
+  heartbeatMs: 500,
+  timeToLiveMs: 1500,
+  queueTimeoutMs: 6000,
+  firstByteTimeoutMs: 1500,
+  ejectionMostMs: 4000,
+  /** After a restart of an app's object: it settles, and requests that run report themselves. */
+  restartMs: 2000,
+} as const;
+
+export const MAX_ATTEMPTS = 3;
+/** Attempts that do not count, as in src/routing/limits.ts. */
+export const EJECTING_ATTEMPTS = 4;
+export const RETRY_BODY_MAX_BYTES = 65_536;
+export const QUEUE_LENGTH_MAX = 60;
+
+export const SETTINGS: Readonly<Record<string, string>> = {
+  HEARTBEAT_INTERVAL_MS: String(TIMES_MS.heartbeatMs),
+  QUEUE_TIMEOUT_MS: String(TIMES_MS.queueTimeoutMs),
+  FIRST_BYTE_TIMEOUT_MS: String(TIMES_MS.firstByteTimeoutMs),
+  MAX_ATTEMPTS: String(MAX_ATTEMPTS),
+  RETRY_BODY_MAX_BYTES: String(RETRY_BODY_MAX_BYTES),
+  QUEUE_LENGTH_MAX: String(QUEUE_LENGTH_MAX),
+  COLD_START_MS: "100",
+  ALLOW_PRIVATE_ORIGINS: "true",
+};
+
+export interface ReplicaShape {
+  readonly app: string;
+  readonly replica: string;
+  readonly concurrency: number;
+}
+
+/** Two apps with the same hints and the same names of replicas, so that a mix-up shows. */
+export const APPS = ["alpha", "beta"] as const;
+export const HINTS = ["h1", "h2", "h3", "h4", "h5", "h6"] as const;
+export const HINT_SLOTS = 3;
+export const LOAD_MS = 60;
+
+const CONCURRENCIES = [1, 2, 2, 4];
+
+export const REPLICAS: readonly ReplicaShape[] = APPS.flatMap((app) =>
+  CONCURRENCIES.map((concurrency, index) => ({ app, replica: `r${index + 1}`, concurrency })),
+);

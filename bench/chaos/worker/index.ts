@@ -1,0 +1,24 @@
+// The router under chaos: the real sources with switches that make its objects crash, fail, stall or look overloaded. Nothing of it is in the
+// bundle that is deployed, which has another entry.
+//
+//   POST /__chaos/{app}/crash                    the app's object ends without warning, as with an eviction or a deploy
+//   POST /__chaos/{app}/throwing?ms=500          for so long, each call to it fails
+//   POST /__chaos/{app}/overloaded?ms=500        for so long, each call to it fails as the runtime's own refusal under overload does
+//   POST /__chaos/{app}/stalled?ms=500           for so long, it gets to none of the calls that wait for it
+//   POST /__chaos/-/throwing?ms=500              the Directory fails; crash and stalled as above
+import production from "../../../src/index.ts";
+import { switched } from "./switched.ts";
+
+export { Directory, Fleet } from "./objects.ts";
+
+const PREFIX = "/__chaos/";
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    const url = new URL(request.url);
+    if (!url.pathname.startsWith(PREFIX)) return production.fetch(request, env, ctx);
+    const [app = "", what = ""] = url.pathname.slice(PREFIX.length).split("/");
+    const known = await switched(env, app, what, Number(url.searchParams.get("ms")));
+    return new Response(null, { status: known ? 204 : 404 });
+  },
+} satisfies ExportedHandler<Cloudflare.Env>;

@@ -1,0 +1,121 @@
+// A replica as a real HTTP server: holds a few hints in memory, serves as many requests at once as its concurrency says and lets others wait
+// in order, proves each answer, notes each request. It can be given trouble, die, and come back on the same port.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocketServer } from "ws";
+import { acceptSocket } from "./replica-socket.ts";
+import { Service } from "./service.ts";
+import type { Run } from "./run.ts";
+import type { Trouble } from "./trouble.ts";
+
+export interface ReplicaOptions {
+  readonly app: string;
+  /** Its id. */
+  readonly replica: string;
+  readonly concurrency: number;
+  /** Hints it holds at once; the least recently used makes room. */
+  readonly hintSlots: number;
+  /** How long a load takes. */
+  readonly loadMs: number;
+  /** Hears of each request, as it begins; the record changes until its end. */
+  readonly onRun?: (run: Run) => void;
+}
+
+/** The port is kept while the replica is down, but an outgoing connection of somebody may have it for a moment. */
+const LISTEN_ATTEMPTS = 50;
+const LISTEN_AGAIN_MS = 100;
+
+export class LiveReplica implements AsyncDisposable {
+  readonly options: ReplicaOptions;
+  /** What befalls requests that arrive now; null: they are served. */
+  trouble: Trouble | null = null;
+  /** Of the process that it seems to be. */
+  incarnation: number;
+  readonly service: Service;
+  readonly #sockets = new Set<Socket>();
+  readonly #webSockets = new WebSocketServer({ noServer: true });
+  #server: Server;
+  #port = 0;
+
+  private constructor(options: ReplicaOptions, incarnation: number) {
+    this.options = options;
+    this.incarnation = incarnation;
+    this.service = new Service(this);
+    this.#server = this.#createServer();
+  }
+
+  /** Listens when this returns. */
+  static async start(options: ReplicaOptions, incarnation = Date.now()): Promise<LiveReplica> {
+    const replica = new LiveReplica(options, incarnation);
+    await replica.#listen();
+    return replica;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get isUp(): boolean {
+    return this.#server.listening;
+  }
+
+  /** Nothing listens any more, and every connection is reset. What ran is over, what was in memory stays: a network that is cut. */
+  async cut(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.service.end("died");
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await closed;
+  }
+
+  /** The process dies: as `cut`, and its memory is gone. */
+  async die(): Promise<void> {
+    await this.cut();
+    this.service.forgetHints();
+  }
+
+  /** Listens again where it listened before, as the process with this incarnation. */
+  async revive(incarnation = this.incarnation): Promise<void> {
+    this.incarnation = incarnation;
+    if (this.#server.listening) return;
+    this.#server = this.#createServer();
+    await this.#listen();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cut();
+    this.#webSockets.close();
+  }
+
+  #createServer(): Server {
+    // Slow uploads and idle connections are not the replica's to end: a router that sends while it closes one would see a dead replica.
+    const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 });
+    server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => {});
+    });
+    server.on("request", (request, response) => void this.service.serve(request, response));
+    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      acceptSocket(this, this.#webSockets, request, socket, head);
+    });
+    return server;
+  }
+
+  async #listen(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.#server.listen(this.#port, "127.0.0.1");
+      try {
+        await once(this.#server, "listening");
+        this.#port = (this.#server.address() as AddressInfo).port;
+        return;
+      } catch (error) {
+        if (attempt === LISTEN_ATTEMPTS) throw error;
+        await sleep(LISTEN_AGAIN_MS);
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// The built router on workerd with a state folder of its own: started, killed and started again on the same state, asked what it believes.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startRouter, type RouterProcess } from "../../scripts/router-process.ts";
+
+export interface LiveRouterOptions {
+  /** Begins the name of the state folder in the system's folder for temporary files. */
+  readonly name: string;
+  /** Beside HEARTBEAT_TOKENS and ADMIN_TOKEN, which are made here. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** 0, as without it: any free port. */
+  readonly port?: number;
+  /** As scripts/bundle.ts gives it; without it the deployed one, which must have been built. */
+  readonly bundle?: string;
+  /** Takes workerd's log, line by line. */
+  readonly log?: (line: string) => void;
+}
+
+/** What the admin view says, as far as runs look at it. */
+export interface AppView {
+  readonly waiting: number;
+  readonly in_flight: number;
+  readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+  readonly replicas: readonly {
+    readonly replica: string;
+    readonly origin: string;
+    readonly incarnation: number;
+    readonly status: string;
+    readonly drained: boolean;
+    readonly concurrency: number;
+    readonly in_flight: number;
+    readonly ejected_for_ms: number;
+    readonly on_probation?: boolean;
+  }[];
+}
+
+/** The port may be taken for a moment by an outgoing connection of somebody. */
+const START_ATTEMPTS = 5;
+const START_AGAIN_MS = 200;
+const ADMIN_TIMEOUT_MS = 10_000;
+
+export class LiveRouter implements AsyncDisposable {
+  readonly token = randomBytes(16).toString("hex");
+  readonly #adminToken = randomBytes(16).toString("hex");
+  readonly #options: LiveRouterOptions;
+  readonly #folder: string;
+  readonly #failure = new AbortController();
+  #process: RouterProcess | null = null;
+  #port: number;
+
+  private constructor(options: LiveRouterOptions) {
+    this.#options = options;
+    this.#port = options.port ?? 0;
+    this.#folder = mkdtempSync(path.join(tmpdir(), `warmpath-${options.name}-`));
+  }
+
+  static async start(options: LiveRouterOptions): Promise<LiveRouter> {
+    const router = new LiveRouter(options);
+    try {
+      await router.#start();
+    } catch (error) {
+      await router[Symbol.asyncDispose]();
+      throw error;
+    }
+    return router;
+  }
+
+  /** Stays the same over restarts. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Process id of workerd; null while it is down. */
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  /** Aborted when workerd ends although nobody killed it. */
+  get failure(): AbortSignal {
+    return this.#failure.signal;
+  }
+
+  /** SIGKILL. Connections break, nobody is told, the state stays on disk. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = null;
+    await running?.stop();
+  }
+
+  /** Starts again after `kill`, with the same state, port and settings. */
+  async restart(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#start();
+      } catch (error) {
+        if (attempt === START_ATTEMPTS) throw error;
+        await sleep(START_AGAIN_MS);
+      }
+    }
+  }
+
+  /** The fleet as the router believes it to be; null: it has no replicas, or the router gave no answer now. */
+  async view(app: string): Promise<AppView | null> {
+    try {
+      const response = await this.admin(`/-/apps/${encodeURIComponent(app)}`);
+      const text = await response.text();
+      return response.status === 200 ? (JSON.parse(text) as AppView) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** An administrator's call. */
+  admin(target: string, method = "GET"): Promise<Response> {
+    const headers = { authorization: `Bearer ${this.#adminToken}` };
+    return fetch(this.url + target, { method, headers, signal: AbortSignal.timeout(ADMIN_TIMEOUT_MS) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #start(): Promise<void> {
+    const { settings, bundle, log } = this.#options;
+    const started = await startRouter({
+      port: this.#port,
+      stateFolder: this.#folder,
+      settings: { ...settings, HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken },
+      ...(bundle === undefined ? {} : { bundle }),
+      ...(log === undefined ? {} : { log }),
+    });
+    this.#process = started;
+    this.#port = started.port;
+    void started.ended.then(() => {
+      if (this.#process === started) this.#failure.abort(new Error("workerd ended"));
+    });
+  }
+}

@@ -1,0 +1,36 @@
+// What is drawn for requests: hints by Zipf's law, times between arrivals, times of service.
+import type { Random } from "../simulate/random.ts";
+
+/** Draws hints: that of rank r with a probability in proportion to r to the power of -exponent. */
+export function zipf(hints: number, exponent: number, random: Random): () => string {
+  const weights = Array.from({ length: hints }, (_, index) => (index + 1) ** -exponent);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return () => {
+    let left = random() * total;
+    const index = weights.findIndex((weight) => (left -= weight) < 0);
+    return `hint-${Math.max(0, index) + 1}`;
+  };
+}
+
+/** Exponential: the time between arrivals of a Poisson process. */
+export function exponential(random: Random, mean: number): number {
+  return -Math.log(1 - random()) * mean;
+}
+
+export interface ServiceTimes {
+  readonly leastMs: number;
+  readonly meanMs: number;
+  readonly mostMs: number;
+}
+
+/** At least so long, and then exponential, cut off. The cut makes the mean a little less than it says. */
+export function serviceMs(random: Random, { leastMs, meanMs, mostMs }: ServiceTimes): number {
+  return Math.round(Math.min(mostMs, leastMs + exponential(random, meanMs - leastMs)));
+}
+
+/** By weight. */
+export function weighted<T>(random: Random, from: readonly (readonly [T, number])[]): T {
+  const total = from.reduce((sum, [, weight]) => sum + weight, 0);
+  let left = random() * total;
+  return (from.find(([, weight]) => (left -= weight) < 0) ?? (from[0] as readonly [T, number]))[0];
+}

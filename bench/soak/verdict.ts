@@ -1,0 +1,125 @@
+// Whether a soak went well: its last tenth against its first after the warm-up, and what may not happen at all. Pure.
+//
+// The machine may be shared. So a tenth is judged by medians over its windows; latency by those of the quieter half of them, in which the
+// router had to wait least for a processor. What is left of others' load may lengthen it: by as much as it lengthened control requests,
+// which do not pass the router, or as the router's own work was stretched by waiting for a processor, whichever is more.
+import { median } from "simple-statistics";
+import type { Held } from "./fleet.ts";
+import type { Window } from "./windows.ts";
+
+export interface Tolerances {
+  /** Resident memory may grow by this share, or by so many MiB where that is more. */
+  readonly memoryShare: number;
+  readonly memoryMib: number;
+  /** Latencies and CPU time a request may grow to so many times, and a little in any case (`FLOORS`). */
+  readonly growth: number;
+}
+
+/** What is known at the end beside the windows. */
+export interface Ending {
+  /** Outcomes that may not happen, with one case of each. */
+  readonly unexpected: readonly string[];
+  /** Replicas that the router does not list as ready. */
+  readonly missing: readonly string[];
+  readonly held: Held;
+}
+
+export interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  /** Medians over the tenth's windows; null where the check is not of that kind, or nothing was measured. */
+  readonly first: number | null;
+  readonly last: number | null;
+  /** The most that `last` may be. */
+  readonly allowed: number | null;
+  readonly says: string;
+}
+
+/**
+ * Growth that is allowed whatever the first value: what medians of some dozen windows differ by when nothing has changed. Waits in the queue
+ * follow from arrivals more than from the router.
+ */
+export const FLOORS = { router_p50_ms: 1, router_p95_ms: 5, queue_p95_ms: 150, cpu_ms_per_request: 0.3 } as const;
+const CONTROLS = {
+  router_p50_ms: "control_p50_ms",
+  router_p95_ms: "control_p95_ms",
+  queue_p95_ms: null,
+  cpu_ms_per_request: null,
+} as const;
+
+export const WARM_UP_SHARE = 0.1;
+const TENTH = 0.1;
+/** Fewer windows are no course. */
+export const WINDOWS_LEAST = 20;
+
+export function judge(windows: readonly Window[], { unexpected, missing, held }: Ending, tolerances: Tolerances): Finding[] {
+  const nothingHeld = held.waiting === 0 && held.in_flight === 0 && held.running === 0;
+  return [
+    ...(windows.length < WINDOWS_LEAST
+      ? [plain("long enough", false, `${windows.length} windows, at least ${WINDOWS_LEAST} are needed`)]
+      : courseOf(windows, tolerances)),
+    plain("outcomes", unexpected.length === 0, unexpected.length === 0 ? "all as expected" : unexpected.join("; ")),
+    plain("fleet whole", missing.length === 0, missing.length === 0 ? "every replica ready" : `missing: ${missing.join(", ")}`),
+    plain(
+      "nothing held",
+      nothingHeld,
+      `${held.waiting} waiting, ${held.in_flight} in flight, ${held.running} at replicas after the end`,
+    ),
+  ];
+}
+
+export function wentWell(findings: readonly Finding[]): boolean {
+  return findings.every(({ ok }) => ok);
+}
+
+function courseOf(windows: readonly Window[], { memoryShare, memoryMib, growth }: Tolerances): Finding[] {
+  const warm = windows.slice(Math.ceil(windows.length * WARM_UP_SHARE));
+  const count = Math.max(1, Math.floor(windows.length * TENTH));
+  const tenths = { first: warm.slice(0, count), last: warm.slice(-count) };
+  const quiet = { first: quieterHalf(tenths.first), last: quieterHalf(tenths.last) };
+  const stretched = ratioOf(stretchOf(quiet.last), stretchOf(quiet.first));
+  const grown = (key: keyof typeof FLOORS) => {
+    const [first, last] = [medianOf(quiet.first, key), medianOf(quiet.last, key)];
+    const control = CONTROLS[key];
+    const controls = control === null ? 1 : ratioOf(medianOf(quiet.last, control), medianOf(quiet.first, control));
+    const machine = Math.max(1, controls, stretched);
+    const allowed = first === null ? null : first * growth * machine + FLOORS[key];
+    return compared(key, first, last, allowed, machine === 1 ? "" : `, the machine ${machine.toFixed(2)} times as slow`);
+  };
+  const first = medianOf(tenths.first, "resident_mb");
+  const allowed = first === null ? null : Math.max(first * (1 + memoryShare), first + memoryMib);
+  return [
+    compared("resident_mb", first, medianOf(tenths.last, "resident_mb"), allowed, ""),
+    ...(Object.keys(FLOORS) as (keyof typeof FLOORS)[]).map(grown),
+  ];
+}
+
+function compared(check: string, first: number | null, last: number | null, allowed: number | null, note: string): Finding {
+  if (first === null || last === null || allowed === null) return plain(check, false, "nothing was measured");
+  const says = `${first.toFixed(1)} at first, ${last.toFixed(1)} at last, at most ${allowed.toFixed(1)}${note}`;
+  return { check, ok: last <= allowed, first, last, allowed, says };
+}
+
+function plain(check: string, ok: boolean, says: string): Finding {
+  return { check, ok, first: null, last: null, allowed: null, says };
+}
+
+function medianOf(windows: readonly Window[], key: keyof Window): number | null {
+  const values = windows.map((window) => window[key]).filter((value) => typeof value === "number");
+  return values.length === 0 ? null : median(values);
+}
+
+/** Of a tenth, where the router had to wait least for a processor. */
+function quieterHalf(windows: readonly Window[]): readonly Window[] {
+  const byStarving = [...windows].sort((a, b) => (a.starved_share ?? 0) - (b.starved_share ?? 0));
+  return byStarving.slice(0, Math.ceil(windows.length / 2));
+}
+
+/** How many times as long as alone its work took. */
+function stretchOf(windows: readonly Window[]): number {
+  return 1 / Math.max(0.01, 1 - (medianOf(windows, "starved_share") ?? 0));
+}
+
+function ratioOf(last: number | null, first: number | null): number {
+  return last === null || first === null || first === 0 ? 1 : last / first;
+}

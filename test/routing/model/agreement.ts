@@ -1,0 +1,123 @@
+// Compares everything that the reference model knows with everything that can be seen of the real fleet.
+import { expect } from "vitest";
+import { explain, viewReplica, type CandidateView, type ReplicaView } from "../../../src/routing/explain.ts";
+import { nextEventMs } from "../../../src/routing/scheduler.ts";
+import { takeSnapshot } from "../../../src/routing/snapshot.ts";
+import { usable } from "./failures.ts";
+import { rowOf } from "./membership.ts";
+import type { FleetObject } from "./object.ts";
+import { isReady, loadOn, runningOn, slotsOf, type Process, type State } from "./state.ts";
+
+/** Throws where the two differ. */
+export function agrees(state: State, real: FleetObject): void {
+  const [due, held] = [pictureOf(state, real.nowMs), realPictureOf(real)];
+  // The text is compared first: it is quicker by far, and nearly always the same.
+  if (JSON.stringify(held) !== JSON.stringify(due)) expect(held).toEqual(due);
+  seesSnapshot(state, real);
+  const dueMs = happensNextAtMs(state, real.nowMs);
+  const [nextMs, wakesAtMs] = [nextEventMs(real.scheduler), real.wakesAtMs];
+  if (nextMs > dueMs || wakesAtMs > dueMs) throw new Error(`next at ${nextMs}, wakes at ${wakesAtMs}; due at ${dueMs}`);
+}
+
+function pictureOf(state: State, now: number): unknown {
+  const members = [...state.members.values()].toSorted(byId);
+  const { granted, refused, failed, left, reclaimed, ejected } = state.counters;
+  return {
+    replicas: members.map((process) => ({
+      ...viewOf(state, process, now),
+      running: runningOn(state, process)
+        .map(({ id }) => id)
+        .toSorted(byNumber),
+      unclaimed: process.unclaimed,
+      passed_over: whyPassedOver(state, process, now),
+    })),
+    stored: members.map(rowOf),
+    running: state.running.map(({ id }) => id).toSorted(byNumber),
+    waiting: state.waiting.map(({ id }) => id).toSorted(byNumber),
+    low: state.waiting.filter(({ low }) => low).length,
+    slots: slotsOf(state),
+    snapshot: members.filter(isReady).map(({ id, origin, concurrency }) => ({ id, origin, concurrency })),
+    counters: { granted, refused, failed, left, reclaimed, ejected },
+  };
+}
+
+function realPictureOf({ scheduler, options, stored, nowMs }: FleetObject): unknown {
+  const { candidates } = explain(scheduler, options, [], nowMs);
+  const { fleet, room, counters } = scheduler;
+  const { hash_owner, hash_spill, hint_match, hint_wait, least_loaded } = counters.granted;
+  const { refused, failed, left, reclaimed, ejected } = counters;
+  const granted = { hint_match, hint_wait, cold: hash_owner + hash_spill, least_loaded };
+  return {
+    replicas: [...fleet.replicas.values()].toSorted(byId).map((replica) => {
+      const view = viewReplica(replica, nowMs);
+      const [hints, loading] = [view.hints && view.hints.toSorted(), view.loading.toSorted()];
+      const { passed_over } = candidates.find((candidate) => candidate.replica === replica.id) ?? {};
+      return { ...view, hints, loading, running: ids(replica.grants), unclaimed: replica.unclaimed, passed_over };
+    }),
+    stored: [...stored.values()].toSorted(byId).map((row) => ({ ...row, hints: row.hints && row.hints.toSorted() })),
+    running: ids(fleet.grants),
+    waiting: ids(room.waiting),
+    low: room.low,
+    slots: fleet.slots,
+    snapshot: takeSnapshot(fleet).replicas.toSorted(byId),
+    counters: { granted, refused, failed, left, reclaimed, ejected },
+  };
+}
+
+/** The version of the list of ready replicas grows with every change of it: an edge that knows the version asks for nothing else. */
+function seesSnapshot(state: State, real: FleetObject): void {
+  const { version, replicas } = takeSnapshot(real.scheduler.fleet);
+  const text = JSON.stringify(replicas.toSorted(byId));
+  const before = state.snapshot;
+  if (before !== null && before.text !== text) expect(version).toBeGreaterThan(before.version);
+  state.snapshot = { text, version };
+}
+
+/** When something happens next by itself that somebody would notice. */
+function happensNextAtMs(state: State, now: number): number {
+  const times = [...state.members.values()].map(({ expiresAtMs }) => expiresAtMs);
+  if (state.waiting.length === 0) return Math.min(...times);
+  for (const { deadlineMs } of state.waiting) times.push(deadlineMs);
+  for (const { ejectedUntilMs } of state.members.values()) if (ejectedUntilMs > now) times.push(ejectedUntilMs);
+  if (state.settlingUntilMs > 0) times.push(state.settlingUntilMs);
+  if (state.members.size === 0) times.push(Math.max(...[...state.gone.values()].map(({ untilMs }) => untilMs)));
+  return Math.min(...times);
+}
+
+/** Why a request without hints can't be sent to it now; null: it can. */
+function whyPassedOver(state: State, process: Process, now: number): CandidateView["passed_over"] {
+  if (process.status === "starting") return "starting";
+  if (!isReady(process)) return "draining";
+  if (!usable(state, [], now).includes(process)) return process.ejectedUntilMs > now ? "ejected" : "probation";
+  return loadOn(state, process) < process.concurrency ? null : "full";
+}
+
+function viewOf(state: State, process: Process, now: number): ReplicaView {
+  const loading = process.loads.filter(({ untilMs }) => untilMs > now).map(({ hint }) => hint);
+  return {
+    replica: process.id,
+    origin: process.origin,
+    incarnation: process.incarnation,
+    sequence: process.sequence,
+    status: process.status,
+    drained: process.drained,
+    hints: process.hints && process.hints.toSorted(),
+    loading: loading.toSorted(),
+    hint_slots: process.hintSlots,
+    hints_held: new Set([...(process.hints ?? []), ...process.loads.map(({ hint }) => hint)]).size,
+    concurrency: process.concurrency,
+    in_flight: loadOn(state, process),
+    served: process.served,
+    expires_in_ms: Math.max(0, process.expiresAtMs - now),
+    ejected_for_ms: Math.max(0, process.ejectedUntilMs - now),
+    ejections: process.ejections,
+    on_probation: process.onProbation,
+  };
+}
+
+function ids(map: ReadonlyMap<number, unknown>): number[] {
+  return [...map.keys()].toSorted(byNumber);
+}
+
+const byNumber = (a: number, b: number) => a - b;
+const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);

@@ -1,0 +1,196 @@
+// The commands of the model-based test: what each does, and when it can. `which` picks one of those there are.
+import type fc from "fast-check";
+import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import * as act from "./acts.ts";
+import { agrees } from "./agreement.ts";
+import type { CommandName } from "./coverage.ts";
+import type { FleetObject } from "./object.ts";
+import { readyMembers, type Request, type State } from "./state.ts";
+
+type Said = Pick<Heartbeat, "hints" | "hintSlots" | "concurrency" | "inFlight" | "status">;
+
+/** What each command is told. */
+export interface Arguments {
+  heartbeat: {
+    readonly replica: string;
+    /** The last that was started, a new one, the one before, or a new one whose clock jumped back. */
+    readonly process: "same" | "new" | "previous" | "clockBack";
+    readonly sequence: "next" | "none" | "duplicate" | "late";
+    readonly said: Said;
+    readonly moved: boolean;
+  };
+  beatAll: { readonly uncounted: number | null };
+  arrive: Pick<Request, "hints" | "avoid" | "low" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
+  answer: { readonly which: number; readonly inBand: readonly string[] | null };
+  fail: { readonly which: number; readonly failure: Failure; readonly inBand: readonly string[] | null };
+  end: { readonly which: number };
+  endAgain: { readonly which: number };
+  leave: { readonly which: number };
+  choose: Pick<Request, "hints" | "avoid">;
+  wait: { readonly ms: number };
+  waitLate: { readonly ms: number };
+  waitBeating: { readonly ms: number };
+  drain: { readonly replica: string };
+  undrain: { readonly replica: string };
+  delete: { readonly replica: string };
+  /** Of the requests of before, those that report themselves at once, by the bits; `beaten`: after the replicas. */
+  restart: { readonly atOnce: number; readonly beaten: boolean };
+  /** `over`: it ended before it could. */
+  adopt: { readonly which: number; readonly over: boolean };
+  askAgain: { readonly which: number; readonly over: boolean };
+  serveMany: { readonly count: number; readonly heldMs: number };
+  retryMany: { readonly count: number };
+  /**
+   * Requests are failed by the same replica time after time; others that have left failed them before. `success`: before the last one another
+   * is answered.
+   */
+  failOften: { readonly times: number; readonly before: number; readonly success: boolean; readonly failure: Failure };
+  crowd: { readonly hints: readonly string[]; readonly lows: number; readonly timeoutMs: number };
+}
+
+type Act<Name extends CommandName> = (state: State, real: FleetObject, args: Arguments[Name]) => void;
+
+export class Command<Name extends CommandName> implements fc.Command<State, FleetObject> {
+  readonly #name: Name;
+  readonly #args: Arguments[Name];
+  readonly #ran: (name: CommandName) => void;
+
+  constructor(name: Name, args: Arguments[Name], ran: (name: CommandName) => void) {
+    this.#name = name;
+    this.#args = args;
+    this.#ran = ran;
+  }
+
+  check(state: Readonly<State>): boolean {
+    return (NEEDS[this.#name]?.(state).length ?? 1) > 0;
+  }
+
+  run(state: State, real: FleetObject): void {
+    this.#ran(this.#name);
+    ACTS[this.#name](state, real, this.#args);
+    agrees(state, real);
+  }
+
+  toString(): string {
+    return `${this.#name}(${JSON.stringify(this.#args)})`;
+  }
+}
+
+/** What a command needs at least one of. */
+const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly unknown[]>> = {
+  answer: (state) => state.tickets,
+  fail: (state) => state.tickets,
+  end: (state) => state.tickets,
+  endAgain: (state) => state.ended,
+  leave: (state) => state.waiting,
+  adopt: (state) => state.lost,
+  askAgain: (state) => state.asking,
+  serveMany: readyMembers,
+  retryMany: readyMembers,
+  failOften: readyMembers,
+};
+
+const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
+  heartbeat: (state, real, { replica, process, sequence, said, moved }) => {
+    const used = state.used.get(replica) ?? { incarnations: [100], sequence: 0 };
+    state.used.set(replica, used);
+    const { incarnations } = used;
+    if (process === "new") incarnations.push(Math.max(...incarnations) + 1);
+    if (process === "clockBack") incarnations.push(Math.max(0, Math.min(...incarnations) - 1));
+    if (process === "new" || process === "clockBack") used.sequence = 0;
+    const incarnation = (process === "previous" ? incarnations.at(-2) : undefined) ?? incarnations.at(-1) ?? 0;
+    if (sequence === "next") used.sequence++;
+    const number = sequence === "none" ? null : Math.max(0, used.sequence - (sequence === "late" ? 1 : 0));
+    const origin = `https://${replica}${moved ? "-moved" : ""}.example.com`;
+    act.beats(state, real, { app: "any-model", replica, origin, incarnation, sequence: number, ...said });
+  },
+  beatAll: (state, real, { uncounted }) => act.allBeat(state, real, uncounted),
+  arrive: (state, real, { timeoutMs, ...asked }) => {
+    act.comes(state, real, { ...asked, arrivedAtMs: real.nowMs, deadlineMs: real.nowMs + timeoutMs });
+  },
+  answer: (state, real, { which, inBand }) => act.isAnswered(state, real, pick(state.tickets, which).id, inBand),
+  fail: (state, real, { which, failure, inBand }) => {
+    act.isFailed(state, real, pick(state.tickets, which).id, failure, inBand);
+  },
+  end: (state, real, { which }) => act.isOver(state, real, pick(state.tickets, which).id),
+  endAgain: (state, real, { which }) => act.isOverAgain(state, real, pick(state.ended, which)),
+  leave: (state, real, { which }) => act.isOver(state, real, pick(state.waiting, which).id),
+  choose: (state, real, { hints, avoid }) => act.isChosen(state, real, hints, avoid),
+  wait: (state, real, { ms }) => act.passes(state, real, ms),
+  waitLate: (state, real, { ms }) => act.passes(state, real, ms, true),
+  waitBeating: (state, real, { ms }) => act.passesBeating(state, real, ms),
+  drain: (state, real, { replica }) => act.isDrained(state, real, replica, true),
+  undrain: (state, real, { replica }) => act.isDrained(state, real, replica, false),
+  delete: (state, real, { replica }) => act.isDeleted(state, real, replica),
+  restart: (state, real, { atOnce, beaten }) => {
+    act.restart(state, real);
+    agrees(state, real);
+    if (beaten) act.allBeat(state, real, 0);
+    for (const [index, ticket] of [...state.lost].entries()) if (atOnce & (1 << (index % 8))) act.claims(state, real, ticket);
+    for (const [index, request] of [...state.asking].entries()) {
+      if (atOnce & (1 << ((index + 3) % 8))) act.asksAgain(state, real, request);
+    }
+  },
+  adopt: (state, real, { which, over }) => {
+    const ticket = pick(state.lost, which);
+    if (over) state.lost = state.lost.filter((other) => other !== ticket);
+    else act.claims(state, real, ticket);
+  },
+  askAgain: (state, real, { which, over }) => {
+    const request = pick(state.asking, which);
+    if (over) state.asking = state.asking.filter((other) => other !== request);
+    else act.asksAgain(state, real, request);
+  },
+  serveMany: (state, real, { count, heldMs }) => {
+    for (let time = 0; time < count; time++) {
+      const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, []));
+      if (standing.kind === "granted") act.isAnswered(state, real, id, null);
+      act.passesBeating(state, real, heldMs);
+      if (standing.kind !== "refused") act.isOver(state, real, id);
+    }
+    // Now that it may be known how long a slot is held: some that can't wait for long.
+    for (let time = 0; time < 4; time++) act.comes(state, real, { ...anyRequest(real.nowMs, []), deadlineMs: real.nowMs + 1000 });
+  },
+  retryMany: (state, real, { count }) => {
+    const [first] = readyMembers(state);
+    for (let time = 0; time < count && first !== undefined; time++) {
+      const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, [first.id]));
+      if (standing.kind !== "refused") act.isOver(state, real, id);
+    }
+  },
+  failOften: (state, real, { times, before, success, failure }) => {
+    const hint = "often";
+    const avoid = ["left-1", "left-2", "left-3"].slice(0, before);
+    const once = (fails: boolean) => {
+      const { id, standing } = act.comes(state, real, { ...anyRequest(real.nowMs, avoid), hints: [hint] });
+      // With its list the replica says that it holds the hint, so it gets the next one too.
+      if (standing.kind === "granted" && fails) act.isFailed(state, real, id, failure, [hint]);
+      else if (standing.kind === "granted") act.isAnswered(state, real, id, [hint]);
+      if (standing.kind !== "refused") act.isOver(state, real, id);
+      const ejectedUntilMs = [...state.members.values()].map((process) => process.ejectedUntilMs);
+      act.passesBeating(state, real, Math.max(1, Math.max(...ejectedUntilMs) - real.nowMs));
+    };
+    for (let time = 1; time <= times; time++) {
+      if (time === times && success) once(false);
+      once(true);
+    }
+  },
+  crowd: (state, real, { hints, lows, timeoutMs }) => {
+    for (const [index, hint] of hints.entries()) {
+      const its = { hints: hint === "" ? [] : [hint], low: ((lows >> index) & 1) === 1 };
+      act.comes(state, real, { ...anyRequest(real.nowMs, []), ...its, deadlineMs: real.nowMs + timeoutMs });
+    }
+  },
+};
+
+function anyRequest(now: number, avoid: readonly string[]): Request {
+  const none = { hints: [], low: false, claimedMs: null, queueLengthMax: null };
+  return { ...none, avoid, arrivedAtMs: now, deadlineMs: now + 30_000 };
+}
+
+function pick<T>(list: readonly T[], which: number): T {
+  const one = list[which % list.length];
+  if (one === undefined) throw new Error("there is none to pick");
+  return one;
+}

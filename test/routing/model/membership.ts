@@ -1,0 +1,221 @@
+// The reference model of membership, from docs/protocol.md: "Heartbeats", "Late heartbeats", "in_flight", and the control plane.
+import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/membership.ts";
+import { release } from "./requests.ts";
+import { loadOn, noCounters, runningOn, timeToLiveMs, type Gone, type Process, type State, type Ticket } from "./state.ts";
+
+type Heard =
+  | { readonly kind: "accepted"; readonly reclaimed: number }
+  | Extract<HeartbeatOutcome, { readonly kind: "stopped" | "stale" }>;
+
+export function hears(state: State, beat: Heartbeat, now: number): Heard {
+  const liveMs = timeToLiveMs(state, state.members.size);
+  const member = state.members.get(beat.replica);
+  const gone = state.gone.get(beat.replica);
+  const known = member ?? gone;
+  // What is known of a replica counts until one time to live after it left, or would have to leave.
+  const knownUntilMs = member === undefined ? (gone?.untilMs ?? 0) : member.expiresAtMs + liveMs;
+  if (known !== undefined) {
+    const stale = isStale(state, known, beat, gone?.forbidden ?? false);
+    if (stale && knownUntilMs > now) return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
+    if (stale && beat.incarnation < known.incarnation) state.note("an earlier process was believed after its time");
+    if (stale && gone?.forbidden === true) state.note("a deleted process came back after its time");
+  }
+  const same = known?.incarnation === beat.incarnation;
+  if (beat.status === "stopped") {
+    const sequence = beat.sequence ?? (same ? (known?.sequence ?? null) : null);
+    if (member !== undefined) {
+      state.note("a replica stopped");
+      leaves(state, member, {
+        incarnation: beat.incarnation,
+        sequence,
+        untilMs: now + liveMs,
+        forbidden: false,
+        process: same ? member : null,
+      });
+      return { kind: "stopped", known: true };
+    }
+    if (gone !== undefined) {
+      state.note("a stop of one that had left");
+      const rest = same ? gone : { forbidden: false, process: null };
+      state.gone.set(beat.replica, { ...rest, incarnation: beat.incarnation, sequence, untilMs: gone.untilMs });
+    }
+    return { kind: "stopped", known: false };
+  }
+  const process = (same ? (member ?? gone?.process) : null) ?? newProcess(beat.replica, beat.incarnation);
+  noteComing(state, process, member);
+  const joins = member !== process;
+  const reclaimed = believesInFlight(state, process, beat.inFlight, now);
+  const heardOfHints = beat.hints !== null || process.reportsHints || joins;
+  if (beat.hints === null && process.hints !== null)
+    state.note(
+      heardOfHints ? "a heartbeat without hints ended its list" : "a list sent in band outlived a heartbeat without hints",
+    );
+  if (heardOfHints) process.hints = beat.hints;
+  process.reportsHints = beat.hints !== null;
+  process.origin = beat.origin;
+  process.status = beat.status;
+  process.concurrency = beat.concurrency;
+  process.hintSlots = beat.hintSlots;
+  process.sequence = beat.sequence ?? process.sequence;
+  process.expiresAtMs = now + liveMs;
+  state.members.set(process.id, process);
+  state.gone.delete(process.id);
+  return { kind: "accepted", reclaimed };
+}
+
+function isStale(state: State, known: Process | Gone, beat: Heartbeat, forbidden: boolean): boolean {
+  if (beat.incarnation !== known.incarnation) {
+    if (beat.incarnation < known.incarnation) state.note("an earlier process was refused");
+    return beat.incarnation < known.incarnation;
+  }
+  if (forbidden) state.note("a deleted process was refused");
+  const late = beat.sequence !== null && known.sequence !== null && beat.sequence <= known.sequence;
+  if (late) state.note("a late sequence was refused");
+  return forbidden || late;
+}
+
+function noteComing(state: State, process: Process, member: Process | undefined): void {
+  if (member === process) return state.note("a replica changed what it said");
+  if (member === undefined) state.note("a replica joined");
+  else state.note(member.drained ? "a new process ended a drain" : "a new process replaced one");
+  if (process.expiresAtMs === 0) return;
+  if (process.drained) state.note("a drained replica came back drained");
+  if (loadOn(state, process) > 0) state.note("a replica came back as it was, with requests running");
+}
+
+/** Gives the number of slots that are given back. */
+function believesInFlight(state: State, process: Process, inFlight: number | null, now: number): number {
+  const before = process.fewer;
+  process.fewer = null;
+  if (inFlight === null) return 0;
+  const held = runningOn(state, process);
+  const more = Math.max(0, inFlight - held.length);
+  // More than it takes at once would not be believed.
+  process.unclaimed = process.unheard ? Math.min(more, process.concurrency) : Math.min(process.unclaimed, more);
+  if (process.unheard && process.unclaimed > 0) state.note("unclaimed requests took slots");
+  process.unheard = false;
+  if (inFlight >= held.length) return 0;
+  process.fewer = { by: held.length - inFlight, atMs: now };
+  if (before === null) return 0;
+  // Two reports running: of the slots held since before the first of them, those that the second can't account for.
+  const older = held.filter((run) => run.grantedAtMs < before.atMs);
+  const surplus = older.slice(0, Math.max(0, Math.min(before.by, older.length - inFlight)));
+  for (const run of surplus) release(state, run);
+  if (surplus.length > 0) state.note("oldest requests were taken back");
+  state.counters.reclaimed += surplus.length;
+  return surplus.length;
+}
+
+function newProcess(id: string, incarnation: number): Process {
+  return {
+    id,
+    incarnation,
+    origin: "",
+    sequence: null,
+    status: "starting",
+    drained: false,
+    concurrency: 1,
+    hintSlots: null,
+    hints: null,
+    reportsHints: false,
+    expiresAtMs: 0,
+    unclaimed: 0,
+    unheard: false,
+    fewer: null,
+    loads: [],
+    served: 0,
+    ejectedAtMs: -Infinity,
+    ejectedUntilMs: 0,
+    ejections: 0,
+    onProbation: false,
+    probe: null,
+    failuresInARow: 0,
+  };
+}
+
+function leaves(state: State, process: Process, gone: Gone): void {
+  state.members.delete(process.id);
+  process.hints = null;
+  state.gone.set(process.id, gone);
+}
+
+export function deletes(state: State, process: Process, now: number): void {
+  const untilMs = now + timeToLiveMs(state, state.members.size);
+  const { incarnation, sequence } = process;
+  leaves(state, process, { incarnation, sequence, untilMs, forbidden: true, process });
+  state.deleted.set(process.id, { incarnation, untilMs });
+}
+
+/** Time has passed. Gives the ids of those that were silent for too long. */
+export function expires(state: State, now: number): readonly string[] {
+  const liveMs = timeToLiveMs(state, state.members.size);
+  const silent = [...state.members.values()].filter((process) => process.expiresAtMs <= now);
+  for (const process of state.members.values()) process.loads = process.loads.filter((load) => load.untilMs > now);
+  for (const process of silent) {
+    state.note("a replica expired");
+    const { incarnation, sequence } = process;
+    leaves(state, process, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, process });
+  }
+  for (const [id, { untilMs, process }] of state.gone) {
+    const owed = process !== null && (process.drained || runningOn(state, process).length > 0);
+    if (untilMs <= now && !owed) state.gone.delete(id);
+  }
+  return silent.map(({ id }) => id);
+}
+
+/** What a restart must know of each replica. */
+export function rowOf(process: Process): StoredReplica {
+  const { id, incarnation, origin, status, drained, concurrency, hintSlots, reportsHints } = process;
+  const hints = process.hints && process.hints.toSorted();
+  return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
+}
+
+/** The object ends and another takes its place: what is not stored is forgotten. */
+export function restarts(state: State, now: number): void {
+  const rows = [...state.members.values()].map(rowOf);
+  const liveMs = timeToLiveMs(state, rows.length);
+  const restored = rows.map((row) => ({
+    ...newProcess(row.id, row.incarnation),
+    ...row,
+    unheard: true,
+    expiresAtMs: now + liveMs,
+  }));
+  if (restored.some(({ drained }) => drained)) state.note("a restart kept a drain");
+  if (restored.some(({ hints }) => hints !== null)) state.note("a restart kept a list");
+  state.members = new Map(restored.map((process) => [process.id, process]));
+  const deleted = [...state.deleted].filter(([id, { untilMs }]) => !state.members.has(id) && untilMs > now);
+  if (deleted.length > 0) state.note("a restart kept a deletion");
+  state.gone = new Map(deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, process: null }]));
+  state.lost.push(...state.tickets.filter(({ id }) => state.running.some((run) => run.id === id)));
+  state.asking.push(...state.waiting);
+  Object.assign(state, {
+    tickets: [],
+    waiting: [],
+    running: [],
+    debtMs: 0,
+    heldMs: [],
+    loadsSeen: false,
+    snapshot: null,
+    counters: noCounters(),
+  });
+  state.settlingUntilMs = rows.length > 0 ? now + 500 : 0;
+}
+
+/** A request that runs claims its slot. Says whether its process is known. */
+export function adopts(state: State, id: number, claim: Ticket): boolean {
+  const process = state.members.get(claim.replica) ?? state.gone.get(claim.replica)?.process ?? null;
+  if (process === null || process.incarnation !== claim.incarnation) {
+    state.note("a claim for a process that is gone");
+    return false;
+  }
+  if (process.unclaimed > 0) state.note("unclaimed requests were claimed");
+  process.unclaimed = Math.max(0, process.unclaimed - 1);
+  const { hint, startedAtMs: grantedAtMs } = claim;
+  state.running.push({ id, process, hint, cold: false, grantedAtMs, failedBefore: 0, answered: false, failed: false });
+  state.note(
+    loadOn(state, process) > process.concurrency ? "a request was adopted over the concurrency" : "a request was adopted",
+  );
+  state.tickets.push({ ...claim, id });
+  return true;
+}

@@ -1,0 +1,173 @@
+// The real code under test: the functions that durable-objects/fleet.ts calls, in its order, with a clock, a timer and a store that are
+// plain values. It decides and checks nothing.
+import { decideIgnoringLoad, type Choice, type Wanted } from "../../../src/routing/decide.ts";
+import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/liveness.ts";
+import {
+  applyHeartbeat,
+  deleteReplica,
+  restoreReplica,
+  setDrained,
+  storedForm,
+  type HeartbeatOutcome,
+  type StoredReplica,
+} from "../../../src/routing/membership.ts";
+import * as scheduling from "../../../src/routing/scheduler.ts";
+import { adoptSlot, type Claim } from "../../../src/routing/slots.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import type { Told } from "./settling.ts";
+
+export class FleetObject {
+  nowMs = 1_000_000;
+  scheduler: scheduling.Scheduler;
+  /** When the timer fires; Infinity: it is not set. */
+  wakesAtMs = Infinity;
+  readonly stored = new Map<string, StoredReplica>();
+  readonly #forbidden = new Map<string, { readonly incarnation: number; readonly untilMs: number }>();
+  readonly #policy: HeartbeatPolicy;
+  readonly options: scheduling.SchedulerOptions;
+  #nextId = 1;
+
+  constructor(policy: HeartbeatPolicy, options: scheduling.SchedulerOptions) {
+    this.#policy = policy;
+    this.options = options;
+    this.scheduler = scheduling.createScheduler(options.coldStartMs);
+  }
+
+  heartbeat(beat: Heartbeat): { readonly outcome: HeartbeatOutcome; readonly told: Told | null } {
+    const { fleet, counters } = this.scheduler;
+    const outcome = applyHeartbeat(fleet, beat, this.#timeToLiveMs(), this.nowMs);
+    if (outcome.kind === "stale" || outcome.kind === "fleet_full") return { outcome, told: null };
+    const replica = fleet.replicas.get(beat.replica);
+    if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
+    if (outcome.kind === "accepted" && replica !== undefined) {
+      counters.reclaimed += outcome.reclaimed;
+      if (outcome.stored) this.#persist(storedForm(replica));
+      this.#wakeAt(replica.expiresAtMs);
+    }
+    return { outcome, told: this.#settle() };
+  }
+
+  /** `told`: what others were told, where the request was granted; undefined: nobody was asked. */
+  enqueue(arrival: scheduling.Arrival): {
+    readonly id: number;
+    readonly standing: scheduling.Standing;
+    readonly loadUntilMs: number | null;
+    readonly tellOthers: () => Told | null;
+  } {
+    const id = this.#nextId++;
+    const standing = scheduling.enqueue(this.scheduler, this.options, id, arrival, this.nowMs);
+    if (standing.kind === "waiting") this.#wakeAt(scheduling.nextEventMs(this.scheduler));
+    return { id, standing, loadUntilMs: this.#loadUntilMs(id), tellOthers: () => this.#settle() };
+  }
+
+  adopt(claim: Claim): number | null {
+    const id = this.#nextId++;
+    return adoptSlot(this.scheduler.fleet, id, claim) === null ? null : id;
+  }
+
+  choose(wanted: Wanted): Choice | null {
+    const choice = decideIgnoringLoad(this.scheduler.fleet, wanted, this.nowMs);
+    if (choice === null || (wanted.avoid.length > 0 && !scheduling.mayRetry(this.scheduler, this.nowMs))) return null;
+    return choice;
+  }
+
+  answered(id: number, inBandHints: readonly string[] | null): Told | null {
+    const changed = scheduling.answered(this.scheduler, id, inBandHints, this.nowMs);
+    if (changed !== null) this.#persist(storedForm(changed));
+    return this.#settle();
+  }
+
+  failed(id: number, failure: Failure, inBandHints: readonly string[] | null): Told | null {
+    const changed = scheduling.failed(this.scheduler, id, failure, inBandHints, this.nowMs);
+    if (changed !== null) this.#persist(storedForm(changed));
+    return this.#settle();
+  }
+
+  finished(id: number): Told | null {
+    scheduling.finish(this.scheduler, id, this.nowMs);
+    return this.#settle();
+  }
+
+  /** Null: the replica is not known. */
+  drain(id: string, drained: boolean): { readonly told: Told | null } | null {
+    const replica = this.scheduler.fleet.replicas.get(id);
+    if (replica === undefined) return null;
+    if (setDrained(this.scheduler.fleet, replica, drained)) this.#persist(storedForm(replica));
+    return { told: this.#settle() };
+  }
+
+  /** Null: the replica is not known. */
+  remove(id: string): { readonly told: Told | null } | null {
+    const replica = this.scheduler.fleet.replicas.get(id);
+    if (replica === undefined) return null;
+    const untilMs = this.nowMs + this.#timeToLiveMs();
+    deleteReplica(this.scheduler.fleet, replica, untilMs);
+    this.#forbidden.set(id, { incarnation: replica.incarnation, untilMs });
+    this.#departed([id]);
+    return { told: this.#settle() };
+  }
+
+  /** The timer fires. */
+  wake(): { readonly expired: readonly string[]; readonly told: Told | null } {
+    this.wakesAtMs = Infinity;
+    const expired = scheduling.expire(this.scheduler, this.#timeToLiveMs(), this.nowMs);
+    this.#departed(expired);
+    const told = this.#settle();
+    this.#wakeAt(scheduling.nextEventMs(this.scheduler));
+    return { expired, told };
+  }
+
+  /** The object ends; another starts with what is stored. */
+  restart(): void {
+    this.scheduler = scheduling.createScheduler(this.options.coldStartMs);
+    this.wakesAtMs = Infinity;
+    const { fleet } = this.scheduler;
+    for (const [id, { incarnation, untilMs }] of this.#forbidden) {
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
+    }
+    if (this.stored.size === 0) return;
+    const { timeToLiveMs } = heartbeatTiming(this.#policy, this.stored.size);
+    for (const replica of this.stored.values()) restoreReplica(fleet, replica, this.nowMs + timeToLiveMs);
+    this.scheduler.settlingUntilMs = this.nowMs + LIMITS.settleMs;
+    this.#wakeAt(this.nowMs + timeToLiveMs);
+  }
+
+  #settle(): Told | null {
+    if (this.scheduler.room.waiting.size === 0) return null;
+    const settlements = scheduling.settle(this.scheduler, this.options, this.nowMs);
+    if (this.scheduler.room.waiting.size > 0) this.#wakeAt(scheduling.nextEventMs(this.scheduler));
+    const loadUntilMs = new Map<number, number>();
+    for (const id of settlements.keys()) {
+      const untilMs = this.#loadUntilMs(id);
+      if (untilMs !== null) loadUntilMs.set(id, untilMs);
+    }
+    return { settlements, loadUntilMs, wakesAtMs: this.wakesAtMs };
+  }
+
+  /** Until when the load that a request began is believed; null: it began none. */
+  #loadUntilMs(id: number): number | null {
+    const grant = this.scheduler.fleet.grants.get(id);
+    const load = grant?.replica.loading.get(grant.hint ?? "");
+    return load?.grantId === id ? load.untilMs : null;
+  }
+
+  #persist(row: StoredReplica): void {
+    this.stored.set(row.id, row);
+  }
+
+  #departed(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    for (const [id, { untilMs }] of this.#forbidden) if (untilMs <= this.nowMs) this.#forbidden.delete(id);
+    for (const id of ids) this.stored.delete(id);
+  }
+
+  #wakeAt(atMs: number): void {
+    this.wakesAtMs = Math.min(this.wakesAtMs, atMs);
+  }
+
+  #timeToLiveMs(): number {
+    return heartbeatTiming(this.#policy, this.scheduler.fleet.replicas.size).timeToLiveMs;
+  }
+}

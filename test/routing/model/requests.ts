@@ -1,0 +1,163 @@
+// The reference model of requests: who may be granted what, what a newcomer may be told, what the answer and the end of a request do.
+// It never says which replica is best, only which are allowed.
+import { expect } from "vitest";
+import type { Refusal, Settlement } from "../../../src/routing/scheduler.ts";
+import { earnsRetry, readmits, spendsRetry, usable } from "./failures.ts";
+import { holds, loadOn, readyMembers, slotsOf, type Process, type Request, type Running, type State } from "./state.ts";
+
+export type Granted = Extract<Settlement, { kind: "granted" }>;
+
+/** Replicas that may be given the request now: usable, with a free slot. */
+export function mayTake(state: State, { avoid }: Request, now: number): Process[] {
+  return usable(state, avoid, now).filter((process) => loadOn(state, process) < process.concurrency);
+}
+
+/** Whether a free slot must not be kept from the request: it has nothing better to wait for, or has found it. */
+export function mustBeGranted(state: State, request: Request, now: number): boolean {
+  const holders = (among: readonly Process[]) =>
+    among.filter((process) => request.hints.some((hint) => holds(process, hint, now)));
+  const free = mayTake(state, request, now);
+  if (free.length === 0) return false;
+  if (state.options.affinityWait === "never" || request.hints.length === 0) return true;
+  return holders(free).length > 0 || holders(usable(state, request.avoid, now)).length === 0;
+}
+
+/** What a newcomer may be told. `grant`: whether it must, may or can't be granted a slot. `else`: what it is told where it is not. */
+export interface Verdict {
+  readonly grant: "must" | "may" | "no";
+  readonly else:
+    | (Pick<Refusal, "kind"> & { readonly retryAfterMs?: number; readonly why?: "low" | "client" | "prediction" })
+    | null;
+}
+
+export function arrives(state: State, request: Request, now: number): Verdict {
+  const nobodyElse = hasTriedAll(state, request);
+  if (request.avoid.length === 0) earnsRetry(state);
+  else if (!nobodyElse && !spendsRetry(state, now)) return { grant: "no", else: { kind: "no_retry_left" } };
+  const settling = now < state.settlingUntilMs || (state.settlingUntilMs > 0 && state.waiting.length > 0);
+  const may = !settling && mayTake(state, request, now).length > 0;
+  const grant = !may ? "no" : mustBeGranted(state, request, now) ? "must" : "may";
+  if (nobodyElse) return { grant, else: { kind: "no_other_replica" } };
+  if (!hasHope(state, now)) return { grant, else: { kind: "no_replicas", retryAfterMs: state.options.coldStartMs } };
+  return { grant, else: fullness(state, request, now) };
+}
+
+/** Why the queue is too long for the request; null: it is not. */
+function fullness(state: State, request: Request, now: number): Verdict["else"] {
+  const length = state.waiting.length;
+  const { queueLengthMax } = state.options;
+  const ahead = request.low ? length : state.waiting.filter(({ low }) => !low).length;
+  const predictedMs = predictsWaitMs(state, ahead);
+  const full = { kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs) } as const;
+  if (length >= queueLengthMax) return full;
+  // Half of the queue, rounded up, is for requests of low priority too.
+  if (request.low && length >= queueLengthMax / 2) return { ...full, why: "low" };
+  if (request.queueLengthMax !== null && length >= request.queueLengthMax) return { ...full, why: "client" };
+  return now + predictedMs > request.deadlineMs ? { ...full, why: "prediction" } : null;
+}
+
+/** The mean time a slot is held, times the requests ahead, over all ready slots; once 20 requests have finished. */
+function predictsWaitMs(state: State, ahead: number): number {
+  const slots = slotsOf(state);
+  if (state.heldMs.length < 20 || ahead === 0 || slots === 0) return 0;
+  let meanMs = 0;
+  // A plain mean of the first fifty; then each counts for 2 %.
+  for (const [index, heldMs] of state.heldMs.entries()) meanMs += (heldMs - meanMs) / Math.min(index + 1, 50);
+  return (ahead * meanMs) / slots;
+}
+
+/** Whether the request has failed on every ready replica. */
+export function hasTriedAll(state: State, { avoid }: Request): boolean {
+  return avoid.length > 0 && readyMembers(state).every(({ id }) => avoid.includes(id));
+}
+
+/** Whether a replica is listed, or one that left could come back. */
+export function hasHope(state: State, now: number): boolean {
+  return state.members.size > 0 || [...state.gone.values()].some(({ untilMs }) => untilMs > now);
+}
+
+/** The request was granted a slot: checks that it may have that one, and takes it. */
+export function takes(state: State, request: Request, told: Granted, loadUntilMs: number | null, now: number): void {
+  const { grant, reason, warm } = told;
+  const { hints } = request;
+  const allowed = mayTake(state, request, now);
+  expect(allowed.map(({ id }) => id)).toContain(grant.replica.id);
+  const process = state.members.get(grant.replica.id);
+  if (process === undefined) throw new Error("allowed and not known");
+  expect([grant.replica.incarnation, grant.grantedAtMs]).toEqual([process.incarnation, now]);
+  const found = hints.find((hint) => allowed.some((candidate) => holds(candidate, hint, now)));
+  expect([warm, grant.hint]).toEqual([hints.length === 0 || found !== undefined, found ?? hints[0] ?? null]);
+  if (warm && grant.hint !== null) expect(holds(process, grant.hint, now)).toBe(true);
+  const cold = !warm;
+  if (cold) {
+    expect(loadUntilMs).toBeGreaterThanOrEqual(now);
+    const firstMs = 10 * state.options.coldStartMs;
+    if (!state.loadsSeen) expect(loadUntilMs).toBe(now + firstMs);
+    const hint = hints[0] ?? "";
+    const others = process.loads.filter((load) => load.hint !== hint);
+    process.loads = [...others, { hint, request: grant.id, untilMs: loadUntilMs ?? 0 }];
+  }
+  state.counters.granted[cold ? "cold" : reason] = (state.counters.granted[cold ? "cold" : reason] ?? 0) + 1;
+  if (process.onProbation) process.probe ??= grant.id;
+  process.served++;
+  const failedBefore = request.avoid.length;
+  state.running.push({
+    id: grant.id,
+    process,
+    hint: grant.hint,
+    cold,
+    grantedAtMs: now,
+    failedBefore,
+    answered: false,
+    failed: false,
+  });
+  const { id: replica, incarnation } = process;
+  state.tickets.push({ id: grant.id, replica, incarnation, hint: grant.hint, startedAtMs: now });
+}
+
+/** The replica answered, with a list of what it holds where it sent one. */
+export function answers(state: State, run: Running, inBand: readonly string[] | null): void {
+  const { process } = run;
+  run.answered = true;
+  if (run.cold) state.loadsSeen = true;
+  process.loads = process.loads.filter((load) => load.request !== run.id);
+  readmits(state, process);
+  believesList(state, process, inBand);
+}
+
+export function believesList(state: State, process: Process, inBand: readonly string[] | null): void {
+  if (inBand === null) return;
+  const here = state.members.get(process.id) === process;
+  state.note(here ? "an answer with a list" : "an answer with a list of one that had left");
+  if (here) process.hints = inBand;
+}
+
+/** The request is over, or its client has gone. */
+export function ends(state: State, id: number, now: number): void {
+  state.tickets = state.tickets.filter((ticket) => ticket.id !== id);
+  const waited = state.waiting.filter((waiting) => waiting.id === id);
+  state.waiting = state.waiting.filter((waiting) => waiting.id !== id);
+  if (waited.length > 0) {
+    state.counters.left++;
+    state.note("left the queue");
+  }
+  const run = state.running.find((running) => running.id === id);
+  if (run === undefined) return;
+  if (run.answered && !run.failed) {
+    state.heldMs.push(now - run.grantedAtMs);
+    run.process.failuresInARow = 0;
+  }
+  release(state, run);
+}
+
+/** Gives the slot back. */
+export function release(state: State, run: Running): void {
+  const { process } = run;
+  state.running = state.running.filter((other) => other !== run);
+  process.loads = process.loads.filter((load) => load.request !== run.id);
+  if (process.probe === run.id) process.probe = null;
+}
+
+export function joins(state: State, id: number, request: Request): void {
+  state.waiting.push({ ...request, id, hopedAtMs: -Infinity });
+}

@@ -1,0 +1,197 @@
+// What the reference model remembers: plain maps and lists of what docs/protocol.md speaks of. No index, no total, nothing derived: every
+// question is answered by a look at everything.
+import type { HeartbeatPolicy } from "../../../src/routing/liveness.ts";
+import type { Counters, SchedulerOptions } from "../../../src/routing/scheduler.ts";
+import type { Outcome } from "./coverage.ts";
+
+/** One process of a replica, for as long as anything of it is remembered. */
+export interface Process {
+  readonly id: string;
+  readonly incarnation: number;
+  origin: string;
+  sequence: number | null;
+  status: "starting" | "ready" | "draining";
+  drained: boolean;
+  concurrency: number;
+  hintSlots: number | null;
+  hints: readonly string[] | null;
+  /** Its last heartbeat had hints. */
+  reportsHints: boolean;
+  expiresAtMs: number;
+  /** Requests of before a restart that it reports and nobody has claimed. */
+  unclaimed: number;
+  /** The object has restarted, and it has not said since how many requests it serves. */
+  unheard: boolean;
+  /** Its last report counted so many requests fewer than the slots held. */
+  fewer: { readonly by: number; readonly atMs: number } | null;
+  loads: readonly Load[];
+  served: number;
+  /** The start of its last ejection, its end, and how many there were since its last answer. */
+  ejectedAtMs: number;
+  ejectedUntilMs: number;
+  ejections: number;
+  onProbation: boolean;
+  /** The one request that it has on probation. */
+  probe: number | null;
+  failuresInARow: number;
+}
+
+/** A hint that is being loaded for a request; believed for a time. */
+interface Load {
+  readonly hint: string;
+  readonly request: number;
+  readonly untilMs: number;
+}
+
+/** A replica that has left, as it is remembered. */
+export interface Gone {
+  readonly incarnation: number;
+  readonly sequence: number | null;
+  readonly untilMs: number;
+  readonly forbidden: boolean;
+  /** The process, if it may return as it was. */
+  readonly process: Process | null;
+}
+
+/** What a client asks for. */
+export interface Request {
+  readonly hints: readonly string[];
+  readonly avoid: readonly string[];
+  readonly low: boolean;
+  readonly claimedMs: number | null;
+  readonly queueLengthMax: number | null;
+  readonly arrivedAtMs: number;
+  readonly deadlineMs: number;
+}
+
+export interface Waiting extends Request {
+  readonly id: number;
+  /** When it was last seen to have a warm replica to wait for. */
+  hopedAtMs: number;
+}
+
+/** A request that holds a slot. */
+export interface Running {
+  readonly id: number;
+  readonly process: Process;
+  readonly hint: string | null;
+  readonly cold: boolean;
+  readonly grantedAtMs: number;
+  /** Replicas that failed it before. */
+  readonly failedBefore: number;
+  answered: boolean;
+  failed: boolean;
+}
+
+/** What a Worker knows of a request it was given a slot for, and claims it by after a restart. */
+export interface Ticket {
+  readonly id: number;
+  readonly replica: string;
+  readonly incarnation: number;
+  readonly hint: string | null;
+  readonly startedAtMs: number;
+}
+
+export interface State {
+  readonly policy: HeartbeatPolicy;
+  readonly options: SchedulerOptions;
+  members: Map<string, Process>;
+  gone: Map<string, Gone>;
+  /** Processes that an administrator deleted: known over a restart. */
+  deleted: Map<string, { readonly incarnation: number; readonly untilMs: number }>;
+  waiting: Waiting[];
+  running: Running[];
+  /** After a restart: nothing is granted before; 0: not after one. */
+  settlingUntilMs: number;
+  /** Retries that are not paid back, as time: each costs a second, and each second pays one back. */
+  debtMs: number;
+  debtAtMs: number;
+  /** Times that answered requests held their slots, in the order of their ends. */
+  heldMs: number[];
+  /** Whether a load has been answered, so that load times are learned. */
+  loadsSeen: boolean;
+  /** The list of ready replicas as it was last seen, and its version. */
+  snapshot: { readonly text: string; readonly version: number } | null;
+  counters: Omit<Counters, "cold" | "granted"> & { granted: Record<string, number> };
+
+  // What Workers and replicas know, whatever becomes of the object.
+  tickets: Ticket[];
+  /** Tickets of requests that the object of before a restart granted, and that have not been claimed. */
+  lost: Ticket[];
+  /** Requests that waited when the object restarted, and have not asked again. */
+  asking: Request[];
+  ended: number[];
+  /** Of each replica, the incarnations and sequences it has used. */
+  readonly used: Map<string, { readonly incarnations: number[]; sequence: number }>;
+  note: (outcome: Outcome) => void;
+}
+
+export function createState(policy: HeartbeatPolicy, options: SchedulerOptions, note: State["note"]): State {
+  return {
+    policy,
+    options,
+    note,
+    members: new Map(),
+    gone: new Map(),
+    deleted: new Map(),
+    waiting: [],
+    running: [],
+    settlingUntilMs: 0,
+    debtMs: 0,
+    debtAtMs: 0,
+    heldMs: [],
+    loadsSeen: false,
+    snapshot: null,
+    counters: noCounters(),
+    tickets: [],
+    lost: [],
+    asking: [],
+    ended: [],
+    used: new Map(),
+  };
+}
+
+export function noCounters(): State["counters"] {
+  return {
+    granted: { hint_match: 0, hint_wait: 0, cold: 0, least_loaded: 0 },
+    refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },
+    left: 0,
+    reclaimed: 0,
+    failed: { unreachable: 0, unavailable: 0, timed_out: 0, broken: 0 },
+    ejected: 0,
+  };
+}
+
+/** Requests that run on a process, the longest running first. */
+export function runningOn(state: State, process: Process): Running[] {
+  return state.running.filter((run) => run.process === process).sort((a, b) => a.grantedAtMs - b.grantedAtMs);
+}
+
+export function loadOn(state: State, process: Process): number {
+  return runningOn(state, process).length + process.unclaimed;
+}
+
+export function isReady({ status, drained }: Process): boolean {
+  return status === "ready" && !drained;
+}
+
+export function readyMembers(state: State): Process[] {
+  return [...state.members.values()].filter(isReady);
+}
+
+/** Slots of all ready replicas. */
+export function slotsOf(state: State): number {
+  return readyMembers(state).reduce((slots, { concurrency }) => slots + concurrency, 0);
+}
+
+/** Whether the replica advertises the hint, or is loading it. */
+export function holds(process: Process, hint: string, now: number): boolean {
+  if (process.hints?.includes(hint) === true) return true;
+  return process.loads.some((load) => load.hint === hint && load.untilMs > now);
+}
+
+/** Three intervals; an interval is longer where the replicas together would send too often. */
+export function timeToLiveMs({ policy }: State, replicas: number): number {
+  const intervalMs = Math.max(policy.intervalMs, Math.ceil((replicas * 1000) / policy.rateMax));
+  return policy.short ? 3 * intervalMs : Math.max(3 * intervalMs, 15_000);
+}
