@@ -54,7 +54,14 @@ class Fleet {
 
   arrive(hints: readonly string[]): { readonly id: number; readonly standing: scheduling.Standing } {
     const id = this.#nextId++;
-    const rest = { avoid: [], arrivedAtMs: this.now, deadlineMs: this.now + 180_000, queueLengthMax: null, claimedMs: null, low: false };
+    const rest = {
+      avoid: [],
+      arrivedAtMs: this.now,
+      deadlineMs: this.now + 180_000,
+      queueLengthMax: null,
+      claimedMs: null,
+      low: false,
+    };
     return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };
   }
 
