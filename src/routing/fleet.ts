@@ -79,6 +79,9 @@ export interface Replica extends Weighted {
   expiresAtMs: number;
   /** By id, oldest first. */
   readonly grants: Map<number, Grant>;
+  /** Slots taken back because the replica counts fewer requests, oldest first, until their requests end; and when that last happened. */
+  readonly reclaimed: Map<number, Grant>;
+  reclaimedAtMs: number;
   /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
   unclaimed: number;
   /** Restored from storage, and its count of requests not heard since. */
@@ -115,6 +118,8 @@ export interface Fleet {
   readonly replicas: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
   readonly grants: Map<number, Grant>;
+  /** Those whose slots were taken back while their requests go on. */
+  readonly reclaimed: Map<number, Grant>;
   /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
   readonly holders: Map<string, Set<Replica>>;
   /** Those of them that have a free slot. */
@@ -142,6 +147,7 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     replicas: new Map(),
     departed: new Map(),
     grants: new Map(),
+    reclaimed: new Map(),
     holders: new Map(),
     freeHolders: new Map(),
     free: new Set(),
@@ -181,6 +187,8 @@ export function createReplica(id: string, incarnation: number): Replica {
     sequence: null,
     expiresAtMs: 0,
     grants: new Map(),
+    reclaimed: new Map(),
+    reclaimedAtMs: -Infinity,
     unclaimed: 0,
     restored: false,
     surplus: null,

@@ -4,7 +4,7 @@ import { createReplica, isReady, type Departed, type Fleet, type Replica } from 
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
-import { releaseOldest } from "./slots.ts";
+import { reclaimOldest } from "./slots.ts";
 
 export type HeartbeatOutcome =
   /** `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. */
@@ -214,7 +214,7 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   if (before === null) return 0;
   let older = 0;
   for (const grant of replica.grants.values()) if (grant.grantedAtMs < before.atMs) older++;
-  return releaseOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs);
+  return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
 }
 
 type Departure = { untilMs: number; forbidden: boolean; incarnation: number; sequence: number | null };

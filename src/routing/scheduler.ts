@@ -10,7 +10,7 @@ import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
 import { createRetryBudget, earnRetries, spendRetry, type RetryBudget } from "./retry-budget.ts";
-import { answerGrant, finishGrant, takeSlot, warmthOf } from "./slots.ts";
+import { answerGrant, finishGrant, forgetReclaimed, takeSlot, warmthOf } from "./slots.ts";
 import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
@@ -144,6 +144,7 @@ export function consider(scheduler: Scheduler, options: SchedulerOptions, arriva
 export function finish(scheduler: Scheduler, id: number, now: number): void {
   const held = scheduler.fleet.grants.get(id);
   if (held === undefined) {
+    forgetReclaimed(scheduler.fleet, id);
     if (leave(scheduler.room, id)) scheduler.counters.left++;
     return;
   }

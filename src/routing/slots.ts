@@ -92,6 +92,7 @@ export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
   countBusy(fleet, now);
   if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   releaseSlot(fleet, grant);
+  holdAgain(fleet, grant);
 }
 
 /** Gives the slot back. */
@@ -109,14 +110,42 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
   reindexSlots(fleet, replica);
 }
 
-/** Gives back the oldest slots granted before a time, at most `count`. Says how many. O(g log g) in the replica's grants. */
-export function releaseOldest(fleet: Fleet, replica: Replica, count: number, grantedBeforeMs: number): number {
+/**
+ * Takes back the oldest slots granted before a time, at most `count`, because the replica counts fewer requests. Says how many. Whose
+ * requests are really over there is not known, see `holdAgain`. O(g log g) in the replica's grants.
+ */
+export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, grantedBeforeMs: number, now: number): number {
   const surplus = [...replica.grants.values()]
     .filter((grant) => grant.grantedAtMs < grantedBeforeMs)
     .sort((a, b) => a.grantedAtMs - b.grantedAtMs)
     .slice(0, count);
-  for (const grant of surplus) releaseSlot(fleet, grant);
+  for (const grant of surplus) {
+    releaseSlot(fleet, grant);
+    replica.reclaimed.set(grant.id, grant);
+    fleet.reclaimed.set(grant.id, grant);
+    const [oldest] = replica.reclaimed.keys();
+    if (replica.reclaimed.size > replica.concurrency && oldest !== undefined) forgetReclaimed(fleet, oldest);
+  }
+  if (surplus.length > 0) replica.reclaimedAtMs = now;
   return surplus.length;
+}
+
+/** A request is over whose slot had been taken back. */
+export function forgetReclaimed(fleet: Fleet, id: number): void {
+  fleet.reclaimed.get(id)?.replica.reclaimed.delete(id);
+  fleet.reclaimed.delete(id);
+}
+
+/**
+ * Of the requests that were there when slots were taken back one is over: it may be the one that the replica had not counted, and the one
+ * whose slot was taken may still run. So that one has its slot again, until it ends or reports show it surplus once more.
+ */
+function holdAgain(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
+  if (grantedAtMs >= replica.reclaimedAtMs) return;
+  const [oldest] = replica.reclaimed.values();
+  if (oldest === undefined) return;
+  forgetReclaimed(fleet, oldest.id);
+  count(fleet, oldest);
 }
 
 /** What a request for the hint finds there, before it is given its slot. */
@@ -131,13 +160,15 @@ function countBusy({ estimates, grants, slots }: Fleet, now: number): void {
 }
 
 function hold(fleet: Fleet, grant: Grant): Grant {
+  if (grant.hint !== null) noteUse(grant.replica, grant.hint, grant.grantedAtMs);
+  count(fleet, grant);
+  return grant;
+}
+
+function count(fleet: Fleet, grant: Grant): void {
   const { replica, hint } = grant;
   fleet.grants.set(grant.id, grant);
   replica.grants.set(grant.id, grant);
-  if (hint !== null) {
-    replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
-    noteUse(replica, hint, grant.grantedAtMs);
-  }
+  if (hint !== null) replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
   reindexSlots(fleet, replica);
-  return grant;
 }

@@ -19,6 +19,7 @@ export const OUTCOMES = [
   "a heartbeat without hints ended its list",
   "a replica expired",
   "oldest requests were taken back",
+  "a request whose slot was taken back had it again",
   // Restarts.
   "a restart kept a drain",
   "a restart kept a deletion",

@@ -102,6 +102,8 @@ function believesInFlight(state: State, process: Process, inFlight: number | nul
   const older = held.filter((run) => run.grantedAtMs < before.atMs);
   const surplus = older.slice(0, Math.max(0, Math.min(before.by, older.length - inFlight)));
   for (const run of surplus) release(state, run);
+  process.reclaimed = [...process.reclaimed, ...surplus].slice(-process.concurrency);
+  if (surplus.length > 0) process.reclaimedAtMs = now;
   if (surplus.length > 0) state.note("oldest requests were taken back");
   state.counters.reclaimed += surplus.length;
   return surplus.length;
@@ -122,6 +124,8 @@ function newProcess(id: string, incarnation: number): Process {
     expiresAtMs: 0,
     unclaimed: 0,
     unheard: false,
+    reclaimed: [],
+    reclaimedAtMs: -Infinity,
     fewer: null,
     loads: [],
     served: 0,

@@ -141,6 +141,7 @@ export function ends(state: State, id: number, now: number): void {
     state.counters.left++;
     state.note("left the queue");
   }
+  for (const process of everyProcess(state)) process.reclaimed = process.reclaimed.filter((other) => other.id !== id);
   const run = state.running.find((running) => running.id === id);
   if (run === undefined) return;
   if (run.answered && !run.failed) {
@@ -148,6 +149,19 @@ export function ends(state: State, id: number, now: number): void {
     run.process.failuresInARow = 0;
   }
   release(state, run);
+  // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
+  const { process } = run;
+  const [again, ...rest] = process.reclaimed;
+  if (again === undefined || run.grantedAtMs >= process.reclaimedAtMs) return;
+  process.reclaimed = rest;
+  state.running.push(again);
+  state.note("a request whose slot was taken back had it again");
+}
+
+/** Processes that anything is remembered of. */
+function everyProcess({ members, gone, running }: State): Process[] {
+  const left = [...gone.values()].flatMap(({ process }) => process ?? []);
+  return [...members.values(), ...left, ...running.map(({ process }) => process)];
 }
 
 /** Gives the slot back. */

@@ -22,6 +22,9 @@ export interface Process {
   unclaimed: number;
   /** The object has restarted, and it has not said since how many requests it serves. */
   unheard: boolean;
+  /** Requests that go on although their slots were taken back, and when the last was. */
+  reclaimed: readonly Running[];
+  reclaimedAtMs: number;
   /** Its last report counted so many requests fewer than the slots held. */
   fewer: { readonly by: number; readonly atMs: number } | null;
   loads: readonly Load[];

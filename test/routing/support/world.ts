@@ -68,6 +68,8 @@ export class World {
   readonly #sequences = new Map<string, number>();
   /** Requests running by replica and incarnation, oldest first. */
   readonly #running = new Map<string, Set<number>>();
+  /** Requests that run although their slots were taken back, by replica and incarnation, and when the last was. */
+  readonly #reclaimed = new Map<string, { ids: number[]; readonly atMs: number }>();
   /** What the object has been told to store. */
   readonly #stored = new Map<string, StoredReplica>();
   readonly #granted: Partial<Record<Reason, number>> = { ...this.scheduler.counters.granted };
@@ -159,8 +161,12 @@ export class World {
     const reclaimed = [...oldest.keys()].filter((grant) => !fleet.grants.has(grant));
     expect(reclaimed.length).toBe(outcome.reclaimed);
     const running = this.#running.get(`${id}@${incarnation}`) ?? new Set();
-    expect(reclaimed).toEqual([...running].slice(0, reclaimed.length));
-    for (const grant of reclaimed) running.delete(grant);
+    const byAge = [...running].sort((a, b) => (oldest.get(a)?.grantedAtMs ?? 0) - (oldest.get(b)?.grantedAtMs ?? 0));
+    expect(reclaimed.toSorted()).toEqual(byAge.slice(0, reclaimed.length).toSorted());
+    for (const grant of byAge.slice(0, reclaimed.length)) {
+      running.delete(grant);
+      this.#takenBack(`${id}@${incarnation}`, concurrency, grant);
+    }
     this.scheduler.counters.reclaimed += outcome.reclaimed;
   }
 
@@ -193,14 +199,32 @@ export class World {
       }
       case "end":
       case "endTwice": {
+        const grantedAtMs = this.scheduler.fleet.grants.get(request.id)?.grantedAtMs ?? null;
         scheduling.finish(this.scheduler, request.id, this.now);
         request.state = "over";
-        for (const running of this.#running.values()) running.delete(request.id);
+        this.#over(request.id, grantedAtMs);
         if (command.does === "end") return;
         const after = fullPicture(this.scheduler);
         scheduling.finish(this.scheduler, request.id, this.now);
         expect(fullPicture(this.scheduler)).toEqual(after);
       }
+    }
+  }
+
+  #takenBack(process: string, concurrency: number, id: number): void {
+    const { ids } = this.#reclaimed.get(process) ?? { ids: [] };
+    this.#reclaimed.set(process, { ids: [...ids, id].slice(-concurrency), atMs: this.now });
+  }
+
+  /** Where it was there when slots were taken back, the oldest of those has its slot again. */
+  #over(id: number, grantedAtMs: number | null): void {
+    for (const reclaimed of this.#reclaimed.values()) reclaimed.ids = reclaimed.ids.filter((other) => other !== id);
+    for (const [process, running] of this.#running) {
+      if (!running.delete(id)) continue;
+      const reclaimed = this.#reclaimed.get(process);
+      if (reclaimed === undefined || (grantedAtMs ?? Infinity) >= reclaimed.atMs) continue;
+      const [again] = reclaimed.ids.splice(0, 1);
+      if (again !== undefined) running.add(again);
     }
   }
 
