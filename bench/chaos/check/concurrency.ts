@@ -24,6 +24,7 @@ export function checkConcurrency(facts: Facts): { readonly counted: OverConcurre
   const reasons = new Map(
     facts.cases.map(({ sending, came }) => [sending.asked.key, came?.headers["x-warmpath-reason"] ?? null]),
   );
+  const sentMs = new Map(facts.cases.map((its) => [its.sending.asked.key, its.sentMs]));
   const byReplica = new Map<string, Run[]>();
   for (const run of runs) {
     const name = `${run.app} ${run.replica}`;
@@ -42,7 +43,7 @@ export function checkConcurrency(facts: Facts): { readonly counted: OverConcurre
     counted.mostAbove = Math.max(counted.mostAbove, above);
     if (there.some((other) => mayBeBySnapshot(other, facts, reasons.get(other.key) ?? null))) counted.bySnapshot++;
     else if (restartedJustBefore(run, facts)) counted.afterRestart++;
-    else if (there.some((other) => isBeforeItsProcess(other, facts))) counted.atNewProcess++;
+    else if (there.some((other) => isBeforeItsProcess(other, facts, sentMs.get(other.key)))) counted.atNewProcess++;
     else
       violations.push({
         rule: "no replica gets more than it takes",
@@ -69,6 +70,6 @@ function restartedJustBefore({ app, beganMs }: Run, facts: Facts): boolean {
 }
 
 /** It was granted to the process before the one that ran it, whose first report the router had not accepted yet. */
-function isBeforeItsProcess({ app, replica, incarnation, beganMs }: Run, facts: Facts): boolean {
-  return beganMs < (facts.firstHeardMs(app, replica, incarnation) ?? Infinity);
+function isBeforeItsProcess({ app, replica, incarnation, beganMs }: Run, facts: Facts, sentMs = beganMs): boolean {
+  return sentMs < (facts.firstHeardMs(app, replica, incarnation) ?? Infinity);
 }

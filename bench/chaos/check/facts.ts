@@ -107,7 +107,7 @@ export class Facts {
       if (beats.some(({ status, sentMs }) => status === "stopped" && sentMs >= span.fromMs && sentMs <= toMs)) continue;
       if (this.kinds(app, span, "deleted_by_admin").some(({ fault }) => fault.replica === replica)) continue;
       const heard = beats
-        .filter(({ answered, answeredMs }) => answered === 200 && answeredMs <= toMs)
+        .filter(({ status, answered, answeredMs }) => status !== "stopped" && answered === 200 && answeredMs <= toMs)
         .map(({ answeredMs }) => answeredMs);
       const before = heard.filter((atMs) => atMs < fromMs);
       const times = [before.at(-1) ?? -Infinity, ...heard.slice(before.length), toMs];
