@@ -51,6 +51,7 @@ export class Fleet extends DurableObject {
       if (changed !== null) this.#persist(changed);
       this.#settle(now);
     },
+    uploading: (id, underWay) => scheduling.uploading(this.#scheduler, id, underWay, Date.now()),
     failed: (id, failure, inBandHints) => {
       const now = Date.now();
       const changed = scheduling.failed(this.#scheduler, id, failure, inBandHints, now);

@@ -7,6 +7,7 @@ import type { Failure } from "../src/routing/ejection.ts";
 /** What a ticket tells its fleet. */
 export interface TicketHolder {
   answered(id: number, inBandHints: readonly string[] | null): void;
+  uploading(id: number, underWay: boolean): void;
   failed(id: number, failure: Failure, inBandHints: readonly string[] | null): void;
   finished(id: number): void;
 }
@@ -24,6 +25,11 @@ export class Ticket extends RpcTarget {
   /** Response headers came, with the hints the replica sent along; null: it sent none. */
   answered(inBandHints: readonly string[] | null): void {
     this.#holder.answered(this.#id, inBandHints);
+  }
+
+  /** The client takes its time to send the body; `underWay` false: it is there, and the request is sent. */
+  uploading(underWay: boolean): void {
+    this.#holder.uploading(this.#id, underWay);
   }
 
   /** The replica failed the request, with the hints its answer brought along; null: none. */

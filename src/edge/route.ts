@@ -96,13 +96,22 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
 
 /** What the client sends along, or the error where it does not. Gives the slot back where there is nothing to send. */
 async function bodyOf(context: Context, { slot }: Granted): Promise<ClientBody | Response> {
-  const { request, requestId, settings } = context;
+  const { request, ctx, requestId, settings } = context;
+  let slow = false;
+  const timer = setTimeout(() => {
+    slow = true;
+    if (slot !== null) ctx.waitUntil(slot.uploading(true));
+  }, LIMITS.slowUploadMs);
   try {
-    return await takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
+    const body = await takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
+    if (slow && slot !== null) ctx.waitUntil(slot.uploading(false));
+    return body;
   } catch (error) {
     slot?.release();
     if (error instanceof UploadTimeout) return uploadTimeout(context);
     return problemResponse({ type: "bad_request", detail: "The request's body broke off." }, request, requestId);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

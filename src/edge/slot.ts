@@ -7,7 +7,7 @@ import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
 
 /** The methods of a ticket as a stub has them. */
-type TicketStub = Pick<Ticket, "answered" | "failed">;
+type TicketStub = Pick<Ticket, "answered" | "failed" | "uploading">;
 
 export class Slot {
   readonly #fleet: () => DurableObjectStub<Fleet>;
@@ -32,6 +32,11 @@ export class Slot {
   /** Response headers came. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
   async answered(inBandHints: readonly string[] | null): Promise<void> {
     await this.#tell((ticket) => ticket.answered(inBandHints && [...inBandHints]));
+  }
+
+  /** The client takes its time to send the body; `underWay` false: it is there, and the request is sent. Never fails. */
+  async uploading(underWay: boolean): Promise<void> {
+    await this.#tell((ticket) => ticket.uploading(underWay));
   }
 
   /** The replica failed the request. Awaited, so that the next decision knows. */

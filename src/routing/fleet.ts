@@ -31,6 +31,8 @@ export interface Grant {
   /** How long it was expected to hold the slot, its load included. */
   readonly expectedMs: number;
   readonly grantedAtMs: number;
+  /** When it was sent to the replica; Infinity: its client's body is still on the way, so the replica does not count it. */
+  sentAtMs: number;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
   /** Replicas that failed the request before. */

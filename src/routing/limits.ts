@@ -92,6 +92,8 @@ export const LIMITS = {
   replayBytesPerIsolate: 32 * MEBIBYTE,
   /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
   bodyReadMs: 30 * SECOND_MS,
+  /** A body that takes longer is told to the object: its replica can't count the request yet. */
+  slowUploadMs: 100,
   /** How long a replica may take to answer `OPTIONS /` where it is not clear who broke off. */
   probeMs: 2 * SECOND_MS,
   /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */

@@ -4,7 +4,7 @@ import { createReplica, isReady, type Departed, type Fleet, type Replica } from 
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
-import { reclaimOldest } from "./slots.ts";
+import { holdReclaimed, reclaimOldest } from "./slots.ts";
 
 export type HeartbeatOutcome =
   /** `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. */
@@ -199,13 +199,15 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
 /**
  * Compares the requests a replica counts with the slots held on it. After a restart the excess is taken as requests nobody has
  * claimed; it only ever shrinks. A count below the slots held in two reports running frees the oldest surplus: as many of the slots
- * held since before the first report as the second can't account for. Younger ones may have crossed with a report. O(grants).
+ * held since before the first report as the second can't account for. Younger ones may have crossed with a report. A count above the slots held
+ * gives slots back to requests from which they were taken. O(grants).
  */
 function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
   const before = replica.surplus;
   replica.surplus = null;
   if (inFlight === null) return 0;
-  const held = replica.grants.size;
+  holdReclaimed(fleet, replica, inFlight - sentTo(replica));
+  const held = sentTo(replica);
   const excess = Math.max(0, inFlight - held);
   replica.unclaimed = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unclaimed, excess);
   replica.restored = false;
@@ -213,8 +215,15 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   replica.surplus = { count: held - inFlight, atMs: now };
   if (before === null) return 0;
   let older = 0;
-  for (const grant of replica.grants.values()) if (grant.grantedAtMs < before.atMs) older++;
+  for (const grant of replica.grants.values()) if (grant.sentAtMs < before.atMs) older++;
   return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
+}
+
+/** Requests that the replica may count: those whose clients are still sending the body have not reached it. O(grants). */
+function sentTo(replica: Replica): number {
+  let sent = 0;
+  for (const grant of replica.grants.values()) if (grant.sentAtMs < Infinity) sent++;
+  return sent;
 }
 
 type Departure = { untilMs: number; forbidden: boolean; incarnation: number; sequence: number | null };

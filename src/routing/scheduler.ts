@@ -183,6 +183,12 @@ export function failed(
   return changed ? held.replica : null;
 }
 
+/** The client's body is on its way to the router, which has a slot for the request; or it is there, and the request is sent. */
+export function uploading(scheduler: Scheduler, id: number, underWay: boolean, now: number): void {
+  const held = scheduler.fleet.grants.get(id);
+  if (held !== undefined) held.sentAtMs = underWay ? Infinity : now;
+}
+
 /** Takes a retry out of the fleet's budget. False: there is none left. */
 export function mayRetry({ fleet, retries }: Scheduler, now: number): boolean {
   return spendRetry(retries, fleet.slots, now);

@@ -31,18 +31,10 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   const warmth = warmthOf(replica, hint, warm);
   const loadingMs = hint === null ? 0 : loadMs(fleet.estimates, hint);
   const servingMs = expectedMs(fleet.estimates, hint ?? "", claimedMs);
-  const rest = { expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0), grantedAtMs: now };
   const grant = hold(fleet, {
-    id,
-    replica,
-    hint,
-    warmth,
-    eviction,
-    claimedMs,
-    ...rest,
-    answeredAtMs: null,
-    failures,
-    failed: false,
+    ...{ id, replica, hint, warmth, eviction, claimedMs, failures },
+    expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0),
+    ...{ grantedAtMs: now, sentAtMs: now, answeredAtMs: null, failed: false },
   });
   replica.served++;
   if (replica.onProbation) replica.probe ??= id;
@@ -55,19 +47,13 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   const replica = fleet.replicas.get(claim.replica) ?? fleet.departed.get(claim.replica)?.record ?? null;
   if (replica === null || replica.incarnation !== claim.incarnation) return null;
   replica.unclaimed = Math.max(0, replica.unclaimed - 1);
-  const { hint, startedAtMs: grantedAtMs } = claim;
-  // Whether it had to load is not known any more, so it teaches nothing.
-  const servingMs = serviceMs(fleet.estimates, hint ?? "");
-  const rest = {
-    eviction: null,
-    claimedMs: null,
-    expectedMs: servingMs,
-    grantedAtMs,
-    answeredAtMs: null,
-    failures: 0,
-    failed: false,
-  };
-  return hold(fleet, { id, replica, hint, warmth: "unknown", ...rest });
+  const { hint, startedAtMs } = claim;
+  return hold(fleet, {
+    // Whether it had to load is not known any more, so it teaches nothing.
+    ...{ id, replica, hint, warmth: "unknown", eviction: null, claimedMs: null, failures: 0 },
+    expectedMs: serviceMs(fleet.estimates, hint ?? ""),
+    ...{ grantedAtMs: startedAtMs, sentAtMs: startedAtMs, answeredAtMs: null, failed: false },
+  });
 }
 
 /** The response headers came: the load, if it was one, is over, and the replica is reachable. */
@@ -111,13 +97,13 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
 }
 
 /**
- * Takes back the oldest slots granted before a time, at most `count`, because the replica counts fewer requests. Says how many. Whose
+ * Takes back the oldest slots whose requests were sent before a time, at most `count`, because the replica counts fewer requests. Says how many. Whose
  * requests are really over there is not known, see `holdAgain`. O(g log g) in the replica's grants.
  */
-export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, grantedBeforeMs: number, now: number): number {
+export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sentBeforeMs: number, now: number): number {
   const surplus = [...replica.grants.values()]
-    .filter((grant) => grant.grantedAtMs < grantedBeforeMs)
-    .sort((a, b) => a.grantedAtMs - b.grantedAtMs)
+    .filter((grant) => grant.sentAtMs < sentBeforeMs)
+    .sort((a, b) => a.sentAtMs - b.sentAtMs)
     .slice(0, count);
   for (const grant of surplus) {
     releaseSlot(fleet, grant);
@@ -141,11 +127,15 @@ export function forgetReclaimed(fleet: Fleet, id: number): void {
  * whose slot was taken may still run. So that one has its slot again, until it ends or reports show it surplus once more.
  */
 function holdAgain(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
-  if (grantedAtMs >= replica.reclaimedAtMs) return;
-  const [oldest] = replica.reclaimed.values();
-  if (oldest === undefined) return;
-  forgetReclaimed(fleet, oldest.id);
-  count(fleet, oldest);
+  if (grantedAtMs < replica.reclaimedAtMs) holdReclaimed(fleet, replica, 1);
+}
+
+/** Slots that were taken back are held again, the oldest first, at most so many. */
+export function holdReclaimed(fleet: Fleet, replica: Replica, most: number): void {
+  for (const grant of [...replica.reclaimed.values()].slice(0, Math.max(0, most))) {
+    forgetReclaimed(fleet, grant.id);
+    count(fleet, grant);
+  }
 }
 
 /** What a request for the hint finds there, before it is given its slot. */

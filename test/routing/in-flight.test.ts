@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 import { createFleet, loadOf, type Fleet } from "../../src/routing/fleet.ts";
 import { restoreReplica, storedForm, type HeartbeatOutcome } from "../../src/routing/membership.ts";
 import { adoptSlot, finishGrant, forgetReclaimed, releaseSlot } from "../../src/routing/slots.ts";
+import { uploading } from "../../src/routing/scheduler.ts";
+import { driver } from "./support/driver.ts";
 import { fleetWith, hears, known, occupy, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 
@@ -194,6 +196,18 @@ describe("two reports running with fewer requests than slots held", () => {
   });
 });
 
+describe("a request whose client is still sending the body", () => {
+  test("is not missed by a replica that it has not reached, and its slot is not taken back", () => {
+    const fleet = driver({ a: { concurrency: 2 } });
+    fleet.arrives(1, [], 0);
+    uploading(fleet.its, 1, true, 1);
+    for (const atMs of [10, 20, 30]) expect(reclaimed(fleet.hears("a", { concurrency: 2, inFlight: 0 }, atMs))).toBe(0);
+    uploading(fleet.its, 1, false, 40);
+    for (const atMs of [50, 60])
+      expect(reclaimed(fleet.hears("a", { concurrency: 2, inFlight: 0 }, atMs))).toBe(atMs === 60 ? 1 : 0);
+  });
+});
+
 describe("which of the requests was over when a slot was taken back is not known", () => {
   /** Requests 1 and 2 on a replica of two slots, of which it counts one: request 1's slot is taken back at 20, and 3 has it from 30 on. */
   function takenBack() {
@@ -230,6 +244,13 @@ describe("which of the requests was over when a slot was taken back is not known
     expect([...fleet.grants.keys()]).toEqual([1]);
     for (const atMs of [50, 60]) hears(fleet, "a", { concurrency: 2, inFlight: 0 }, atMs);
     expect(fleet.grants.size).toBe(0);
+  });
+
+  test("a report that counts more than the slots held gives one back", () => {
+    const { fleet } = takenBack();
+    hears(fleet, "a", { concurrency: 2, inFlight: 3 }, 40);
+    expect([...fleet.grants.keys()]).toEqual([2, 3, 1]);
+    expect([loadOf(known(fleet, "a")), fleet.reclaimed.size]).toEqual([3, 0]);
   });
 
   test("no more are remembered than a replica has slots", () => {

@@ -20,6 +20,7 @@ export const OUTCOMES = [
   "a replica expired",
   "oldest requests were taken back",
   "a request whose slot was taken back had it again",
+  "a report gave slots back to requests that run",
   // Restarts.
   "a restart kept a drain",
   "a restart kept a deletion",

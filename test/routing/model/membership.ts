@@ -89,6 +89,10 @@ function believesInFlight(state: State, process: Process, inFlight: number | nul
   const before = process.fewer;
   process.fewer = null;
   if (inFlight === null) return 0;
+  const again = process.reclaimed.slice(0, Math.max(0, inFlight - runningOn(state, process).length));
+  process.reclaimed = process.reclaimed.slice(again.length);
+  state.running.push(...again);
+  if (again.length > 0) state.note("a report gave slots back to requests that run");
   const held = runningOn(state, process);
   const more = Math.max(0, inFlight - held.length);
   // More than it takes at once would not be believed.

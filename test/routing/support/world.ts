@@ -161,6 +161,12 @@ export class World {
     const reclaimed = [...oldest.keys()].filter((grant) => !fleet.grants.has(grant));
     expect(reclaimed.length).toBe(outcome.reclaimed);
     const running = this.#running.get(`${id}@${incarnation}`) ?? new Set();
+    // A count above the slots held gives slots back to requests from which they were taken.
+    const key = `${id}@${incarnation}`;
+    const back = (this.#reclaimed.get(key)?.ids ?? []).filter((grant) => fleet.grants.has(grant));
+    for (const grant of back) running.add(grant);
+    const left = this.#reclaimed.get(key);
+    if (left !== undefined) left.ids = left.ids.filter((grant) => !back.includes(grant));
     const byAge = [...running].sort((a, b) => (oldest.get(a)?.grantedAtMs ?? 0) - (oldest.get(b)?.grantedAtMs ?? 0));
     expect(reclaimed.toSorted()).toEqual(byAge.slice(0, reclaimed.length).toSorted());
     for (const grant of byAge.slice(0, reclaimed.length)) {
