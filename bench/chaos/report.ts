@@ -100,7 +100,7 @@ export function tables(summary: Summary): string {
       ...Object.entries(faults).map(([kind, count]) => [kind, String(count), String(recovery[kind] ?? "-")]),
     ]),
     "",
-    `retries ${summary.retries}; slots taken back ${summary.reclaimed}; over concurrency ${over.after_restart} after restarts, ${over.by_snapshot} by snapshot, ${over.at_new_process} at restarted replicas, at most ${over.most_above} above`,
+    `retries ${summary.retries}; slots taken back ${summary.reclaimed}; over concurrency ${over.after_restart} after restarts and stalls, ${over.by_snapshot} by snapshot, ${over.at_new_process} at restarted replicas, at most ${over.most_above} above`,
     `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
     `memory of workerd ${memory.first} MB at first, ${memory.most} MB at most, ${memory.last} MB at last`,
     "",

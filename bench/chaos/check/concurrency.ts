@@ -6,6 +6,7 @@ import { described } from "./runs.ts";
 import type { Violation } from "./violations.ts";
 
 export interface OverConcurrency {
+  /** Of the object, or a stall of it. */
   readonly afterRestart: number;
   readonly bySnapshot: number;
   /** What was granted to a process and reached the one after it. */
@@ -64,9 +65,12 @@ function mayBeBySnapshot(run: Run, facts: Facts, reason: string | null): boolean
   );
 }
 
-/** What ran before a restart of the object is counted again within about a second, as `lingersMs` of these faults says. */
+/**
+ * What ran before a restart of the object is counted again within about a second, as `lingersMs` of these faults says. After a stall that was
+ * longer than two heartbeats both come at once, and miss requests that were granted with them.
+ */
 function restartedJustBefore({ app, beganMs }: Run, facts: Facts): boolean {
-  return facts.kinds(app, { fromMs: beganMs, toMs: beganMs }, "object_crashes", "router_killed").length > 0;
+  return facts.kinds(app, { fromMs: beganMs, toMs: beganMs }, "object_crashes", "router_killed", "object_stalls").length > 0;
 }
 
 /** It was granted to the process before the one that ran it, whose first report the router had not accepted yet. */
