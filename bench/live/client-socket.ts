@@ -78,6 +78,8 @@ export async function openSocket(sending: Sending, { port, patienceMs, signal }:
     const closed = once(socket, "close", { signal: untilEnd }) as Promise<[number]>;
     socket.send(CLOSE_WORD);
     const [code] = await closed;
+    // No close frame came: the connection broke, like an answer that breaks off.
+    if (code === 1006) throw new Error("closed without a word");
     return code === CLOSE_CODE ? signed : `it was closed with ${String(code)} instead of ${CLOSE_CODE}`;
   }
 }
