@@ -1,5 +1,5 @@
 // The built router on workerd with a state folder of its own: started, killed and started again on the same state, asked what it believes.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,7 +11,7 @@ export interface LiveRouterOptions {
   readonly name: string;
   /** Beside HEARTBEAT_TOKENS and ADMIN_TOKEN, which are made here. */
   readonly settings: Readonly<Record<string, string>>;
-  /** 0, as without it: any free port. */
+  /** Without it, any free one below those that the system gives to outgoing connections: one of those could take it during a restart. */
   readonly port?: number;
   /** As scripts/bundle.ts gives it; without it the deployed one, which must have been built. */
   readonly bundle?: string;
@@ -37,8 +37,8 @@ export interface AppView {
   }[];
 }
 
-/** The port may be taken for a moment by an outgoing connection of somebody. */
 const START_ATTEMPTS = 5;
+const PORTS = { first: 20_000, count: 12_000 } as const;
 const START_AGAIN_MS = 200;
 const ADMIN_TIMEOUT_MS = 10_000;
 
@@ -50,22 +50,25 @@ export class LiveRouter implements AsyncDisposable {
   readonly #failure = new AbortController();
   #process: RouterProcess | null = null;
   #port: number;
+  #restarting: Promise<void> | null = null;
 
   private constructor(options: LiveRouterOptions) {
     this.#options = options;
-    this.#port = options.port ?? 0;
+    this.#port = options.port ?? anyPort();
     this.#folder = mkdtempSync(path.join(tmpdir(), `warmpath-${options.name}-`));
   }
 
   static async start(options: LiveRouterOptions): Promise<LiveRouter> {
-    const router = new LiveRouter(options);
-    try {
-      await router.#start();
-    } catch (error) {
-      await router[Symbol.asyncDispose]();
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      const router = new LiveRouter(options);
+      try {
+        await router.#start();
+        return router;
+      } catch (error) {
+        await router[Symbol.asyncDispose]();
+        if (options.port !== undefined || attempt === START_ATTEMPTS) throw error;
+      }
     }
-    return router;
   }
 
   /** Stays the same over restarts. */
@@ -94,8 +97,14 @@ export class LiveRouter implements AsyncDisposable {
     await running?.stop();
   }
 
-  /** Starts again after `kill`, with the same state, port and settings. */
+  /** Starts again after `kill`, with the same state, port and settings, unless somebody else has started it meanwhile. */
   async restart(): Promise<void> {
+    if (this.#process !== null) return;
+    this.#restarting ??= this.#startAgain().finally(() => (this.#restarting = null));
+    await this.#restarting;
+  }
+
+  async #startAgain(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#start();
@@ -143,4 +152,8 @@ export class LiveRouter implements AsyncDisposable {
       if (this.#process === started) this.#failure.abort(new Error("workerd ended"));
     });
   }
+}
+
+function anyPort(): number {
+  return PORTS.first + randomInt(PORTS.count);
 }
