@@ -13,7 +13,7 @@ export function header({ minutes, load, seed }: Options, perSecond: number): str
   const { concurrencies, hintSlots } = SHAPE;
   return [
     `${minutes} minutes at load ${load}: ${perSecond.toFixed(1)} requests a second on average, ${HINTS} hints, seed ${seed}`,
-    `${concurrencies.length} replicas of ${hintSlots} hint slots, concurrency ${[...new Set(concurrencies)].join(" to ")}`,
+    `${concurrencies.length} replicas of ${hintSlots} hint slots, concurrency ${Math.min(...concurrencies)} to ${Math.max(...concurrencies)}`,
   ].join("\n");
 }
 
