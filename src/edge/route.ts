@@ -73,7 +73,7 @@ async function attemptAll(context: Context): Promise<Response> {
       const sent = await sendTo(context, admission, body);
       if (sent.kind === "timed_out") return await firstByteTimeout(context, admission, body.streamed);
       failed = await report(context, { granted: admission, response: sent.response, streamed: body.streamed }, sent.kind);
-      if (sent.kind === "answered" || avoid.length >= LIMITS.ejectingAttempts) counted++;
+      if (sent.kind === "answered" || avoid.length >= LIMITS.unreachedAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
       const allowed = client.mayRetry && !body.streamed && counted < settings.MAX_ATTEMPTS;
       if (!wanted || !allowed) return await deliver(context, failed);
@@ -97,13 +97,15 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
 /** What the client sends along, or the error where it does not. Gives the slot back where there is nothing to send. */
 async function bodyOf(context: Context, { slot }: Granted): Promise<ClientBody | Response> {
   const { request, ctx, requestId, settings } = context;
+  const take = () => takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
+  if (request.body === null) return take();
   let slow = false;
   const timer = setTimeout(() => {
     slow = true;
     if (slot !== null) ctx.waitUntil(slot.uploading(true));
   }, LIMITS.slowUploadMs);
   try {
-    const body = await takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
+    const body = await take();
     if (slow && slot !== null) ctx.waitUntil(slot.uploading(false));
     return body;
   } catch (error) {

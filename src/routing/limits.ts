@@ -76,10 +76,10 @@ export const LIMITS = {
   alarmMs: 5 * 60 * SECOND_MS,
 
   /**
-   * Attempts of one request that MAX_ATTEMPTS does not count because they ended in ejecting the replica. Enough for half a fleet of
-   * eight to die at once; few, because a request that kills replicas looks the same.
+   * Attempts of one request that MAX_ATTEMPTS does not count because the replica could not be reached. Enough for half a fleet of eight to
+   * die at once; few, because a request that kills replicas looks the same.
    */
-  ejectingAttempts: 4,
+  unreachedAttempts: 4,
   /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot, and the pauses between, doubled and spread. */
   objectAttempts: 3,
   objectRetryMs: 50,
