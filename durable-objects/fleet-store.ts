@@ -3,8 +3,9 @@
 //   replica(id, …)          one row per known replica; written when it joins or what it says changes, deleted when it goes
 //   forbidden(id, …)        an incarnation that was deleted by an administrator, until it may return
 //
-// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing; with the last replica
-// everything is deleted, unless a deleted one is still forbidden to return: its row then stays until the app has replicas again. Liveness, load and sequence numbers stay in memory.
+// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing. Once the Directory knows that
+// the last replica has gone everything is deleted, unless a deleted one is still forbidden to return: its row then stays until the app has
+// replicas again. Liveness, load and sequence numbers stay in memory.
 import type { ReplicaStatus } from "../src/routing/heartbeat.ts";
 import type { StoredReplica } from "../src/routing/membership.ts";
 
@@ -100,7 +101,7 @@ export class FleetStore {
     this.#sql("SELECT 1").toArray();
   }
 
-  /** The last replica has gone: nothing is left stored. */
+  /** The last replica has gone and the Directory knows: nothing is left stored, no alarm either. */
   async clear(): Promise<void> {
     if (!this.#created) return;
     this.#created = false;

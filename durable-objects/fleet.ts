@@ -3,7 +3,7 @@
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
-import { decideIgnoringLoad, type Wanted } from "../src/routing/decide.ts";
+import type { Wanted } from "../src/routing/decide.ts";
 import { explain, viewReplica, type Explanation } from "../src/routing/explain.ts";
 import type { Replica } from "../src/routing/fleet.ts";
 import type { Heartbeat } from "../src/routing/heartbeat.ts";
@@ -11,7 +11,7 @@ import { LIMITS } from "../src/routing/limits.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/liveness.ts";
 import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, storedForm } from "../src/routing/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
-import { adoptSlot, type Claim } from "../src/routing/slots.ts";
+import { adoptSlot, grantOf, type Claim } from "../src/routing/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { DirectoryListing } from "./directory-listing.ts";
@@ -143,10 +143,11 @@ export class Fleet extends DurableObject {
 
   /**
    * Pending while the request runs and this object lives: it resolves when the ticket is given back, and rejects when the object
-   * restarts. False: this object does not know the ticket, so it has restarted already.
+   * restarts. False: this object does not know the ticket, so it has restarted already. One whose slot was taken back it knows: a claim
+   * would take a second slot for it.
    */
   async running(id: number): Promise<boolean> {
-    if (!this.#scheduler.fleet.grants.has(id)) return false;
+    if (grantOf(this.#scheduler.fleet, id) === undefined) return false;
     const watched = this.#watched.get(id) ?? Promise.withResolvers<void>();
     this.#watched.set(id, watched);
     await watched.promise;
@@ -162,9 +163,8 @@ export class Fleet extends DurableObject {
 
   /** Where a request that takes no slot goes; null: no replica is ready, or it is a retry and none is left. */
   choose(wanted: Wanted): GrantAnswer | null {
-    const now = Date.now();
-    const choice = decideIgnoringLoad(this.#scheduler.fleet, wanted, now);
-    if (choice === null || (wanted.avoid.length > 0 && !scheduling.mayRetry(this.#scheduler, now))) return null;
+    const choice = scheduling.choose(this.#scheduler, wanted, Date.now());
+    if (choice === null) return null;
     const { id: replica, incarnation, origin } = choice.replica;
     return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason, evict: null };
   }
@@ -219,10 +219,11 @@ export class Fleet extends DurableObject {
     return true;
   }
 
-  /** The backstop: whatever became of the timer, replicas that stopped beating are swept. */
+  /** The backstop: whatever became of the timer, replicas that stopped beating are swept, and the Directory hears of the last one's end. */
   override async alarm(): Promise<void> {
     this.#tick();
-    if (this.#scheduler.fleet.replicas.size > 0) await this.ctx.storage.setAlarm(Date.now() + LIMITS.alarmMs);
+    const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#leave());
+    if (!over) await this.ctx.storage.setAlarm(Date.now() + LIMITS.alarmMs);
   }
 
   #restore(now: number): void {
@@ -255,16 +256,24 @@ export class Fleet extends DurableObject {
     this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
-  /** Replicas have left the fleet: storage, Directory and alarm follow. */
+  /** Replicas have left the fleet: storage follows, and with the last one Directory and alarm. */
   #departed(ids: readonly string[]): void {
     if (ids.length === 0) return;
     const now = Date.now();
     this.#store.purge(now);
     for (const id of ids) this.#store.dropReplica(id);
-    if (this.#scheduler.fleet.replicas.size > 0) return;
-    if (this.#store.forbidden().length === 0) this.ctx.waitUntil(this.#store.clear());
-    else this.ctx.waitUntil(this.ctx.storage.deleteAlarm());
-    if (this.#app !== null) this.ctx.waitUntil(this.#listing.sync(this.#app));
+    if (this.#scheduler.fleet.replicas.size === 0) this.ctx.waitUntil(this.#leave());
+  }
+
+  /**
+   * The app has no replicas: once the Directory knows, what is stored can go. Until then the app's name and the alarm stay, so that
+   * whatever becomes of this object, the Directory is told. Says whether that is done; not where a replica came meanwhile.
+   */
+  async #leave(): Promise<boolean> {
+    const listed = this.#app !== null && (await this.#listing.sync(this.#app));
+    if (listed !== false || this.#scheduler.fleet.replicas.size > 0) return false;
+    await (this.#store.forbidden().length === 0 ? this.#store.clear() : this.ctx.storage.deleteAlarm());
+    return true;
   }
 
   #persist(replica: Replica): void {

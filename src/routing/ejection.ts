@@ -1,24 +1,25 @@
 // Outlier ejection: replicas that fail requests are passed over for a while, each time for longer, then tried with one request at a time
-// until one succeeds. Where most of the fleet looks bad the looks are likely deceiving, and no request waits because of them (Envoy's
-// outlier detection and panic threshold, https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
+// until one shows that what they were ejected for is over. Where most of the fleet looks bad the looks are likely deceiving, and no request
+// waits because of them (Envoy's outlier detection and panic threshold,
+// https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
 import { isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 
-/** How a replica failed a request. */
+/** How a replica failed a request. On probation any of them ejects at once, but for a request that has ejected enough. */
 export type Failure =
   /** No response headers: refused, reset, or its tunnel's word for that. Ejects at once, as 503 does, but for a request that has ejected enough. */
   | { readonly kind: "unreachable" }
-  /** It answered 503. The ejection is as long as its Retry-After asks (null: it does not ask). */
+  /** It answered 503. The ejection is no longer than its Retry-After asks (null: it does not ask). */
   | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
   /** No response headers in time. Ejects with the third failure in a row. */
   | { readonly kind: "timed_out" }
-  /** It broke off in the middle of a response. Ejects with the third failure in a row. */
+  /** It broke off in the middle of a response. Ejects with the third failure in a row; headers do not end that, a request that ends well does. */
   | { readonly kind: "broken" };
 
 /**
- * The replica failed the request, which may still hold its slot. Says whether that ejected it: not where it is ejected or was after the
- * request was sent, since what fails together is one fault, nor where it has left meanwhile.
+ * The replica failed the request, which may still hold its slot, or had it taken back. Says whether that ejected it: not where it is ejected
+ * or was after the request was sent, since what fails together is one fault, nor where it has left meanwhile.
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
   stopLoading(fleet, grant, false);
@@ -26,24 +27,24 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   const { replica } = grant;
   if (fleet.replicas.get(replica.id) !== replica) return false;
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
-  const decisive = failure.kind === "unreachable" || failure.kind === "unavailable";
-  if (decisive && grant.failures < LIMITS.ejectionsPerRequest) {
-    eject(fleet, replica, failure.kind === "unavailable" ? failure.retryAfterMs : null, now);
-    return true;
+  const decisive = failure.kind === "unreachable" || failure.kind === "unavailable" || replica.onProbation;
+  if (!decisive || grant.failures >= LIMITS.ejectionsPerRequest) {
+    replica.failuresInARow++;
+    if (replica.failuresInARow < LIMITS.failuresToEject) return false;
   }
-  replica.failuresInARow++;
-  if (replica.failuresInARow < LIMITS.failuresToEject) return false;
-  eject(fleet, replica, null, now);
+  eject(fleet, replica, failure, now);
   return true;
 }
 
-/** The replica sent response headers: it can be reached. */
-export function readmit(fleet: Fleet, replica: Replica): void {
-  replica.ejectedUntilMs = 0;
-  replica.ejections = 0;
-  replica.onProbation = false;
-  replica.probe = null;
-  fleet.suspects.delete(replica);
+/** The replica sent response headers: it can be reached. That shows nothing where it was ejected for a broken answer, which had headers too. */
+export function trustAnswer(fleet: Fleet, replica: Replica): void {
+  if (!replica.ejectedAsBroken) readmit(fleet, replica);
+}
+
+/** A request ended well: one that was sent after the last ejection ends it, whatever it was for. */
+export function trustEnd(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
+  replica.failuresInARow = 0;
+  if (grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
 }
 
 /** Ejections that are over become probations. O(suspects). */
@@ -63,13 +64,24 @@ export function looksDeceive({ suspects, free, busy }: Fleet): boolean {
   return ready > LIMITS.suspectsShareMost * (free.size + busy.size);
 }
 
-function eject(fleet: Fleet, replica: Replica, askedMs: number | null, now: number): void {
-  const before = replica.ejections;
-  // A time that the replica itself asks for neither grows nor makes the next one grow.
-  replica.ejections = before + (askedMs === null ? 1 : 0);
-  const forMs = askedMs ?? LIMITS.ejectionMs * 2 ** Math.min(before, 30);
+function readmit(fleet: Fleet, replica: Replica): void {
+  replica.ejectedUntilMs = 0;
+  replica.ejections = 0;
+  replica.ejectedAsBroken = false;
+  replica.onProbation = false;
+  replica.probe = null;
+  fleet.suspects.delete(replica);
+}
+
+function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): void {
+  const askedMs = failure.kind === "unavailable" ? failure.retryAfterMs : null;
+  const grownMs = Math.min(LIMITS.ejectionMostMs, LIMITS.ejectionMs * 2 ** Math.min(replica.ejections, 30));
+  // A time that the replica asks for can only make it shorter: whoever makes a replica answer 503 could ask for any. Where it does, the next
+  // one is no longer for that.
+  if (askedMs === null || askedMs > grownMs) replica.ejections++;
   replica.ejectedAtMs = now;
-  replica.ejectedUntilMs = now + Math.min(LIMITS.ejectionMostMs, Math.max(LIMITS.ejectionLeastMs, forMs));
+  replica.ejectedUntilMs = now + Math.max(LIMITS.ejectionLeastMs, Math.min(askedMs ?? grownMs, grownMs));
+  replica.ejectedAsBroken = failure.kind === "broken";
   replica.onProbation = true;
   replica.probe = null;
   replica.failuresInARow = 0;

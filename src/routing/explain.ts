@@ -28,9 +28,9 @@ export interface ReplicaView {
   readonly expires_in_ms: number;
   /** Until it is no longer passed over for its failures. */
   readonly ejected_for_ms: number;
-  /** Ejections since its last answer: each further one is twice as long. */
+  /** Ejections since it was last trusted: each further one is twice as long. */
   readonly ejections: number;
-  /** Ejected since its last answer: it gets one request at a time. */
+  /** Ejected since it was last trusted: it gets one request at a time. */
   readonly on_probation: boolean;
 }
 

@@ -81,7 +81,10 @@ export interface Replica extends Weighted {
   expiresAtMs: number;
   /** By id, oldest first. */
   readonly grants: Map<number, Grant>;
-  /** Slots taken back because the replica counts fewer requests, oldest first, until their requests end; and when that last happened. */
+  /**
+   * Requests whose slots were taken back because the replica counts fewer, oldest first, until they end: the last of them, which may have
+   * their slots again. And when that last happened.
+   */
   readonly reclaimed: Map<number, Grant>;
   reclaimedAtMs: number;
   /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
@@ -92,10 +95,12 @@ export interface Replica extends Weighted {
   surplus: { readonly count: number; readonly atMs: number } | null;
   /** Passed over until then; 0: it is not. */
   ejectedUntilMs: number;
-  /** The start of the last ejection, and how many there were since its last answer: the next is longer (ejection.ts). */
+  /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
   ejectedAtMs: number;
   ejections: number;
-  /** Ejected since its last answer: after the ejection it gets one request at a time, this one. */
+  /** The last ejection was for a broken answer: headers do not end it, as they do others, only a request that ends well. */
+  ejectedAsBroken: boolean;
+  /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
   onProbation: boolean;
   probe: number | null;
   /** Requests that it failed after it was reached, since the last that ended well. */
@@ -120,7 +125,7 @@ export interface Fleet {
   readonly replicas: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
   readonly grants: Map<number, Grant>;
-  /** Those whose slots were taken back while their requests go on. */
+  /** Those whose slots were taken back while their requests go on, oldest first. */
   readonly reclaimed: Map<number, Grant>;
   /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
   readonly holders: Map<string, Set<Replica>>;
@@ -197,6 +202,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     ejectedUntilMs: 0,
     ejectedAtMs: -Infinity,
     ejections: 0,
+    ejectedAsBroken: false,
     onProbation: false,
     probe: null,
     failuresInARow: 0,

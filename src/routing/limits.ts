@@ -35,13 +35,16 @@ export const LIMITS = {
   heartbeatRateBurst: 4,
   /** After a restart the object grants nothing for this long, while Workers report the requests that are still running. */
   settleMs: 500,
-  /** How long a replica that could not be reached is passed over, doubled with each further time, up to the most. What a replica asks for is kept within least and most. */
+  /**
+   * How long a replica that failed is passed over, doubled with each further time, up to the most. What a replica asks for makes it shorter,
+   * not less than the least, and never longer: a client that knows what the replica answers 503 to could ask for that again and again.
+   */
   ejectionMs: 10 * SECOND_MS,
   ejectionLeastMs: SECOND_MS,
   ejectionMostMs: 5 * 60 * SECOND_MS,
   /** Replicas that one request can eject at once. That it fails on more of them may be its own fault. */
   ejectionsPerRequest: 2,
-  /** Failures in a row that eject where one does not: it can be the request's fault. */
+  /** Failures in a row that eject where one does not: it can be the request's fault. On probation one does. */
   failuresToEject: 3,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
   suspectsShareMost: 2 / 3,
@@ -68,6 +71,11 @@ export const LIMITS = {
   predictionSamples: 20,
   /** The part of QUEUE_LENGTH_MAX that requests of low priority may fill, so that there is room for others. */
   lowQueueShare: 0.5,
+  /**
+   * Requests remembered whose slots were taken back, so that what becomes of them counts. A replica that hangs and says that it serves nothing
+   * is given one for each of its slots every 10 s, for FIRST_BYTE_TIMEOUT_MS.
+   */
+  reclaimedPerApp: 10_000,
   /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
   departedPerApp: 10_000,
   /** An app is known for this long after its last replica left. */
@@ -88,16 +96,25 @@ export const LIMITS = {
   adoptRetryMs: 200,
   /** A request that runs for less than this does not watch for a restart of its object. */
   watchAfterMs: 100,
+  /** Where the object is too busy to be watched: the pause before the next try, doubled up to the most. */
+  watchAgainMs: SECOND_MS,
+  watchAgainMostMs: 30 * SECOND_MS,
   /** Request bodies held for a second attempt, in all requests of one isolate together (of its 128 MB). */
   replayBytesPerIsolate: 32 * MEBIBYTE,
+  /** What an isolate counts for a request (such bodies, slots by snapshot) counts this long after it is no more: a reset ends it without a word. The living renew it three times as often. */
+  leaseMs: 3 * SECOND_MS,
   /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
   bodyReadMs: 30 * SECOND_MS,
   /** A body that takes longer is told to the object: its replica can't count the request yet. */
   slowUploadMs: 100,
+  /** A body up to this is on its way before a replica that answers and closes without reading could break it off. */
+  bodySentBytes: 64 * KIBIBYTE,
   /** How long a replica may take to answer `OPTIONS /` where it is not clear who broke off. */
   probeMs: 2 * SECOND_MS,
   /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
   wholeResponseBytes: 64 * KIBIBYTE,
+  /** In which an answer that another replica's may replace must be there to be kept. */
+  keptAnswerMs: 2 * SECOND_MS,
   /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */
   snapshotAgeMs: 10 * SECOND_MS,
   snapshotApps: 100,
@@ -105,6 +122,12 @@ export const LIMITS = {
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */
   knownApps: 1000,
   knownAppMs: 5 * 60 * SECOND_MS,
+  /**
+   * While the Directory can't be reached: names that are new to an isolate and are let through in so long. Room for real apps; a flood of
+   * made-up names starts no more objects than that.
+   */
+  uncheckedApps: 100,
+  uncheckedAppsMs: 60 * SECOND_MS,
   /** When to try again after a Rate Limiting binding refused: the shorter of the two periods that such a binding can have. */
   rateLimitRetryMs: 10 * SECOND_MS,
   /** Tokens in HEARTBEAT_TOKENS, all compared on each heartbeat. */

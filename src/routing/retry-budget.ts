@@ -13,7 +13,14 @@ export function createRetryBudget(): RetryBudget {
   return { owed: 0, atMs: 0 };
 }
 
-/** A request came for the first time. O(1). */
+/** A request is let in: its first attempt earns, a further one takes a retry. False: there is none, and nothing is taken. O(1). */
+export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
+  if (isRetry) return spendRetry(budget, slots, now);
+  earnRetries(budget);
+  return true;
+}
+
+/** A request was let in for the first time. O(1). */
 export function earnRetries(budget: RetryBudget): void {
   budget.owed = Math.max(0, budget.owed - 1);
 }

@@ -2,15 +2,15 @@
 // It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
-import type { Choice, Reason, Wanted } from "./decide.ts";
+import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
 import { failGrant, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
-import { createRetryBudget, earnRetries, spendRetry, type RetryBudget } from "./retry-budget.ts";
-import { answerGrant, finishGrant, forgetReclaimed, takeSlot, warmthOf } from "./slots.ts";
+import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
+import { answerGrant, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
 import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
@@ -67,6 +67,8 @@ export interface Scheduler {
   readonly room: WaitingRoom;
   readonly counters: Counters;
   readonly retries: RetryBudget;
+  /** Those of requests that take no slot: nothing else bounds them, and they must not use up the others'. */
+  readonly slotlessRetries: RetryBudget;
   /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
   settlingUntilMs: number;
   /** While a slot is kept idle for warm requests: when to look again; Infinity: none is. */
@@ -90,6 +92,7 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
       ejected: 0,
     },
     retries: createRetryBudget(),
+    slotlessRetries: createRetryBudget(),
     settlingUntilMs: 0,
     lookAgainMs: Infinity,
     service: { meanMs: 0, samples: 0 },
@@ -101,20 +104,16 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
  * without, so a newcomer that takes one overtakes nobody.
  */
 export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
-  const { estimates } = scheduler.fleet;
+  const { estimates, slots } = scheduler.fleet;
   const [hint = ""] = arrival.hints;
-  if (arrival.avoid.length === 0) {
-    countArrival(estimates, hint);
-    earnRetries(scheduler.retries);
-  } else if (!triedAll(scheduler.fleet, arrival) && !mayRetry(scheduler, now)) {
-    return refuse(scheduler, { kind: "no_retry_left" });
-  }
+  const isRetry = arrival.avoid.length > 0;
+  if (!isRetry) countArrival(estimates, hint);
   const verdict = consider(scheduler, options, arrival, now);
+  if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
+  if (!admit(scheduler.retries, isRetry, slots, now)) return refuse(scheduler, { kind: "no_retry_left" });
   switch (verdict.kind) {
     case "grant":
       return grant(scheduler, id, arrival, verdict.choice, verdict.choice.reason, now);
-    case "refuse":
-      return refuse(scheduler, verdict.refusal);
     case "wait": {
       const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low } = arrival;
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
@@ -140,16 +139,21 @@ export function consider(scheduler: Scheduler, options: SchedulerOptions, arriva
   return refusal === null ? { kind: "wait", wait: choice } : { kind: "refuse", refusal };
 }
 
+/** Where a request that takes no slot goes; null: no replica is ready, or it is a retry and none of those is left. */
+export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choice | null {
+  const { fleet, slotlessRetries } = scheduler;
+  const choice = decideIgnoringLoad(fleet, wanted, now);
+  return choice !== null && admit(slotlessRetries, wanted.avoid.length > 0, fleet.slots, now) ? choice : null;
+}
+
 /** The request is over or its client has gone: it leaves the queue or gives its slot back. Idempotent. */
 export function finish(scheduler: Scheduler, id: number, now: number): void {
-  const held = scheduler.fleet.grants.get(id);
-  if (held === undefined) {
-    forgetReclaimed(scheduler.fleet, id);
-    if (leave(scheduler.room, id)) scheduler.counters.left++;
-    return;
-  }
-  if (held.answeredAtMs !== null && !held.failed) learnHeld(scheduler, now - held.grantedAtMs);
-  finishGrant(scheduler.fleet, held, now);
+  const { fleet, room, counters } = scheduler;
+  if (leave(room, id)) counters.left++;
+  const its = grantOf(fleet, id);
+  if (its === undefined) return;
+  if (wentWell(its) && fleet.grants.has(id)) learnHeld(scheduler, now - its.grantedAtMs);
+  finishGrant(fleet, its, now);
 }
 
 /**
@@ -157,11 +161,11 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
  * restart must know.
  */
 export function answered(scheduler: Scheduler, id: number, inBandHints: readonly string[] | null, now: number): Replica | null {
-  const held = scheduler.fleet.grants.get(id);
-  if (held === undefined) return null;
-  answerGrant(scheduler.fleet, held, now);
-  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, held.replica, inBandHints);
-  return changed ? held.replica : null;
+  const its = grantOf(scheduler.fleet, id);
+  if (its === undefined) return null;
+  answerGrant(scheduler.fleet, its, now);
+  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints);
+  return changed ? its.replica : null;
 }
 
 /**
@@ -175,23 +179,18 @@ export function failed(
   inBandHints: readonly string[] | null,
   now: number,
 ): Replica | null {
-  const held = scheduler.fleet.grants.get(id);
-  if (held === undefined) return null;
+  const its = grantOf(scheduler.fleet, id);
+  if (its === undefined) return null;
   scheduler.counters.failed[failure.kind]++;
-  if (failGrant(scheduler.fleet, held, failure, now)) scheduler.counters.ejected++;
-  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, held.replica, inBandHints);
-  return changed ? held.replica : null;
+  if (failGrant(scheduler.fleet, its, failure, now)) scheduler.counters.ejected++;
+  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints);
+  return changed ? its.replica : null;
 }
 
 /** The client's body is on its way to the router, which has a slot for the request; or it is there, and the request is sent. */
 export function uploading(scheduler: Scheduler, id: number, underWay: boolean, now: number): void {
-  const held = scheduler.fleet.grants.get(id);
-  if (held !== undefined) held.sentAtMs = underWay ? Infinity : now;
-}
-
-/** Takes a retry out of the fleet's budget. False: there is none left. */
-export function mayRetry({ fleet, retries }: Scheduler, now: number): boolean {
-  return spendRetry(retries, fleet.slots, now);
+  const its = grantOf(scheduler.fleet, id);
+  if (its !== undefined) its.sentAtMs = underWay ? Infinity : now;
 }
 
 /** Time passes: replicas expire. Gives the ids of those that did. */

@@ -1,6 +1,6 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
 import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, noteBusy, serviceMs } from "./estimates.ts";
-import { readmit } from "./ejection.ts";
+import { trustAnswer, trustEnd } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
@@ -56,6 +56,11 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   });
 }
 
+/** A request's grant, also one whose slot was taken back while the request goes on. */
+export function grantOf({ grants, reclaimed }: Fleet, id: number): Grant | undefined {
+  return grants.get(id) ?? reclaimed.get(id);
+}
+
 /** The response headers came: the load, if it was one, is over, and the replica is reachable. */
 export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
   if (grant.answeredAtMs === null) {
@@ -65,35 +70,36 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
   }
   grant.answeredAtMs ??= now;
   stopLoading(fleet, grant, true);
-  readmit(fleet, grant.replica);
+  trustAnswer(fleet, grant.replica);
 }
 
-/** The request is over: gives the slot back and learns how long it was held, if it was answered. */
+/** Whether the request was answered, and its answer not broken off. */
+export function wentWell({ answeredAtMs, failed }: Grant): boolean {
+  return answeredAtMs !== null && !failed;
+}
+
+/**
+ * The request is over: gives the slot back and learns how long it was held, if it was answered. Of a slot that was taken back before it is
+ * not known how long it was needed.
+ */
 export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
-  const served = grant.answeredAtMs !== null && !grant.failed;
-  if (served) grant.replica.failuresInARow = 0;
+  const served = wentWell(grant);
+  if (served) trustEnd(fleet, grant);
+  if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
+  if (fleet.reclaimed.has(grant.id)) return forgetReclaimed(fleet, grant);
   if (served && (grant.warmth === "warm" || grant.warmth === "none")) {
     learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
   }
   countBusy(fleet, now);
-  if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   releaseSlot(fleet, grant);
   holdAgain(fleet, grant);
 }
 
 /** Gives the slot back. */
 export function releaseSlot(fleet: Fleet, grant: Grant): void {
-  const { replica, hint } = grant;
-  if (!fleet.grants.delete(grant.id)) return;
-  replica.grants.delete(grant.id);
-  if (replica.probe === grant.id) replica.probe = null;
-  if (hint !== null) {
-    const users = (replica.users.get(hint) ?? 1) - 1;
-    if (users > 0) replica.users.set(hint, users);
-    else replica.users.delete(hint);
-  }
-  stopLoading(fleet, grant, false);
-  reindexSlots(fleet, replica);
+  if (!fleet.grants.has(grant.id)) return;
+  uncount(fleet, grant);
+  endProbe(grant);
 }
 
 /**
@@ -106,20 +112,23 @@ export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sen
     .sort((a, b) => a.sentAtMs - b.sentAtMs)
     .slice(0, count);
   for (const grant of surplus) {
-    releaseSlot(fleet, grant);
+    uncount(fleet, grant);
     replica.reclaimed.set(grant.id, grant);
+    const [first] = replica.reclaimed.keys();
+    if (replica.reclaimed.size > replica.concurrency && first !== undefined) replica.reclaimed.delete(first);
     fleet.reclaimed.set(grant.id, grant);
-    const [oldest] = replica.reclaimed.keys();
-    if (replica.reclaimed.size > replica.concurrency && oldest !== undefined) forgetReclaimed(fleet, oldest);
+    const [oldest] = fleet.reclaimed.values();
+    if (fleet.reclaimed.size > LIMITS.reclaimedPerApp && oldest !== undefined) forgetReclaimed(fleet, oldest);
   }
   if (surplus.length > 0) replica.reclaimedAtMs = now;
   return surplus.length;
 }
 
-/** A request is over whose slot had been taken back. */
-export function forgetReclaimed(fleet: Fleet, id: number): void {
-  fleet.reclaimed.get(id)?.replica.reclaimed.delete(id);
-  fleet.reclaimed.delete(id);
+/** A request is over whose slot had been taken back, or it is one too many to remember. */
+function forgetReclaimed(fleet: Fleet, grant: Grant): void {
+  fleet.reclaimed.delete(grant.id);
+  grant.replica.reclaimed.delete(grant.id);
+  endProbe(grant);
 }
 
 /**
@@ -133,7 +142,8 @@ function holdAgain(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
 /** Slots that were taken back are held again, the oldest first, at most so many. */
 export function holdReclaimed(fleet: Fleet, replica: Replica, most: number): void {
   for (const grant of [...replica.reclaimed.values()].slice(0, Math.max(0, most))) {
-    forgetReclaimed(fleet, grant.id);
+    fleet.reclaimed.delete(grant.id);
+    replica.reclaimed.delete(grant.id);
     count(fleet, grant);
   }
 }
@@ -161,4 +171,22 @@ function count(fleet: Fleet, grant: Grant): void {
   replica.grants.set(grant.id, grant);
   if (hint !== null) replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
   reindexSlots(fleet, replica);
+}
+
+function uncount(fleet: Fleet, grant: Grant): void {
+  const { replica, hint } = grant;
+  fleet.grants.delete(grant.id);
+  replica.grants.delete(grant.id);
+  if (hint !== null) {
+    const users = (replica.users.get(hint) ?? 1) - 1;
+    if (users > 0) replica.users.set(hint, users);
+    else replica.users.delete(hint);
+  }
+  stopLoading(fleet, grant, false);
+  reindexSlots(fleet, replica);
+}
+
+/** The request is over: if it was the one that its replica may have on probation, another may come. */
+function endProbe({ id, replica }: Grant): void {
+  if (replica.probe === id) replica.probe = null;
 }

@@ -1,40 +1,17 @@
 // Replicas that fail requests are passed over, for longer each time, then get one request at a time, unless most of the fleet looks bad.
 import { describe, expect, test } from "vitest";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
-import { failGrant, isPassedOver, type Failure } from "../../src/routing/ejection.ts";
+import { failGrant, isPassedOver } from "../../src/routing/ejection.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
 import { deleteReplica, sweep } from "../../src/routing/membership.ts";
 import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
+import { BROKEN, ejectedFor, fails, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, loads, occupy, picture, TTL_MS, wants } from "./support/fleets.ts";
-
-const UNREACHABLE = { kind: "unreachable" } as const;
-const TIMED_OUT = { kind: "timed_out" } as const;
-const BROKEN = { kind: "broken" } as const;
-
-/** A request on the replica fails, and is over. Says whether that ejected it. */
-function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNREACHABLE): boolean {
-  const [grant] = occupy(fleet, id, 1, now);
-  if (grant === undefined) throw new Error("no grant");
-  const ejected = failGrant(fleet, grant, failure, now);
-  releaseSlot(fleet, grant);
-  return ejected;
-}
-
-/** A request on the replica is answered, and ends well. */
-function serves(fleet: Fleet, id: string, now = 0): void {
-  for (const grant of occupy(fleet, id, 1, now)) {
-    answerGrant(fleet, grant, now);
-    finishGrant(fleet, grant, now);
-  }
-}
 
 const chosen = (fleet: Fleet, hints: readonly string[], now = 0, avoid: readonly string[] = []) =>
   decide(fleet, wants(hints, avoid), now)?.replica.id ?? "nobody";
 
 const two = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 2 }, b: { hints: [], concurrency: 2 } });
-
-/** How long the replica is ejected for from now on. */
-const ejectedFor = (fleet: Fleet, id: string, now: number) => known(fleet, id).ejectedUntilMs - now;
 
 test("an ejected replica is passed over for 10 s, though it is warm", () => {
   const fleet = two();
@@ -227,16 +204,29 @@ describe("the time of an ejection", () => {
   });
 
   test.each([
-    ["10 s where a 503 does not say", null, 10_000],
-    ["what it asks for", 3000, 3000],
-    ["at least a second", 0, 1000],
-    ["at most five minutes", 86_400_000, 300_000],
-  ])("of a 503: %s; and the next is no longer for that", (_, retryAfterMs, expected) => {
+    ["10 s where a 503 does not say", null, 10_000, 20_000],
+    ["what it asks for, and the next is no longer for that", 3000, 3000, 10_000],
+    ["at least a second", 0, 1000, 10_000],
+    ["10 s where it asks for so long", 10_000, 10_000, 10_000],
+    ["no longer than without a Retry-After, whatever it asks for", 86_400_000, 10_000, 20_000],
+  ])("of a 503: %s", (_, retryAfterMs, expected, next) => {
     const fleet = two();
     fails(fleet, "a", 0, { kind: "unavailable", retryAfterMs });
     expect(ejectedFor(fleet, "a", 0)).toBe(expected);
     fails(fleet, "a", expected);
-    expect(ejectedFor(fleet, "a", expected)).toBe(retryAfterMs === null ? 20_000 : 10_000);
+    expect(ejectedFor(fleet, "a", expected)).toBe(next);
+  });
+
+  test("of 503s that ask for five minutes grows up to that", () => {
+    const fleet = two();
+    let now = 0;
+    const times = Array.from({ length: 7 }, () => {
+      fails(fleet, "a", now, { kind: "unavailable", retryAfterMs: 300_000 });
+      const forMs = ejectedFor(fleet, "a", now);
+      now += forMs;
+      return forMs / 1000;
+    });
+    expect(times).toEqual([10, 20, 40, 80, 160, 300, 300]);
   });
 });
 

@@ -83,7 +83,11 @@ describe("values at and over their bounds", () => {
   const MAX = Number.MAX_SAFE_INTEGER;
   test.each<[string, unknown[], unknown[]]>([
     ["app", ["a", "A9._-", "owner/app", "a".repeat(128)], ["", "-a", "a b", "é", "a".repeat(129), 1, ["a"], {}, true]],
-    ["replica", ["g", "~!/:", "g".repeat(256)], ["", "a b", "\u007f", "é", "g".repeat(257), 1, {}, false]],
+    [
+      "replica",
+      ["g", "~!/:", "...", ".a", "%2e", "g".repeat(256)],
+      ["", ".", "..", "a b", "\u007f", "é", "g".repeat(257), 1, {}, false],
+    ],
     ["incarnation", [0, 1, MAX], [-1, 1.5, MAX + 1, 1e300, "1", true, [], Number.NaN]],
     ["sequence", [0, 1, MAX], [-1, 0.5, MAX + 1, "7", {}]],
     ["hint_slots", [0, 1, 256], [-1, 257, 2.5, "3"]],

@@ -41,22 +41,58 @@ describe("the version grows with who may be chosen and where, and with nothing e
   });
 });
 
+const idle = { hasFailed: () => false, running: () => 0 };
+
 describe("the choice by snapshot", () => {
-  const replicas = ["a", "b", "c", "d"].map((id) => ({ id, weight: 1, hash: hashName(id) }));
+  const replicas = ["a", "b", "c", "d"].map((id) => ({ id, weight: 2, concurrency: 2, hash: hashName(id) }));
+  const order = ranked(hashName("sdxl"), replicas).map((replica) => replica.id);
+
+  /** Who gets a request while these have failed, and so many requests run at each by hash order. */
+  function chosen({
+    avoid = [],
+    failed = [],
+    running = [],
+  }: Partial<Record<"avoid" | "failed", string[]>> & { running?: number[] }) {
+    const known = {
+      hasFailed: ({ id }: { id: string }) => failed.includes(id),
+      running: ({ id }: { id: string }) => running[order.indexOf(id)] ?? 0,
+    };
+    return decideBySnapshot(replicas, "sdxl", avoid, known)?.id ?? "nobody";
+  }
+
+  const place = (id: string) => order.indexOf(id);
 
   test("is the first in hash order, then the next of those not avoided", () => {
-    const order = ranked(hashName("sdxl"), replicas).map((replica) => replica.id);
-    for (let failed = 0; failed <= order.length; failed++) {
-      expect(decideBySnapshot(replicas, "sdxl", order.slice(0, failed))?.id).toBe(order[failed]);
+    for (let tried = 0; tried <= order.length; tried++) {
+      expect(chosen({ avoid: order.slice(0, tried) })).toBe(order[tried] ?? "nobody");
     }
   });
 
+  test.each<[string, number[], number]>([
+    ["one has room", [1, 0, 0, 0], 0],
+    ["the first is full", [2, 0, 0, 0], 1],
+    ["only the last has room", [2, 3, 2, 1], 3],
+    ["none has room: fewest requests", [4, 3, 2, 3], 2],
+    ["none has room, and two have the fewest: hash order", [4, 3, 5, 3], 1],
+  ])("%s", (_, running, expected) => {
+    expect(place(chosen({ running }))).toBe(expected);
+  });
+
+  test("passes over what has failed, full or not, unless all have", () => {
+    expect(place(chosen({ failed: order.slice(0, 2) }))).toBe(2);
+    expect(place(chosen({ failed: order.slice(0, 2), running: [0, 0, 9, 8] }))).toBe(3);
+    expect(place(chosen({ failed: order.slice(1), avoid: order.slice(0, 1) }))).toBe(1);
+    expect(place(chosen({ failed: order }))).toBe(0);
+  });
+
   test("is nobody where there is none", () => {
-    expect(decideBySnapshot([], "sdxl", [])).toBeNull();
+    expect(decideBySnapshot([], "sdxl", [], idle)).toBeNull();
   });
 
   test("spreads requests without a hint, which bring a key of their own, over all", () => {
-    const chosen = new Set(Array.from({ length: 64 }, (_, index) => decideBySnapshot(replicas, `request-${index}`, [])?.id));
+    const chosen = new Set(
+      Array.from({ length: 64 }, (_, index) => decideBySnapshot(replicas, `request-${index}`, [], idle)?.id),
+    );
     expect(chosen.size).toBe(4);
   });
 });

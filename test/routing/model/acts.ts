@@ -5,12 +5,12 @@ import type { Failure } from "../../../src/routing/ejection.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { Standing } from "../../../src/routing/scheduler.ts";
 import { agrees } from "./agreement.ts";
-import { fails, spendsRetry, usable } from "./failures.ts";
+import { fails, letsIn, usable } from "./failures.ts";
 import { adopts, deletes, expires, hears, restarts } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
 import { answers, arrives, believesList, ends, joins, takes } from "./requests.ts";
 import { settles } from "./settling.ts";
-import { holds, type Request, type State, type Ticket } from "./state.ts";
+import { holds, requestOf, type Request, type State, type Ticket } from "./state.ts";
 
 /** The timer fires when it is due, each time it is, until then; `late`: once, and only then. */
 export function passes(state: State, real: FleetObject, ms: number, late = false): void {
@@ -68,6 +68,10 @@ export function comes(state: State, real: FleetObject, request: Request): { read
   const now = real.nowMs;
   const verdict = arrives(state, request, now);
   const { id, standing, loadUntilMs, tellOthers } = real.enqueue(request);
+  const turnedAway = standing.kind === "refused" && standing.refusal.kind !== "no_retry_left";
+  if (turnedAway)
+    state.note(request.avoid.length > 0 ? "a retry that was refused cost nothing" : "an arrival that was refused earned nothing");
+  else expect(letsIn(state, state.debt, request.avoid, now)).toBe(standing.kind !== "refused");
   switch (standing.kind) {
     case "waiting":
       expect([verdict.grant === "must", verdict.else]).toEqual([false, null]);
@@ -75,6 +79,13 @@ export function comes(state: State, real: FleetObject, request: Request): { read
       break;
     case "refused": {
       const { refusal } = standing;
+      if (refusal.kind === "no_retry_left") {
+        // It would be granted a slot, or wait.
+        expect(verdict.grant !== "no" || verdict.else === null).toBe(true);
+        state.counters.refused[refusal.kind]++;
+        state.note("refused: no_retry_left");
+        break;
+      }
       // Where it may wait for a warm replica beside a free one, and may not wait, it is refused.
       expect(verdict.grant === "no" || (verdict.grant === "may" && refusal.kind === "queue_full")).toBe(true);
       expect(refusal.kind).toBe(verdict.else?.kind);
@@ -102,13 +113,13 @@ export function comes(state: State, real: FleetObject, request: Request): { read
 }
 
 export function isAnswered(state: State, real: FleetObject, id: number, inBand: readonly string[] | null): void {
-  const run = state.running.find((running) => running.id === id);
+  const run = requestOf(state, id);
   if (run !== undefined) answers(state, run, inBand);
   settles(state, real.answered(id, inBand), real.nowMs);
 }
 
 export function isFailed(state: State, real: FleetObject, id: number, failure: Failure, inBand: readonly string[] | null): void {
-  const run = state.running.find((running) => running.id === id);
+  const run = requestOf(state, id);
   if (run !== undefined) {
     fails(state, run, failure, real.nowMs);
     believesList(state, run.process, inBand);
@@ -130,10 +141,10 @@ export function isOverAgain(state: State, real: FleetObject, id: number): void {
 /** A request that takes no slot. */
 export function isChosen(state: State, real: FleetObject, hints: readonly string[], avoid: readonly string[]): void {
   const candidates = usable(state, avoid, real.nowMs);
-  const may = candidates.length > 0 && (avoid.length === 0 || spendsRetry(state, real.nowMs));
+  const may = candidates.length > 0 && letsIn(state, state.slotlessDebt, avoid, real.nowMs);
   const choice = real.choose({ hints, avoid });
   expect(choice !== null).toBe(may);
-  state.note(choice === null ? "nobody to choose" : "chosen without a slot");
+  state.note(may ? "chosen without a slot" : candidates.length > 0 ? "no retry left without a slot" : "nobody to choose");
   if (choice === null) return;
   const found = hints.find((hint) => candidates.some((candidate) => holds(candidate, hint, real.nowMs)));
   const fitting = found === undefined ? candidates : candidates.filter((candidate) => holds(candidate, found, real.nowMs));

@@ -69,7 +69,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   adopt: [2, fc.record({ which, over: fc.constantFrom(false, false, true) })],
   askAgain: [2, fc.record({ which, over: fc.constantFrom(false, false, true) })],
   serveMany: [1, fc.record({ count: fc.constantFrom(3, 19, 20, 22), heldMs: fc.constantFrom(800, 3000) })],
-  retryMany: [1, fc.record({ count: fc.constantFrom(3, 22, 27) })],
+  retryMany: [1, fc.record({ count: fc.constantFrom(3, 22, 27), slotless: fc.boolean() })],
   failOften: [
     2,
     fc.oneof(
@@ -77,6 +77,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
       fc.record({ times: fc.constant(3), before: fc.constant(0), success: fc.boolean(), failure: alone }),
     ),
   ],
+  loseSlot: [1, fc.record({ first: failure, second: fc.option(failure) })],
   crowd: [
     3,
     fc.record({

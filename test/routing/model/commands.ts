@@ -40,12 +40,18 @@ export interface Arguments {
   adopt: { readonly which: number; readonly over: boolean };
   askAgain: { readonly which: number; readonly over: boolean };
   serveMany: { readonly count: number; readonly heldMs: number };
-  retryMany: { readonly count: number };
+  /** `slotless`: they take no slot. */
+  retryMany: { readonly count: number; readonly slotless: boolean };
   /**
    * Requests are failed by the same replica time after time; others that have left failed them before. `success`: before the last one another
    * is answered.
    */
   failOften: { readonly times: number; readonly before: number; readonly success: boolean; readonly failure: Failure };
+  /**
+   * A request fails; another goes where it was and loses its slot, because the replica does not count it, before it is answered (null) or
+   * fails.
+   */
+  loseSlot: { readonly first: Failure; readonly second: Failure | null };
   crowd: { readonly hints: readonly string[]; readonly lows: number; readonly timeoutMs: number };
 }
 
@@ -89,6 +95,7 @@ const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly un
   serveMany: readyMembers,
   retryMany: readyMembers,
   failOften: readyMembers,
+  loseSlot: readyMembers,
 };
 
 const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
@@ -152,9 +159,13 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     // Now that it may be known how long a slot is held: some that can't wait for long.
     for (let time = 0; time < 4; time++) act.comes(state, real, { ...anyRequest(real.nowMs, []), deadlineMs: real.nowMs + 1000 });
   },
-  retryMany: (state, real, { count }) => {
+  retryMany: (state, real, { count, slotless }) => {
     const [first] = readyMembers(state);
     for (let time = 0; time < count && first !== undefined; time++) {
+      if (slotless) {
+        act.isChosen(state, real, [], [first.id]);
+        continue;
+      }
       const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, [first.id]));
       if (standing.kind !== "refused") act.isOver(state, real, id);
     }
@@ -168,13 +179,27 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
       if (standing.kind === "granted" && fails) act.isFailed(state, real, id, failure, [hint]);
       else if (standing.kind === "granted") act.isAnswered(state, real, id, [hint]);
       if (standing.kind !== "refused") act.isOver(state, real, id);
-      const ejectedUntilMs = [...state.members.values()].map((process) => process.ejectedUntilMs);
-      act.passesBeating(state, real, Math.max(1, Math.max(...ejectedUntilMs) - real.nowMs));
+      passesEjections(state, real);
     };
     for (let time = 1; time <= times; time++) {
       if (time === times && success) once(false);
       once(true);
     }
+  },
+  loseSlot: (state, real, { first, second }) => {
+    const hint = "lost";
+    const failing = act.comes(state, real, { ...anyRequest(real.nowMs, []), hints: [hint] });
+    if (failing.standing.kind === "granted") act.isFailed(state, real, failing.id, first, [hint]);
+    if (failing.standing.kind !== "refused") act.isOver(state, real, failing.id);
+    passesEjections(state, real);
+    const losing = act.comes(state, real, { ...anyRequest(real.nowMs, []), hints: [hint] });
+    for (let beat = 0; beat < 2; beat++) {
+      act.passes(state, real, 100);
+      act.allBeat(state, real, Infinity);
+    }
+    if (losing.standing.kind === "granted" && second === null) act.isAnswered(state, real, losing.id, [hint]);
+    else if (losing.standing.kind === "granted" && second !== null) act.isFailed(state, real, losing.id, second, [hint]);
+    if (losing.standing.kind !== "refused") act.isOver(state, real, losing.id);
   },
   crowd: (state, real, { hints, lows, timeoutMs }) => {
     for (const [index, hint] of hints.entries()) {
@@ -183,6 +208,12 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     }
   },
 };
+
+/** Until the last of them is over. */
+function passesEjections(state: State, real: FleetObject): void {
+  const ejectedUntilMs = [...state.members.values()].map((process) => process.ejectedUntilMs);
+  act.passesBeating(state, real, Math.max(1, Math.max(...ejectedUntilMs) - real.nowMs));
+}
 
 function anyRequest(now: number, avoid: readonly string[]): Request {
   const none = { hints: [], low: false, claimedMs: null, queueLengthMax: null };

@@ -1,7 +1,7 @@
 // The reference model of what failures do: replicas that are passed over, tried with one request at a time, and trusted again; and how many
 // retries a fleet has.
 import type { Failure } from "../../../src/routing/ejection.ts";
-import { loadOn, readyMembers, slotsOf, type Process, type Running, type State } from "./state.ts";
+import { hasSlot, loadOn, readyMembers, slotsOf, type Debt, type Process, type Running, type State } from "./state.ts";
 
 /** The replica failed the request. */
 export function fails(state: State, run: Running, failure: Failure, now: number): void {
@@ -9,46 +9,71 @@ export function fails(state: State, run: Running, failure: Failure, now: number)
   state.counters.failed[failure.kind]++;
   run.failed = true;
   process.loads = process.loads.filter((load) => load.request !== run.id);
+  if (!hasSlot(state, run)) state.note("a failure of a request whose slot was taken back");
   if (state.members.get(process.id) !== process) return state.note("a failure of a process that had left");
   // What was sent before the last ejection, or fails while it lasts, is the fault that is known already.
   if (run.grantedAtMs <= process.ejectedAtMs || now < process.ejectedUntilMs) {
     return state.note("a failure that ejected nobody");
   }
   // One request ejects at most two replicas at once: that it fails on more may be its own fault.
-  const atOnce = failure.kind === "unreachable" || failure.kind === "unavailable";
-  if (atOnce && run.failedBefore < 2) {
-    state.note(`ejected: ${failure.kind}`);
-    return ejects(state, process, failure.kind === "unavailable" ? failure.retryAfterMs : null, now);
+  const { kind } = failure;
+  const atOnce = kind === "unreachable" || kind === "unavailable";
+  if (process.onProbation && run.failedBefore < 2) {
+    state.note(`ejected on probation: ${kind}`);
+    return ejects(state, process, failure, now);
   }
-  if (atOnce) state.note("a failure of a request that had failed twice");
+  if (atOnce && run.failedBefore < 2) {
+    state.note(`ejected: ${kind}`);
+    return ejects(state, process, failure, now);
+  }
+  if (atOnce || process.onProbation) state.note("a failure of a request that had failed twice");
   process.failuresInARow++;
   if (process.failuresInARow < 3) return state.note("a failure that ejected nobody");
   state.note("ejected: three in a row");
-  ejects(state, process, null, now);
+  ejects(state, process, failure, now);
 }
 
-/** For 10 s, doubled each time without an answer between, up to 5 minutes; or for as long as it asks, 1 s to 5 minutes. */
-function ejects(state: State, process: Process, askedMs: number | null, now: number): void {
+/** For 10 s, doubled each time without trust between, up to 5 minutes; or for as long as it asks, if that is less, but no less than 1 s. */
+function ejects(state: State, process: Process, failure: Failure, now: number): void {
   state.counters.ejected++;
   let forMs = 10_000;
   for (let time = 0; time < process.ejections; time++) forMs *= 2;
-  if (askedMs === null) process.ejections++;
-  else {
+  forMs = Math.min(300_000, forMs);
+  if (forMs === 300_000) state.note("ejected for the most");
+  const askedMs = failure.kind === "unavailable" ? failure.retryAfterMs : null;
+  if (askedMs !== null && askedMs <= forMs) {
     state.note("ejected: asked for a time");
     forMs = Math.max(1000, askedMs);
+  } else {
+    if (askedMs !== null) state.note("ejected: asked for too long a time");
+    process.ejections++;
   }
-  if (forMs >= 300_000) state.note("ejected for the most");
   process.ejectedAtMs = now;
-  process.ejectedUntilMs = now + Math.min(300_000, forMs);
+  process.ejectedUntilMs = now + forMs;
+  process.ejectedFor = failure.kind;
   process.onProbation = true;
   process.probe = null;
   process.failuresInARow = 0;
 }
 
-/** It has answered, so it can be reached. */
-export function readmits(state: State, process: Process): void {
+/** It has answered, so it can be reached; which says nothing where it was ejected because its answers break off. */
+export function trustsAnswer(state: State, process: Process): void {
+  if (process.onProbation && process.ejectedFor === "broken") return state.note("an answer that ended no ejection");
+  readmits(state, process);
+}
+
+/** A request ended well. What was sent before an ejection says nothing of what came after. */
+export function trustsEnd(state: State, { process, grantedAtMs }: Running): void {
+  process.failuresInARow = 0;
+  if (!process.onProbation) return;
+  if (grantedAtMs <= process.ejectedAtMs) return state.note("an end that ended no ejection");
+  state.note("readmitted with an end");
+  readmits(state, process);
+}
+
+function readmits(state: State, process: Process): void {
   if (process.onProbation) state.note("readmitted");
-  if (process.ejections > 1) state.note("an answer ended the growth of ejections");
+  if (process.ejections > 1) state.note("trust ended the growth of ejections");
   process.ejections = 0;
   process.ejectedUntilMs = 0;
   process.onProbation = false;
@@ -77,17 +102,18 @@ export function usable(state: State, avoid: readonly string[], now: number): Pro
   return open;
 }
 
-/** Five requests earn a retry. */
-export function earnsRetry(state: State): void {
-  state.debtMs = Math.max(0, state.debtMs - 200);
-}
-
-/** A second earns a retry; what can be owed is one for each slot, or twenty. */
-export function spendsRetry(state: State, now: number): boolean {
-  state.debtMs = Math.max(0, state.debtMs - (now - state.debtAtMs));
-  state.debtAtMs = now;
+/**
+ * Whether a request may be let in. Five that are let in earn a retry, and so does a second; what can be owed is one for each slot, or twenty.
+ */
+export function letsIn(state: State, debt: Debt, avoid: readonly string[], now: number): boolean {
+  if (avoid.length === 0) {
+    debt.ms = Math.max(0, debt.ms - 200);
+    return true;
+  }
+  debt.ms = Math.max(0, debt.ms - (now - debt.atMs));
+  debt.atMs = now;
   const most = 1000 * Math.max(20, slotsOf(state));
-  if (state.debtMs + 1000 > most) return false;
-  state.debtMs += 1000;
+  if (debt.ms + 1000 > most) return false;
+  debt.ms += 1000;
   return true;
 }

@@ -1,7 +1,7 @@
 // The reference model of membership, from docs/protocol.md: "Heartbeats", "Late heartbeats", "in_flight", and the control plane.
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/membership.ts";
-import { release } from "./requests.ts";
+import { givesBack, takesBack } from "./requests.ts";
 import { loadOn, noCounters, runningOn, timeToLiveMs, type Gone, type Process, type State, type Ticket } from "./state.ts";
 
 type Heard =
@@ -90,8 +90,7 @@ function believesInFlight(state: State, process: Process, inFlight: number | nul
   process.fewer = null;
   if (inFlight === null) return 0;
   const again = process.reclaimed.slice(0, Math.max(0, inFlight - runningOn(state, process).length));
-  process.reclaimed = process.reclaimed.slice(again.length);
-  state.running.push(...again);
+  for (const run of again) givesBack(state, run);
   if (again.length > 0) state.note("a report gave slots back to requests that run");
   const held = runningOn(state, process);
   const more = Math.max(0, inFlight - held.length);
@@ -105,8 +104,7 @@ function believesInFlight(state: State, process: Process, inFlight: number | nul
   // Two reports running: of the slots held since before the first of them, those that the second can't account for.
   const older = held.filter((run) => run.grantedAtMs < before.atMs);
   const surplus = older.slice(0, Math.max(0, Math.min(before.by, older.length - inFlight)));
-  for (const run of surplus) release(state, run);
-  process.reclaimed = [...process.reclaimed, ...surplus].slice(-process.concurrency);
+  for (const run of surplus) takesBack(state, run);
   if (surplus.length > 0) process.reclaimedAtMs = now;
   if (surplus.length > 0) state.note("oldest requests were taken back");
   state.counters.reclaimed += surplus.length;
@@ -135,6 +133,7 @@ function newProcess(id: string, incarnation: number): Process {
     served: 0,
     ejectedAtMs: -Infinity,
     ejectedUntilMs: 0,
+    ejectedFor: null,
     ejections: 0,
     onProbation: false,
     probe: null,
@@ -195,13 +194,15 @@ export function restarts(state: State, now: number): void {
   const deleted = [...state.deleted].filter(([id, { untilMs }]) => !state.members.has(id) && untilMs > now);
   if (deleted.length > 0) state.note("a restart kept a deletion");
   state.gone = new Map(deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, process: null }]));
-  state.lost.push(...state.tickets.filter(({ id }) => state.running.some((run) => run.id === id)));
+  state.lost.push(...state.tickets);
   state.asking.push(...state.waiting);
   Object.assign(state, {
     tickets: [],
     waiting: [],
     running: [],
-    debtMs: 0,
+    slotless: [],
+    debt: { ms: 0, atMs: now },
+    slotlessDebt: { ms: 0, atMs: now },
     heldMs: [],
     loadsSeen: false,
     snapshot: null,

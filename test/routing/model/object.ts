@@ -1,6 +1,6 @@
 // The real code under test: the functions that durable-objects/fleet.ts calls, in its order, with a clock, a timer and a store that are
 // plain values. It decides and checks nothing.
-import { decideIgnoringLoad, type Choice, type Wanted } from "../../../src/routing/decide.ts";
+import type { Choice, Wanted } from "../../../src/routing/decide.ts";
 import type { Failure } from "../../../src/routing/ejection.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/liveness.ts";
@@ -68,9 +68,7 @@ export class FleetObject {
   }
 
   choose(wanted: Wanted): Choice | null {
-    const choice = decideIgnoringLoad(this.scheduler.fleet, wanted, this.nowMs);
-    if (choice === null || (wanted.avoid.length > 0 && !scheduling.mayRetry(this.scheduler, this.nowMs))) return null;
-    return choice;
+    return scheduling.choose(this.scheduler, wanted, this.nowMs);
   }
 
   answered(id: number, inBandHints: readonly string[] | null): Told | null {

@@ -2,8 +2,19 @@
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
 import type { Refusal, Settlement } from "../../../src/routing/scheduler.ts";
-import { earnsRetry, readmits, spendsRetry, usable } from "./failures.ts";
-import { holds, loadOn, readyMembers, slotsOf, type Process, type Request, type Running, type State } from "./state.ts";
+import { trustsAnswer, trustsEnd, usable } from "./failures.ts";
+import {
+  hasSlot,
+  holds,
+  loadOn,
+  readyMembers,
+  requestOf,
+  slotsOf,
+  type Process,
+  type Request,
+  type Running,
+  type State,
+} from "./state.ts";
 
 export type Granted = Extract<Settlement, { kind: "granted" }>;
 
@@ -22,7 +33,10 @@ export function mustBeGranted(state: State, request: Request, now: number): bool
   return holders(free).length > 0 || holders(usable(state, request.avoid, now)).length === 0;
 }
 
-/** What a newcomer may be told. `grant`: whether it must, may or can't be granted a slot. `else`: what it is told where it is not. */
+/**
+ * What a newcomer may be told, if it is let in. `grant`: whether it must, may or can't be granted a slot. `else`: what it is told where it is
+ * not.
+ */
 export interface Verdict {
   readonly grant: "must" | "may" | "no";
   readonly else:
@@ -31,13 +45,10 @@ export interface Verdict {
 }
 
 export function arrives(state: State, request: Request, now: number): Verdict {
-  const nobodyElse = hasTriedAll(state, request);
-  if (request.avoid.length === 0) earnsRetry(state);
-  else if (!nobodyElse && !spendsRetry(state, now)) return { grant: "no", else: { kind: "no_retry_left" } };
   const settling = now < state.settlingUntilMs || (state.settlingUntilMs > 0 && state.waiting.length > 0);
   const may = !settling && mayTake(state, request, now).length > 0;
   const grant = !may ? "no" : mustBeGranted(state, request, now) ? "must" : "may";
-  if (nobodyElse) return { grant, else: { kind: "no_other_replica" } };
+  if (hasTriedAll(state, request)) return { grant, else: { kind: "no_other_replica" } };
   if (!hasHope(state, now)) return { grant, else: { kind: "no_replicas", retryAfterMs: state.options.coldStartMs } };
   return { grant, else: fullness(state, request, now) };
 }
@@ -121,7 +132,8 @@ export function answers(state: State, run: Running, inBand: readonly string[] | 
   run.answered = true;
   if (run.cold) state.loadsSeen = true;
   process.loads = process.loads.filter((load) => load.request !== run.id);
-  readmits(state, process);
+  if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
+  trustsAnswer(state, process);
   believesList(state, process, inBand);
 }
 
@@ -141,35 +153,43 @@ export function ends(state: State, id: number, now: number): void {
     state.counters.left++;
     state.note("left the queue");
   }
-  for (const process of everyProcess(state)) process.reclaimed = process.reclaimed.filter((other) => other.id !== id);
-  const run = state.running.find((running) => running.id === id);
+  const run = requestOf(state, id);
   if (run === undefined) return;
-  if (run.answered && !run.failed) {
-    state.heldMs.push(now - run.grantedAtMs);
-    run.process.failuresInARow = 0;
-  }
-  release(state, run);
-  // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
   const { process } = run;
-  const [again, ...rest] = process.reclaimed;
+  const heldSlot = hasSlot(state, run);
+  const wentWell = run.answered && !run.failed;
+  if (wentWell) trustsEnd(state, run);
+  forget(state, run);
+  if (process.probe === id) process.probe = null;
+  if (!heldSlot) return state.note("an end of a request whose slot was taken back");
+  if (wentWell) state.heldMs.push(now - run.grantedAtMs);
+  // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
+  const [again] = process.reclaimed;
   if (again === undefined || run.grantedAtMs >= process.reclaimedAtMs) return;
-  process.reclaimed = rest;
-  state.running.push(again);
+  givesBack(state, again);
   state.note("a request whose slot was taken back had it again");
 }
 
-/** Processes that anything is remembered of. */
-function everyProcess({ members, gone, running }: State): Process[] {
-  const left = [...gone.values()].flatMap(({ process }) => process ?? []);
-  return [...members.values(), ...left, ...running.map(({ process }) => process)];
+/** Its slot is taken back, though it may go on. */
+export function takesBack(state: State, run: Running): void {
+  const { process } = run;
+  forget(state, run);
+  state.slotless.push(run);
+  process.reclaimed = [...process.reclaimed, run].slice(-process.concurrency);
+  if (process.probe === run.id) state.note("the slot of a probe was taken back");
 }
 
-/** Gives the slot back. */
-export function release(state: State, run: Running): void {
+/** It has its slot again. */
+export function givesBack(state: State, run: Running): void {
+  forget(state, run);
+  state.running.push(run);
+}
+
+function forget(state: State, run: Running): void {
   const { process } = run;
-  state.running = state.running.filter((other) => other !== run);
+  const others = (runs: readonly Running[]) => runs.filter((other) => other !== run);
+  [state.running, state.slotless, process.reclaimed] = [others(state.running), others(state.slotless), others(process.reclaimed)];
   process.loads = process.loads.filter((load) => load.request !== run.id);
-  if (process.probe === run.id) process.probe = null;
 }
 
 export function joins(state: State, id: number, request: Request): void {

@@ -22,16 +22,17 @@ export interface Process {
   unclaimed: number;
   /** The object has restarted, and it has not said since how many requests it serves. */
   unheard: boolean;
-  /** Requests that go on although their slots were taken back, and when the last was. */
+  /** The last of its requests whose slots were taken back, as many as it has slots: they may have them again. And when that last happened. */
   reclaimed: readonly Running[];
   reclaimedAtMs: number;
   /** Its last report counted so many requests fewer than the slots held. */
   fewer: { readonly by: number; readonly atMs: number } | null;
   loads: readonly Load[];
   served: number;
-  /** The start of its last ejection, its end, and how many there were since its last answer. */
+  /** The start of its last ejection, its end, what it was for, and how many there were since it was last trusted. */
   ejectedAtMs: number;
   ejectedUntilMs: number;
+  ejectedFor: keyof Counters["failed"] | null;
   ejections: number;
   onProbation: boolean;
   /** The one request that it has on probation. */
@@ -73,7 +74,7 @@ export interface Waiting extends Request {
   hopedAtMs: number;
 }
 
-/** A request that holds a slot. */
+/** A request that holds a slot, or goes on without the one that was taken back. */
 export interface Running {
   readonly id: number;
   readonly process: Process;
@@ -95,6 +96,12 @@ export interface Ticket {
   readonly startedAtMs: number;
 }
 
+/** Retries that are not paid back, as time: each costs a second, and each second pays one back. */
+export interface Debt {
+  ms: number;
+  atMs: number;
+}
+
 export interface State {
   readonly policy: HeartbeatPolicy;
   readonly options: SchedulerOptions;
@@ -104,11 +111,13 @@ export interface State {
   deleted: Map<string, { readonly incarnation: number; readonly untilMs: number }>;
   waiting: Waiting[];
   running: Running[];
+  /** Those whose slots were taken back. */
+  slotless: Running[];
   /** After a restart: nothing is granted before; 0: not after one. */
   settlingUntilMs: number;
-  /** Retries that are not paid back, as time: each costs a second, and each second pays one back. */
-  debtMs: number;
-  debtAtMs: number;
+  /** Of retries that take a slot, and of those that take none. */
+  debt: Debt;
+  slotlessDebt: Debt;
   /** Times that answered requests held their slots, in the order of their ends. */
   heldMs: number[];
   /** Whether a load has been answered, so that load times are learned. */
@@ -139,9 +148,10 @@ export function createState(policy: HeartbeatPolicy, options: SchedulerOptions, 
     deleted: new Map(),
     waiting: [],
     running: [],
+    slotless: [],
     settlingUntilMs: 0,
-    debtMs: 0,
-    debtAtMs: 0,
+    debt: { ms: 0, atMs: 0 },
+    slotlessDebt: { ms: 0, atMs: 0 },
     heldMs: [],
     loadsSeen: false,
     snapshot: null,
@@ -168,6 +178,15 @@ export function noCounters(): State["counters"] {
 /** Requests that run on a process, the longest running first. */
 export function runningOn(state: State, process: Process): Running[] {
   return state.running.filter((run) => run.process === process).sort((a, b) => a.grantedAtMs - b.grantedAtMs);
+}
+
+/** A request that has been granted a slot and is not over. */
+export function requestOf(state: State, id: number): Running | undefined {
+  return [...state.running, ...state.slotless].find((run) => run.id === id);
+}
+
+export function hasSlot(state: State, run: Running): boolean {
+  return state.running.includes(run);
 }
 
 export function loadOn(state: State, process: Process): number {

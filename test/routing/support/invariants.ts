@@ -87,6 +87,19 @@ export function violations(fleet: Fleet, now: number): string[] {
         found.push(`${name(record)} loads ${hint} for no grant that could`);
     }
   }
+  for (const [id, grant] of fleet.reclaimed) {
+    if (grant.id !== id || fleet.grants.has(id)) found.push(`grant ${id} has a slot and has none`);
+  }
+  for (const record of records) {
+    for (const [id, grant] of record.reclaimed) {
+      if (fleet.reclaimed.get(id) !== grant || grant.replica !== record) found.push(`grant ${id} of ${name(record)} had no slot`);
+    }
+    const { probe } = record;
+    if (probe === null) continue;
+    if ((fleet.grants.get(probe) ?? fleet.reclaimed.get(probe))?.replica !== record)
+      found.push(`${name(record)} has a probe that is over`);
+    if (!record.onProbation) found.push(`${name(record)} has a probe though it is trusted`);
+  }
   for (const [id, grant] of fleet.grants) {
     if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
   }

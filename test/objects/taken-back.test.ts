@@ -1,0 +1,28 @@
+// A request whose slot the Fleet object took back because its replica counts fewer: the object still knows it.
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import { until } from "../support/until.ts";
+
+test("it is watched like any other, and not taken for one of before a restart", async () => {
+  const app = "taken-back";
+  const stub = env.FLEET.getByName(app);
+  const says: Heartbeat = {
+    ...{ app, replica: "r", origin: "https://gpu.example.com", incarnation: 1, sequence: null },
+    ...{ hints: [], hintSlots: 3, concurrency: 1, inFlight: 0, status: "ready" },
+  };
+  await stub.heartbeat(says);
+  const request = { hints: [], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, low: false };
+  const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
+  await until("its slot is taken back", async () => {
+    await stub.heartbeat(says);
+    return (await stub.view())?.in_flight === 0;
+  });
+  let known: boolean | null = null;
+  const running = stub.running(held.standing.id).then((answer) => (known = answer));
+  await stub.view();
+  expect(known).toBe(null);
+  held.ticket[Symbol.dispose]();
+  expect(await running).toBe(true);
+  expect(await stub.running(held.standing.id)).toBe(false);
+});

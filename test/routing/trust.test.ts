@@ -1,0 +1,129 @@
+// What ends an ejection and the probation after it: that depends on what the replica was ejected for. And what a failure on probation does.
+import { describe, expect, test } from "vitest";
+import { decide } from "../../src/routing/decide.ts";
+import { failGrant, type Failure } from "../../src/routing/ejection.ts";
+import type { Fleet } from "../../src/routing/fleet.ts";
+import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { BROKEN, ejectedFor, fails, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
+import { fleetWith, hears, known, occupy, wants } from "./support/fleets.ts";
+
+const UNAVAILABLE = { kind: "unavailable", retryAfterMs: null } as const;
+const FAILURES: [Failure["kind"], Failure][] = [UNREACHABLE, UNAVAILABLE, TIMED_OUT, BROKEN].map((failure) => [
+  failure.kind,
+  failure,
+]);
+
+/** Two replicas of three slots, of which every request would rather go to the first. */
+const pair = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 3 }, b: { hints: [], concurrency: 3 } });
+
+const chosen = (fleet: Fleet, now: number) => decide(fleet, wants(["sdxl"]), now)?.replica.id ?? "nobody";
+
+/** The replica a fails so that it is ejected, from so many ms after 0 on. */
+function ejects(fleet: Fleet, failure: Failure): number {
+  for (let now = 0; now < 3; now++) if (fails(fleet, "a", now, failure)) return now;
+  throw new Error("not ejected");
+}
+
+describe("an ejection for broken answers", () => {
+  test.each<[string, "over" | "lasts", (fleet: Fleet) => unknown]>([
+    ["not with the headers of a request sent after it", "lasts", (fleet) => answerGrant(fleet, one(fleet, 100), 200)],
+    ["with the end of one", "over", (fleet) => serves(fleet, "a", 100)],
+    ["not with the end of one that its client gave up before the headers", "lasts", (fleet) => ends(fleet, 100)],
+    ["with a new incarnation", "over", (fleet) => hears(fleet, "a", { incarnation: 2, hints: ["sdxl"] }, 100)],
+  ])("ends %s", (_, expected, then) => {
+    const fleet = pair();
+    ejects(fleet, BROKEN);
+    then(fleet);
+    expect(chosen(fleet, 300)).toBe(expected === "over" ? "a" : "b");
+  });
+
+  test("ends neither with headers nor with the end of a request that was sent before it", () => {
+    const fleet = pair();
+    const [streaming, waiting] = occupy(fleet, "a", 2, 0);
+    if (streaming === undefined || waiting === undefined) throw new Error("no grants");
+    answerGrant(fleet, streaming, 0);
+    ejects(fleet, BROKEN);
+    answerGrant(fleet, waiting, 100);
+    for (const grant of [streaming, waiting]) finishGrant(fleet, grant, 200);
+    expect(chosen(fleet, 300)).toBe("b");
+  });
+
+  test("is longer each time while every answer breaks off", () => {
+    const fleet = pair();
+    let now = 0;
+    const times: number[] = [];
+    for (let request = 0; request < 6; request++) {
+      if (!fails(fleet, "a", now, BROKEN)) continue;
+      times.push(ejectedFor(fleet, "a", now) / 1000);
+      now += ejectedFor(fleet, "a", now);
+    }
+    expect(times).toEqual([10, 20, 40, 80]);
+  });
+
+  test("after it the replica gets one request at a time until one has ended well", () => {
+    const fleet = pair();
+    const now = ejects(fleet, BROKEN) + 10_000;
+    const probe = one(fleet, now);
+    answerGrant(fleet, probe, now);
+    expect(chosen(fleet, now)).toBe("b");
+    finishGrant(fleet, probe, now);
+    expect(known(fleet, "a")).toMatchObject({ onProbation: false, ejections: 0 });
+    expect(chosen(fleet, now)).toBe("a");
+  });
+});
+
+test.each(FAILURES.slice(0, 3))("an ejection because a request was %s ends with the headers of one sent before", (_, failure) => {
+  const fleet = pair();
+  const before = one(fleet, 0);
+  ejects(fleet, failure);
+  expect(chosen(fleet, 100)).toBe("b");
+  answerGrant(fleet, before, 100);
+  expect(chosen(fleet, 100)).toBe("a");
+});
+
+test("what it was ejected for last counts", () => {
+  const fleet = pair();
+  const now = ejects(fleet, BROKEN) + 10_000;
+  fails(fleet, "a", now, TIMED_OUT);
+  answerGrant(fleet, one(fleet, now + 1), now + 1);
+  expect(known(fleet, "a").onProbation).toBe(false);
+});
+
+describe("on probation one failure ejects, for twice as long", () => {
+  test.each(FAILURES)("%s", (_, failure) => {
+    const fleet = pair();
+    const now = ejects(fleet, failure) + 10_000;
+    expect(fails(fleet, "a", now, failure)).toBe(true);
+    expect(ejectedFor(fleet, "a", now)).toBe(20_000);
+  });
+
+  test.each(FAILURES)("%s, but not of a request that two replicas have failed before: that takes three", (_, failure) => {
+    const fleet = pair();
+    fails(fleet, "a", 0);
+    const ejected = [1, 2, 3].map((id) => {
+      const grant = takeSlot(fleet, 100 + id, { replica: known(fleet, "a"), hint: null, warm: true, failures: 2 }, 10_000);
+      return failGrant(fleet, grant, failure, 10_000);
+    });
+    expect(ejected).toEqual([false, false, true]);
+  });
+
+  test("not of one that was sent before the ejection", () => {
+    const fleet = pair();
+    const before = one(fleet, 0);
+    fails(fleet, "a", 1);
+    expect(failGrant(fleet, before, TIMED_OUT, 20_000)).toBe(false);
+    expect(known(fleet, "a")).toMatchObject({ failuresInARow: 0, onProbation: true });
+  });
+});
+
+/** A request is sent to the replica a. */
+function one(fleet: Fleet, now: number) {
+  const [grant] = occupy(fleet, "a", 1, now);
+  if (grant === undefined) throw new Error("no grant");
+  return grant;
+}
+
+/** A request that is not answered. */
+function ends(fleet: Fleet, now: number): void {
+  finishGrant(fleet, one(fleet, now), now);
+}
