@@ -95,10 +95,10 @@ async function removeReplica(call: Call): Promise<Response> {
   return answer(call, { app, replica, deleted: true });
 }
 
-/** The app in the path, where there is one of that name. */
+/** The app in the path, where there is one of that name; where the Directory can't say, the administrator may ask the app's object. */
 async function knownApp(call: Call): Promise<string | null> {
   const app = call.req.param("app") ?? "";
-  return isAppName(app) && (await appExists(call.env.env, app, Date.now())) ? app : null;
+  return isAppName(app) && (await appExists(call.env.env, app, Date.now())) !== false ? app : null;
 }
 
 function stubOf(call: Call, app: string) {

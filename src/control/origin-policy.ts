@@ -7,13 +7,27 @@ import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "../settings/
  */
 export function originFault(origin: string, app: string, ownUrl: string, settings: Settings): string | null {
   const url = new URL(origin);
-  if (url.host === new URL(ownUrl).host.replace(/\.(?=:|$)/, "")) return "is this router itself";
   const development = settings.ALLOW_PRIVATE_ORIGINS;
+  if (isOwn(url, new URL(ownUrl), development)) return "is this router itself";
   if (url.protocol !== "https:" && !development) return "must be https";
   const local = isAddress(url.hostname) || isPrivateName(url.hostname);
   if (local) return development ? null : "must be a public host name, not an address or a private name";
   if (settings.ORIGIN_ALLOW.some((pattern) => matches(pattern, url, app))) return null;
   return settings.ORIGIN_ALLOW.length === 0 ? "is refused: ORIGIN_ALLOW is not set" : "is not in ORIGIN_ALLOW for this app";
+}
+
+/**
+ * Whether the origin is where the heartbeat was sent to. A name is the router's on all its ports: Cloudflare serves it on each. In
+ * development the router and its replicas share a host and differ by their ports. `own` is what the sender says (its Host header), so this
+ * finds mistakes; what stops a loop is that the router refuses requests that have passed it.
+ */
+function isOwn(url: URL, own: URL, development: boolean): boolean {
+  if (withoutDots(url.hostname) !== withoutDots(own.hostname)) return false;
+  return !development || url.port === own.port;
+}
+
+function withoutDots(hostname: string): string {
+  return hostname.replace(/\.+$/, "");
 }
 
 function isAddress(hostname: string): boolean {

@@ -5,9 +5,13 @@ import { LIMITS } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { LruMap } from "./lru.ts";
 import { clientKey, rateFault } from "./rate-limits.ts";
+import { lastSnapshot } from "./snapshots.ts";
 
 /** Names of apps only: those that the Directory denies are not kept, however many are asked for. */
 const known = new LruMap<{ readonly untilMs: number }>(LIMITS.knownApps);
+
+/** Names new to this isolate that were let through while the Directory could not be asked, since the time given. */
+const unchecked = { sinceMs: 0, names: new Set<string>() };
 
 /** Why a client's request for the app is refused; null where the app exists. Only a name that was never an app here counts as unknown. */
 export async function unknownAppFault(
@@ -21,27 +25,45 @@ export async function unknownAppFault(
     const fault = await rateFault(env, "UNKNOWN_APP_LIMIT", clientKey(request), tooMany);
     if (fault !== null) return fault;
   }
-  if (await appExists(env, app, now)) return null;
-  return { type: "app_not_found", detail: `No replica of the app ${app} was heard of in the last 24 hours.` };
+  const exists = await appExists(env, app, now);
+  if (exists === false)
+    return { type: "app_not_found", detail: `No replica of the app ${app} was heard of in the last 24 hours.` };
+  return exists === true || mayExist(app, now) ? null : { type: "runner_scheduling_failure", retryAfterMs: 1000 };
 }
 
-/** The Directory can't be asked: rather than refuse everybody, the app is taken to exist. */
-export async function appExists(env: Cloudflare.Env, app: string, now: number): Promise<boolean> {
+/** Whether the app exists; null: the Directory can't be asked. */
+export async function appExists(env: Cloudflare.Env, app: string, now: number): Promise<boolean | null> {
   if ((known.get(app)?.untilMs ?? 0) > now) return true;
   const directory: DurableObjectStub<Directory> = env.DIRECTORY.getByName(DIRECTORY_NAME);
   try {
-    if (!(await directory.knows(app))) {
-      known.delete(app);
-      return false;
+    if (await directory.knows(app)) {
+      rememberApp(app, now);
+      return true;
     }
-    rememberApp(app, now);
+    known.delete(app);
+    return false;
   } catch (error) {
     console.error(JSON.stringify({ message: "the Directory could not be asked", app, error: String(error) }));
+    return null;
   }
-  return true;
 }
 
 /** A heartbeat for the app was accepted. */
 export function rememberApp(app: string, now: number): void {
   known.set(app, { untilMs: now + LIMITS.knownAppMs });
+}
+
+/**
+ * Whether a request may go on though the Directory can't say that its app exists: always where this isolate knows the app of before. Of
+ * other names a few may, since an app that is new to this isolate is better served than refused; a flood of made-up ones may not.
+ */
+function mayExist(app: string, now: number): boolean {
+  if (known.get(app) !== undefined || lastSnapshot(app).length > 0) return true;
+  if (now - unchecked.sinceMs >= LIMITS.uncheckedAppsMs) {
+    unchecked.sinceMs = now;
+    unchecked.names.clear();
+  }
+  if (!unchecked.names.has(app) && unchecked.names.size >= LIMITS.uncheckedApps) return false;
+  unchecked.names.add(app);
+  return true;
 }

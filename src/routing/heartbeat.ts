@@ -33,6 +33,8 @@ export type Parsed<T> =
 
 const APP_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
 const REPLICA_ID = /^[\u0021-\u007e]+$/;
+/** No URL can name these, however they are escaped, so the administrator could neither drain nor delete such a replica. */
+const DOT_SEGMENT = /^\.{1,2}$/;
 /**
  * A scheme, a DNS name or bracketed address in ASCII, and a port. The URL parser forgives far more: it drops tabs and line feeds, takes
  * full-width digits for digits, a backslash for a slash and an empty port for none. What passes here it reads as everybody does.
@@ -72,6 +74,7 @@ const HeartbeatBody = v.object({
     v.string("must be a string"),
     v.regex(REPLICA_ID, "must be visible ASCII characters (U+0021 to U+007E)"),
     v.maxLength(LIMITS.replicaIdLength, `is longer than ${LIMITS.replicaIdLength} characters`),
+    v.check((id) => !DOT_SEGMENT.test(id), "must not be . or .."),
   ),
   origin: v.pipe(
     v.string("must be a string"),

@@ -1,5 +1,6 @@
 // The operator's settings: names, defaults, bounds. Read once per environment object; a bad value names the setting and stops
-// everything, because a router that guesses what its operator meant is worse than one that says what is wrong.
+// everything, because a router that guesses what its operator meant is worse than one that says what is wrong. Every client is told
+// what is wrong, so no message may show any part of a value.
 import * as v from "valibot";
 import { isAppName } from "../routing/heartbeat.ts";
 import { LIMITS } from "../routing/limits.ts";
@@ -54,10 +55,12 @@ const flag = v.pipe(
   v.transform((text) => text === "true"),
 );
 
+const elementsOf = (text: string) => text.split(/[\s,]+/).filter((element) => element !== "");
+
 const list = (max: number) =>
   v.pipe(
     v.string(),
-    v.transform((text) => [...new Set(text.split(/[\s,]+/).filter((element) => element !== ""))]),
+    v.transform((text) => [...new Set(elementsOf(text))]),
     v.maxLength(max, `has more than ${max} elements`),
   );
 
@@ -91,18 +94,22 @@ const ORIGIN_PATTERN = new RegExp(
   `^(\\*\\.)?((?:(?:${LABEL}\\.)*\\{app\\}\\.)?${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?::([1-9]\\d{0,4}))?$`,
 );
 const originPatterns = v.pipe(
-  list(LIMITS.originPatterns),
+  v.string(),
+  v.transform(elementsOf),
+  v.check((elements) => new Set(elements).size <= LIMITS.originPatterns, `has more than ${LIMITS.originPatterns} elements`),
   v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
-    const patterns: OriginPattern[] = [];
-    for (const text of dataset.value) {
-      const match = ORIGIN_PATTERN.exec(text.toLowerCase());
+    const patterns = new Map<string, OriginPattern>();
+    for (const [index, element] of dataset.value.entries()) {
+      const match = ORIGIN_PATTERN.exec(element.toLowerCase());
       if (match?.[2] === undefined || Number(match[3] ?? 0) > 65_535) {
-        addIssue({ message: `must be hosts like *.gpu.example.com or gpu.example.org:8443, not ${text}` });
+        addIssue({
+          message: `must be hosts like *.gpu.example.com or gpu.example.org:8443, but element ${index + 1} is not one`,
+        });
         return NEVER;
       }
-      patterns.push({ host: match[2], wildcard: match[1] !== undefined, port: match[3] ?? null });
+      patterns.set(element, { host: match[2], wildcard: match[1] !== undefined, port: match[3] ?? null });
     }
-    return patterns;
+    return [...patterns.values()];
   }),
 );
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
-import type { Reply } from "../support/router.ts";
+import { TestRouter, type Reply } from "../support/router.ts";
 
 const router = sharedRouter();
 
@@ -96,6 +96,18 @@ describe("loops", () => {
   test("ERR-8 a heartbeat that names the router itself is refused", async () => {
     for (const origin of [router().url, `${router().url}/`, router().url.toUpperCase()]) {
       expectProblem(await router().beat(validBeat(freshApp(), { origin })), 422, "invalid_heartbeat");
+    }
+  });
+
+  test("ERR-8 outside development under its name on any port, however the sender writes that", async () => {
+    const ORIGIN_ALLOW = "router.example.com router.example.com:8443 other.example.com";
+    await using named = await TestRouter.start({ ALLOW_PRIVATE_ORIGINS: "false", ORIGIN_ALLOW });
+    for (const host of ["router.example.com", "ROUTER.example.com:443", "router.example.com..", "router.example.com:8787"]) {
+      const say = (origin: string) => named.beat(validBeat(freshApp(), { origin }), { authorization: "Bearer beat-token", host });
+      expect((await say("https://other.example.com")).status).toBe(200);
+      for (const origin of ["https://router.example.com", "https://router.example.com:8443"]) {
+        expectProblem(await say(origin), 422, "invalid_heartbeat");
+      }
     }
   });
 

@@ -51,6 +51,10 @@ test.each(["app", "replica", "origin"])("BEAT-2 without %s it is refused", async
   await expectRefused({ [field]: 7 }, field);
 });
 
+test.each([".", ".."])("BEAT-2 a replica named %s is refused: no URL can name it", async (replica) => {
+  await expectRefused({ replica }, "replica");
+});
+
 test("BEAT-2 a null field is as good as an absent one", async () => {
   const nothing = {
     incarnation: null,

@@ -46,8 +46,11 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     }
   });
 
-  test("SET-2 the value itself is not told: it may be a secret", async () => {
-    await using router = await TestRouter.start({ HEARTBEAT_TOKENS: '{"app": "very-secret" oops' });
+  test.each([
+    ["HEARTBEAT_TOKENS", '{"app": "very-secret" oops'],
+    ["ORIGIN_ALLOW", "http://user:very-secret@10.0.0.5"],
+  ])("SET-2 the value of %s itself is not told: it may be a secret", async (setting, value) => {
+    await using router = await TestRouter.start({ [setting]: value });
     expect((await router.send("/-/healthz")).text).not.toContain("very-secret");
   });
 });

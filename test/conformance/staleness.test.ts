@@ -55,8 +55,16 @@ describe("sequence", () => {
   test("STALE-1 a refused report does not keep a replica alive, nor change anything", async () => {
     const app = freshApp();
     await router().join(validBeat(app, { sequence: 5, concurrency: 4 }));
+    const before = (await router().view(app)).replicas[0];
+    await until(
+      "time passes",
+      async () => ((await router().view(app)).replicas[0]?.expires_in_ms ?? 0) < (before?.expires_in_ms ?? 0),
+    );
+    const passed = (await router().view(app)).replicas[0];
     expect((await beat(app, { sequence: 5, concurrency: 9, status: "stopped" })).status).toBe(409);
-    expect((await router().view(app)).replicas).toMatchObject([{ concurrency: 4, status: "ready" }]);
+    const after = (await router().view(app)).replicas[0];
+    expect(after).toMatchObject({ concurrency: 4, status: "ready" });
+    expect(after?.expires_in_ms).toBeLessThanOrEqual(passed?.expires_in_ms ?? 0);
   });
 });
 

@@ -157,6 +157,8 @@ function tooLong(draw: Draw, report: Report): Said {
     ["app", "a/b/c"],
     ["replica", "r".repeat(draw.int(257, 3000))],
     ["replica", ""],
+    ["replica", "."],
+    ["replica", ".."],
     ["origin", `http://${"a".repeat(draw.int(294, 3000))}`],
     ["hints", ["x".repeat(draw.int(513, 3000))]],
     ["hints", Array.from({ length: draw.int(257, 600) }, (_, index) => `h${index}`)],

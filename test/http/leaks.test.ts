@@ -96,8 +96,11 @@ test("what a replica is answered", async () => {
   expectUntold(replies.at(-1) as Reply, "rate_limited");
 });
 
-test("misconfigured", async () => {
-  await using bad = await TestRouter.start({ ...SECRETS, HEARTBEAT_TOKENS: `{"a": "${MARK}" oops` });
+test.each([
+  ["HEARTBEAT_TOKENS", `{"a": "${MARK}" oops`],
+  ["ORIGIN_ALLOW", `gpu.example.com, http://${MARK}:${MARK}@${HOST}`],
+])("misconfigured: %s", async (setting, value) => {
+  await using bad = await TestRouter.start({ ...SECRETS, [setting]: value });
   expectUntold(await bad.send("/any/x"), "misconfigured");
 });
 

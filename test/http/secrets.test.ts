@@ -94,7 +94,7 @@ test.each([
 });
 
 test("where another setting is bad", async () => {
-  await using router = await TestRouter.start({ ...SETTINGS, ORIGIN_ALLOW: "https://no", MAX_ATTEMPTS: "0" });
+  await using router = await TestRouter.start({ ...SETTINGS, ORIGIN_ALLOW: `https://${MARK}@no`, MAX_ATTEMPTS: "0" });
   const replies = [await router.send("/-/healthz"), await router.beat(validBeat("a"), bearer(`${MARK}-a`))];
   for (const reply of replies) expect(reply.json()).toMatchObject({ error_type: "misconfigured", setting: "ORIGIN_ALLOW" });
   expectUntold(router, replies);

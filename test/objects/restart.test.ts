@@ -4,18 +4,43 @@ import { env, exports } from "cloudflare:workers";
 import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { expect, inject, test } from "vitest";
 import worker from "../../src/index.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import { until } from "../support/until.ts";
 
 const view = (app: string) => env.FLEET.getByName(app).view();
 
-async function join(app: string, concurrency: number): Promise<void> {
+/** Nobody is there. */
+const DEAD_ORIGIN = "http://127.0.0.1:9";
+
+async function join(app: string, concurrency: number, also: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  const report = { app, replica: "r", origin: inject("replicaOrigin"), concurrency, hints: ["m"], ...also };
   const response = await exports.default.fetch("http://router/-/heartbeat", {
     method: "POST",
     headers: { authorization: "Bearer beat-token" },
-    body: JSON.stringify({ app, replica: "r", origin: inject("replicaOrigin"), concurrency, hints: ["m"] }),
+    body: JSON.stringify(report),
   });
   expect(response.status).toBe(200);
 }
+
+/** Requests to a Worker whose Fleet objects answer each call with `error`, and how many calls they got. */
+function withFleetsFailing(error: Error) {
+  const calls = { count: 0 };
+  const enqueue = async () => {
+    calls.count++;
+    throw error;
+  };
+  const broken = { ...env, FLEET: { getByName: () => ({ enqueue }) } };
+  const send = (path: string, hint = "m") =>
+    worker.fetch(
+      new Request(`http://router/${path}`, { headers: { "x-fal-runner-hint": hint } }) as Parameters<typeof worker.fetch>[0],
+      broken as unknown as Cloudflare.Env,
+      createExecutionContext(),
+    );
+  return { send, calls };
+}
+
+const servedBy = ({ headers }: Response) => [headers.get("x-fal-served-from"), headers.get("x-warmpath-reason")];
 
 async function kill(app: string): Promise<void> {
   await runInDurableObject(env.FLEET.getByName(app), (_fleet, state) => state.abort("killed by the test")).catch(() => {});
@@ -75,16 +100,9 @@ test("twenty crashes under load leave no slot taken", async () => {
 test("with the object out of reach the last snapshot serves by hash; without one the router says so", async () => {
   await join("unreachable", 4);
   await (await exports.default.fetch("http://router/unreachable/x")).text();
-  const broken = { ...env, FLEET: { getByName: () => ({ enqueue: () => Promise.reject(new Error("out of reach")) }) } };
-  const send = (path: string) =>
-    worker.fetch(
-      new Request(`http://router/${path}`, { headers: { "x-fal-runner-hint": "m" } }) as Parameters<typeof worker.fetch>[0],
-      broken as unknown as Cloudflare.Env,
-      createExecutionContext(),
-    );
+  const { send } = withFleetsFailing(new Error("out of reach"));
   await until("the snapshot is there", async () => (await send("unreachable/x")).status === 200);
-  const served = await send("unreachable/x");
-  expect([served.headers.get("x-fal-served-from"), served.headers.get("x-warmpath-reason")]).toEqual(["r", "snapshot_hash"]);
+  expect(servedBy(await send("unreachable/x"))).toEqual(["r", "snapshot_hash"]);
   await env.DIRECTORY.getByName("directory").arrived("never-seen-here");
   const refused = await send("never-seen-here/x");
   expect([refused.status, refused.headers.get("x-fal-error-type"), refused.headers.get("retry-after")]).toEqual([
@@ -92,6 +110,49 @@ test("with the object out of reach the last snapshot serves by hash; without one
     "runner_scheduling_failure",
     "1",
   ]);
+});
+
+test.each([
+  ["out of reach", LIMITS.objectAttempts, {}],
+  ["overloaded", 1, { overloaded: true }],
+])("an object that is %s is asked %i times before the last snapshot serves", async (fault, expected, mark) => {
+  const app = `asked-${expected}-times`;
+  await join(app, 4);
+  await (await exports.default.fetch(`http://router/${app}/x`)).text();
+  const { send, calls } = withFleetsFailing(Object.assign(new Error(fault), mark));
+  await until("the snapshot is there", async () => (await send(`${app}/x`)).status === 200);
+  calls.count = 0;
+  expect(servedBy(await send(`${app}/x`))).toEqual(["r", "snapshot_hash"]);
+  expect(calls.count).toBe(expected);
+});
+
+/** A hint for which `id` is the first in hash order of two equal replicas, `r` and `dead`. */
+function hintOf(id: string): string {
+  const replicas = ["r", "dead"].map((name) => ({ id: name, hash: hashName(name), weight: 4 }));
+  for (let number = 0; ; number++) if (ownerOf(hashName(`hint-${number}`), replicas)?.id === id) return `hint-${number}`;
+}
+
+test("a replica that is dead though the last snapshot has it is tried, and then the other one", async () => {
+  await join("outdated", 4);
+  await join("outdated", 4, { replica: "dead", origin: DEAD_ORIGIN, hints: [] });
+  await (await exports.default.fetch("http://router/outdated/x", { headers: { "x-fal-runner-hint": "m" } })).text();
+  const { send, calls } = withFleetsFailing(new Error("out of reach"));
+  await until("the snapshot is there", async () => (await send("outdated/x", hintOf("r"))).status === 200);
+  calls.count = 0;
+  const response = await send("outdated/x", hintOf("dead"));
+  expect([response.status, await response.text(), ...servedBy(response)]).toEqual([200, "ok", "r", "snapshot_hash"]);
+  expect(calls.count).toBe(2 * LIMITS.objectAttempts);
+});
+
+test("where the last snapshot has nobody else, a dead replica is tried once and is 502", async () => {
+  await join("alone", 4, { origin: DEAD_ORIGIN });
+  await (await exports.default.fetch("http://router/alone/x")).text();
+  const { send, calls } = withFleetsFailing(new Error("out of reach"));
+  await until("the snapshot is there", async () => (await send("alone/x")).status !== 503);
+  calls.count = 0;
+  const response = await send("alone/x");
+  expect([response.status, response.headers.get("x-fal-error-type")]).toEqual([502, "runner_disconnected"]);
+  expect(calls.count).toBe(2 * LIMITS.objectAttempts);
 });
 
 test("with the Directory out of reach apps in use are served, and a made-up name finds no replicas", async () => {

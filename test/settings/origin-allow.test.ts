@@ -57,8 +57,12 @@ test.each([
   ["letters outside ASCII, which an origin shows in its ASCII form", "münchen.example"],
   ["an IPv6 address without brackets", "::1"],
   ["stars around a name", "*example*"],
-])("%s is refused and shown", (_, text) => {
-  expect(patterns(`good.example.com, ${text}`)).toBe(`must be hosts like *.gpu.example.com or gpu.example.org:8443, not ${text}`);
+])("%s is refused by its place", (_, text) => {
+  const fault = (place: number) =>
+    `must be hosts like *.gpu.example.com or gpu.example.org:8443, but element ${place} is not one`;
+  expect(patterns(text)).toBe(fault(1));
+  expect(patterns(`good.example.com, ${text}`)).toBe(fault(2));
+  expect(patterns(`good.example.com,,good.example.com\n${text} ${text}, other.example.com`)).toBe(fault(3));
 });
 
 test("257 are refused", () => {

@@ -35,8 +35,8 @@ describe("the grammar", () => {
     ["unfinished", "{app.example.com"],
     ["above the star", "{app}.*.example.com"],
   ])("%s it is refused", (_, text) => {
-    const detail = `must be hosts like *.gpu.example.com or gpu.example.org:8443, not ${text}`;
-    expect(parseSettings({ ORIGIN_ALLOW: text })).toEqual({ ok: false, setting: "ORIGIN_ALLOW", detail });
+    const detail = `must be hosts like *.gpu.example.com or gpu.example.org:8443, but element 2 is not one`;
+    expect(parseSettings({ ORIGIN_ALLOW: `a.example.com ${text}` })).toEqual({ ok: false, setting: "ORIGIN_ALLOW", detail });
   });
 });
 

@@ -51,13 +51,41 @@ describe("outside development", () => {
     expect(judged(origin, "*.example.com")).toEqual({ refused: "origin is this router itself" });
   });
 
-  test("the router knows itself by a name with a dot at its end, and on another port", () => {
-    const settings = parseSettings({ ORIGIN_ALLOW: "router.example.com, router.example.com:8443" });
+  const faultFor = (origin: string, own: string, development: boolean): string | null => {
+    const ORIGIN_ALLOW = "router.example.com router.example.com:8443 other.example.com";
+    const settings = parseSettings({ ORIGIN_ALLOW, ALLOW_PRIVATE_ORIGINS: development });
     if (!settings.ok) throw new Error(settings.detail);
-    const fault = (origin: string, own: string) => originFault(origin, "a", own, settings.settings);
-    expect(fault("https://router.example.com", "https://router.example.com./-/heartbeat")).toBe("is this router itself");
-    expect(fault("https://router.example.com:8443", "https://router.example.com.:8443/x")).toBe("is this router itself");
-    expect(fault("https://router.example.com:8443", "https://router.example.com/x")).toBeNull();
+    return originFault(origin, "a", own, settings.settings);
+  };
+
+  test.each([
+    "router.example.com",
+    "ROUTER.example.com",
+    "router.example.com.",
+    "router.example.com..",
+    "router.example.com:443",
+    "ROUTER.example.com:443",
+    "router.example.com:8787",
+    "Router.Example.com..:8443",
+  ])("the router knows itself by its name on every port, however it is asked as: %s", (host) => {
+    for (const origin of ["https://router.example.com", "https://router.example.com:8443"]) {
+      for (const scheme of ["http", "https"]) {
+        expect(faultFor(origin, `${scheme}://${host}/-/heartbeat`, false)).toBe("is this router itself");
+      }
+    }
+    expect(faultFor("https://other.example.com", `https://${host}/-/heartbeat`, false)).toBeNull();
+  });
+
+  test.each([
+    ["http://127.0.0.1:8787", "http://127.0.0.1:8787", false],
+    ["http://127.0.0.1:9001", "http://127.0.0.1:8787", true],
+    ["http://localhost:8787", "http://LOCALHOST.:8787", false],
+    ["http://localhost:9001", "http://localhost:8787", true],
+    ["http://localhost", "http://localhost:80", false],
+    ["https://router.example.com:8443", "https://router.example.com:8443", false],
+    ["https://router.example.com:8443", "https://router.example.com", true],
+  ])("in development by its port too: %s is another than %s: %s", (origin, own, another) => {
+    expect(faultFor(origin, `${own}/-/heartbeat`, true)).toBe(another ? null : "is this router itself");
   });
 
   test.each([

@@ -1,0 +1,67 @@
+// Every client is told which setting is bad, and nothing of its value: it may hold a secret, or name what is inside.
+import { env } from "cloudflare:workers";
+import { createExecutionContext } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import worker from "../../src/index.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { SETTING_NAMES, type Settings } from "../../src/settings/settings.ts";
+
+/** In every bad value, in lower case because host patterns are read so. */
+const MARK = "unt0ld";
+
+const many = (count: number) => Array.from({ length: count }, (_, n) => `${MARK}${n}`);
+
+/** Texts that are bad for each setting, one for every way to be. Null: no text is bad. */
+const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
+  HEARTBEAT_TOKENS: [
+    `${MARK} with a space`,
+    `{"a": "${MARK}" oops`,
+    `{"a": {"${MARK}": "${MARK}"}}`,
+    `{"${MARK} is no name": "${MARK}"}`,
+    `{"a": ["${MARK}", 7]}`,
+    JSON.stringify({ "*": many(LIMITS.heartbeatTokens + 1) }),
+  ],
+  ADMIN_TOKEN: [`${MARK} with a space`, `${MARK}\u00e9`],
+  ORIGIN_SIGNING_KEY: null,
+  ORIGIN_ALLOW: [
+    `http://user:${MARK}@10.0.0.5`,
+    `gpu.example.com, *.${MARK}.*`,
+    `${MARK}:99999`,
+    `{app}.{app}.${MARK}`,
+    many(LIMITS.originPatterns + 1).join(),
+  ],
+  ALLOW_PRIVATE_ORIGINS: [MARK],
+  APP_FROM: [MARK, `fixed:${MARK} x`],
+  HINT_HEADERS: [`x-a, ${MARK}:`, many(LIMITS.hintHeaders + 1).join()],
+  DISPATCH: [MARK],
+  FLEET_LOCATION: [MARK],
+  MAX_ATTEMPTS: [MARK, `1${MARK}`],
+  RETRY_BODY_MAX_BYTES: [MARK],
+  QUEUE_TIMEOUT_MS: [MARK],
+  QUEUE_LENGTH_MAX: [MARK],
+  FIRST_BYTE_TIMEOUT_MS: [MARK],
+  HEARTBEAT_INTERVAL_MS: [MARK],
+  HEARTBEAT_RATE_MAX: [MARK],
+  COLD_START_MS: [MARK],
+  AFFINITY_WAIT: [MARK],
+};
+
+/** A binding of type JSON can be what is no text. */
+const NO_TEXT: readonly unknown[] = [{ [MARK]: MARK }, [MARK], [[MARK]]];
+
+describe.each(SETTING_NAMES)("%s", (setting) => {
+  test.each([...(BAD[setting] ?? []), ...NO_TEXT])("%j is told to nobody", async (value) => {
+    for (const [method, target] of [
+      ["GET", "/any/x"],
+      ["GET", "/-/healthz"],
+      ["POST", "/-/heartbeat"],
+      ["GET", "/-/apps"],
+    ] as const) {
+      const request = new Request(`http://router${target}`, { method }) as Parameters<typeof worker.fetch>[0];
+      const response = await worker.fetch(request, { ...env, [setting]: value }, createExecutionContext());
+      const text = await response.text();
+      expect([response.status, JSON.parse(text)]).toMatchObject([500, { error_type: "misconfigured", setting }]);
+      expect(`${[...response.headers].join("\n")}\n${text}`.toLowerCase()).not.toContain(MARK);
+    }
+  });
+});

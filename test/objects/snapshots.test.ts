@@ -1,0 +1,76 @@
+// The last view of each fleet in an isolate, in workerd with real Fleet objects: who is asked for it, and what pushes it out.
+import { env } from "cloudflare:workers";
+import { beforeEach, expect, test, vi } from "vitest";
+import { lastSnapshot, refreshSnapshot } from "../../src/edge/snapshots.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { settingsOf, type Settings } from "../../src/settings/settings.ts";
+
+/** Each failure is logged. */
+beforeEach(() => void vi.spyOn(console, "warn").mockReturnValue());
+
+const NOW = 1_764_000_000_000;
+
+function settings(): Settings {
+  const result = settingsOf(env);
+  if (!result.ok) throw new Error(result.detail);
+  return result.settings;
+}
+
+async function beat(app: string, status: "ready" | "stopped"): Promise<void> {
+  const said = { replica: "r", origin: "https://gpu.example.com", incarnation: 1, sequence: null, hints: null, hintSlots: null };
+  const answer = await env.FLEET.getByName(app).heartbeat({ app, ...said, concurrency: 1, inFlight: null, status });
+  expect(answer.kind).toBe("accepted");
+}
+
+/** The environment, and the names of the apps whose objects were asked for in it. */
+function watched(): { readonly watchedEnv: Cloudflare.Env; readonly asked: readonly string[] } {
+  const asked: string[] = [];
+  const getByName = (app: string) => {
+    asked.push(app);
+    return env.FLEET.getByName(app);
+  };
+  return { watchedEnv: { ...env, FLEET: { getByName } } as unknown as Cloudflare.Env, asked };
+}
+
+const idsOf = (app: string) => lastSnapshot(app).map(({ id }) => id);
+
+test("of apps without replicas nothing is kept, so that any number of them pushes no snapshot out", async () => {
+  await beat("kept", "ready");
+  await refreshSnapshot(env, settings(), "kept", NOW);
+  expect(idsOf("kept")).toEqual(["r"]);
+  for (let n = 0; n < LIMITS.snapshotApps + 50; n++) await refreshSnapshot(env, settings(), `none-${n}`, NOW);
+  expect(idsOf("kept")).toEqual(["r"]);
+});
+
+test("nor is anything kept of apps whose object fails", async () => {
+  await beat("kept-too", "ready");
+  await refreshSnapshot(env, settings(), "kept-too", NOW);
+  const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
+  for (let n = 0; n < LIMITS.snapshotApps + 50; n++) {
+    await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), `failing-${n}`, NOW);
+  }
+  expect(idsOf("kept-too")).toEqual(["r"]);
+});
+
+test.each(["ready", "stopped"] as const)("requests at once ask once, again after 10 s: a replica that is %s", async (status) => {
+  const app = `asked-${status}`;
+  await beat(app, status);
+  const { watchedEnv, asked } = watched();
+  const refresh = (now: number) => refreshSnapshot(watchedEnv, settings(), app, now);
+  await Promise.all([refresh(NOW), refresh(NOW), refresh(NOW + 1)]);
+  await refresh(NOW + LIMITS.snapshotAgeMs - 1);
+  expect(asked).toEqual([app]);
+  await Promise.all([refresh(NOW + LIMITS.snapshotAgeMs), refresh(NOW + LIMITS.snapshotAgeMs)]);
+  expect(asked).toEqual([app, app]);
+});
+
+test("a snapshot goes with the last ready replica, and stays while the object fails", async () => {
+  await beat("comes-and-goes", "ready");
+  await refreshSnapshot(env, settings(), "comes-and-goes", NOW);
+  const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
+  await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), "comes-and-goes", NOW + LIMITS.snapshotAgeMs);
+  expect(idsOf("comes-and-goes")).toEqual(["r"]);
+  await beat("comes-and-goes", "stopped");
+  await refreshSnapshot(env, settings(), "comes-and-goes", NOW + 2 * LIMITS.snapshotAgeMs);
+  expect(idsOf("comes-and-goes")).toEqual([]);
+});
