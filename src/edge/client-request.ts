@@ -37,6 +37,8 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   const { headers } = request;
   if (VIA_SELF.test(headers.get("via") ?? "")) return failed({ type: "loop_detected" });
   if (!hasPlainHost(request)) return failed({ type: "bad_request", detail: "Host: must be a host, or a host and a port" });
+  const handshakeFault = asksForWebSocket(headers) ? webSocketFault(request) : null;
+  if (handshakeFault !== null) return failed({ type: "bad_request", detail: handshakeFault });
   const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
@@ -112,6 +114,28 @@ export function splitUrl(text: string): SplitUrl {
  */
 export function hasPlainHost({ url, headers }: Request): boolean {
   return !/[\s/?#@\\]/.test(headers.get("host") ?? "") && URL.canParse(url);
+}
+
+/** Whether a request is to become a WebSocket: any other protocol, and a list of several, is not for this router and is ignored. */
+export function asksForWebSocket(headers: Headers): boolean {
+  // Not by toLowerCase, which makes a k of the Kelvin sign: the runtime would not agree.
+  return /^websocket$/i.test(headers.get("upgrade") ?? "");
+}
+
+/**
+ * What is wrong with a WebSocket's handshake (RFC 6455 4.2.1); null: nothing. The runtime looks at it only once the router answers 101, and
+ * does not tell when it refuses: the replica's WebSocket would stay open, and its slot taken. Nor does it tell when a client goes that sent
+ * a body along. `Connection` may be missing where another Worker is the client.
+ */
+function webSocketFault({ method, headers, body }: Request): string | null {
+  if (method !== "GET") return "Upgrade: websocket goes with GET alone";
+  if (!/(^|,)\s*upgrade\s*(,|$)/i.test(headers.get("connection") ?? "upgrade")) return "Connection: must name upgrade";
+  if (headers.get("sec-websocket-version") !== "13") return "Sec-WebSocket-Version: must be 13";
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers.get("sec-websocket-key") ?? "")) {
+    return "Sec-WebSocket-Key: must be one key of 16 bytes in base64";
+  }
+  if (body !== null && headers.get("content-length") !== "0") return "Upgrade: websocket goes without a body";
+  return null;
 }
 
 /** Whether a path is the control plane's. */

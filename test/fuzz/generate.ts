@@ -1,6 +1,7 @@
 // The inputs of a run: kinds by their shares, everything drawn from one seed.
 import { seedFor } from "../../bench/simulate/random.ts";
 import { Draw } from "./draw.ts";
+import { handshakeInput } from "./handshake-inputs.ts";
 import { headerInput } from "./header-inputs.ts";
 import { heartbeatInput } from "./heartbeat-inputs.ts";
 import { hintInput } from "./hint-inputs.ts";
@@ -11,11 +12,12 @@ import { targetInput } from "./target-inputs.ts";
 
 /** Percent of the inputs. What is left, 5, are settings. */
 const SHARES: readonly (readonly [Exclude<Kind, "setting">, number, Generator])[] = [
-  ["heartbeat", 30, heartbeatInput],
+  ["heartbeat", 26, heartbeatInput],
   ["hint", 12, hintInput],
   ["header", 15, headerInput],
   ["target", 15, targetInput],
   ["method", 5, methodInput],
+  ["handshake", 4, handshakeInput],
   ["mutated", 12, mutatedInput],
   ["bytes", 6, bytesInput],
 ];

@@ -3,7 +3,7 @@
 // (the control plane's), `400 http` (the HTTP layer's, before the Worker), `closed` (no answer, the connection ended).
 import type { Draw } from "./draw.ts";
 
-export const KINDS = ["heartbeat", "hint", "header", "target", "method", "mutated", "bytes", "setting"] as const;
+export const KINDS = ["heartbeat", "hint", "header", "target", "method", "handshake", "mutated", "bytes", "setting"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Input {

@@ -4,7 +4,7 @@ import type { Draw } from "./draw.ts";
 import { HTTP_LAYER, SERVED, type Input } from "./input.ts";
 
 /** Methods that both the HTTP layer and the test replica know; the first refuses all others. */
-const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "PURGE", "OPTIONS", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "QUERY"]; // prettier-ignore
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "PURGE", "OPTIONS", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "QUERY"]; // prettier-ignore
 
 export function methodInput(draw: Draw, number: number): Input {
   const body = draw.chance(0.4) ? draw.bytes(draw.int(0, 200)) : null;

@@ -52,6 +52,8 @@ function raw(kind: Kind, fault: string, text: string): Input {
 
 function validRequest(draw: Draw): Buffer {
   const lines = [`x-fal-runner-hint: ${draw.word()}`, `x-own: ${draw.word()}`, "accept: */*"];
+  const key = draw.bytes(16).toString("base64");
+  const handshake = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", `sec-websocket-key: ${key}`];
   const body = Buffer.from(draw.word(40));
   const beat = {
     method: "POST",
@@ -67,6 +69,7 @@ function validRequest(draw: Draw): Buffer {
     () => requestBytes(beat),
     () => requestBytes({ ...beat, chunks: [20] }),
     () => requestBytes({ target: "/-/healthz", lines }),
+    () => requestBytes({ target: "/target/run", lines: handshake }),
   ])();
 }
 

@@ -1,6 +1,8 @@
-// A replica that records what it was sent and admits headers as large as the router does, so that it never ends a connection itself.
+// A replica that records what it was sent, accepts every WebSocket, and admits headers as large as the router does, so that it never ends a
+// connection itself.
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { WebSocketServer } from "ws";
 import { MARK } from "./input.ts";
 
 const HEADER_MAX_BYTES = 1 << 20;
@@ -12,6 +14,7 @@ export interface Arrival {
 
 export class RecordingReplica implements AsyncDisposable {
   readonly #server: Server;
+  readonly #sockets = new WebSocketServer({ noServer: true });
   #arrivals: Arrival[] = [];
 
   private constructor(server: Server) {
@@ -25,6 +28,10 @@ export class RecordingReplica implements AsyncDisposable {
     server.on("request", ({ url = "", headers }, response) => {
       replica.#arrivals.push({ mark: String(headers[MARK] ?? ""), target: url });
       response.end("ok");
+    });
+    server.on("upgrade", (request, socket, head) => {
+      replica.#arrivals.push({ mark: String(request.headers[MARK] ?? ""), target: request.url ?? "" });
+      replica.#sockets.handleUpgrade(request, socket, head, (webSocket) => webSocket.on("error", () => {}));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return replica;
@@ -43,6 +50,7 @@ export class RecordingReplica implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
+    for (const webSocket of this.#sockets.clients) webSocket.terminate();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

@@ -12,10 +12,11 @@ const SETTINGS = { HEARTBEAT_TOKENS: JSON.stringify(TOKENS), HEARTBEAT_RATE_MAX:
 /** More than can be on the way at once, so that nothing waits. */
 const CONCURRENCY = 10_000;
 /**
- * What the runtime itself says: of CONNECT, for which a Worker has no answer, and when it collects what a request left that ended with
- * its connection.
+ * What the runtime itself says: of CONNECT, for which a Worker has no answer, of bytes after a handshake that are no frames, and when it
+ * collects what a request left that ended with its connection.
  */
-const LOGGED_BY_RUNTIME = /Received a connect event|does not export a connect\(\) function|An RPC stub was not disposed properly/;
+const LOGGED_BY_RUNTIME =
+  /WebSocket protocol error|Received a connect event|does not export a connect\(\) function|An RPC stub was not disposed properly/;
 
 /** The router has ended, or answers nobody. */
 export const CRASH = "crash: the router does not answer";

@@ -1,7 +1,9 @@
-// WebSockets through the router: subprotocol, text and bytes, close codes both ways, the slot for exactly as long as the connection.
+// WebSockets through the router: subprotocol, text and bytes, close codes both ways, the slot for exactly as long as the connection, and
+// none for a handshake that the runtime would refuse.
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { exchange } from "../support/raw.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
@@ -80,7 +82,7 @@ test("a replica that breaks off ends the client's connection and frees the slot;
   const closed = once(client, "close");
   served.at(-1)?.socket.terminate();
   const [code] = (await closed) as [number];
-  expect([1006, 1011]).toContain(code);
+  expect(code).toBe(1011);
   await until("the slot is free", async () => (await inFlight()) === 0);
   expect((await router.view("ws")).counters.failed).toMatchObject({ broken: 1 });
 });
@@ -93,6 +95,106 @@ test("a long quiet connection keeps its slot", async () => {
   }
   client.close();
   await until("the slot is free", async () => (await inFlight()) === 0);
+});
+
+interface Handshake {
+  readonly request?: string;
+  /** Lines with their ends. */
+  readonly connection?: string;
+  readonly upgrade?: string;
+  readonly version?: string;
+  readonly key?: string;
+  readonly more?: string;
+  readonly body?: string;
+}
+
+const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+function handshake({
+  request = "GET /ws/live HTTP/1.1",
+  connection = "Connection: Upgrade\r\n",
+  upgrade = "Upgrade: websocket\r\n",
+  version = "Sec-WebSocket-Version: 13\r\n",
+  key = KEY,
+  more = "",
+  body = "",
+}: Handshake): string {
+  return `${request}\r\nHost: router.test\r\n${connection}${upgrade}${version}${key}${more}\r\n${body}`;
+}
+
+/** The answer to a handshake whose client then closes, once nothing is left of it: no slot, and no connection at the replica. */
+async function answerTo(changes: Handshake): Promise<string> {
+  const answer = await exchange(router.port, handshake(changes));
+  await until("no slot is taken", async () => (await inFlight()) === 0);
+  await until("the replica's connections have ended", () => served.every(({ closed }) => closed !== null));
+  return answer;
+}
+
+const REFUSED: readonly (readonly [string, Handshake, string])[] = [
+  ["no key", { key: "" }, "Sec-WebSocket-Key"],
+  ["an empty key", { key: "Sec-WebSocket-Key:\r\n" }, "Sec-WebSocket-Key"],
+  ["a short key", { key: "Sec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n" }, "Sec-WebSocket-Key"],
+  ["a key with a space in it", { key: "Sec-WebSocket-Key: dGhlIHNhbXBs ZSBub25jZQ==\r\n" }, "Sec-WebSocket-Key"],
+  ["a key in another base64", { key: "Sec-WebSocket-Key: __hlIHNhbXBsZSBub25jZQ==\r\n" }, "Sec-WebSocket-Key"],
+  ["a key that is no ASCII", { key: "Sec-WebSocket-Key: \xff\xfelIHNhbXBsZSBub25jZQ==\r\n" }, "Sec-WebSocket-Key"],
+  ["a key of 5000 characters", { key: `Sec-WebSocket-Key: ${"a".repeat(5000)}\r\n` }, "Sec-WebSocket-Key"],
+  ["a key twice", { key: KEY + KEY }, "Sec-WebSocket-Key"],
+  ["no version", { version: "" }, "Sec-WebSocket-Version"],
+  ["version 8", { version: "Sec-WebSocket-Version: 8\r\n" }, "Sec-WebSocket-Version"],
+  ["versions 13 and 8", { version: "Sec-WebSocket-Version: 13, 8\r\n" }, "Sec-WebSocket-Version"],
+  ["version 13 twice", { version: "Sec-WebSocket-Version: 13\r\n".repeat(2) }, "Sec-WebSocket-Version"],
+  ["version 013", { version: "Sec-WebSocket-Version: 013\r\n" }, "Sec-WebSocket-Version"],
+  ["version 13 and a non-breaking space", { version: "Sec-WebSocket-Version: 13\xa0\r\n" }, "Sec-WebSocket-Version"],
+  ["a connection to be closed", { connection: "Connection: close\r\n" }, "Connection"],
+  ["a connection to be kept", { connection: "Connection: keep-alive\r\n" }, "Connection"],
+  ["POST", { request: "POST /ws/live HTTP/1.1" }, "GET"],
+  ["POST without a body", { request: "POST /ws/live HTTP/1.1", more: "Content-Length: 0\r\n" }, "GET"],
+  ["PUT", { request: "PUT /ws/live HTTP/1.1" }, "GET"],
+  ["DELETE", { request: "DELETE /ws/live HTTP/1.1" }, "GET"],
+  ["OPTIONS", { request: "OPTIONS /ws/live HTTP/1.1" }, "GET"],
+  ["HEAD, whose answer has no body", { request: "HEAD /ws/live HTTP/1.1" }, ""],
+  ["POST, and all else missing", { request: "POST /ws/live HTTP/1.1", connection: "", version: "", key: "" }, "GET"],
+  ["a body", { more: "Content-Length: 5\r\n", body: "hello" }, "body"],
+  ["a body that breaks off", { more: "Content-Length: 5\r\n", body: "he" }, "body"],
+  ["a body in chunks", { more: "Transfer-Encoding: chunked\r\n", body: "5\r\nhello\r\n0\r\n\r\n" }, "body"],
+  ["an empty body in chunks", { more: "Transfer-Encoding: chunked\r\n", body: "0\r\n\r\n" }, "body"],
+  ["HTTP/1.0 and no key", { request: "GET /ws/live HTTP/1.0", key: "" }, "Sec-WebSocket-Key"],
+];
+
+test.each(REFUSED)("a handshake with %s is refused before a slot is taken", async (_, changes, named) => {
+  const before = served.length;
+  const answer = await answerTo(changes);
+  expect(answer).toMatch(/^HTTP\/1\.[01] 400 .*\r\nx-fal-error-type: bad_request\r\n/is);
+  expect(answer).toContain(named);
+  expect(served).toHaveLength(before);
+});
+
+test.each<[string, Handshake]>([
+  ["as it should be", {}],
+  ["in other letters", { upgrade: "UPGRADE: WebSocket\r\n", connection: "connection: keep-alive, upgrade\r\n" }],
+  ["with spaces around its values", { version: "Sec-WebSocket-Version: \t 13 \t\r\n", upgrade: "Upgrade:  websocket  \r\n" }],
+  ["on folded lines", { version: "Sec-WebSocket-Version:\r\n 13\r\n", upgrade: "Upgrade:\r\n\twebsocket\r\n" }],
+  ["without Connection", { connection: "" }],
+  ["with two lines of Connection", { connection: "Connection: keep-alive\r\nConnection: Upgrade\r\n" }],
+  ["with a length of 0", { more: "Content-Length: 0\r\n" }],
+  ["with extensions that are none", { more: 'Sec-WebSocket-Extensions: ;;,="\r\n' }],
+  ["with frames that are none at once", { body: "\xff\xff\xff\xff\xff\xff" }],
+  ["with another request after it", { body: "GET /ws/x HTTP/1.1\r\nHost: router.test\r\n\r\n" }],
+  ["in HTTP/1.0", { request: "GET /ws/live HTTP/1.0" }],
+])("a handshake %s leaves nothing behind once its client has gone", async (_, changes) => {
+  expect(await answerTo(changes)).toMatch(/^HTTP\/1\.[01] (101|400) /);
+});
+
+test.each([
+  ["h2c", "Upgrade: h2c\r\n"],
+  ["a list of protocols", "Upgrade: websocket, h2c\r\n"],
+  ["websocket twice", "Upgrade: websocket\r\nUpgrade: websocket\r\n"],
+  ["a version of the protocol", "Upgrade: websocket/13\r\n"],
+  ["letters that only look the same", "Upgrade: webSoc\xe2\x84\xaaet\r\n"],
+  ["nothing", "Upgrade:\r\n"],
+])("an upgrade to %s is ignored", async (_, upgrade) => {
+  expect(await answerTo({ upgrade })).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nok/s);
+  expect(replica.last.headers).not.toHaveProperty("upgrade");
 });
 
 test("a refused upgrade is answered as a response", async () => {
