@@ -11,6 +11,7 @@ export default defineConfig({
           name: "core",
           include: [
             "test/routing/**/*.test.ts",
+            "test/edge/**/*.test.ts",
             "test/settings/**/*.test.ts",
             "test/simulate/**/*.test.ts",
             "test/docs/**/*.test.ts",

@@ -88,6 +88,7 @@ function writeConfig({ port, host = "127.0.0.1", stateFolder, settings, bundle =
   copyFileSync(bundle, path.join(stateFolder, "index.js"));
   const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as unknown as {
     compatibility_date: string;
+    compatibility_flags: readonly string[];
   };
   const names = SETTING_NAMES.filter((name) => settings[name] !== undefined);
   const bindings = [
@@ -113,6 +114,7 @@ const config :Workerd.Config = (
 const router :Workerd.Worker = (
   modules = [(name = "index.js", esModule = embed "index.js")],
   compatibilityDate = ${quote(wrangler.compatibility_date)},
+  compatibilityFlags = [${wrangler.compatibility_flags.map(quote).join(", ")}],
   globalOutbound = "internet",
   durableObjectNamespaces = [
     (className = "Fleet", uniqueKey = "warmpath-fleet", enableSql = true),

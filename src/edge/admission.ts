@@ -6,8 +6,10 @@ import { LIMITS } from "../routing/limits.ts";
 import { createRetryBudget, earnRetries, spendRetry } from "../routing/retry-budget.ts";
 import type { Refusal } from "../routing/scheduler.ts";
 import type { ClientRequest } from "./client-request.ts";
-import { Slot } from "./slot.ts";
-import { lastSnapshot } from "./snapshots.ts";
+import { isOverloaded } from "./fleet-stub.ts";
+import { Slot, type HeldSlot } from "./slot.ts";
+import { SnapshotSlot, Standing } from "./snapshot-slot.ts";
+import { lastSnapshot, type EdgeReplica } from "./snapshots.ts";
 
 export interface Destination {
   readonly replica: string;
@@ -21,7 +23,7 @@ export interface Destination {
 }
 
 export type Admission =
-  | { readonly kind: "granted"; readonly to: Destination; readonly slot: Slot | null }
+  | { readonly kind: "granted"; readonly to: Destination; readonly slot: HeldSlot | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** Neither the object nor a snapshot can say where to. */
   | { readonly kind: "unknown" };
@@ -50,7 +52,7 @@ export async function admit(admitting: Admitting): Promise<Admission> {
       if (isOverloaded(error)) break;
     }
   }
-  return bySnapshot(admitting, wait.spentMs);
+  return bySnapshot(admitting, wait.spentMs, true);
 }
 
 /** A destination for a request that takes no slot and never waits. */
@@ -64,7 +66,7 @@ export async function choose(admitting: Admitting): Promise<Admission> {
     return { kind: "refused", refusal };
   } catch (error) {
     console.warn(JSON.stringify({ message: "the fleet did not answer", app: admitting.client.app, error: String(error) }));
-    return bySnapshot(admitting, 0);
+    return bySnapshot(admitting, 0, false);
   }
 }
 
@@ -125,18 +127,19 @@ function destination({ replica, origin, reason, evict }: GrantAnswer, waitedMs: 
 /** Of this isolate and for all apps: the objects, which keep the others, are out of reach. */
 const retriesBySnapshot = createRetryBudget();
 
-function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number): Admission {
+function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number, takesSlot: boolean): Admission {
+  const now = Date.now();
   if (avoid.length === 0) earnRetries(retriesBySnapshot);
-  else if (!spendRetry(retriesBySnapshot, 0, Date.now())) return { kind: "refused", refusal: { kind: "no_retry_left" } };
-  const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid);
+  else if (!spendRetry(retriesBySnapshot, 0, now)) return { kind: "refused", refusal: { kind: "no_retry_left" } };
+  const known = {
+    hasFailed: ({ standing }: EdgeReplica) => standing?.hasFailed(now) === true,
+    running: ({ standing }: EdgeReplica) => standing?.running(now) ?? 0,
+  };
+  const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid, known);
   if (found !== null) {
     const { id: replica, origin } = found;
-    const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: Date.now() } as const;
-    return { kind: "granted", to, slot: null };
+    const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: now } as const;
+    return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.standing ??= new Standing())) : null };
   }
   return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
-}
-
-function isOverloaded(error: unknown): boolean {
-  return error instanceof Error && "overloaded" in error && error.overloaded === true;
 }

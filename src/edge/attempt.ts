@@ -1,7 +1,11 @@
 // One request to one replica, up to its response headers.
-
+import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Destination } from "./admission.ts";
 import type { ClientBody } from "./body.ts";
+import { VIA_NAME } from "./client-request.ts";
+import { sign } from "./signature.ts";
 
 export type Sent =
   | { readonly kind: "answered"; readonly response: Response }
@@ -49,13 +53,19 @@ export async function send({ url, request, headers, body, firstByteTimeoutMs }: 
 }
 
 /**
- * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. For requests whose body
- * was streamed: where a client breaks that off, the runtime says the same as where the replica is gone.
+ * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. For requests that sent a
+ * body: where a client breaks that off, or a replica answers and closes without reading it, the runtime says the same as where the replica
+ * is gone.
  */
-export async function isReachable(origin: string): Promise<boolean> {
+export async function isReachable(
+  { origin, replica }: Pick<Destination, "origin" | "replica">,
+  settings: Settings,
+): Promise<boolean> {
   const signal = AbortSignal.timeout(LIMITS.probeMs);
+  const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
+  await sign(headers, settings, { method: "OPTIONS", target: "/", replica });
   try {
-    const response = await fetch(`${origin}/`, { method: "OPTIONS", redirect: "manual", signal });
+    const response = await fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
     await response.body?.cancel();
     return !UNREACHABLE.has(response.status);
   } catch {
@@ -64,13 +74,16 @@ export async function isReachable(origin: string): Promise<boolean> {
 }
 
 /**
- * Whether an answer says that its replica takes no requests now: a 503, unless the replica has a word of its own on retries; and for how
- * long, where it says so in seconds. Null: it takes requests.
+ * How an answer shows that its replica failed the request; null: it did not. A 503 says that the replica takes no requests now, and for how
+ * long, where it says so in seconds; not where it has a word of its own on retries. 520 and 524 are Cloudflare's: the answer was broken, or
+ * did not begin in time.
  */
-export function unavailability({ status, headers }: Response): { readonly retryAfterMs: number | null } | null {
+export function failureOf({ status, headers }: Response): Failure | null {
+  if (status === 520) return { kind: "broken" };
+  if (status === 524) return { kind: "timed_out" };
   if (status !== 503 || headers.has("x-fal-needs-retry")) return null;
   const seconds = headers.get("retry-after") ?? "";
-  return { retryAfterMs: /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : null };
+  return { kind: "unavailable", retryAfterMs: /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : null };
 }
 
 /**

@@ -1,11 +1,12 @@
 // A client's body, kept for a second attempt where it is small enough, else streamed once.
 import { LIMITS } from "../routing/limits.ts";
+import { keepAlive, Room } from "./room.ts";
 
 /** The client did not send a short body in time: its slot is wanted by others. */
 export class UploadTimeout extends Error {}
 
-/** Bytes kept by all requests of this isolate together. */
-let keptBytes = 0;
+/** For the bodies kept by all requests of this isolate together. */
+const room = new Room(LIMITS.replayBytesPerIsolate, LIMITS.leaseMs);
 
 export interface ClientBody extends Disposable {
   /** What is kept; null: nothing, either because there is no body or because it is streamed. */
@@ -25,15 +26,8 @@ export async function takeBody(request: Request, maxBytes: number, withinMs: num
   const length = header === null ? Infinity : Number(header);
   // The runtime forwards a GET with a body as it came, but lets nobody make one.
   const unusual = method === "GET" || method === "HEAD";
-  if (unusual || !(length <= maxBytes) || keptBytes + length > LIMITS.replayBytesPerIsolate) {
-    return { bytes: null, streamed: true, [Symbol.dispose]: () => {} };
-  }
-  keptBytes += length;
-  let kept = length;
-  const dispose = () => {
-    keptBytes -= kept;
-    kept = 0;
-  };
+  const dispose = unusual || !(length <= maxBytes) ? null : takeRoom(length);
+  if (dispose === null) return { bytes: null, streamed: true, [Symbol.dispose]: () => {} };
   const late = Promise.withResolvers<null>();
   const timer = setTimeout(() => late.resolve(null), withinMs);
   try {
@@ -46,4 +40,10 @@ export async function takeBody(request: Request, maxBytes: number, withinMs: num
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Room for so many bytes until it is given back, or the request is no more; null: there is none. */
+function takeRoom(bytes: number): (() => void) | null {
+  const share = room.take(bytes, Date.now());
+  return share === null ? null : keepAlive(room, share);
 }

@@ -7,3 +7,8 @@ export function fleetOf(env: Cloudflare.Env, settings: Settings, app: string): D
   const location = settings.FLEET_LOCATION;
   return location === null ? env.FLEET.getByName(app) : env.FLEET.getByName(app, { locationHint: location });
 }
+
+/** The object has too much to do: to ask it again at once would make that worse. */
+export function isOverloaded(error: unknown): boolean {
+  return error instanceof Error && "overloaded" in error && error.overloaded === true;
+}

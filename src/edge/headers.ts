@@ -60,6 +60,8 @@ export interface Served {
 /** The headers a client gets: the replica's own, and how it was chosen. */
 export function responseHeaders(upstream: Headers, served: Served): Headers {
   const headers = new Headers(upstream);
+  // Of a length beside chunks it is the chunks that count.
+  if (headers.has("transfer-encoding")) headers.delete("content-length");
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (name.startsWith("x-warmpath-")) headers.delete(name);
   headers.delete("x-fal-needs-retry");

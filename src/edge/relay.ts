@@ -10,7 +10,7 @@ export interface Relay {
   readonly headers: Headers;
   /** Called exactly when the replica is done with the request. */
   readonly release: () => void;
-  /** Called instead where the replica broke off. */
+  /** Called instead where the response broke off: the replica's end of it, or with `Request.signal` aborted, the client's. */
   readonly broken: () => void;
 }
 
@@ -34,7 +34,7 @@ export async function relay({ upstream, headers, release, broken }: Relay): Prom
     }
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  // A client that goes ends this request and everything in it: what fails here is the replica.
+  // A client that goes ends this request and everything in it, unless something is still in `waitUntil`: then it fails here too.
   void body.pipeTo(writable).then(release, broken);
   return new Response(readable, init);
 }
@@ -82,7 +82,9 @@ function close(socket: WebSocket, code: number, reason: string): void {
   }
 }
 
+/** Null: not known. Where a response has chunks, as RFC 9112 6.3 has it, they count and a length beside them does not. */
 function lengthOf(headers: Headers): number | null {
+  if (headers.has("transfer-encoding")) return null;
   const text = headers.get("content-length");
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

@@ -1,17 +1,17 @@
 // Client traffic, from the request to the response: read it, get a slot, send it, again elsewhere where that is allowed.
-import { parseInBandHints } from "../routing/hints.ts";
 import { LIMITS } from "../routing/limits.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, choose, type Admission } from "./admission.ts";
-import { asksForRetry, isReachable, send, unavailability, type Sent } from "./attempt.ts";
+import { asksForRetry, send, type Sent } from "./attempt.ts";
 import { takeBody, UploadTimeout, type ClientBody } from "./body.ts";
-import { readClientRequest, type ClientRequest } from "./client-request.ts";
+import { asksForWebSocket, readClientRequest, type ClientRequest } from "./client-request.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { unknownAppFault } from "./known-apps.ts";
+import { park, report, type Granted, type Outcome } from "./outcome.ts";
 import { relay, relayWebSocket } from "./relay.ts";
-import { signatureOf } from "./signature.ts";
+import { sign } from "./signature.ts";
 import { refreshSnapshot } from "./snapshots.ts";
 
 interface Context {
@@ -23,17 +23,6 @@ interface Context {
   readonly arrivedAtMs: number;
   readonly client: ClientRequest;
   readonly webSocket: boolean;
-}
-
-type Granted = Extract<Admission, { kind: "granted" }>;
-
-/** What an attempt gave, and the slot it holds. */
-interface Outcome {
-  readonly granted: Granted;
-  /** Null: the replica could not be reached. */
-  readonly response: Response | null;
-  /** The client's body went along as a stream: no client may eject replicas by one that breaks off. */
-  readonly streamed: boolean;
 }
 
 export async function route(
@@ -49,7 +38,7 @@ export async function route(
   const client = read.value;
   const unknown = await unknownAppFault(request, env, client.app, arrivedAtMs);
   if (unknown !== null) return problemResponse(unknown, request, requestId);
-  const webSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+  const webSocket = asksForWebSocket(request.headers);
   const context = { request, env, ctx, settings, requestId, arrivedAtMs, client, webSocket };
   ctx.waitUntil(refreshSnapshot(env, settings, client.app, arrivedAtMs));
   return attemptAll(context);
@@ -57,7 +46,7 @@ export async function route(
 
 /** Attempts until one answers for good, none is left, or nobody else can take the request. */
 async function attemptAll(context: Context): Promise<Response> {
-  const { settings, client } = context;
+  const { settings, client, ctx } = context;
   const avoid: string[] = [];
   let body: ClientBody | null = null;
   let failed: Outcome | null = null;
@@ -66,13 +55,13 @@ async function attemptAll(context: Context): Promise<Response> {
     for (;;) {
       const admission = await admissionFor(context, avoid);
       if (admission.kind !== "granted") return failed === null ? refused(context, admission) : deliver(context, failed);
-      if (failed !== null) discard(failed);
       const taken: ClientBody | Response = body ?? (await bodyOf(context, admission));
       if (taken instanceof Response) return taken;
       body = taken;
       const sent = await sendTo(context, admission, body);
       if (sent.kind === "timed_out") return await firstByteTimeout(context, admission, body.streamed);
-      failed = await report(context, { granted: admission, response: sent.response, streamed: body.streamed }, sent.kind);
+      failed = { granted: admission, response: sent.response, body };
+      await report(failed, sent.kind, settings, ctx);
       if (sent.kind === "answered" || avoid.length >= LIMITS.unreachedAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
       const allowed = client.mayRetry && !body.streamed && counted < settings.MAX_ATTEMPTS;
@@ -120,11 +109,7 @@ async function bodyOf(context: Context, { slot }: Granted): Promise<ClientBody |
 async function sendTo(context: Context, { to }: Granted, body: ClientBody): Promise<Sent> {
   const { request, settings, client } = context;
   const headers = requestHeaders(request, context, to.evict);
-  if (settings.ORIGIN_SIGNING_KEY !== null) {
-    const signed = { method: request.method, target: client.target, replica: to.replica };
-    const seconds = Math.floor(Date.now() / 1000);
-    headers.set("x-warmpath-signature", await signatureOf(settings.ORIGIN_SIGNING_KEY, signed, seconds));
-  }
+  await sign(headers, settings, { method: request.method, target: client.target, replica: to.replica });
   return send({
     url: to.origin + client.target,
     request,
@@ -134,53 +119,17 @@ async function sendTo(context: Context, { to }: Granted, body: ClientBody): Prom
   });
 }
 
-/** Tells the fleet what its replica did. */
-async function report({ ctx }: Context, outcome: Outcome, kind: Sent["kind"]): Promise<Outcome> {
-  const { slot } = outcome.granted;
-  if (slot === null) return outcome;
-  const { response } = outcome;
-  if (kind === "unreachable" || response === null) {
-    const certain = response !== null || !outcome.streamed;
-    if (certain || !(await isReachable(outcome.granted.to.origin))) await slot.failed({ kind: "unreachable" });
-    return outcome;
-  }
-  const inBand = response.headers.get("x-fal-runner-hints");
-  const hints = inBand === null ? null : parseInBandHints(inBand);
-  const unavailable = unavailability(response);
-  if (unavailable !== null) await slot.failed({ kind: "unavailable", ...unavailable }, hints);
-  else ctx.waitUntil(slot.answered(hints));
-  return outcome;
-}
-
-/** Frees the slot of an answer that another replica may replace, where its body is short enough to keep meanwhile. */
-async function park({ granted, response, streamed }: Outcome): Promise<Outcome> {
-  const length = Number(response?.headers.get("content-length") ?? Infinity);
-  if (response !== null && !(length <= LIMITS.wholeResponseBytes)) return { granted, response, streamed };
-  try {
-    if (response === null || response.body === null) return { granted, response, streamed };
-    const kept = new Response(await response.arrayBuffer(), { ...initOf(response), encodeBody: "manual" });
-    return { granted, response: kept, streamed };
-  } catch {
-    return { granted, response: null, streamed };
-  } finally {
-    granted.slot?.release();
-  }
-}
-
-function discard({ granted, response }: Outcome): void {
-  granted.slot?.release();
-  void response?.body?.cancel().catch(() => {});
-}
-
 /** The replica's answer for the client; where there is none, the router's. */
-async function deliver(context: Context, { granted, response, streamed }: Outcome): Promise<Response> {
+async function deliver(context: Context, { granted, response, body }: Outcome): Promise<Response> {
   const { request, ctx, requestId, arrivedAtMs } = context;
   const { slot } = granted;
   const release = () => slot?.release();
   const broken = () => {
     if (slot === null) return;
-    // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken.
-    if (streamed || (response !== null && response.status >= 400 && response.status < 500)) slot.release();
+    // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken; nor is one
+    // whose client has gone.
+    const refused = response !== null && response.status >= 400 && response.status < 500;
+    if (body.streamed || refused || request.signal.aborted) slot.release();
     else ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release));
   };
   if (response !== null) {
@@ -234,8 +183,4 @@ function errorOf(admission: Exclude<Admission, Granted>, client: ClientRequest):
         detail: "No replica became free before the request's deadline.",
       };
   }
-}
-
-function initOf({ status, statusText, headers }: Response): ResponseInit {
-  return { status, statusText, headers };
 }

@@ -1,13 +1,24 @@
 // Proof for a replica that a request came through this router: HMAC-SHA-256 with ORIGIN_SIGNING_KEY. Covers time, method, path with
 // query, and the replica it is meant for; not the body, which streams.
+import type { Settings } from "../settings/settings.ts";
+
 const encoder = new TextEncoder();
 
+export interface Signed {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  readonly replica: string;
+}
+
+/** Puts the signature among a request's headers, where there is a key to sign with. */
+export async function sign(headers: Headers, { ORIGIN_SIGNING_KEY }: Settings, request: Signed): Promise<void> {
+  if (ORIGIN_SIGNING_KEY === null) return;
+  headers.set("x-warmpath-signature", await signatureOf(ORIGIN_SIGNING_KEY, request, Math.floor(Date.now() / 1000)));
+}
+
 /** The value of `x-warmpath-signature` for a request: `t=SECONDS,v1=HEX`. */
-export async function signatureOf(
-  key: string,
-  request: { readonly method: string; readonly target: string; readonly replica: string },
-  nowSeconds: number,
-): Promise<string> {
+export async function signatureOf(key: string, request: Signed, nowSeconds: number): Promise<string> {
   const text = `${nowSeconds}\n${request.method}\n${request.target}\n${request.replica}`;
   const mac = await crypto.subtle.sign("HMAC", await importKey(key), encoder.encode(text));
   const hex = Array.from(new Uint8Array(mac), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -5,11 +5,21 @@ import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
 import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
+import { isOverloaded } from "./fleet-stub.ts";
 
 /** The methods of a ticket as a stub has them. */
 type TicketStub = Pick<Ticket, "answered" | "failed" | "uploading">;
 
-export class Slot {
+/** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
+export interface HeldSlot {
+  answered(inBandHints: readonly string[] | null): Promise<void>;
+  uploading(underWay: boolean): Promise<void>;
+  failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
+  /** Idempotent. */
+  release(): void;
+}
+
+export class Slot implements HeldSlot {
   readonly #fleet: () => DurableObjectStub<Fleet>;
   readonly #grant: GrantAnswer;
   readonly #grantedAtMs = Date.now();
@@ -18,6 +28,7 @@ export class Slot {
   #ticket: TicketStub;
   #watch: ReturnType<typeof setTimeout> | null;
   #over = false;
+  #failed = false;
 
   /** `held` is what the object answered: disposing it gives back the ticket in it. */
   constructor(fleet: () => DurableObjectStub<Fleet>, grant: GrantAnswer, held: Disposable, ticket: unknown) {
@@ -39,8 +50,10 @@ export class Slot {
     await this.#tell((ticket) => ticket.uploading(underWay));
   }
 
-  /** The replica failed the request. Awaited, so that the next decision knows. */
+  /** The replica failed the request; what it does after that is no failure more. Awaited, so that the next decision knows. */
   async failed(failure: Failure, inBandHints: readonly string[] | null = null): Promise<void> {
+    if (this.#failed) return;
+    this.#failed = true;
     await this.#tell((ticket) => ticket.failed(failure, inBandHints && [...inBandHints]));
   }
 
@@ -68,12 +81,21 @@ export class Slot {
    */
   async #watchForRestart(): Promise<void> {
     this.#watch = null;
-    do {
-      const known = await this.#fleet()
-        .running(this.#id)
-        .catch(() => false);
-      if (known) return;
-    } while (await this.#adopt());
+    do if (await this.#isKnown()) return;
+    while (await this.#adopt());
+  }
+
+  /** Pending while the request runs; false: the object has restarted. One that is overloaded has not, and is asked again later. */
+  async #isKnown(): Promise<boolean> {
+    for (let pauseMs: number = LIMITS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, LIMITS.watchAgainMostMs)) {
+      try {
+        return await this.#fleet().running(this.#id);
+      } catch (error) {
+        if (!isOverloaded(error)) return false;
+      }
+      await scheduler.wait(pauseMs);
+    }
+    return true;
   }
 
   /** Says whether the new object now holds the slot. */
@@ -84,6 +106,8 @@ export class Slot {
       try {
         const adopted = await this.#fleet().adopt({ replica, incarnation, hint, startedAtMs: this.#grantedAtMs });
         if (adopted === null) return false;
+        // The old ticket is dead with its object, unless it was only the way there that failed.
+        this.#held[Symbol.dispose]();
         this.#id = adopted.id;
         this.#held = adopted as typeof adopted & Disposable;
         this.#ticket = adopted.ticket as unknown as TicketStub;

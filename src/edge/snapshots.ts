@@ -5,20 +5,24 @@ import { LIMITS } from "../routing/limits.ts";
 import type { SnapshotReplica } from "../routing/snapshot.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { LruMap } from "./lru.ts";
+import type { Standing } from "./snapshot-slot.ts";
 import type { Settings } from "../settings/settings.ts";
 
-export type EdgeReplica = SnapshotReplica & Weighted;
+export interface EdgeReplica extends SnapshotReplica, Weighted {
+  /** Null: no request of this isolate was sent there by a snapshot yet. */
+  standing: Standing | null;
+}
 
 interface Held {
-  readonly version: string | null;
+  readonly version: string;
   readonly replicas: readonly EdgeReplica[];
-  /** When it was last asked for: also the lock that lets one request alone refresh it. */
-  readonly askedAtMs: number;
 }
 
 const SHARE = Math.floor(LIMITS.snapshotReplicas / LIMITS.snapshotApps);
-/** Every app costs at least one share, which bounds their number too. */
+/** Views with replicas only, so that names without any push none of them out. Every app costs at least one share, which bounds their number too. */
 const held = new LruMap<Held>(LIMITS.snapshotReplicas, (entry) => Math.max(SHARE, entry.replicas.length));
+/** When each app's was last asked for: the lock that lets one request alone refresh it. */
+const askedAtMs = new LruMap<number>(LIMITS.knownApps);
 
 export function lastSnapshot(app: string): readonly EdgeReplica[] {
   return held.get(app)?.replicas ?? [];
@@ -27,18 +31,21 @@ export function lastSnapshot(app: string): readonly EdgeReplica[] {
 /** Fetches the fleet's view if the one here is older than 10 s and no other request is at it. For `waitUntil`; never fails. */
 export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
   const before = held.get(app);
-  if (before !== undefined && now - before.askedAtMs < LIMITS.snapshotAgeMs) return;
-  const { version, replicas } = before ?? { version: null, replicas: [] };
-  held.set(app, { version, replicas, askedAtMs: now });
+  if (now - (askedAtMs.get(app) ?? -Infinity) < LIMITS.snapshotAgeMs) return;
+  askedAtMs.set(app, now);
   try {
-    const fresh = await fleetOf(env, settings, app).snapshot(version);
+    const fresh = await fleetOf(env, settings, app).snapshot(before?.version ?? null);
     if (fresh === null) return;
-    held.set(app, { version: fresh.version, replicas: fresh.replicas.map(toEdge), askedAtMs: now });
+    if (fresh.replicas.length === 0) held.delete(app);
+    else held.set(app, { version: fresh.version, replicas: toEdge(fresh.replicas, before?.replicas ?? []) });
   } catch (error) {
     console.warn(JSON.stringify({ message: "no new snapshot", app, error: String(error) }));
   }
 }
 
-function toEdge({ id, origin, concurrency }: SnapshotReplica): EdgeReplica {
-  return { id, origin, concurrency, hash: hashName(id), weight: concurrency };
+function toEdge(fresh: readonly SnapshotReplica[], before: readonly EdgeReplica[]): readonly EdgeReplica[] {
+  const standings = new Map(before.filter((its) => its.standing !== null).map((its) => [its.origin, its.standing]));
+  return fresh.map(({ id, origin, concurrency }) => {
+    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, standing: standings.get(origin) ?? null };
+  });
 }

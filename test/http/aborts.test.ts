@@ -1,7 +1,8 @@
 // Clients that reset: while they wait, before headers, in the middle of a stream. Every slot is free after, and the replica's
 // request is cancelled.
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
@@ -68,6 +69,32 @@ test("300 clients that reset before the headers leave no slot behind, and their 
   resetAll(sockets);
   await until("every slot is free", async () => (await router.view("silent")).in_flight === 0);
   await until("every request is cancelled at the replica", () => replica.running === 0);
+});
+
+test("bodies of clients that reset take no room from other clients' retries for long", async () => {
+  const bodyBytes = 1_000_000;
+  const tooMany = Math.ceil(LIMITS.replayBytesPerIsolate / bodyBytes);
+  const silent = await start(() => {}, { raw: true });
+  await router.join({ app: "kept", replica: "r", origin: silent.origin, concurrency: tooMany });
+  const sockets = Array.from({ length: tooMany }, () => connect({ port: router.port, host: "127.0.0.1" }));
+  for (const socket of sockets) {
+    socket.on("error", () => {});
+    socket.write(`POST /kept/x HTTP/1.1\r\nHost: r\r\nContent-Length: ${bodyBytes}\r\n\r\n`);
+  }
+  await until("the router waits for every body", async () => (await router.view("kept")).in_flight === tooMany);
+  const good = await start();
+  const bad = await start((_request, response) => response.writeHead(503).end());
+  let apps = 0;
+  const isTriedAgain = async () => {
+    const app = `retried-${++apps}`;
+    await router.join({ app, replica: "bad", origin: bad.origin, hints: ["h"] });
+    await router.join({ app, replica: "good", origin: good.origin, hints: [] });
+    const body = "x".repeat(bodyBytes);
+    return (await router.send(`/${app}/x`, { method: "POST", headers: { "x-fal-runner-hint": "h" }, body })).status === 200;
+  };
+  expect(await isTriedAgain()).toBe(false);
+  resetAll(sockets);
+  await until("a body has room again", isTriedAgain);
 });
 
 test("clients that reset at random moments leave nothing behind", async () => {

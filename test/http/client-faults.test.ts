@@ -33,18 +33,20 @@ afterAll(async () => {
 const POST = "POST /APP/x HTTP/1.1\r\nHost: r\r\n";
 
 test.each([
-  ["a short body that ends too soon", `${POST}Content-Length: 100\r\n\r\nabc`],
-  ["a long body that ends too soon", `${POST}Content-Length: 9000000\r\n\r\nabc`],
-  ["chunks that end too soon", `${POST}Transfer-Encoding: chunked\r\n\r\n5\r\nab`],
-  ["chunks that are none", `${POST}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n`],
-  ["a body that may not be sent twice and ends too soon", `${POST}X-Fal-No-Retry: 1\r\nContent-Length: 100\r\n\r\nabc`],
-  ["a GET whose body ends too soon", "GET /APP/x HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nabc"],
-  ["an OPTIONS whose body ends too soon", "OPTIONS /APP/x HTTP/1.1\r\nHost: r\r\nContent-Length: 9000000\r\n\r\nabc"],
-  ["headers larger than the replica takes", `GET /APP/x HTTP/1.1\r\nHost: r\r\nX-Own: ${"x".repeat(100_000)}\r\n\r\n`],
-  ["a URL longer than the replica takes", `GET /APP/${"x".repeat(50_000)} HTTP/1.1\r\nHost: r\r\n\r\n`],
-  ["a URL longer than can be sent on", `GET /APP/${"x".repeat(65_500)} HTTP/1.1\r\nHost: r\r\n\r\n`],
-])("%s", async (_, text) => {
-  await expectBlameless(() => exchange(router.port, text.replace("APP", app)));
+  ["a short body that ends too soon", 400, `${POST}Content-Length: 100\r\n\r\nabc`],
+  ["a long body that ends too soon", 502, `${POST}Content-Length: 9000000\r\n\r\nabc`],
+  ["chunks that end too soon", 502, `${POST}Transfer-Encoding: chunked\r\n\r\n5\r\nab`],
+  ["chunks that are none", 502, `${POST}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n`],
+  ["a body that may not be sent twice and ends too soon", 400, `${POST}X-Fal-No-Retry: 1\r\nContent-Length: 100\r\n\r\nabc`],
+  ["a GET whose body ends too soon", 502, "GET /APP/x HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nabc"],
+  ["an OPTIONS whose body ends too soon", 502, "OPTIONS /APP/x HTTP/1.1\r\nHost: r\r\nContent-Length: 9000000\r\n\r\nabc"],
+  ["headers larger than the replica takes", 431, `GET /APP/x HTTP/1.1\r\nHost: r\r\nX-Own: ${"x".repeat(100_000)}\r\n\r\n`],
+  ["a URL longer than the replica takes", 431, `GET /APP/${"x".repeat(50_000)} HTTP/1.1\r\nHost: r\r\n\r\n`],
+  ["a URL longer than can be sent on", 400, `GET /APP/${"x".repeat(65_500)} HTTP/1.1\r\nHost: r\r\n\r\n`],
+])("%s: %i", async (_, status, text) => {
+  await expectBlameless(async () => {
+    expect(await exchange(router.port, text.replace("APP", app))).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
 });
 
 test("a client that resets in the middle of its upload", async () => {
@@ -57,6 +59,26 @@ test("a client that resets in the middle of its upload", async () => {
     socket.resetAndDestroy();
     await until("the replica's request is over", () => replica.running === running);
   });
+});
+
+test("bodies that the replica refuses by their length and does not read", async () => {
+  await using strict = await TestReplica.start(
+    (request, response) => {
+      if (request.method === "OPTIONS") return response.end();
+      response.writeHead(413, { connection: "close" }).end();
+      return request.destroy();
+    },
+    { raw: true },
+  );
+  await router.join({ app: "strict", replica: "r", origin: strict.origin, concurrency: 10 });
+  const body = "x".repeat(1_000_000);
+  for (let round = 0; round < TIMES; round++) {
+    // Half an answer is half an answer for the client too.
+    const sending = Array.from({ length: 8 }, () => router.send("/strict/x", { method: "POST", body }).catch(() => null));
+    for (const reply of await Promise.all(sending)) expect([413, 502, undefined]).toContain(reply?.status);
+  }
+  const { counters } = (await router.view("strict")) as unknown as { counters: { ejected: number; failed: object } };
+  expect(counters).toMatchObject({ ejected: 0, failed: { unreachable: 0, broken: 0 } });
 });
 
 test("a client that uploads for longer than a replica may take to begin its answer", async () => {

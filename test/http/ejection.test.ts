@@ -53,6 +53,7 @@ describe("at once, by one failure", () => {
     ["a reset before the headers", resets, 10_000],
     ["503", says(503), 10_000],
     ["503 that asks for 3 s", says(503, { "retry-after": "3" }), 3000],
+    ["503 that asks for 300 s", says(503, { "retry-after": "300" }), 10_000],
     ["530, which is a tunnel's", says(530), 10_000],
   ])("%s", async (_, bad, forMs) => {
     await using its = await pair(bad);
@@ -106,6 +107,8 @@ describe("with the third in a row", () => {
     ["a break in a long body", breaksOff({ "content-length": "500000" }), { broken: 3 }],
     ["a break in a body of unknown length", breaksOff({}), { broken: 3 }],
     ["a break in a short body", breaksOff({ "content-length": "100" }), { broken: 3 }],
+    ["524, which is Cloudflare's for a timeout", says(524), { timed_out: 3 }],
+    ["520, which is Cloudflare's for a broken answer", says(520), { broken: 3 }],
   ])("%s", async (_, bad, failed) => {
     await using its = await pair(bad);
     for (let n = 1; n <= 3; n++) {

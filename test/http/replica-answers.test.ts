@@ -4,7 +4,10 @@ import { Draw } from "../fuzz/draw.ts";
 import { mutate } from "../fuzz/raw-inputs.ts";
 import { ResponseReader, type Response } from "../fuzz/responses.ts";
 import { exchange, RawReplica } from "../support/raw.ts";
+import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
+import { until } from "../support/until.ts";
+import { rawRequest } from "../support/wire.ts";
 
 let router: TestRouter;
 let replica: RawReplica;
@@ -114,6 +117,20 @@ describe("is a response, and the client gets one that is framed anew", () => {
     expectServed(response);
     expect(response.body.toString()).toBe(body);
     expect(bytes).not.toMatch(/x-evil|x-early/i);
+  });
+
+  test("a length and chunks that go on: they reach the client as they come", async () => {
+    await using streaming = await TestReplica.start((_request, response) => {
+      response.socket?.write(`${OK}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+    });
+    await router.join({ app: "goes-on", replica: "r", origin: streaming.origin });
+    const socket = await rawRequest(router.port, "/goes-on/x");
+    let got = "";
+    socket.on("data", (chunk: Buffer) => (got += chunk.toString()));
+    await until("the first chunk is there", () => got.includes("abc"));
+    expect(got).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(got).not.toMatch(/content-length/i);
+    socket.resetAndDestroy();
   });
 
   test("chunks that break off break off for the client too", async () => {

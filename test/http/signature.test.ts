@@ -150,6 +150,23 @@ describe("a real replica verifies what the router sends", () => {
     expect(isFromRouter(KEY, sent, "POST", "/run?x=1", "second")).toBe(false);
   });
 
+  test("the router's own question, whether the replica is there, too; and it names the router", async () => {
+    await using replica = await TestReplica.start(
+      (request, response) => {
+        if (request.method === "OPTIONS") verifying("gpu-1")(request, response);
+        else request.socket.resetAndDestroy();
+      },
+      { raw: true },
+    );
+    const app = freshApp();
+    await router().join({ app, replica: "gpu-1", origin: replica.origin });
+    const chunked = { "transfer-encoding": "chunked" };
+    expect((await router().send(`/${app}/run`, { method: "POST", headers: chunked, body: "x" })).status).toBe(502);
+    const { method, target, headers } = replica.last;
+    expect([method, target, headers.via]).toEqual(["OPTIONS", "/", "1.1 warmpath"]);
+    expect(isFromRouter(KEY, headers["x-warmpath-signature"], "OPTIONS", "/", "gpu-1")).toBe(true);
+  });
+
   test("what is captured can be sent again to the same id, with another body, and to no other", async () => {
     await using replica = await TestReplica.start(verifying("gpu-1"));
     await using other = await TestReplica.start(verifying("gpu-2"));

@@ -168,5 +168,6 @@ export interface AppView {
     readonly ejected_for_ms: number;
     readonly ejections: number;
     readonly on_probation: boolean;
+    readonly expires_in_ms: number;
   }[];
 }

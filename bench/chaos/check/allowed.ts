@@ -109,7 +109,7 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
       holds: (its, facts) => its.sending.method === "OPTIONS" && away(its, facts),
     },
     {
-      because: "the Directory was out of reach, so that every name counts as an app's",
+      because: "the Directory was out of reach, so that some made-up names count as apps",
       holds: (its, facts) => its.sending.kind === "unknown_app" && directoryDisturbed(its, facts),
     },
   ],
@@ -117,6 +117,10 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
     {
       because: "the app's object was out of reach, and there was no snapshot",
       holds: (its, facts) => facts.objectDisturbed(its.sending.asked.app, spanOf(its)),
+    },
+    {
+      because: "the Directory was out of reach, and there were too many made-up names",
+      holds: (its, facts) => its.sending.kind === "unknown_app" && directoryDisturbed(its, facts),
     },
   ],
   app_not_found: [{ because: "there is no such app", holds: ({ sending }) => sending.kind === "unknown_app" }],

@@ -1,0 +1,96 @@
+// A Fleet object that is slow or overloaded, but has not restarted: what requests do meanwhile is put down to nobody.
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { LiveRouter } from "../../bench/live/router.ts";
+import { bundle } from "../../scripts/bundle.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+import { TestReplica } from "../support/replica.ts";
+import { until } from "../support/until.ts";
+
+let router: LiveRouter;
+let replica: TestReplica;
+/** Lets the replica begin its answers. */
+let begin: (() => void)[] = [];
+
+beforeAll(async () => {
+  router = await LiveRouter.start({
+    name: "object-faults",
+    settings: { ALLOW_PRIVATE_ORIGINS: "true", HEARTBEAT_INTERVAL_MS: "60000" },
+    bundle: bundle({ name: "chaos", folder: "bench/chaos/worker" }),
+  });
+  replica = await TestReplica.start((_request, response) => {
+    begin.push(() => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const timer = setInterval(() => response.write("data: 1\n\n"), 10);
+      response.on("close", () => clearInterval(timer));
+    });
+  });
+});
+afterAll(async () => {
+  for (const its of [replica, router]) await its[Symbol.asyncDispose]();
+});
+
+async function join(app: string): Promise<void> {
+  const beat = { app, replica: "r", origin: replica.origin, concurrency: 10 };
+  const headers = { authorization: `Bearer ${router.token}` };
+  const reply = await fetch(`${router.url}/-/heartbeat`, { method: "POST", headers, body: JSON.stringify(beat) });
+  expect(reply.status).toBe(200);
+  begin = [];
+}
+
+/** The object does what the switch says for so long. The answer to a stall comes when it is over. */
+function switched(app: string, fault: "stalled" | "overloaded", ms: number): Promise<Response> {
+  return fetch(`${router.url}/__chaos/${app}/${fault}?ms=${ms}`, { method: "POST" });
+}
+
+function open(app: string): Socket {
+  const socket = connect({ port: Number(new URL(router.url).port), host: "127.0.0.1" });
+  socket.on("error", () => {});
+  socket.write(`GET /${app}/x HTTP/1.1\r\nHost: r\r\n\r\n`);
+  return socket;
+}
+
+const firstByte = (socket: Socket) => new Promise<void>((resolve) => socket.once("data", () => resolve()));
+
+async function viewOf(app: string) {
+  const view = await router.view(app);
+  if (view === null) throw new Error(`no app ${app}`);
+  return view;
+}
+
+test("clients that reset while the object is slow to hear of their answers do not count against the replica", async () => {
+  await join("slow");
+  const sockets = Array.from({ length: 2 * LIMITS.failuresToEject }, () => open("slow"));
+  await until("all are there", () => begin.length === sockets.length);
+  const over = switched("slow", "stalled", 1500);
+  await until("it stalls", async () => (await Promise.race([router.view("slow"), sleep(50, "stalled")])) === "stalled");
+  const begun = Promise.all(sockets.map(firstByte));
+  for (const answer of begin) answer();
+  await begun;
+  for (const socket of sockets) socket.resetAndDestroy();
+  await over;
+  await until("every slot is free", async () => (await viewOf("slow")).in_flight === 0);
+  await until("every request is over at the replica", () => replica.running === 0);
+  const { counters, replicas } = await viewOf("slow");
+  expect(counters).toMatchObject({ ejected: 0, failed: { broken: 0 } });
+  expect(replicas[0]?.ejected_for_ms).toBe(0);
+});
+
+test("a request that runs while the object is overloaded holds one slot", async () => {
+  await join("busy");
+  const socket = open("busy");
+  await until("it is there", () => begin.length === 1);
+  expect((await switched("busy", "overloaded", 3 * LIMITS.watchAfterMs)).status).toBe(204);
+  const begun = firstByte(socket);
+  begin[0]?.();
+  await begun;
+  await until("the object answers", async () => (await router.view("busy")) !== null);
+  // As long as one that takes itself to be lost goes on telling the object.
+  for (let lookMs = 0; lookMs < LIMITS.adoptRetryMs * 2 ** (LIMITS.adoptAttempts - 2); lookMs += LIMITS.adoptRetryMs) {
+    expect((await viewOf("busy")).in_flight).toBe(1);
+    await sleep(LIMITS.adoptRetryMs);
+  }
+  socket.resetAndDestroy();
+  await until("its slot is free", async () => (await viewOf("busy")).in_flight === 0);
+});
