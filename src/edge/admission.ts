@@ -1,15 +1,13 @@
 // Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
 import type { EnqueueAnswer, GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import { decideBySnapshot, type Reason } from "../routing/decide.ts";
+import type { Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
-import { createRetryBudget, earnRetries, spendRetry } from "../routing/retry-budget.ts";
 import type { Refusal } from "../routing/scheduler.ts";
+import { bySnapshot, waitHere } from "./by-snapshot.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 import { Slot, type HeldSlot } from "./slot.ts";
-import { SnapshotSlot, Standing } from "./snapshot-slot.ts";
-import { lastSnapshot, type EdgeReplica } from "./snapshots.ts";
 
 export interface Destination {
   readonly replica: string;
@@ -37,11 +35,41 @@ export interface Admitting {
   readonly avoid: readonly string[];
   /** How long it may wait from now on. */
   readonly timeoutMs: number;
+  /** How many may wait beside it in this isolate, where the object is out of reach. */
+  readonly queueLengthMax: number;
 }
 
-/** A slot for the request. The object is asked again when it restarts, with the time already waited. */
+/**
+ * A slot for the request. The object is asked again when it restarts, with the time already waited. While it is out of reach the last snapshot
+ * serves, and where that has nobody with room the request waits here and looks again from time to time.
+ */
 export async function admit(admitting: Admitting): Promise<Admission> {
   const wait = { deadlineMs: Date.now() + admitting.timeoutMs, spentMs: 0 };
+  let place: Disposable | null = null;
+  try {
+    for (let lookMs: number = LIMITS.snapshotLookMs; ; lookMs = Math.min(2 * lookMs, LIMITS.snapshotLookMostMs)) {
+      const asked = await askAgain(admitting, wait);
+      if (asked !== null) return asked;
+      const found = bySnapshot(admitting, wait.spentMs, true);
+      if (found.kind !== "full") return found;
+      const leftMs = wait.deadlineMs - Date.now();
+      if (leftMs <= 0) return { kind: "refused", refusal: { kind: "timed_out" } };
+      if (place === null) {
+        const taken = waitHere(admitting);
+        if ("kind" in taken) return { kind: "refused", refusal: taken };
+        place = taken;
+      }
+      const pauseMs = Math.min(lookMs * (0.5 + Math.random()), leftMs);
+      await scheduler.wait(pauseMs);
+      wait.spentMs += pauseMs;
+    }
+  } finally {
+    place?.[Symbol.dispose]();
+  }
+}
+
+/** What the object says, or null where it does not answer. */
+async function askAgain(admitting: Admitting, wait: Wait): Promise<Admission | null> {
   for (let attempt = 0; attempt < LIMITS.objectAttempts; attempt++) {
     if (attempt > 0) await scheduler.wait(LIMITS.objectRetryMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
     try {
@@ -52,7 +80,7 @@ export async function admit(admitting: Admitting): Promise<Admission> {
       if (isOverloaded(error)) break;
     }
   }
-  return bySnapshot(admitting, wait.spentMs, true);
+  return null;
 }
 
 /** A destination for a request that takes no slot and never waits. */
@@ -122,24 +150,4 @@ function granted(grant: GrantAnswer, { fleet }: Admitting, wait: Wait, answer: E
 
 function destination({ replica, origin, reason, evict }: GrantAnswer, waitedMs: number): Destination {
   return { replica, origin, reason, evict, waitedMs, sentAtMs: Date.now() };
-}
-
-/** Of this isolate and for all apps: the objects, which keep the others, are out of reach. */
-const retriesBySnapshot = createRetryBudget();
-
-function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number, takesSlot: boolean): Admission {
-  const now = Date.now();
-  if (avoid.length === 0) earnRetries(retriesBySnapshot);
-  else if (!spendRetry(retriesBySnapshot, 0, now)) return { kind: "refused", refusal: { kind: "no_retry_left" } };
-  const known = {
-    hasFailed: ({ standing }: EdgeReplica) => standing?.hasFailed(now) === true,
-    running: ({ standing }: EdgeReplica) => standing?.running(now) ?? 0,
-  };
-  const found = decideBySnapshot(lastSnapshot(client.app), client.hints[0] ?? requestId, avoid, known);
-  if (found !== null) {
-    const { id: replica, origin } = found;
-    const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: now } as const;
-    return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.standing ??= new Standing())) : null };
-  }
-  return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
 }

@@ -79,7 +79,8 @@ function admissionFor(context: Context, avoid: readonly string[]): Promise<Admis
   const { env, settings, client, requestId, arrivedAtMs, request } = context;
   const timeoutMs = avoid.length > 0 ? settings.QUEUE_TIMEOUT_MS : client.timeoutMs - (Date.now() - arrivedAtMs);
   const fleet = () => fleetOf(env, settings, client.app);
-  const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs };
+  const queueLengthMax = settings.QUEUE_LENGTH_MAX;
+  const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs, queueLengthMax };
   return request.method === "OPTIONS" ? choose(admitting) : admit(admitting);
 }
 

@@ -100,35 +100,21 @@ export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): C
 export interface KnownHere<R> {
   /** Whether one failed a short while ago. */
   readonly hasFailed: (replica: R) => boolean;
-  readonly running: (replica: R) => number;
+  readonly hasRoom: (replica: R) => boolean;
 }
 
 /**
- * The choice of an edge that can't reach the object, outside `avoid`: the first in hash order that has not failed and has room, as far as the
- * edge knows. Where none has room, the one with the fewest requests for its concurrency; where all have failed, the same among them. A
- * request without hints passes a key of its own (its id), which spreads them by weight. O(replicas).
+ * The choice of an edge that can't reach the object: of those that have not failed, or of all where every one has, the first in hash order that
+ * has room, as far as the edge knows; null: none. A request without hints passes a key of its own (its id), which spreads them by weight.
+ * O(replicas).
  */
-export function decideBySnapshot<R extends Weighted & { readonly id: string; readonly concurrency: number }>(
+export function decideBySnapshot<R extends Weighted>(
   replicas: readonly R[],
   key: string,
-  avoid: readonly string[],
-  { hasFailed, running }: KnownHere<R>,
+  { hasFailed, hasRoom }: KnownHere<R>,
 ): R | null {
-  const hash = hashName(key);
-  const open = replicas.filter((replica) => !avoid.includes(replica.id));
-  const sound = open.filter((replica) => !hasFailed(replica));
-  for (const candidates of [sound, open]) {
-    const roomy = candidates.filter((replica) => running(replica) < replica.concurrency);
-    const found = ownerOf(hash, roomy) ?? ownerOf(hash, leastLoadedOf(candidates, running));
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-function leastLoadedOf<R extends { readonly concurrency: number }>(replicas: readonly R[], running: (replica: R) => number): R[] {
-  const loadOf = (replica: R) => running(replica) / replica.concurrency;
-  const least = replicas.reduce((least, replica) => Math.min(least, loadOf(replica)), Infinity);
-  return replicas.filter((replica) => loadOf(replica) === least);
+  const sound = replicas.filter((replica) => !hasFailed(replica));
+  return ownerOf(hashName(key), (sound.length > 0 ? sound : replicas).filter(hasRoom));
 }
 
 /**

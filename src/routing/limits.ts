@@ -119,6 +119,9 @@ export const LIMITS = {
   snapshotAgeMs: 10 * SECOND_MS,
   snapshotApps: 100,
   snapshotReplicas: 20_000,
+  /** The pause before a request that waits in an isolate, its object out of reach, looks again, doubled up to the most and spread. */
+  snapshotLookMs: 250,
+  snapshotLookMostMs: 4 * SECOND_MS,
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */
   knownApps: 1000,
   knownAppMs: 5 * 60 * SECOND_MS,

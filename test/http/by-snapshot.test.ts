@@ -1,7 +1,7 @@
 // The Fleet object is out of reach, and requests are routed by the last snapshot: within what the edge itself knows of the replicas.
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LiveRouter } from "../../bench/live/router.ts";
 import { bundle } from "../../scripts/bundle.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -10,6 +10,7 @@ import { until } from "../support/until.ts";
 import { rawRequest } from "../support/wire.ts";
 
 const CONCURRENCY = 2;
+const QUEUE_LENGTH_MAX = 10;
 /** Longer than any test here. */
 const OUTAGE_MS = 60_000;
 const HINT = { "x-fal-runner-hint": "h" };
@@ -20,12 +21,18 @@ let held: ServerResponse[] = [];
 let holds = false;
 let app = "";
 let apps = 0;
+const log: string[] = [];
 
 beforeAll(async () => {
   router = await LiveRouter.start({
     name: "by-snapshot",
-    settings: { ALLOW_PRIVATE_ORIGINS: "true", HEARTBEAT_INTERVAL_MS: "60000" },
+    settings: {
+      ALLOW_PRIVATE_ORIGINS: "true",
+      HEARTBEAT_INTERVAL_MS: "60000",
+      QUEUE_LENGTH_MAX: String(QUEUE_LENGTH_MAX),
+    },
     bundle: bundle({ name: "chaos", folder: "bench/chaos/worker" }),
+    log: (line) => log.push(line),
   });
 });
 afterAll(async () => {
@@ -55,20 +62,73 @@ afterEach(async () => {
   for (const replica of replicas) await replica[Symbol.asyncDispose]();
 });
 
+const port = () => Number(new URL(router.url).port);
 const send = () => fetch(`${router.url}/${app}/x`, { headers: HINT });
 
 async function open(count: number): Promise<Socket[]> {
   holds = true;
-  return Promise.all(Array.from({ length: count }, () => rawRequest(Number(new URL(router.url).port), `/${app}/x`, HINT)));
+  return Promise.all(Array.from({ length: count }, () => rawRequest(port(), `/${app}/x`, HINT)));
 }
 
 const running = () => replicas.map((replica) => replica.running);
 
 test("requests for one hint fill its replica, then the next", async () => {
-  const sockets = await open(2 * CONCURRENCY);
+  await open(2 * CONCURRENCY);
   await until("all are there", () => held.length === 2 * CONCURRENCY);
   expect(running()).toEqual([CONCURRENCY, CONCURRENCY]);
-  for (const socket of sockets) socket.destroy();
+});
+
+describe("while every replica is full", () => {
+  beforeEach(async () => {
+    await open(2 * CONCURRENCY);
+    await until("all are full", () => held.length === 2 * CONCURRENCY);
+    holds = false;
+  });
+
+  /** A request that the object was asked for as often as it is. */
+  async function sendAndWait(): Promise<{ readonly reply: Promise<Response> }> {
+    log.length = 0;
+    const reply = send();
+    await until("it waits", () => log.filter((line) => line.includes("did not answer")).length === LIMITS.objectAttempts);
+    return { reply };
+  }
+
+  test("a request waits until one is not", async () => {
+    const waiting = await sendAndWait();
+    held[0]?.end("ok");
+    const { status, headers } = await waiting.reply;
+    expect([status, headers.get("x-warmpath-reason")]).toEqual([200, "snapshot_hash"]);
+    expect(running().every((count) => count <= CONCURRENCY)).toBe(true);
+  });
+
+  test("a request waits until the object is back", async () => {
+    const waiting = await sendAndWait();
+    await fetch(`${router.url}/__chaos/${app}/throwing?ms=1`, { method: "POST" });
+    const { status, headers } = await waiting.reply;
+    expect([status, headers.get("x-warmpath-reason")]).toEqual([200, "hash_owner"]);
+    expect(Number(/queue;dur=(\d+)/.exec(headers.get("server-timing") ?? "")?.[1])).toBeGreaterThan(0);
+  });
+
+  test("a client that would join no queue gets 429 at once", async () => {
+    const { status, headers } = await fetch(`${router.url}/${app}/x?fal_max_queue_length=0`, { headers: HINT });
+    expect([status, headers.get("x-fal-error-type"), headers.get("retry-after")]).toEqual([429, "queue_full", "4"]);
+  });
+
+  test("no more wait than the queue takes", async () => {
+    const many = await Promise.all(Array.from({ length: QUEUE_LENGTH_MAX + 5 }, () => rawRequest(port(), `/${app}/x`, HINT)));
+    const answers = many.map((socket) => new Promise((resolve) => socket.once("data", (chunk) => resolve(String(chunk)))));
+    expect(await Promise.race(answers)).toMatch(/^HTTP\/1\.1 429 /);
+    for (const socket of many) socket.resetAndDestroy();
+  });
+
+  test("a request whose deadline passes gets 504", async () => {
+    const { status, headers } = await fetch(`${router.url}/${app}/x`, { headers: { ...HINT, "x-fal-request-timeout": "0.6" } });
+    expect([status, headers.get("x-fal-error-type")]).toEqual([504, "request_timeout"]);
+  });
+
+  test("OPTIONS, which takes no slot, is sent on", async () => {
+    expect((await fetch(`${router.url}/${app}/x`, { method: "OPTIONS", headers: HINT })).status).toBe(200);
+  });
 });
 
 test("those whose clients reset are not counted for long", async () => {

@@ -41,58 +41,37 @@ describe("the version grows with who may be chosen and where, and with nothing e
   });
 });
 
-const idle = { hasFailed: () => false, running: () => 0 };
-
 describe("the choice by snapshot", () => {
-  const replicas = ["a", "b", "c", "d"].map((id) => ({ id, weight: 2, concurrency: 2, hash: hashName(id) }));
+  const replicas = ["a", "b", "c", "d"].map((id) => ({ id, weight: 2, hash: hashName(id) }));
   const order = ranked(hashName("sdxl"), replicas).map((replica) => replica.id);
+  const idle = { hasFailed: () => false, hasRoom: () => true };
 
-  /** Who gets a request while these have failed, and so many requests run at each by hash order. */
-  function chosen({
-    avoid = [],
-    failed = [],
-    running = [],
-  }: Partial<Record<"avoid" | "failed", string[]>> & { running?: number[] }) {
-    const known = {
-      hasFailed: ({ id }: { id: string }) => failed.includes(id),
-      running: ({ id }: { id: string }) => running[order.indexOf(id)] ?? 0,
-    };
-    return decideBySnapshot(replicas, "sdxl", avoid, known)?.id ?? "nobody";
+  /** The place in hash order of the one that is chosen while those at these places have failed, or are full. */
+  function placeOf({ failed = [], full = [] }: { failed?: readonly number[]; full?: readonly number[] }): number | null {
+    const among = (places: readonly number[]) => (replica: { id: string }) => places.includes(order.indexOf(replica.id));
+    const found = decideBySnapshot(replicas, "sdxl", { hasFailed: among(failed), hasRoom: (its) => !among(full)(its) });
+    return found === null ? null : order.indexOf(found.id);
   }
 
-  const place = (id: string) => order.indexOf(id);
-
-  test("is the first in hash order, then the next of those not avoided", () => {
-    for (let tried = 0; tried <= order.length; tried++) {
-      expect(chosen({ avoid: order.slice(0, tried) })).toBe(order[tried] ?? "nobody");
-    }
-  });
-
-  test.each<[string, number[], number]>([
-    ["one has room", [1, 0, 0, 0], 0],
-    ["the first is full", [2, 0, 0, 0], 1],
-    ["only the last has room", [2, 3, 2, 1], 3],
-    ["none has room: fewest requests", [4, 3, 2, 3], 2],
-    ["none has room, and two have the fewest: hash order", [4, 3, 5, 3], 1],
-  ])("%s", (_, running, expected) => {
-    expect(place(chosen({ running }))).toBe(expected);
-  });
-
-  test("passes over what has failed, full or not, unless all have", () => {
-    expect(place(chosen({ failed: order.slice(0, 2) }))).toBe(2);
-    expect(place(chosen({ failed: order.slice(0, 2), running: [0, 0, 9, 8] }))).toBe(3);
-    expect(place(chosen({ failed: order.slice(1), avoid: order.slice(0, 1) }))).toBe(1);
-    expect(place(chosen({ failed: order }))).toBe(0);
+  test.each<[string, Parameters<typeof placeOf>[0], number | null]>([
+    ["the first in hash order", {}, 0],
+    ["the next where that is full", { full: [0] }, 1],
+    ["the last where only that has room", { full: [0, 1, 2] }, 3],
+    ["nobody where all are full", { full: [0, 1, 2, 3] }, null],
+    ["the first that has not failed", { failed: [0, 1] }, 2],
+    ["nobody where those that have not failed are full", { failed: [0, 1], full: [2, 3] }, null],
+    ["the first where all have failed", { failed: [0, 1, 2, 3] }, 0],
+    ["the first with room where all have failed", { failed: [0, 1, 2, 3], full: [0] }, 1],
+  ])("is %s", (_, known, expected) => {
+    expect(placeOf(known)).toBe(expected);
   });
 
   test("is nobody where there is none", () => {
-    expect(decideBySnapshot([], "sdxl", [], idle)).toBeNull();
+    expect(decideBySnapshot([], "sdxl", idle)).toBeNull();
   });
 
   test("spreads requests without a hint, which bring a key of their own, over all", () => {
-    const chosen = new Set(
-      Array.from({ length: 64 }, (_, index) => decideBySnapshot(replicas, `request-${index}`, [], idle)?.id),
-    );
+    const chosen = new Set(Array.from({ length: 64 }, (_, index) => decideBySnapshot(replicas, `request-${index}`, idle)?.id));
     expect(chosen.size).toBe(4);
   });
 });

@@ -22,9 +22,8 @@ export function checkConcurrency(facts: Facts): { readonly counted: OverConcurre
   const { runs } = facts.history;
   const counted = { afterRestart: 0, bySnapshot: 0, atNewProcess: 0, mostAbove: 0 };
   const violations: Violation[] = [];
-  const reasons = new Map(
-    facts.cases.map(({ sending, came }) => [sending.asked.key, came?.headers["x-warmpath-reason"] ?? null]),
-  );
+  /** Of its last run: what an earlier one was sent by nobody heard. */
+  const reasons = new Map(facts.cases.map(({ runs, came }) => [runs.at(-1), came?.headers["x-warmpath-reason"] ?? null]));
   const sentMs = new Map(facts.cases.map((its) => [its.sending.asked.key, its.sentMs]));
   const byReplica = new Map<string, Run[]>();
   for (const run of runs) {
@@ -42,7 +41,7 @@ export function checkConcurrency(facts: Facts): { readonly counted: OverConcurre
     );
     if (there.length - going.length <= run.concurrency) continue;
     counted.mostAbove = Math.max(counted.mostAbove, above);
-    if (there.some((other) => mayBeBySnapshot(other, facts, reasons.get(other.key) ?? null))) counted.bySnapshot++;
+    if (there.some((other) => mayBeBySnapshot(other, facts, reasons.get(other) ?? null))) counted.bySnapshot++;
     else if (restartedJustBefore(run, facts)) counted.afterRestart++;
     else if (there.some((other) => isBeforeItsProcess(other, facts, sentMs.get(other.key)))) counted.atNewProcess++;
     else
