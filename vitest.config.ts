@@ -30,6 +30,7 @@ export default defineConfig({
                 HEARTBEAT_TOKENS: "beat-token",
                 ADMIN_TOKEN: "admin-token",
                 ALLOW_PRIVATE_ORIGINS: "true",
+                ORIGIN_ALLOW: "*.example.com",
                 HEARTBEAT_INTERVAL_MS: "2000",
                 HEARTBEAT_RATE_MAX: "1000",
               },

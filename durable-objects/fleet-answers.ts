@@ -29,6 +29,8 @@ export interface GrantAnswer {
   readonly reason: Reason;
   /** What the replica had better evict for the load; null: nothing. */
   readonly evict: string | null;
+  /** Whether the object waits to hear that the answer came whole. */
+  readonly proves: boolean;
 }
 
 export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
@@ -59,7 +61,8 @@ export interface FleetView {
 /** A settlement's grant as the Worker needs it. */
 export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = settlement;
+  const { id, hint, proves } = grant;
   const { id: replica, incarnation, origin } = grant.replica;
   const evict = grant.eviction?.advised ?? null;
-  return { kind: "granted", id: grant.id, replica, incarnation, origin, hint: grant.hint, reason, evict };
+  return { kind: "granted", id, replica, incarnation, origin, hint, reason, evict, proves };
 }

@@ -9,10 +9,18 @@ import type { Replica } from "../src/routing/fleet.ts";
 import type { Heartbeat } from "../src/routing/heartbeat.ts";
 import { LIMITS } from "../src/routing/limits.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/liveness.ts";
-import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, storedForm } from "../src/routing/membership.ts";
+import {
+  applyHeartbeat,
+  deleteReplica,
+  restoreReplica,
+  setDrained,
+  storedForm,
+  type StoredReplica,
+} from "../src/routing/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { adoptSlot, grantOf, type Claim } from "../src/routing/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
+import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { DirectoryListing } from "./directory-listing.ts";
 import {
@@ -57,6 +65,10 @@ export class Fleet extends DurableObject {
       const changed = scheduling.failed(this.#scheduler, id, failure, inBandHints, now);
       if (changed !== null) this.#persist(changed);
       this.#settle(now);
+    },
+    ended: (id, whole) => {
+      scheduling.ended(this.#scheduler, id, whole);
+      this.#settle(Date.now());
     },
     finished: (id) => {
       const now = Date.now();
@@ -166,7 +178,17 @@ export class Fleet extends DurableObject {
     const choice = scheduling.choose(this.#scheduler, wanted, Date.now());
     if (choice === null) return null;
     const { id: replica, incarnation, origin } = choice.replica;
-    return { kind: "granted", id: 0, replica, incarnation, origin, hint: choice.hint, reason: choice.reason, evict: null };
+    return {
+      kind: "granted",
+      id: 0,
+      replica,
+      incarnation,
+      origin,
+      hint: choice.hint,
+      reason: choice.reason,
+      evict: null,
+      proves: false,
+    };
   }
 
   /** The ready replicas, or null when the caller's version is still true. */
@@ -227,7 +249,7 @@ export class Fleet extends DurableObject {
   }
 
   #restore(now: number): void {
-    const stored = this.#store.replicas();
+    const stored = this.#store.replicas().filter((replica) => this.#isAdmitted(replica));
     const { fleet } = this.#scheduler;
     for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
       fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
@@ -237,6 +259,15 @@ export class Fleet extends DurableObject {
     for (const replica of stored) restoreReplica(fleet, replica, now + timeToLiveMs);
     this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
     this.#wakeAt(now + timeToLiveMs);
+  }
+
+  /** Whether the settings of now still admit the replica's origin; one that they do not is forgotten. */
+  #isAdmitted({ id, origin }: StoredReplica): boolean {
+    const fault = this.#app === null ? null : originFault(origin, this.#app, null, this.#settings);
+    if (fault === null) return true;
+    console.warn(JSON.stringify({ message: "a stored replica is not admitted any more", app: this.#app, replica: id, fault }));
+    this.#store.dropReplica(id);
+    return false;
   }
 
   /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
@@ -272,6 +303,7 @@ export class Fleet extends DurableObject {
   async #leave(): Promise<boolean> {
     const listed = this.#app !== null && (await this.#listing.sync(this.#app));
     if (listed !== false || this.#scheduler.fleet.replicas.size > 0) return false;
+    this.#store.purge(Date.now());
     await (this.#store.forbidden().length === 0 ? this.#store.clear() : this.ctx.storage.deleteAlarm());
     return true;
   }

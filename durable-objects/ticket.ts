@@ -9,6 +9,7 @@ export interface TicketHolder {
   answered(id: number, inBandHints: readonly string[] | null): void;
   uploading(id: number, underWay: boolean): void;
   failed(id: number, failure: Failure, inBandHints: readonly string[] | null): void;
+  ended(id: number, whole: boolean): void;
   finished(id: number): void;
 }
 
@@ -35,6 +36,11 @@ export class Ticket extends RpcTarget {
   /** The replica failed the request, with the hints its answer brought along; null: none. */
   failed(failure: Failure, inBandHints: readonly string[] | null): void {
     this.#holder.failed(this.#id, failure, inBandHints);
+  }
+
+  /** The answer came whole; or it broke off, and whose doing that was is not known. */
+  ended(whole: boolean): void {
+    this.#holder.ended(this.#id, whole);
   }
 
   [Symbol.dispose](): void {

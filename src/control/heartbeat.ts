@@ -6,10 +6,10 @@ import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
 import type { RouterError } from "../problem.ts";
 import { parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
 import { LIMITS } from "../routing/limits.ts";
+import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
 import { appsOfToken } from "./auth.ts";
 import { readText } from "./bounded-body.ts";
-import { originFault } from "./origin-policy.ts";
 
 export type HeartbeatResult =
   | { readonly ok: true; readonly body: { readonly time_to_live_ms: number; readonly next_heartbeat_ms: number } }

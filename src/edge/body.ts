@@ -1,12 +1,8 @@
 // A client's body, kept for a second attempt where it is small enough, else streamed once.
-import { LIMITS } from "../routing/limits.ts";
-import { keepAlive, Room } from "./room.ts";
+import { takeRoom } from "./kept-bytes.ts";
 
 /** The client did not send a short body in time: its slot is wanted by others. */
 export class UploadTimeout extends Error {}
-
-/** For the bodies kept by all requests of this isolate together. */
-const room = new Room(LIMITS.replayBytesPerIsolate, LIMITS.leaseMs);
 
 export interface ClientBody extends Disposable {
   /** What is kept; null: nothing, either because there is no body or because it is streamed. */
@@ -40,10 +36,4 @@ export async function takeBody(request: Request, maxBytes: number, withinMs: num
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Room for so many bytes until it is given back, or the request is no more; null: there is none. */
-function takeRoom(bytes: number): (() => void) | null {
-  const share = room.take(bytes, Date.now());
-  return share === null ? null : keepAlive(room, share);
 }

@@ -125,7 +125,8 @@ export function asksForWebSocket(headers: Headers): boolean {
 /**
  * What is wrong with a WebSocket's handshake (RFC 6455 4.2.1); null: nothing. The runtime looks at it only once the router answers 101, and
  * does not tell when it refuses: the replica's WebSocket would stay open, and its slot taken. Nor does it tell when a client goes that sent
- * a body along. `Connection` may be missing where another Worker is the client.
+ * a body along. `Connection` may be missing where another Worker is the client; that one must
+ * send version and key itself, which the runtime adds only to requests over the network.
  */
 function webSocketFault({ method, headers, body }: Request): string | null {
   if (method !== "GET") return "Upgrade: websocket goes with GET alone";

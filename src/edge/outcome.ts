@@ -5,6 +5,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Admission } from "./admission.ts";
 import { failureOf, isReachable, type Sent } from "./attempt.ts";
 import type { ClientBody } from "./body.ts";
+import { takeRoom } from "./kept-bytes.ts";
 
 export type Granted = Extract<Admission, { kind: "granted" }>;
 
@@ -13,6 +14,8 @@ export interface Outcome {
   readonly granted: Granted;
   /** Null: the replica could not be reached. */
   readonly response: Response | null;
+  /** Gives back the room that the answer takes while it is kept; null: it takes none. */
+  readonly giveBack: (() => void) | null;
   /** What was sent along. No client may eject replicas by a body that breaks off, or that they will not read. */
   readonly body: ClientBody;
 }
@@ -40,9 +43,11 @@ export async function report(outcome: Outcome, kind: Sent["kind"], settings: Set
  * another. An answer that is long, or that does not arrive, is not kept.
  */
 export async function park({ granted, response, body }: Outcome): Promise<Outcome> {
-  const kept = response === null ? null : await keep(response);
+  const giveBack = response === null ? null : takeRoom(LIMITS.wholeResponseBytes);
+  const kept = giveBack === null || response === null ? null : await keep(response);
+  if (kept === null) void response?.body?.cancel().catch(() => {});
   granted.slot?.release();
-  return { granted, response: kept, body };
+  return { granted, response: kept, giveBack, body };
 }
 
 async function keep({ body, status, statusText, headers }: Response): Promise<Response | null> {

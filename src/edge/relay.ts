@@ -8,25 +8,29 @@ import { LIMITS } from "../routing/limits.ts";
 export interface Relay {
   readonly upstream: Response;
   readonly headers: Headers;
-  /** Called exactly when the replica is done with the request. */
+  /** Called exactly when the replica is done with the request, and the answer is whole. */
+  readonly whole: () => void;
+  /** Called instead where the client ended it. */
   readonly release: () => void;
+  /** Takes the promise that the response has passed, where `whole` or `broken` must be called even if all is over with its last byte. */
+  readonly passing?: ((passed: Promise<void>) => void) | undefined;
   /** Called instead where the response broke off: the replica's end of it, or with `Request.signal` aborted, the client's. */
   readonly broken: () => void;
 }
 
 /** The client's response, or null where a short body broke off before anything was sent. */
-export async function relay({ upstream, headers, release, broken }: Relay): Promise<Response | null> {
+export async function relay({ upstream, headers, whole, broken, passing }: Omit<Relay, "release">): Promise<Response | null> {
   const { status, statusText, body } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
   if (body === null) {
-    release();
+    whole();
     return new Response(null, init);
   }
   const length = lengthOf(upstream.headers);
   if (length !== null && length <= LIMITS.wholeResponseBytes) {
     try {
       const bytes = await upstream.arrayBuffer();
-      release();
+      whole();
       return new Response(bytes, init);
     } catch {
       broken();
@@ -35,7 +39,8 @@ export async function relay({ upstream, headers, release, broken }: Relay): Prom
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   // A client that goes ends this request and everything in it, unless something is still in `waitUntil`: then it fails here too.
-  void body.pipeTo(writable).then(release, broken);
+  const passed = body.pipeTo(writable).then(whole, broken);
+  passing?.(passed);
   return new Response(readable, init);
 }
 
@@ -43,14 +48,14 @@ export async function relay({ upstream, headers, release, broken }: Relay): Prom
  * Joins two WebSockets until either closes. There is no back-pressure between WebSockets in the runtime, which reads as fast as
  * it can: what a slow side has not taken yet is bounded by the runtime's own limit on messages and the isolate's memory.
  */
-export function relayWebSocket({ upstream, headers, release, broken }: Relay, replica: WebSocket): Response {
+export function relayWebSocket({ upstream, headers, whole, release, broken }: Relay, replica: WebSocket): Response {
   const { 0: outer, 1: inner } = new WebSocketPair();
   for (const socket of [replica, inner]) {
     socket.binaryType = "arraybuffer";
     socket.accept();
   }
   joinOneWay(inner, replica, release, release);
-  joinOneWay(replica, inner, release, broken);
+  joinOneWay(replica, inner, whole, broken);
   return new Response(null, { status: upstream.status, headers, webSocket: outer });
 }
 

@@ -12,6 +12,7 @@ import { unknownAppFault } from "./known-apps.ts";
 import { park, report, type Granted, type Outcome } from "./outcome.ts";
 import { relay, relayWebSocket } from "./relay.ts";
 import { sign } from "./signature.ts";
+import type { HeldSlot } from "./slot.ts";
 import { refreshSnapshot } from "./snapshots.ts";
 
 interface Context {
@@ -60,7 +61,8 @@ async function attemptAll(context: Context): Promise<Response> {
       body = taken;
       const sent = await sendTo(context, admission, body);
       if (sent.kind === "timed_out") return await firstByteTimeout(context, admission, body.streamed);
-      failed = { granted: admission, response: sent.response, body };
+      failed?.giveBack?.();
+      failed = { granted: admission, response: sent.response, giveBack: null, body };
       await report(failed, sent.kind, settings, ctx);
       if (sent.kind === "answered" || avoid.length >= LIMITS.unreachedAttempts) counted++;
       const wanted = sent.response === null || asksForRetry(sent.response);
@@ -70,6 +72,7 @@ async function attemptAll(context: Context): Promise<Response> {
       avoid.push(admission.to.replica);
     }
   } finally {
+    failed?.giveBack?.();
     body?.[Symbol.dispose]();
   }
 }
@@ -125,24 +128,41 @@ async function deliver(context: Context, { granted, response, body }: Outcome): 
   const { request, ctx, requestId, arrivedAtMs } = context;
   const { slot } = granted;
   const release = () => slot?.release();
+  const whole = () => {
+    const told = slot?.done() ?? null;
+    if (told !== null) ctx.waitUntil(told);
+  };
   const broken = () => {
     if (slot === null) return;
     // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken; nor is one
     // whose client has gone.
     const refused = response !== null && response.status >= 400 && response.status < 500;
-    if (body.streamed || refused || request.signal.aborted) slot.release();
+    if (body.streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
     else ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release));
   };
   if (response !== null) {
     const { replica, reason, waitedMs, sentAtMs } = granted.to;
     const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
     const headers = responseHeaders(response.headers, { replica, reason, requestId, queueMs: waitedMs, routeMs });
-    if (response.webSocket) return relayWebSocket({ upstream: response, headers, release, broken }, response.webSocket);
-    const relayed = await relay({ upstream: response, headers, release, broken });
+    if (response.webSocket) return relayWebSocket({ upstream: response, headers, whole, release, broken }, response.webSocket);
+    const passing =
+      slot?.proves === true ? (passed: Promise<void>) => ctx.waitUntil(proof(passed, slot, request.signal)) : undefined;
+    const relayed = await relay({ upstream: response, headers, whole, broken, passing });
     if (relayed !== null) return relayed;
   }
   release();
   return problemResponse({ type: "runner_disconnected" }, request, requestId);
+}
+
+/**
+ * Until the object knows whether the answer came whole. For `waitUntil`, which else is no place for an answer on its way: it would keep the
+ * request, and the slot, after its client's reset until the replica next sends.
+ */
+async function proof(passed: Promise<void>, slot: HeldSlot, client: AbortSignal): Promise<void> {
+  const gone = Promise.withResolvers<void>();
+  client.addEventListener("abort", () => gone.resolve());
+  await Promise.race([passed, gone.promise]);
+  if (client.aborted) await slot.brokeOff();
 }
 
 function uploadWithinMs({ FIRST_BYTE_TIMEOUT_MS }: Settings): number {

@@ -8,14 +8,20 @@ import { LIMITS } from "../routing/limits.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 
 /** The methods of a ticket as a stub has them. */
-type TicketStub = Pick<Ticket, "answered" | "failed" | "uploading">;
+type TicketStub = Pick<Ticket, "answered" | "failed" | "uploading" | "ended">;
 
 /** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
 export interface HeldSlot {
+  /** Whether the object waits to hear that the answer came whole. */
+  readonly proves: boolean;
   answered(inBandHints: readonly string[] | null): Promise<void>;
   uploading(underWay: boolean): Promise<void>;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
-  /** Idempotent. */
+  /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
+  done(): Promise<void> | null;
+  /** It broke off, and whose doing that was is not known: gives the slot back when the object has heard of it. */
+  brokeOff(): Promise<void>;
+  /** Gives the slot back. Idempotent, as these two are. */
   release(): void;
 }
 
@@ -40,6 +46,10 @@ export class Slot implements HeldSlot {
     this.#watch = setTimeout(() => void this.#watchForRestart(), LIMITS.watchAfterMs);
   }
 
+  get proves(): boolean {
+    return this.#grant.proves;
+  }
+
   /** Response headers came. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
   async answered(inBandHints: readonly string[] | null): Promise<void> {
     await this.#tell((ticket) => ticket.answered(inBandHints && [...inBandHints]));
@@ -57,12 +67,26 @@ export class Slot implements HeldSlot {
     await this.#tell((ticket) => ticket.failed(failure, inBandHints && [...inBandHints]));
   }
 
-  /** Gives the slot back. Idempotent. */
+  done(): Promise<void> | null {
+    if (this.proves) return this.#end(true);
+    this.release();
+    return null;
+  }
+
+  brokeOff(): Promise<void> {
+    return this.#end(false);
+  }
+
   release(): void {
     if (this.#over) return;
     this.#over = true;
     if (this.#watch !== null) clearTimeout(this.#watch);
     this.#held[Symbol.dispose]();
+  }
+
+  async #end(whole: boolean): Promise<void> {
+    await this.#tell((ticket) => ticket.ended(whole));
+    this.release();
   }
 
   /** Once the slot is given back there is nobody to tell. */

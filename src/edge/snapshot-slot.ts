@@ -30,6 +30,7 @@ export class Standing {
 }
 
 export class SnapshotSlot implements HeldSlot {
+  readonly proves = false;
   readonly release: () => void;
   readonly #standing: Standing;
 
@@ -43,6 +44,15 @@ export class SnapshotSlot implements HeldSlot {
   }
 
   async uploading(): Promise<void> {}
+
+  done(): null {
+    this.release();
+    return null;
+  }
+
+  async brokeOff(): Promise<void> {
+    this.release();
+  }
 
   /** Those after which another replica is tried; of others it takes more than one, which nobody counts here. */
   async failed({ kind }: Failure): Promise<void> {

@@ -41,20 +41,52 @@ export function trustAnswer(fleet: Fleet, replica: Replica): void {
   if (!replica.ejectedAsBroken) readmit(fleet, replica);
 }
 
-/** A request ended well: one that was sent after the last ejection ends it, whatever it was for. */
-export function trustEnd(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
-  replica.failuresInARow = 0;
+/** An answer came whole: one that was sent after the last ejection ends it, whatever it was for. */
+export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
   if (grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
 }
 
-/** Ejections that are over become probations. O(suspects). */
+/** The request is the one that its replica may have on probation, where there is none. */
+export function beginProbe({ id, replica }: Grant, now: number): void {
+  if (replica.onProbation && !isProbing(replica, now)) replica.probe = { id, untilMs: now + LIMITS.probeUnansweredMs };
+}
+
+/** It is answered. One that then goes on for long, such as a stream, does not keep others away for as long as that. */
+export function answerProbe({ id, replica }: Grant, now: number): void {
+  const { probe } = replica;
+  if (probe?.id === id) probe.untilMs = Math.min(probe.untilMs, now + LIMITS.probeAnsweredMs);
+}
+
+/** It is over. */
+export function endProbe({ id, replica }: Grant): void {
+  if (replica.probe?.id === id) replica.probe = null;
+}
+
+/** Ejections that are over become probations, and probes that go on for too long keep nobody away. O(suspects). */
 export function endEjections(fleet: Fleet, now: number): void {
-  for (const replica of fleet.suspects) if (replica.ejectedUntilMs <= now) replica.ejectedUntilMs = 0;
+  for (const replica of fleet.suspects) {
+    if (replica.ejectedUntilMs <= now) replica.ejectedUntilMs = 0;
+    if (!isProbing(replica, now)) replica.probe = null;
+  }
+}
+
+/** When an ejection or a probe ends by itself next; Infinity: none does. O(suspects). */
+export function nextTrustMs({ suspects }: Fleet): number {
+  let next = Infinity;
+  for (const { ejectedUntilMs, probe } of suspects) {
+    if (ejectedUntilMs > 0) next = Math.min(next, ejectedUntilMs);
+    if (probe !== null) next = Math.min(next, probe.untilMs);
+  }
+  return next;
 }
 
 /** Whether the replica is passed over: ejected, or on probation with the one request it may have. */
 export function isPassedOver(replica: Replica, now: number): boolean {
-  return replica.ejectedUntilMs > now || replica.probe !== null;
+  return replica.ejectedUntilMs > now || isProbing(replica, now);
+}
+
+function isProbing({ probe }: Replica, now: number): boolean {
+  return probe !== null && probe.untilMs > now;
 }
 
 /** Whether so many ready replicas look bad that looks do not count. O(suspects). */

@@ -37,14 +37,22 @@ export interface Grant {
   answeredAtMs: number | null;
   /** Replicas that failed the request before. */
   readonly failures: number;
-  /** Its replica failed it; it teaches nothing. */
+  /** Its replica failed it, or it broke off in a way that may be the client's doing: it teaches nothing. */
   failed: boolean;
+  /** The replica was on probation for a broken answer: that this one is whole ends it. */
+  readonly proves: boolean;
 }
 
 /** A load in progress: the replica counts as warm for the hint, whatever it reports, until the grant answers or ends. */
 interface Loading {
   readonly grantId: number;
   readonly untilMs: number;
+}
+
+/** The one request that a replica may have on probation, and until when it keeps others away if it goes on for so long. */
+interface Probe {
+  readonly id: number;
+  untilMs: number;
 }
 
 export interface Replica extends Weighted {
@@ -102,7 +110,7 @@ export interface Replica extends Weighted {
   ejectedAsBroken: boolean;
   /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
   onProbation: boolean;
-  probe: number | null;
+  probe: Probe | null;
   /** Requests that it failed after it was reached, since the last that ended well. */
   failuresInARow: number;
   /** Requests granted so far in this incarnation. */

@@ -44,6 +44,9 @@ export const LIMITS = {
   ejectionMostMs: 5 * 60 * SECOND_MS,
   /** Replicas that one request can eject at once. That it fails on more of them may be its own fault. */
   ejectionsPerRequest: 2,
+  /** How long the one request of a replica on probation keeps others away: before its answer begins, and after. */
+  probeUnansweredMs: 5 * 60 * SECOND_MS,
+  probeAnsweredMs: 10 * SECOND_MS,
   /** Failures in a row that eject where one does not: it can be the request's fault. On probation one does. */
   failuresToEject: 3,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
@@ -99,8 +102,8 @@ export const LIMITS = {
   /** Where the object is too busy to be watched: the pause before the next try, doubled up to the most. */
   watchAgainMs: SECOND_MS,
   watchAgainMostMs: 30 * SECOND_MS,
-  /** Request bodies held for a second attempt, in all requests of one isolate together (of its 128 MB). */
-  replayBytesPerIsolate: 32 * MEBIBYTE,
+  /** What is kept for a second attempt, bodies and answers that may be replaced, in all requests of one isolate together (of its 128 MB). */
+  keptBytesPerIsolate: 32 * MEBIBYTE,
   /** What an isolate counts for a request (such bodies, slots by snapshot) counts this long after it is no more: a reset ends it without a word. The living renew it three times as often. */
   leaseMs: 3 * SECOND_MS,
   /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */

@@ -3,14 +3,14 @@
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
-import { failGrant, type Failure } from "./ejection.ts";
+import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
-import { answerGrant, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
+import { answerGrant, endAnswer, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
 import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
@@ -187,6 +187,12 @@ export function failed(
   return changed ? its.replica : null;
 }
 
+/** The answer came whole; or it broke off, and whose doing that was is not known. Of a request that proves nothing the first need not be said. */
+export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
+  const its = grantOf(fleet, id);
+  if (its !== undefined) endAnswer(fleet, its, whole);
+}
+
 /** The client's body is on its way to the router, which has a slot for the request; or it is there, and the request is sent. */
 export function uploading(scheduler: Scheduler, id: number, underWay: boolean, now: number): void {
   const its = grantOf(scheduler.fleet, id);
@@ -237,7 +243,7 @@ export function nextEventMs(scheduler: Scheduler): number {
   let next = fleet.nextExpiryMs;
   if (room.waiting.size === 0) return next;
   next = Math.min(next, room.nextDeadlineMs, scheduler.lookAgainMs);
-  for (const { ejectedUntilMs } of fleet.suspects) if (ejectedUntilMs > 0) next = Math.min(next, ejectedUntilMs);
+  next = Math.min(next, nextTrustMs(fleet));
   if (scheduler.settlingUntilMs > 0) next = Math.min(next, scheduler.settlingUntilMs);
   return Math.min(next, hopeUntilMs(fleet));
 }

@@ -1,6 +1,6 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
 import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, noteBusy, serviceMs } from "./estimates.ts";
-import { trustAnswer, trustEnd } from "./ejection.ts";
+import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
@@ -34,10 +34,10 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   const grant = hold(fleet, {
     ...{ id, replica, hint, warmth, eviction, claimedMs, failures },
     expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0),
-    ...{ grantedAtMs: now, sentAtMs: now, answeredAtMs: null, failed: false },
+    ...{ grantedAtMs: now, sentAtMs: now, answeredAtMs: null, failed: false, proves: replica.ejectedAsBroken },
   });
   replica.served++;
-  if (replica.onProbation) replica.probe ??= id;
+  beginProbe(grant, now);
   if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadingMs);
   return grant;
 }
@@ -52,7 +52,7 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
     // Whether it had to load is not known any more, so it teaches nothing.
     ...{ id, replica, hint, warmth: "unknown", eviction: null, claimedMs: null, failures: 0 },
     expectedMs: serviceMs(fleet.estimates, hint ?? ""),
-    ...{ grantedAtMs: startedAtMs, sentAtMs: startedAtMs, answeredAtMs: null, failed: false },
+    ...{ grantedAtMs: startedAtMs, sentAtMs: startedAtMs, answeredAtMs: null, failed: false, proves: false },
   });
 }
 
@@ -71,6 +71,13 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
   grant.answeredAtMs ??= now;
   stopLoading(fleet, grant, true);
   trustAnswer(fleet, grant.replica);
+  answerProbe(grant, now);
+}
+
+/** The answer came whole; or it broke off, and whose doing that was is not known: then it counts neither for nor against the replica. */
+export function endAnswer(fleet: Fleet, grant: Grant, whole: boolean): void {
+  if (!whole) grant.failed = true;
+  else if (wentWell(grant)) trustWhole(fleet, grant);
 }
 
 /** Whether the request was answered, and its answer not broken off. */
@@ -84,7 +91,7 @@ export function wentWell({ answeredAtMs, failed }: Grant): boolean {
  */
 export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
   const served = wentWell(grant);
-  if (served) trustEnd(fleet, grant);
+  if (served) grant.replica.failuresInARow = 0;
   if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   if (fleet.reclaimed.has(grant.id)) return forgetReclaimed(fleet, grant);
   if (served && (grant.warmth === "warm" || grant.warmth === "none")) {
@@ -184,9 +191,4 @@ function uncount(fleet: Fleet, grant: Grant): void {
   }
   stopLoading(fleet, grant, false);
   reindexSlots(fleet, replica);
-}
-
-/** The request is over: if it was the one that its replica may have on probation, another may come. */
-function endProbe({ id, replica }: Grant): void {
-  if (replica.probe === id) replica.probe = null;
 }

@@ -73,7 +73,7 @@ test("300 clients that reset before the headers leave no slot behind, and their 
 
 test("bodies of clients that reset take no room from other clients' retries for long", async () => {
   const bodyBytes = 1_000_000;
-  const tooMany = Math.ceil(LIMITS.replayBytesPerIsolate / bodyBytes);
+  const tooMany = Math.ceil(LIMITS.keptBytesPerIsolate / bodyBytes);
   const silent = await start(() => {}, { raw: true });
   await router.join({ app: "kept", replica: "r", origin: silent.origin, concurrency: tooMany });
   const sockets = Array.from({ length: tooMany }, () => connect({ port: router.port, host: "127.0.0.1" }));

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestReplica, type Answer } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
+import { rawRequest } from "../support/wire.ts";
 
 let router: TestRouter;
 beforeAll(async () => {
@@ -42,9 +43,9 @@ const says =
     response.writeHead(status, headers).end("bad");
 const resets: Answer = (_request, response) => response.socket?.resetAndDestroy();
 const breaksOff =
-  (headers: Record<string, string>): Answer =>
+  (headers: Record<string, string>, status = 200): Answer =>
   (_request: unknown, response: ServerResponse) => {
-    response.writeHead(200, headers);
+    response.writeHead(status, headers);
     response.write("half", () => setImmediate(() => response.socket?.resetAndDestroy()));
   };
 
@@ -152,3 +153,41 @@ describe("back", () => {
     expect((await its.state()).ejected_for_ms).toBe(0);
   });
 });
+
+describe("after broken answers, of a replica that is alone and so is tried all the same", () => {
+  const HEADERS = { "transfer-encoding": "chunked" };
+  const streamed = (app: string) => router.send(`/${app}/x`, { method: "POST", headers: HEADERS, body: "b" });
+
+  test.each<[string, boolean, Answer, (app: string) => Promise<unknown>]>([
+    ["a whole answer", true, says(200), (app) => router.send(`/${app}/x`)],
+    ["a whole answer that is short", true, says(200, { "content-length": "3" }), (app) => router.send(`/${app}/x`)],
+    ["a whole answer that is long", true, (_, response) => response.end("x".repeat(200_000)), (app) => router.send(`/${app}/x`)],
+    ["a whole answer without a body", true, says(204), (app) => router.send(`/${app}/x`)],
+    ["an answer to a streamed body that breaks off", false, breaksOff({}), streamed],
+    ["a 422 that breaks off", false, breaksOff({}, 422), (app) => router.send(`/${app}/x`)],
+    ["an answer whose client resets", false, (_, response) => response.write("begun"), resetsAfterByte],
+  ])("%s: trusted again %j", async (_, trusted, answer, sends) => {
+    let does: Answer = breaksOff({});
+    await using replica = await TestReplica.start((request, response) => does(request, response));
+    const app = `alone-${++apps}`;
+    await router.join({ app, replica: "r", origin: replica.origin, concurrency: 8 });
+    for (let n = 1; n <= 3; n++) {
+      await router.send(`/${app}/x`).catch(() => {});
+      await until("the failure is known", async () => (await router.view(app)).counters.failed["broken"] === n);
+    }
+    expect((await router.view(app)).replicas[0]?.on_probation).toBe(true);
+    // Sent in a later millisecond than that of the ejection.
+    await until("time passes", async () => ((await router.view(app)).replicas[0]?.ejected_for_ms ?? 0) < 10_000);
+    does = answer;
+    await sends(app).catch(() => {});
+    await until("its slot is free", async () => (await router.view(app)).in_flight === 0);
+    const { replicas, counters } = await router.view(app);
+    expect([replicas[0]?.on_probation, counters.failed["broken"], counters.ejected]).toEqual([!trusted, 3, 1]);
+  });
+});
+
+async function resetsAfterByte(app: string): Promise<void> {
+  const socket = await rawRequest(router.port, `/${app}/x`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.resetAndDestroy();
+}

@@ -98,3 +98,15 @@ test("clients served, killed and restarted ten times: nothing but broken connect
   expect((await router.view("many")).in_flight).toBe(0);
   expect(replica.most).toBeLessThanOrEqual(5);
 });
+
+test("what the settings do not admit any more is not restored, and gets nothing", async () => {
+  await using router = await TestRouter.start();
+  await using replica = await TestReplica.start();
+  await router.join({ app: "narrowed", replica: "r", origin: replica.origin });
+  expect((await router.send("/narrowed/x")).status).toBe(200);
+  await router.restart(async () => {}, { ALLOW_PRIVATE_ORIGINS: "false", ORIGIN_ALLOW: "*.gpu.example.com" });
+  const refused = await router.send("/narrowed/x");
+  expect([refused.status, refused.headers["x-fal-error-type"]]).toEqual([503, "no_replicas"]);
+  expect(replica.received).toHaveLength(1);
+  expect(router.log.filter((line) => line.includes("not admitted any more"))).toHaveLength(1);
+});

@@ -1,11 +1,12 @@
 // What ends an ejection and the probation after it: that depends on what the replica was ejected for. And what a failure on probation does.
 import { describe, expect, test } from "vitest";
 import { decide } from "../../src/routing/decide.ts";
-import { failGrant, type Failure } from "../../src/routing/ejection.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
-import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { failGrant, nextTrustMs, type Failure } from "../../src/routing/ejection.ts";
+import type { Fleet, Grant } from "../../src/routing/fleet.ts";
+import { createScheduler, expire } from "../../src/routing/scheduler.ts";
+import { answerGrant, endAnswer, finishGrant, takeSlot } from "../../src/routing/slots.ts";
 import { BROKEN, ejectedFor, fails, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
-import { fleetWith, hears, known, occupy, wants } from "./support/fleets.ts";
+import { fleetWith, hears, known, occupy, TTL_MS, wants } from "./support/fleets.ts";
 
 const UNAVAILABLE = { kind: "unavailable", retryAfterMs: null } as const;
 const FAILURES: [Failure["kind"], Failure][] = [UNREACHABLE, UNAVAILABLE, TIMED_OUT, BROKEN].map((failure) => [
@@ -27,7 +28,18 @@ function ejects(fleet: Fleet, failure: Failure): number {
 describe("an ejection for broken answers", () => {
   test.each<[string, "over" | "lasts", (fleet: Fleet) => unknown]>([
     ["not with the headers of a request sent after it", "lasts", (fleet) => answerGrant(fleet, one(fleet, 100), 200)],
-    ["with the end of one", "over", (fleet) => serves(fleet, "a", 100)],
+    ["with one that is whole", "over", (fleet) => serves(fleet, "a", 100)],
+    ["not with one of which nobody says so", "lasts", (fleet) => begun(fleet, 100, () => null)],
+    [
+      "not with one that broke off by whose doing ever",
+      "lasts",
+      (fleet) => begun(fleet, 100, (its) => endAnswer(fleet, its, false)),
+    ],
+    [
+      "not with one that broke off and is said to be whole",
+      "lasts",
+      (fleet) => begun(fleet, 100, (its) => failsWhole(fleet, its)),
+    ],
     ["not with the end of one that its client gave up before the headers", "lasts", (fleet) => ends(fleet, 100)],
     ["with a new incarnation", "over", (fleet) => hears(fleet, "a", { incarnation: 2, hints: ["sdxl"] }, 100)],
   ])("ends %s", (_, expected, then) => {
@@ -44,7 +56,10 @@ describe("an ejection for broken answers", () => {
     answerGrant(fleet, streaming, 0);
     ejects(fleet, BROKEN);
     answerGrant(fleet, waiting, 100);
-    for (const grant of [streaming, waiting]) finishGrant(fleet, grant, 200);
+    for (const grant of [streaming, waiting]) {
+      endAnswer(fleet, grant, true);
+      finishGrant(fleet, grant, 200);
+    }
     expect(chosen(fleet, 300)).toBe("b");
   });
 
@@ -60,15 +75,48 @@ describe("an ejection for broken answers", () => {
     expect(times).toEqual([10, 20, 40, 80]);
   });
 
-  test("after it the replica gets one request at a time until one has ended well", () => {
+  test("after it the replica gets one request at a time until an answer is whole", () => {
     const fleet = pair();
     const now = ejects(fleet, BROKEN) + 10_000;
     const probe = one(fleet, now);
     answerGrant(fleet, probe, now);
+    expect(probe.proves).toBe(true);
     expect(chosen(fleet, now)).toBe("b");
-    finishGrant(fleet, probe, now);
+    endAnswer(fleet, probe, true);
     expect(known(fleet, "a")).toMatchObject({ onProbation: false, ejections: 0 });
     expect(chosen(fleet, now)).toBe("a");
+  });
+});
+
+describe("the one request on probation keeps others away", () => {
+  test("for 10 s from the start of its answer, where that goes on", () => {
+    const fleet = pair();
+    const now = ejects(fleet, BROKEN) + 10_000;
+    answerGrant(fleet, one(fleet, now), now + 2000);
+    expect([chosen(fleet, now + 11_999), chosen(fleet, now + 12_000)]).toEqual(["b", "a"]);
+    const next = one(fleet, now + 12_000);
+    expect(chosen(fleet, now + 12_000)).toBe("b");
+    expect(next.proves).toBe(true);
+  });
+
+  test("for 5 minutes where it is not answered", () => {
+    const fleet = pair();
+    const now = ejects(fleet, UNREACHABLE) + 10_000;
+    one(fleet, now);
+    expect([chosen(fleet, now + 299_999), chosen(fleet, now + 300_000)]).toEqual(["b", "a"]);
+  });
+
+  test("and those who wait are looked at then", () => {
+    const scheduler = createScheduler();
+    const { fleet } = scheduler;
+    hears(fleet, "a", { concurrency: 3 });
+    const now = ejects(fleet, BROKEN) + 10_000;
+    answerGrant(fleet, one(fleet, now), now);
+    hears(fleet, "a", { concurrency: 3 }, now);
+    expire(scheduler, TTL_MS, now);
+    expect(nextTrustMs(fleet)).toBe(now + 10_000);
+    expire(scheduler, TTL_MS, now + 10_000);
+    expect([nextTrustMs(fleet), known(fleet, "a").probe]).toEqual([Infinity, null]);
   });
 });
 
@@ -121,6 +169,19 @@ function one(fleet: Fleet, now: number) {
   const [grant] = occupy(fleet, "a", 1, now);
   if (grant === undefined) throw new Error("no grant");
   return grant;
+}
+
+/** The replica begins to answer a request, and then. */
+function begun(fleet: Fleet, now: number, then: (grant: Grant) => unknown): void {
+  const grant = one(fleet, now);
+  answerGrant(fleet, grant, now);
+  then(grant);
+  finishGrant(fleet, grant, now);
+}
+
+function failsWhole(fleet: Fleet, grant: Grant): void {
+  endAnswer(fleet, grant, false);
+  endAnswer(fleet, grant, true);
 }
 
 /** A request that is not answered. */

@@ -1,7 +1,7 @@
 // {app} in ORIGIN_ALLOW: a pattern that admits for each app the hosts of its own name only.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { originFault } from "../../src/control/origin-policy.ts";
+import { originFault } from "../../src/settings/origin-policy.ts";
 import { parseSettings } from "../../src/settings/settings.ts";
 
 const OWN_URL = "https://router.example.com/-/heartbeat";

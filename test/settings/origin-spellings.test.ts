@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { originFault } from "../../src/control/origin-policy.ts";
+import { originFault } from "../../src/settings/origin-policy.ts";
 import { parseSettings } from "../../src/settings/settings.ts";
 import { CARELESS, judged } from "../support/origins.ts";
 

@@ -1,5 +1,5 @@
 // An origin as a heartbeat's text, through parser and policy together, as src/control does it.
-import { originFault } from "../../src/control/origin-policy.ts";
+import { originFault } from "../../src/settings/origin-policy.ts";
 import { parseHeartbeat } from "../../src/routing/heartbeat.ts";
 import { parseSettings } from "../../src/settings/settings.ts";
 

@@ -67,8 +67,9 @@ export class TestRouter implements AsyncDisposable {
     return this.#folder;
   }
 
-  /** Kills the process and starts it again on the same state folder and port. */
-  async restart(whileDown: () => Promise<void> = async () => {}): Promise<void> {
+  /** Kills the process and starts it again on the same state folder and port; with other settings where they are given. */
+  async restart(whileDown: () => Promise<void> = async () => {}, settings: Record<string, string> = {}): Promise<void> {
+    Object.assign(this.#settings, settings);
     const { port } = this;
     await this.process.stop();
     await whileDown();

@@ -8,7 +8,7 @@ import { agrees } from "./agreement.ts";
 import { fails, letsIn, usable } from "./failures.ts";
 import { adopts, deletes, expires, hears, restarts } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
-import { answers, arrives, believesList, ends, joins, takes } from "./requests.ts";
+import { answers, arrives, believesList, ends, endsAnswer, joins, takes } from "./requests.ts";
 import { settles } from "./settling.ts";
 import { holds, requestOf, type Request, type State, type Ticket } from "./state.ts";
 
@@ -114,7 +114,7 @@ export function comes(state: State, real: FleetObject, request: Request): { read
 
 export function isAnswered(state: State, real: FleetObject, id: number, inBand: readonly string[] | null): void {
   const run = requestOf(state, id);
-  if (run !== undefined) answers(state, run, inBand);
+  if (run !== undefined) answers(state, run, inBand, real.nowMs);
   settles(state, real.answered(id, inBand), real.nowMs);
 }
 
@@ -125,6 +125,18 @@ export function isFailed(state: State, real: FleetObject, id: number, failure: F
     believesList(state, run.process, inBand);
   }
   settles(state, real.failed(id, failure, inBand), real.nowMs);
+}
+
+export function isEnded(state: State, real: FleetObject, id: number, whole: boolean): void {
+  const run = requestOf(state, id);
+  if (run !== undefined) endsAnswer(state, run, whole);
+  settles(state, real.ended(id, whole), real.nowMs);
+}
+
+/** Its answer begins, and comes whole. */
+export function isServed(state: State, real: FleetObject, id: number, inBand: readonly string[] | null): void {
+  isAnswered(state, real, id, inBand);
+  isEnded(state, real, id, true);
 }
 
 export function isOver(state: State, real: FleetObject, id: number): void {

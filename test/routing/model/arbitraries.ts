@@ -55,6 +55,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   ],
   answer: [5, fc.record({ which, inBand: orNull(some) })],
   fail: [3, fc.record({ which, failure, inBand: orNull(some) })],
+  endAnswer: [3, fc.record({ which, whole: fc.constantFrom(true, true, false) })],
   end: [6, fc.record({ which })],
   endAgain: [1, fc.record({ which })],
   leave: [1, fc.record({ which })],
@@ -78,6 +79,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
     ),
   ],
   loseSlot: [1, fc.record({ first: failure, second: fc.option(failure) })],
+  outlast: [1, fc.record({ whole: fc.constantFrom(true, true, false) })],
   crowd: [
     3,
     fc.record({

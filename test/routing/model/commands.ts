@@ -24,6 +24,8 @@ export interface Arguments {
   arrive: Pick<Request, "hints" | "avoid" | "low" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
   answer: { readonly which: number; readonly inBand: readonly string[] | null };
   fail: { readonly which: number; readonly failure: Failure; readonly inBand: readonly string[] | null };
+  /** The answer came whole, or broke off by whose doing ever. */
+  endAnswer: { readonly which: number; readonly whole: boolean };
   end: { readonly which: number };
   endAgain: { readonly which: number };
   leave: { readonly which: number };
@@ -52,6 +54,8 @@ export interface Arguments {
    * fails.
    */
   loseSlot: { readonly first: Failure; readonly second: Failure | null };
+  /** A request on probation goes on for so long that another is sent after it; then the first breaks off, and the second is `whole` or not. */
+  outlast: { readonly whole: boolean };
   crowd: { readonly hints: readonly string[]; readonly lows: number; readonly timeoutMs: number };
 }
 
@@ -87,6 +91,7 @@ export class Command<Name extends CommandName> implements fc.Command<State, Flee
 const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly unknown[]>> = {
   answer: (state) => state.tickets,
   fail: (state) => state.tickets,
+  endAnswer: (state) => state.tickets,
   end: (state) => state.tickets,
   endAgain: (state) => state.ended,
   leave: (state) => state.waiting,
@@ -96,6 +101,7 @@ const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly un
   retryMany: readyMembers,
   failOften: readyMembers,
   loseSlot: readyMembers,
+  outlast: readyMembers,
 };
 
 const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
@@ -120,6 +126,7 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
   fail: (state, real, { which, failure, inBand }) => {
     act.isFailed(state, real, pick(state.tickets, which).id, failure, inBand);
   },
+  endAnswer: (state, real, { which, whole }) => act.isEnded(state, real, pick(state.tickets, which).id, whole),
   end: (state, real, { which }) => act.isOver(state, real, pick(state.tickets, which).id),
   endAgain: (state, real, { which }) => act.isOverAgain(state, real, pick(state.ended, which)),
   leave: (state, real, { which }) => act.isOver(state, real, pick(state.waiting, which).id),
@@ -152,7 +159,7 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
   serveMany: (state, real, { count, heldMs }) => {
     for (let time = 0; time < count; time++) {
       const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, []));
-      if (standing.kind === "granted") act.isAnswered(state, real, id, null);
+      if (standing.kind === "granted") act.isServed(state, real, id, null);
       act.passesBeating(state, real, heldMs);
       if (standing.kind !== "refused") act.isOver(state, real, id);
     }
@@ -177,7 +184,7 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
       const { id, standing } = act.comes(state, real, { ...anyRequest(real.nowMs, avoid), hints: [hint] });
       // With its list the replica says that it holds the hint, so it gets the next one too.
       if (standing.kind === "granted" && fails) act.isFailed(state, real, id, failure, [hint]);
-      else if (standing.kind === "granted") act.isAnswered(state, real, id, [hint]);
+      else if (standing.kind === "granted") act.isServed(state, real, id, [hint]);
       if (standing.kind !== "refused") act.isOver(state, real, id);
       passesEjections(state, real);
     };
@@ -197,9 +204,29 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
       act.passes(state, real, 100);
       act.allBeat(state, real, Infinity);
     }
-    if (losing.standing.kind === "granted" && second === null) act.isAnswered(state, real, losing.id, [hint]);
+    if (losing.standing.kind === "granted" && second === null) act.isServed(state, real, losing.id, [hint]);
     else if (losing.standing.kind === "granted" && second !== null) act.isFailed(state, real, losing.id, second, [hint]);
     if (losing.standing.kind !== "refused") act.isOver(state, real, losing.id);
+  },
+  outlast: (state, real, { whole }) => {
+    const hint = "outlasts";
+    const comes = () => act.comes(state, real, { ...anyRequest(real.nowMs, []), hints: [hint] });
+    for (const kind of ["unreachable", "broken"] as const) {
+      const { id, standing } = comes();
+      if (standing.kind === "granted") act.isFailed(state, real, id, { kind }, [hint]);
+      if (standing.kind !== "refused") act.isOver(state, real, id);
+      passesEjections(state, real);
+    }
+    const first = comes();
+    if (first.standing.kind === "granted") act.isAnswered(state, real, first.id, [hint]);
+    act.passesBeating(state, real, 10_000);
+    const second = comes();
+    if (first.standing.kind === "granted") act.isFailed(state, real, first.id, { kind: "broken" }, [hint]);
+    if (second.standing.kind === "granted") {
+      act.isAnswered(state, real, second.id, [hint]);
+      act.isEnded(state, real, second.id, whole);
+    }
+    for (const { id, standing } of [first, second]) if (standing.kind !== "refused") act.isOver(state, real, id);
   },
   crowd: (state, real, { hints, lows, timeoutMs }) => {
     for (const [index, hint] of hints.entries()) {

@@ -48,13 +48,15 @@ export const OUTCOMES = [
   "ejected on probation: broken",
   "trust ended the growth of ejections",
   "an answer that ended no ejection",
-  "an end that ended no ejection",
+  "a whole answer that ended no ejection",
+  "an answer that broke off by whose doing ever",
   "a failure of a request that had failed twice",
   "a failure that ejected nobody",
   "a failure of a process that had left",
   "readmitted",
-  "readmitted with an end",
+  "readmitted with a whole answer",
   "one probe at a time",
+  "a probe that kept nobody away any more",
   "looks deceived",
   "all others were passed over",
   // Requests.
@@ -94,6 +96,7 @@ export const COMMANDS = [
   "arrive",
   "answer",
   "fail",
+  "endAnswer",
   "end",
   "endAgain",
   "leave",
@@ -111,6 +114,7 @@ export const COMMANDS = [
   "retryMany",
   "failOften",
   "loseSlot",
+  "outlast",
   "crowd",
 ] as const;
 

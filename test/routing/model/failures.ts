@@ -62,12 +62,11 @@ export function trustsAnswer(state: State, process: Process): void {
   readmits(state, process);
 }
 
-/** A request ended well. What was sent before an ejection says nothing of what came after. */
-export function trustsEnd(state: State, { process, grantedAtMs }: Running): void {
-  process.failuresInARow = 0;
+/** An answer came whole. What was sent before an ejection says nothing of what came after. */
+export function trustsWhole(state: State, { process, grantedAtMs }: Running): void {
   if (!process.onProbation) return;
-  if (grantedAtMs <= process.ejectedAtMs) return state.note("an end that ended no ejection");
-  state.note("readmitted with an end");
+  if (grantedAtMs <= process.ejectedAtMs) return state.note("a whole answer that ended no ejection");
+  state.note("readmitted with a whole answer");
   readmits(state, process);
 }
 
@@ -81,7 +80,22 @@ function readmits(state: State, process: Process): void {
 }
 
 function isPassedOver(process: Process, now: number): boolean {
-  return process.ejectedUntilMs > now || process.probe !== null;
+  return process.ejectedUntilMs > now || isProbed(process, now);
+}
+
+function isProbed({ probe }: Process, now: number): boolean {
+  return probe !== null && now < probe.untilMs;
+}
+
+/** A request is sent to a process on probation: while there is no other it keeps others away, for 5 minutes, or 10 s from its answer on. */
+export function probes(state: State, { id, process }: Running, now: number): void {
+  if (!process.onProbation || isProbed(process, now)) return;
+  if (process.probe !== null) state.note("a probe that kept nobody away any more");
+  process.probe = { id, untilMs: now + 300_000 };
+}
+
+export function probeIsAnswered({ id, process }: Running, now: number): void {
+  if (process.probe?.id === id) process.probe.untilMs = Math.min(process.probe.untilMs, now + 10_000);
 }
 
 /** Replicas that a request may be sent to now, free or not. */
@@ -89,7 +103,7 @@ export function usable(state: State, avoid: readonly string[], now: number): Pro
   const ready = readyMembers(state);
   const open = ready.filter((process) => !avoid.includes(process.id));
   const sound = open.filter((process) => !isPassedOver(process, now));
-  if (open.some((process) => process.probe !== null && process.ejectedUntilMs <= now)) state.note("one probe at a time");
+  if (open.some((process) => isProbed(process, now) && process.ejectedUntilMs <= now)) state.note("one probe at a time");
   if (sound.length === 0) {
     if (open.length > 0) state.note("all others were passed over");
     return open;

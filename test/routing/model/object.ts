@@ -83,6 +83,11 @@ export class FleetObject {
     return this.#settle();
   }
 
+  ended(id: number, whole: boolean): Told | null {
+    scheduling.ended(this.scheduler, id, whole);
+    return this.#settle();
+  }
+
   finished(id: number): Told | null {
     scheduling.finish(this.scheduler, id, this.nowMs);
     return this.#settle();

@@ -2,7 +2,7 @@
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
 import type { Refusal, Settlement } from "../../../src/routing/scheduler.ts";
-import { trustsAnswer, trustsEnd, usable } from "./failures.ts";
+import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
 import {
   hasSlot,
   holds,
@@ -109,32 +109,33 @@ export function takes(state: State, request: Request, told: Granted, loadUntilMs
     process.loads = [...others, { hint, request: grant.id, untilMs: loadUntilMs ?? 0 }];
   }
   state.counters.granted[cold ? "cold" : reason] = (state.counters.granted[cold ? "cold" : reason] ?? 0) + 1;
-  if (process.onProbation) process.probe ??= grant.id;
   process.served++;
   const failedBefore = request.avoid.length;
-  state.running.push({
-    id: grant.id,
-    process,
-    hint: grant.hint,
-    cold,
-    grantedAtMs: now,
-    failedBefore,
-    answered: false,
-    failed: false,
-  });
+  const run = { id: grant.id, process, hint: grant.hint, cold, grantedAtMs: now, failedBefore, answered: false, failed: false };
+  state.running.push(run);
+  probes(state, run, now);
   const { id: replica, incarnation } = process;
   state.tickets.push({ id: grant.id, replica, incarnation, hint: grant.hint, startedAtMs: now });
 }
 
 /** The replica answered, with a list of what it holds where it sent one. */
-export function answers(state: State, run: Running, inBand: readonly string[] | null): void {
+export function answers(state: State, run: Running, inBand: readonly string[] | null, now: number): void {
   const { process } = run;
   run.answered = true;
   if (run.cold) state.loadsSeen = true;
   process.loads = process.loads.filter((load) => load.request !== run.id);
   if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
   trustsAnswer(state, process);
+  probeIsAnswered(run, now);
   believesList(state, process, inBand);
+}
+
+/** Its answer came whole, or broke off by whose doing ever. */
+export function endsAnswer(state: State, run: Running, whole: boolean): void {
+  if (whole && run.answered && !run.failed) trustsWhole(state, run);
+  if (whole) return;
+  run.failed = true;
+  state.note("an answer that broke off by whose doing ever");
 }
 
 export function believesList(state: State, process: Process, inBand: readonly string[] | null): void {
@@ -158,9 +159,9 @@ export function ends(state: State, id: number, now: number): void {
   const { process } = run;
   const heldSlot = hasSlot(state, run);
   const wentWell = run.answered && !run.failed;
-  if (wentWell) trustsEnd(state, run);
+  if (wentWell) process.failuresInARow = 0;
   forget(state, run);
-  if (process.probe === id) process.probe = null;
+  if (process.probe?.id === id) process.probe = null;
   if (!heldSlot) return state.note("an end of a request whose slot was taken back");
   if (wentWell) state.heldMs.push(now - run.grantedAtMs);
   // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
@@ -176,7 +177,7 @@ export function takesBack(state: State, run: Running): void {
   forget(state, run);
   state.slotless.push(run);
   process.reclaimed = [...process.reclaimed, run].slice(-process.concurrency);
-  if (process.probe === run.id) state.note("the slot of a probe was taken back");
+  if (process.probe?.id === run.id) state.note("the slot of a probe was taken back");
 }
 
 /** It has its slot again. */

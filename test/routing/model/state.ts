@@ -35,8 +35,8 @@ export interface Process {
   ejectedFor: keyof Counters["failed"] | null;
   ejections: number;
   onProbation: boolean;
-  /** The one request that it has on probation. */
-  probe: number | null;
+  /** The one request that it has on probation, and until when that keeps others away. */
+  probe: { readonly id: number; untilMs: number } | null;
   failuresInARow: number;
 }
 

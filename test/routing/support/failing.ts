@@ -1,7 +1,7 @@
 // Requests that a replica fails or serves, whatever a decision would have been, and how long that ejects it for.
 import { failGrant, type Failure } from "../../../src/routing/ejection.ts";
 import type { Fleet } from "../../../src/routing/fleet.ts";
-import { answerGrant, finishGrant } from "../../../src/routing/slots.ts";
+import { answerGrant, endAnswer, finishGrant } from "../../../src/routing/slots.ts";
 import { known, occupy } from "./fleets.ts";
 
 export const UNREACHABLE = { kind: "unreachable" } as const;
@@ -18,10 +18,11 @@ export function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNRE
   return ejected;
 }
 
-/** A request on the replica is answered, and ends well. */
+/** A request on the replica is answered, whole. */
 export function serves(fleet: Fleet, id: string, now = 0): void {
   for (const grant of occupy(fleet, id, 1, now)) {
     answerGrant(fleet, grant, now);
+    endAnswer(fleet, grant, true);
     finishGrant(fleet, grant, now);
   }
 }

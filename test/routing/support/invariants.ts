@@ -96,7 +96,7 @@ export function violations(fleet: Fleet, now: number): string[] {
     }
     const { probe } = record;
     if (probe === null) continue;
-    if ((fleet.grants.get(probe) ?? fleet.reclaimed.get(probe))?.replica !== record)
+    if ((fleet.grants.get(probe.id) ?? fleet.reclaimed.get(probe.id))?.replica !== record)
       found.push(`${name(record)} has a probe that is over`);
     if (!record.onProbation) found.push(`${name(record)} has a probe though it is trusted`);
   }

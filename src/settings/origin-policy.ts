@@ -1,17 +1,19 @@
 // Which origins a heartbeat may name. Without this a stolen token could point clients' requests at anything the router can reach.
-import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "../settings/settings.ts";
+import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.ts";
 
 /**
- * Why the origin of a replica of the app (as `parseHeartbeat` normalises it) is refused, or null when it is admitted. Odd spellings of
- * addresses (decimal, octal, mapped) are gone by now: the URL parser writes every one of them as a plain IP literal.
+ * Why the origin of a replica of the app (as `parseHeartbeat` normalises it) is refused, or null when it is admitted. `ownUrl`: where the
+ * heartbeat was sent to; null: there is none. Odd spellings of addresses (decimal, octal, mapped) are gone by now: the URL parser writes
+ * every one of them as a plain IP literal.
  */
-export function originFault(origin: string, app: string, ownUrl: string, settings: Settings): string | null {
+export function originFault(origin: string, app: string, ownUrl: string | null, settings: Settings): string | null {
   const url = new URL(origin);
   const development = settings.ALLOW_PRIVATE_ORIGINS;
-  if (isOwn(url, new URL(ownUrl), development)) return "is this router itself";
-  if (url.protocol !== "https:" && !development) return "must be https";
   const local = isAddress(url.hostname) || isPrivateName(url.hostname);
-  if (local) return development ? null : "must be a public host name, not an address or a private name";
+  if (url.protocol !== "https:" && !development) return "must be https";
+  if (local && !development) return "must be a public host name, not an address or a private name";
+  if (ownUrl !== null && isOwn(url, new URL(ownUrl), development)) return "is this router itself";
+  if (local) return null;
   if (settings.ORIGIN_ALLOW.some((pattern) => matches(pattern, url, app))) return null;
   return settings.ORIGIN_ALLOW.length === 0 ? "is refused: ORIGIN_ALLOW is not set" : "is not in ORIGIN_ALLOW for this app";
 }
