@@ -2,12 +2,15 @@
 // .warmpath/, settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs, parseEnv } from "node:util";
+import { parseEnv } from "node:util";
 import { parse } from "smol-toml";
 import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
 import { bundle, PROJECT } from "./bundle.ts";
 import { interrupted } from "./interrupted.ts";
+import { lockFolder } from "./lock.ts";
+import { refusedWithout } from "./refused.ts";
 import { startRouter } from "./router-process.ts";
+import { helpAlone } from "./usage.ts";
 
 const USAGE = `Usage: npm run serve
 
@@ -15,25 +18,25 @@ Runs the built Worker on workerd until it is interrupted, and prints one line wh
 
   PORT   port to listen on (8787); HOST   address to listen on (127.0.0.1)
   Settings (docs/settings.md) come from the environment, else from .dev.vars, else from [vars] in wrangler.toml.
-  State is kept in .warmpath/.`;
+  State is kept in .warmpath/, for one process at a time.`;
 
-const { values } = parseArgs({ options: { help: { type: "boolean" } } });
-if (values.help === true) {
-  console.log(USAGE);
-  process.exit(0);
-}
+helpAlone(USAGE);
 const port = Number(process.env["PORT"] ?? 8787);
 if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`PORT must be a port, not ${process.env["PORT"]}`);
 const settings = readSettings();
 const parsed = parseSettings(settings);
 if (!parsed.ok) fail(`${parsed.setting} ${parsed.detail}`);
+const stateFolder = path.join(PROJECT, ".warmpath");
 
 try {
+  const holder = lockFolder(stateFolder);
+  if (holder !== null) fail(`process ${holder} runs on ${stateFolder} already`);
+  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
   bundle();
   const router = await startRouter({
     port,
     host: process.env["HOST"] ?? "127.0.0.1",
-    stateFolder: path.join(PROJECT, ".warmpath"),
+    stateFolder,
     settings,
     log: (line) => console.error(line),
   });

@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs, styleText } from "node:util";
+import { styleText } from "node:util";
 import { SIMULATED_DRAW_MS, SIMULATED_LOAD_MS } from "../examples/any-model/models.ts";
 import { sampleRequests, sendAll, type Answered } from "../examples/any-model/sample.ts";
 import { bundle, PROJECT } from "./bundle.ts";
 import { interrupted } from "./interrupted.ts";
 import { startRouter, type RouterProcess } from "./router-process.ts";
+import { helpAlone } from "./usage.ts";
 
 const USAGE = `Usage: npm start
 
@@ -47,11 +48,7 @@ interface Demo {
   readonly signal: AbortSignal;
 }
 
-const { values } = parseArgs({ options: { help: { type: "boolean" } } });
-if (values.help === true) {
-  console.log(USAGE);
-  process.exit(0);
-}
+helpAlone(USAGE);
 // A reader that leaves, as in `npm start | head`, ends the demo without a stack trace.
 process.stdout.on("error", () => process.kill(process.pid, "SIGTERM"));
 const port = Number(process.env["PORT"] ?? 8787);

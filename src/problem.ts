@@ -38,7 +38,11 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   app_not_found: { status: 404, title: "App not found" },
   method_not_allowed: { status: 405, title: "Method not allowed", detail: "See the Allow header." },
   upload_timeout: { status: 408, title: "Upload timeout" },
-  stale_heartbeat: { status: 409, title: "Stale heartbeat", detail: "A later report of this replica is known." },
+  stale_heartbeat: {
+    status: 409,
+    title: "Stale heartbeat",
+    detail: "A later report of this replica is known, or this incarnation of it was deleted.",
+  },
   payload_too_large: { status: 413, title: "Payload too large" },
   invalid_heartbeat: { status: 422, title: "Invalid heartbeat" },
   fleet_full: { status: 422, title: "Fleet full" },

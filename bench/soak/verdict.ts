@@ -26,7 +26,8 @@ export interface Ending {
 
 export interface Finding {
   readonly check: string;
-  readonly ok: boolean;
+  /** Null: not judged, which fails nothing. */
+  readonly ok: boolean | null;
   /** Medians over the tenth's windows; null where the check is not of that kind, or nothing was measured. */
   readonly first: number | null;
   readonly last: number | null;
@@ -47,7 +48,12 @@ const CONTROLS = {
   cpu_ms_per_request: null,
 } as const;
 
-export const WARM_UP_SHARE = 0.1;
+const WARM_UP_SHARE = 0.1;
+/** For this long the heap fills whatever the run: it levels off after about 150 s. */
+export const MEMORY_WARM_UP_MINUTES = 3;
+/** Shorter runs have less time left after memory's warm-up than it took, and say little of it. */
+export const MEMORY_JUDGED_FROM_MINUTES = 2 * MEMORY_WARM_UP_MINUTES;
+const MINUTE_S = 60;
 const TENTH = 0.1;
 /** Fewer windows are no course. */
 export const WINDOWS_LEAST = 20;
@@ -69,13 +75,12 @@ export function judge(windows: readonly Window[], { unexpected, missing, held }:
 }
 
 export function wentWell(findings: readonly Finding[]): boolean {
-  return findings.every(({ ok }) => ok);
+  return findings.every(({ ok }) => ok !== false);
 }
 
 function courseOf(windows: readonly Window[], { memoryShare, memoryMib, growth }: Tolerances): Finding[] {
-  const warm = windows.slice(Math.ceil(windows.length * WARM_UP_SHARE));
-  const count = Math.max(1, Math.floor(windows.length * TENTH));
-  const tenths = { first: warm.slice(0, count), last: warm.slice(-count) };
+  const warmUp = Math.ceil(windows.length * WARM_UP_SHARE);
+  const tenths = tenthsOf(windows, warmUp);
   const quiet = { first: quieterHalf(tenths.first), last: quieterHalf(tenths.last) };
   const stretched = ratioOf(stretchOf(quiet.last), stretchOf(quiet.first));
   const grown = (key: keyof typeof FLOORS) => {
@@ -86,12 +91,28 @@ function courseOf(windows: readonly Window[], { memoryShare, memoryMib, growth }
     const allowed = first === null ? null : first * growth * machine + FLOORS[key];
     return compared(key, first, last, allowed, machine === 1 ? "" : `, the machine ${machine.toFixed(2)} times as slow`);
   };
+  return [memoryOf(windows, warmUp, memoryShare, memoryMib), ...(Object.keys(FLOORS) as (keyof typeof FLOORS)[]).map(grown)];
+}
+
+/** `warmUp`, in windows, is what the run's length asks for; memory needs a certain time, too. */
+function memoryOf(windows: readonly Window[], warmUp: number, share: number, mib: number): Finding {
+  const minutes = (windows.at(-1)?.at_s ?? 0) / MINUTE_S;
+  const filling = Math.round((windows.length * MEMORY_WARM_UP_MINUTES) / minutes);
+  if (windows.length < 2 * filling) {
+    const says = `not judged: the heap fills for ${MEMORY_WARM_UP_MINUTES} minutes, so it takes ${MEMORY_JUDGED_FROM_MINUTES} or more`;
+    return plain("resident_mb", null, says);
+  }
+  const tenths = tenthsOf(windows, Math.max(warmUp, filling));
   const first = medianOf(tenths.first, "resident_mb");
-  const allowed = first === null ? null : Math.max(first * (1 + memoryShare), first + memoryMib);
-  return [
-    compared("resident_mb", first, medianOf(tenths.last, "resident_mb"), allowed, ""),
-    ...(Object.keys(FLOORS) as (keyof typeof FLOORS)[]).map(grown),
-  ];
+  const allowed = first === null ? null : Math.max(first * (1 + share), first + mib);
+  return compared("resident_mb", first, medianOf(tenths.last, "resident_mb"), allowed, "");
+}
+
+/** As many windows as a tenth of the run has, the first ones after the warm-up and the last ones. */
+function tenthsOf(windows: readonly Window[], warmUp: number) {
+  const warm = windows.slice(warmUp);
+  const count = Math.max(1, Math.floor(windows.length * TENTH));
+  return { first: warm.slice(0, count), last: warm.slice(-count) };
 }
 
 function compared(check: string, first: number | null, last: number | null, allowed: number | null, note: string): Finding {
@@ -100,7 +121,7 @@ function compared(check: string, first: number | null, last: number | null, allo
   return { check, ok: last <= allowed, first, last, allowed, says };
 }
 
-function plain(check: string, ok: boolean, says: string): Finding {
+function plain(check: string, ok: boolean | null, says: string): Finding {
   return { check, ok, first: null, last: null, allowed: null, says };
 }
 

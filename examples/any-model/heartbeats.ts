@@ -93,7 +93,8 @@ async function send({ routerUrl, token }: HeartbeatOptions, report: object, sign
     if (response.ok) return { ok: true, intervalMs: intervalOf(answer.next_heartbeat_ms) };
     if (response.status === 409) {
       const known = JSON.stringify(answer.known);
-      return { ok: false, problem: `stale_heartbeat, the router knows ${known}: does another process use this replica's id?` };
+      const why = "does another process use this replica's id, or was it deleted at the router?";
+      return { ok: false, problem: `stale_heartbeat, the router knows ${known}: ${why}` };
     }
     return { ok: false, problem: `${response.status} ${String(answer.detail)}` };
   } catch (error) {

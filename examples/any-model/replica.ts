@@ -32,17 +32,7 @@ It keeps the ${MODELS_AT_ONCE} models used last. They are simulated: to load one
 
 HEARTBEAT_TOKEN is read from the environment only: arguments can be seen by everyone on the machine.`;
 
-const { values } = parseArgs({
-  options: {
-    port: { type: "string", default: process.env["PORT"] ?? "8000" },
-    host: { type: "string", default: process.env["HOST"] ?? "127.0.0.1" },
-    origin: { type: "string", default: process.env["ORIGIN"] ?? "" },
-    id: { type: "string", default: process.env["REPLICA_ID"] ?? hostname() },
-    router: { type: "string", default: process.env["ROUTER_URL"] ?? "http://127.0.0.1:8787" },
-    "exit-with-stdin": { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const values = optionsOf();
 if (values.help) {
   console.log(USAGE);
   process.exit(0);
@@ -93,4 +83,27 @@ async function stop(): Promise<void> {
 function fail(message: string): never {
   console.error(`replica: ${message}`);
   process.exit(1);
+}
+
+/** Bad usage is one line and status 2. */
+function optionsOf() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        port: { type: "string", default: process.env["PORT"] ?? "8000" },
+        host: { type: "string", default: process.env["HOST"] ?? "127.0.0.1" },
+        origin: { type: "string", default: process.env["ORIGIN"] ?? "" },
+        id: { type: "string", default: process.env["REPLICA_ID"] ?? hostname() },
+        router: { type: "string", default: process.env["ROUTER_URL"] ?? "http://127.0.0.1:8787" },
+        "exit-with-stdin": { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    // Node's text goes on with advice.
+    const [said = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1);
+    console.error(`error: ${said.charAt(0).toLowerCase()}${said.slice(1)}`);
+    process.exit(2);
+  }
 }

@@ -173,7 +173,8 @@ describe("drain, undrain, DELETE", () => {
     await using its = await pair();
     expect((await its.call("a", "DELETE")).status).toBe(200);
     expect(await its.ask()).toBe("b");
-    expectProblem(await router().beat({ ...its.says, replica: "a", incarnation: 1, sequence: 99 }), 409, "stale_heartbeat");
+    const late = await router().beat({ ...its.says, replica: "a", incarnation: 1, sequence: 99 });
+    expect(expectProblem(late, 409, "stale_heartbeat").detail).toContain("this incarnation of it was deleted");
     expectProblem(await its.call("a", "DELETE"), 404, "not_found");
     await router().join({ ...its.says, replica: "a", hints: ["h"], incarnation: 2 });
     expect(await its.ask()).toBe("a");

@@ -1,42 +1,23 @@
 // `npm run chaos` as it is called: short runs of fixed seeds end without a violation, bad usage is refused, and nothing outlives it.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { FAULT_KINDS } from "../../bench/chaos/faults.ts";
 import { scheduleOf } from "../../bench/chaos/schedule.ts";
 import { BUNDLE, PROJECT } from "../../scripts/bundle.ts";
+import { commands } from "../support/command.ts";
 import { until } from "../support/until.ts";
 
 const PROGRAM = path.join(PROJECT, "bench", "chaos", "main.ts");
 const END_WITHIN_MS = 5000;
 
 /** Temporary files of the runs. */
-const folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-chaos-"));
-let child: ChildProcess | null = null;
-
-afterEach(() => {
-  child?.kill("SIGKILL");
-  child = null;
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function start(...args: string[]) {
-  const its = spawn(process.execPath, [PROGRAM, ...args], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: folder },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  child = its;
-  const said = { stdout: "", stderr: "" };
-  its.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
-  its.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
-  return { its, said };
-}
+const { folder, start } = commands("chaos");
 
 test("every kind of fault, and no violation", { timeout: 120_000 }, async () => {
-  const { its, said } = start("--seed", "21", "--minutes", "0.2", "--fault-every-ms", "300", "--json");
+  const { its, said } = start(PROGRAM, ["--seed", "21", "--minutes", "0.2", "--fault-every-ms", "300", "--json"]);
   const [code] = (await once(its, "close")) as [number | null];
   const result = JSON.parse(said.stdout) as { violations: unknown[]; faults: Record<string, number> };
   expect(result.violations).toEqual([]);
@@ -52,7 +33,7 @@ test("the same seed is the same schedule, another is not", () => {
 });
 
 test("ends soon when it is interrupted, and leaves nothing", { timeout: 60_000 }, async () => {
-  const { its } = start("--minutes", "5");
+  const { its } = start(PROGRAM, ["--minutes", "5"]);
   await until("its state is on disk", () => readdirSync(folder).length > 0, 30_000);
   its.kill("SIGINT");
   await until("it has ended", () => its.exitCode !== null, END_WITHIN_MS);

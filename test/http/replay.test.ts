@@ -1,12 +1,12 @@
 // `npm run replay` as it is called: router and simulator agree on a short workload, bad usage is refused, and nothing outlives it.
 // The margins are wide: 200 requests on a machine that is busy with other tests tell whether it works, not how exact it is.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PROJECT } from "../../scripts/bundle.ts";
+import { commands } from "../support/command.ts";
 import { until } from "../support/until.ts";
 
 const PROGRAM = path.join(PROJECT, "bench", "replay", "main.ts");
@@ -15,29 +15,10 @@ const SHORT = ["--synthetic", "--seed", "1", "--requests", "200", "--compression
 const MARGINS = ["--tolerance-miss", "0.15", "--tolerance-mean", "0.35"];
 
 /** Temporary files of the replay. */
-const folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-replay-"));
-let child: ChildProcess | null = null;
-
-afterEach(() => {
-  child?.kill("SIGKILL");
-  child = null;
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function start(...args: string[]) {
-  const its = spawn(process.execPath, [PROGRAM, ...args], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: folder },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  child = its;
-  const said = { stdout: "", stderr: "" };
-  its.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
-  its.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
-  return { its, said };
-}
+const { folder, start } = commands("replay");
 
 test("router and simulator agree on 200 requests", { timeout: 60_000 }, async () => {
-  const { its, said } = start(...SHORT, ...MARGINS, "--json");
+  const { its, said } = start(PROGRAM, [...SHORT, ...MARGINS, "--json"]);
   const [code] = (await once(its, "close")) as [number | null];
   expect(said.stderr).toBe("");
   const result = JSON.parse(said.stdout) as Record<string, unknown>;
@@ -52,14 +33,14 @@ test("router and simulator agree on 200 requests", { timeout: 60_000 }, async ()
 });
 
 test("leaves with 1 where they are further apart than allowed", { timeout: 60_000 }, async () => {
-  const { its, said } = start(...SHORT, "--requests", "20", "--tolerance-mean", "0");
+  const { its, said } = start(PROGRAM, [...SHORT, "--requests", "20", "--tolerance-mean", "0"]);
   const [code] = (await once(its, "close")) as [number | null];
   expect(said.stdout).toContain("NOT within 0 %");
   expect(code).toBe(1);
 });
 
 test("ends soon when it is interrupted, and leaves nothing", { timeout: 60_000 }, async () => {
-  const { its } = start(...SHORT);
+  const { its } = start(PROGRAM, [...SHORT]);
   await until("its state is on disk", () => readdirSync(folder).length > 0, 30_000);
   its.kill("SIGINT");
   await until("it has ended", () => its.exitCode !== null, END_WITHIN_MS);

@@ -25,7 +25,7 @@ function windows(course: (share: number) => Partial<Window> = () => ({}), count 
 
 function failed(course: readonly Window[], ending: Ending = WELL, tolerances: Tolerances = TOLERANCES): string[] {
   const findings = judge(course, ending, tolerances);
-  const names = findings.filter(({ ok }) => !ok).map(({ check }) => check);
+  const names = findings.filter(({ ok }) => ok === false).map(({ check }) => check);
   expect(wentWell(findings)).toBe(names.length === 0);
   return names;
 }
@@ -38,6 +38,23 @@ test("growth while it warms up passes", () => {
 
 test("memory that grows by little at a time is caught", () => {
   expect(failed(windows((share) => ({ resident_mb: 200 + 40 * share })))).toEqual(["resident_mb"]);
+});
+
+const filling = (count: number) =>
+  windows((share) => ({ resident_mb: Math.min(250, 90 + (160 * share * count * 5) / 170) }), count);
+const memoryOf = (course: readonly Window[]) => judge(course, WELL, TOLERANCES).find(({ check }) => check === "resident_mb");
+
+test.each([3, 5, 5.9])("memory of a run of %s minutes, in which the heap is still filling, is not judged", (minutes) => {
+  const course = filling(Math.round((minutes * 60) / 5));
+  expect(memoryOf(course)).toMatchObject({ ok: null, says: expect.stringMatching(/^not judged: /) });
+  expect(failed(course)).toEqual([]);
+  expect(failed(course, { ...WELL, missing: ["r3"] })).toEqual(["fleet whole"]);
+});
+
+test.each([6, 10, 29])("memory of a run of %s minutes is judged after 3 of them", (minutes) => {
+  const count = (minutes * 60) / 5;
+  expect(memoryOf(filling(count))).toMatchObject({ ok: true });
+  expect(failed(windows((share) => ({ resident_mb: 200 + 60 * share * minutes }), count))).toEqual(["resident_mb"]);
 });
 
 test("latency that drifts is caught", () => {

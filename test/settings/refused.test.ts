@@ -1,0 +1,23 @@
+// What `npm run serve` says at its start: each setting without which something is refused, and nothing of those that are there.
+import { expect, test } from "vitest";
+import { refusedWithout } from "../../scripts/refused.ts";
+import { parseSettings } from "../../src/settings/settings.ts";
+
+const [TOKENS, ADMIN, ORIGINS] = ["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_ALLOW"];
+
+test.each<[string, Record<string, string>, (string | undefined)[]]>([
+  ["nothing is set", {}, [TOKENS, ADMIN, ORIGINS]],
+  ["settings are empty", { HEARTBEAT_TOKENS: "", ADMIN_TOKEN: " ", ORIGIN_ALLOW: "" }, [TOKENS, ADMIN, ORIGINS]],
+  ["JSON names no token", { HEARTBEAT_TOKENS: "{}", ADMIN_TOKEN: "a", ORIGIN_ALLOW: "*.example.com" }, [TOKENS]],
+  ["only tokens are set", { HEARTBEAT_TOKENS: "secret", ADMIN_TOKEN: "secret" }, [ORIGINS]],
+  ["private origins are admitted", { HEARTBEAT_TOKENS: "secret", ALLOW_PRIVATE_ORIGINS: "true" }, [ADMIN]],
+  ["private origins are not", { HEARTBEAT_TOKENS: "secret", ADMIN_TOKEN: "secret", ALLOW_PRIVATE_ORIGINS: "false" }, [ORIGINS]],
+  ["all is set", { HEARTBEAT_TOKENS: "secret", ADMIN_TOKEN: "secret", ORIGIN_ALLOW: "*.example.com" }, []],
+])("where %s", (_, env, missing) => {
+  const parsed = parseSettings(env);
+  if (!parsed.ok) throw new Error(parsed.detail);
+  const lines = refusedWithout(parsed.settings);
+  expect(lines.map((line) => line.split(" ", 1)[0])).toEqual(missing);
+  for (const line of lines) expect(line).toMatch(/^[A-Z_]+ is not set\b.*: every .* is refused with 4\d\d/);
+  expect(lines.join("\n")).not.toContain("secret");
+});
