@@ -249,24 +249,24 @@ export class Fleet extends DurableObject {
   }
 
   #restore(now: number): void {
-    const stored = this.#store.replicas().filter((replica) => this.#isAdmitted(replica));
+    const stored = this.#store.replicas();
     const { fleet } = this.#scheduler;
     for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
       fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
-    for (const replica of stored) restoreReplica(fleet, replica, now + timeToLiveMs);
+    for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
+    this.#departed(scheduling.expire(this.#scheduler, timeToLiveMs, now));
     this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
     this.#wakeAt(now + timeToLiveMs);
   }
 
-  /** Whether the settings of now still admit the replica's origin; one that they do not is forgotten. */
+  /** Whether the settings of now still admit the replica's origin; one that they do not leaves, as if its time to live were over. */
   #isAdmitted({ id, origin }: StoredReplica): boolean {
     const fault = this.#app === null ? null : originFault(origin, this.#app, null, this.#settings);
     if (fault === null) return true;
     console.warn(JSON.stringify({ message: "a stored replica is not admitted any more", app: this.#app, replica: id, fault }));
-    this.#store.dropReplica(id);
     return false;
   }
 

@@ -1,7 +1,7 @@
 // One process a folder: a file in it names the process that has it. A crash leaves the file behind, so what counts is whether that process
 // still runs.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 const ATTEMPTS = 3;
@@ -15,7 +15,7 @@ export function lockFolder(folder: string): number | null {
   mkdirSync(folder, { recursive: true });
   for (let attempt = 1; ; attempt++) {
     try {
-      writeFileSync(file, `${process.pid}\n${commandOf(process.pid) ?? ""}`, { flag: "wx" });
+      create(file, `${process.pid}\n${commandOf(process.pid) ?? ""}`);
       process.on("exit", () => rmSync(file, { force: true }));
       return null;
     } catch (error) {
@@ -24,6 +24,17 @@ export function lockFolder(folder: string): number | null {
     const holder = holderOf(file);
     if (holder !== null) return holder;
     rmSync(file, { force: true });
+  }
+}
+
+/** Never seen half written. Throws EEXIST where there is one. */
+function create(file: string, text: string): void {
+  const whole = `${file}.${process.pid}`;
+  writeFileSync(whole, text);
+  try {
+    linkSync(whole, file);
+  } finally {
+    rmSync(whole, { force: true });
   }
 }
 
@@ -38,8 +49,9 @@ function holderOf(file: string): number | null {
   }
 }
 
-/** The command line of a running process; null: there is none. Where the system has no `ps`, nothing is known but that it runs. */
+/** The command line of a running process; null: there is none. Where the system has neither `/proc` nor `ps`, nothing is known but that it runs. */
 function commandOf(pid: number): string | null {
+  if (existsSync("/proc/self/status")) return commandInProc(pid);
   try {
     return execFileSync("ps", ["-o", "args=", "-p", String(pid)], {
       encoding: "utf8",
@@ -47,6 +59,16 @@ function commandOf(pid: number): string | null {
     }).trim();
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT" && runs(pid) ? "" : null;
+  }
+}
+
+/** Threads have numbers of their own there, which are no processes. */
+function commandInProc(pid: number): string | null {
+  try {
+    if (!new RegExp(`^Tgid:\\s+${pid}$`, "m").test(readFileSync(`/proc/${pid}/status`, "utf8"))) return null;
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return null;
   }
 }
 

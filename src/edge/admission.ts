@@ -4,7 +4,7 @@ import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
 import type { Refusal } from "../routing/scheduler.ts";
-import { bySnapshot, waitHere } from "./by-snapshot.ts";
+import { bySnapshot, mayAskAgain, noteReach, waitHere } from "./by-snapshot.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 import { Slot, type HeldSlot } from "./slot.ts";
@@ -48,8 +48,14 @@ export async function admit(admitting: Admitting): Promise<Admission> {
   let place: Disposable | null = null;
   try {
     for (let lookMs: number = LIMITS.snapshotLookMs; ; lookMs = Math.min(2 * lookMs, LIMITS.snapshotLookMostMs)) {
-      const asked = await askAgain(admitting, wait);
-      if (asked !== null) return asked;
+      const { spentMs } = wait;
+      const lookedAtMs = Date.now();
+      if (place === null || mayAskAgain(admitting.client.app, lookedAtMs)) {
+        const asked = await askAgain(admitting, wait);
+        noteReach(admitting.client.app, asked !== null, Date.now());
+        if (asked !== null) return asked;
+        if (place !== null) wait.spentMs = spentMs + Date.now() - lookedAtMs;
+      }
       const found = bySnapshot(admitting, wait.spentMs, true);
       if (found.kind !== "full") return found;
       const leftMs = wait.deadlineMs - Date.now();

@@ -38,6 +38,22 @@ export function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: nu
   return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.standing ??= new Standing())) : null };
 }
 
+/** When this isolate last asked each app's object in vain. */
+const unreachedAtMs = new LruMap<number>(LIMITS.snapshotApps);
+
+/** Whether a request that waits here asks the object again: one at a time, or all that wait would keep an overloaded one from recovering. */
+export function mayAskAgain(app: string, now: number): boolean {
+  if (now - (unreachedAtMs.get(app) ?? -Infinity) < LIMITS.snapshotAskMs) return false;
+  unreachedAtMs.set(app, now);
+  return true;
+}
+
+/** The object has answered, so that all who wait here may ask it; or it has not. */
+export function noteReach(app: string, reached: boolean, now: number): void {
+  if (reached) unreachedAtMs.delete(app);
+  else unreachedAtMs.set(app, now);
+}
+
 /** Those that wait in this isolate, by app: of apps with a snapshot, so no more than those. */
 const waiting = new LruMap<Room>(LIMITS.snapshotApps);
 

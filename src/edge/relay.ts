@@ -10,7 +10,7 @@ export interface Relay {
   readonly headers: Headers;
   /** Called exactly when the replica is done with the request, and the answer is whole. */
   readonly whole: () => void;
-  /** Called instead where the client ended it. */
+  /** Called instead where the client broke it off. */
   readonly release: () => void;
   /** Takes the promise that the response has passed, where `whole` or `broken` must be called even if all is over with its last byte. */
   readonly passing?: ((passed: Promise<void>) => void) | undefined;
@@ -54,7 +54,7 @@ export function relayWebSocket({ upstream, headers, whole, release, broken }: Re
     socket.binaryType = "arraybuffer";
     socket.accept();
   }
-  joinOneWay(inner, replica, release, release);
+  joinOneWay(inner, replica, whole, release);
   joinOneWay(replica, inner, whole, broken);
   return new Response(null, { status: upstream.status, headers, webSocket: outer });
 }

@@ -160,6 +160,7 @@ async function deliver(context: Context, { granted, response, body }: Outcome): 
  */
 async function proof(passed: Promise<void>, slot: HeldSlot, client: AbortSignal): Promise<void> {
   const gone = Promise.withResolvers<void>();
+  if (client.aborted) gone.resolve();
   client.addEventListener("abort", () => gone.resolve());
   await Promise.race([passed, gone.promise]);
   if (client.aborted) await slot.brokeOff();

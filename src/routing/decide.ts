@@ -16,7 +16,7 @@ export type Reason =
   | "hash_spill"
   /** No hint asked for. */
   | "least_loaded"
-  /** The object could not be reached: hash order over the last snapshot, whatever the load. */
+  /** The object could not be reached: hash order over the last snapshot, within what the edge knows itself. */
   | "snapshot_hash";
 
 /** What a decision needs to know of a request. */

@@ -106,7 +106,7 @@ export interface Replica extends Weighted {
   /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
   ejectedAtMs: number;
   ejections: number;
-  /** The last ejection was for a broken answer: headers do not end it, as they do others, only a request that ends well. */
+  /** The last ejection was for a broken answer: headers do not end it, as they do others, only an answer of which the edge says that it is whole. */
   ejectedAsBroken: boolean;
   /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
   onProbation: boolean;

@@ -125,6 +125,8 @@ export const LIMITS = {
   /** The pause before a request that waits in an isolate, its object out of reach, looks again, doubled up to the most and spread. */
   snapshotLookMs: 250,
   snapshotLookMostMs: 4 * SECOND_MS,
+  /** How long after an object was asked in vain one of those that wait for it in an isolate asks it again. */
+  snapshotAskMs: SECOND_MS,
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */
   knownApps: 1000,
   knownAppMs: 5 * 60 * SECOND_MS,

@@ -1,7 +1,7 @@
 // The router's process is killed and started again on the same state folder.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";
-import { TestRouter } from "../support/router.ts";
+import { ADMIN, TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
 import { rawRequest } from "../support/wire.ts";
 
@@ -105,8 +105,12 @@ test("what the settings do not admit any more is not restored, and gets nothing"
   await router.join({ app: "narrowed", replica: "r", origin: replica.origin });
   expect((await router.send("/narrowed/x")).status).toBe(200);
   await router.restart(async () => {}, { ALLOW_PRIVATE_ORIGINS: "false", ORIGIN_ALLOW: "*.gpu.example.com" });
-  const refused = await router.send("/narrowed/x");
-  expect([refused.status, refused.headers["x-fal-error-type"]]).toEqual([503, "no_replicas"]);
+  const refused = await router.send("/narrowed/x?fal_max_queue_length=0");
+  expect([refused.status, refused.headers["x-fal-error-type"]]).toEqual([429, "queue_full"]);
+  await until("the Directory knows that it has left", async () => {
+    const listed = await router.send("/-/apps", { headers: { authorization: `Bearer ${ADMIN}` } });
+    return !listed.text.includes("narrowed");
+  });
   expect(replica.received).toHaveLength(1);
   expect(router.log.filter((line) => line.includes("not admitted any more"))).toHaveLength(1);
 });

@@ -77,6 +77,32 @@ test("a client that resets frees the slot and ends the replica's connection", as
   await until("the replica's connection has ended", () => served.at(-1)?.closed !== null);
 });
 
+test.each(["client", "replica"] as const)(
+  "after three breaks a connection that the %s closes in an orderly way is trusted",
+  async (who) => {
+    const app = `broken-by-${who}`;
+    await router.join({ app, replica: "r", origin: replica.origin });
+    const connect = async () => {
+      const client = new WebSocket(`ws://127.0.0.1:${router.port}/${app}/live`);
+      client.on("error", () => {});
+      await once(client, "open");
+      return client;
+    };
+    const its = async () => (await router.view(app)).replicas[0];
+    for (let n = 1; n <= 3; n++) {
+      const closed = once(await connect(), "close");
+      served.at(-1)?.socket.terminate();
+      await closed;
+      await until("it counts", async () => (await router.view(app)).counters.failed["broken"] === n);
+    }
+    await until("time passes", async () => ((await its())?.ejected_for_ms ?? 0) < 10_000);
+    const client = await connect();
+    if (who === "client") client.close(1000);
+    else served.at(-1)?.socket.close(1000);
+    await until("it is trusted", async () => (await its())?.on_probation === false);
+  },
+);
+
 test("a replica that breaks off ends the client's connection and frees the slot; it counts as its failure", async () => {
   const { client } = await open();
   const closed = once(client, "close");
