@@ -52,7 +52,6 @@ export async function admit(admitting: Admitting): Promise<Admission> {
       const lookedAtMs = Date.now();
       if (place === null || mayAskAgain(admitting.client.app, lookedAtMs)) {
         const asked = await askAgain(admitting, wait);
-        noteReach(admitting.client.app, asked !== null, Date.now());
         if (asked !== null) return asked;
         if (place !== null) wait.spentMs = spentMs + Date.now() - lookedAtMs;
       }
@@ -86,6 +85,7 @@ async function askAgain(admitting: Admitting, wait: Wait): Promise<Admission | n
       if (isOverloaded(error)) break;
     }
   }
+  noteReach(admitting.client.app, false, Date.now());
   return null;
 }
 
@@ -124,6 +124,8 @@ async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> 
     claimedMs: client.claimedMs,
     low: client.low,
   })) as EnqueueAnswer & Disposable;
+  // Now, and not once a slot is free: others that wait here would stay behind for as long.
+  noteReach(client.app, true, Date.now());
   const { standing } = answer;
   if (standing.kind === "refused") return standing;
   if (standing.kind === "granted") return granted(standing, admitting, wait, answer);

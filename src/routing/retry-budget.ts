@@ -16,17 +16,12 @@ export function createRetryBudget(): RetryBudget {
 /** A request is let in: its first attempt earns, a further one takes a retry. False: there is none, and nothing is taken. O(1). */
 export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
   if (isRetry) return spendRetry(budget, slots, now);
-  earnRetries(budget);
+  budget.owed = Math.max(0, budget.owed - 1);
   return true;
 }
 
-/** A request was let in for the first time. O(1). */
-export function earnRetries(budget: RetryBudget): void {
-  budget.owed = Math.max(0, budget.owed - 1);
-}
-
 /** Takes one retry out of the budget. False: there is none, and nothing is taken. O(1). */
-export function spendRetry(budget: RetryBudget, slots: number, now: number): boolean {
+function spendRetry(budget: RetryBudget, slots: number, now: number): boolean {
   const { requestsPerRetry, retriesPerSecond, retryReserveLeast } = LIMITS;
   const earned = (retriesPerSecond * requestsPerRetry * Math.max(0, now - budget.atMs)) / 1000;
   budget.owed = Math.max(0, budget.owed - earned);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { choose } from "../../src/routing/scheduler.ts";
-import { createRetryBudget, earnRetries, spendRetry, type RetryBudget } from "../../src/routing/retry-budget.ts";
+import { admit, createRetryBudget, type RetryBudget } from "../../src/routing/retry-budget.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { OPTIONS, wants } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
@@ -10,7 +10,7 @@ import { seeded } from "./support/seeded.ts";
 /** Retries that can be spent now, at most 200. */
 function spendAll(budget: RetryBudget, slots: number, now = 0): number {
   let spent = 0;
-  while (spent < 200 && spendRetry(budget, slots, now)) spent++;
+  while (spent < 200 && admit(budget, true, slots, now)) spent++;
   return spent;
 }
 
@@ -26,21 +26,21 @@ test.each([
 test("five requests earn one, a second earns one, and no more than the reserve is kept", () => {
   const budget = createRetryBudget();
   spendAll(budget, 20);
-  for (let request = 0; request < 4; request++) earnRetries(budget);
-  expect(spendRetry(budget, 20, 0)).toBe(false);
-  earnRetries(budget);
+  for (let request = 0; request < 4; request++) admit(budget, false, 0, 0);
+  expect(admit(budget, true, 20, 0)).toBe(false);
+  admit(budget, false, 0, 0);
   expect(spendAll(budget, 20)).toBe(1);
   expect(spendAll(budget, 20, 3000)).toBe(3);
-  for (let request = 0; request < 1000; request++) earnRetries(budget);
+  for (let request = 0; request < 1000; request++) admit(budget, false, 0, 0);
   expect(spendAll(budget, 20, 3000)).toBe(20);
 });
 
 test("a fleet that shrinks has less in reserve; one that is refused costs nothing", () => {
   const budget = createRetryBudget();
-  for (let retry = 0; retry < 30; retry++) spendRetry(budget, 64, 0);
-  expect(spendRetry(budget, 20, 0)).toBe(false);
+  for (let retry = 0; retry < 30; retry++) admit(budget, true, 64, 0);
+  expect(admit(budget, true, 20, 0)).toBe(false);
   expect(budget.owed).toBe(150);
-  expect(spendRetry(budget, 20, 11_000)).toBe(true);
+  expect(admit(budget, true, 20, 11_000)).toBe(true);
 });
 
 test("in any traffic retries are at most a fifth of the requests, one a second, and the reserve", () => {
@@ -50,7 +50,7 @@ test("in any traffic retries are at most a fifth of the requests, one a second, 
       let [now, requests, retries] = [0, 0, 0];
       for (const [arrivals, passedMs] of steps) {
         now += passedMs;
-        for (let arrival = 0; arrival < arrivals; arrival++) earnRetries(budget);
+        for (let arrival = 0; arrival < arrivals; arrival++) admit(budget, false, 0, 0);
         requests += arrivals;
         retries += spendAll(budget, 8, now);
         expect(retries).toBeLessThanOrEqual(20 + requests / 5 + now / 1000 + 1e-6);

@@ -1,0 +1,25 @@
+// Who asks an object again that is out of reach: of those that wait in an isolate one at a time, and all once it has answered.
+import { expect, test } from "vitest";
+import { mayAskAgain, noteReach } from "../../src/edge/by-snapshot.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+
+test("of 100 that wait and look every quarter of a second one a second asks", () => {
+  noteReach("away", false, 0);
+  let asked = 0;
+  for (let now = 250; now <= 10_000; now += 250) {
+    for (let request = 0; request < 100; request++) if (mayAskAgain("away", now)) asked++;
+  }
+  expect(asked).toBe(10_000 / LIMITS.snapshotAskMs);
+});
+
+test("once it has answered, the next that looks may ask", () => {
+  noteReach("back", false, 0);
+  expect(mayAskAgain("back", 1)).toBe(false);
+  noteReach("back", true, 2);
+  expect(mayAskAgain("back", 3)).toBe(true);
+});
+
+test("each app's object is its own", () => {
+  noteReach("one", false, 0);
+  expect([mayAskAgain("one", 1), mayAskAgain("two", 1)]).toEqual([false, true]);
+});
