@@ -89,7 +89,7 @@ describe("while every replica is full", () => {
   async function sendAndWait(): Promise<{ readonly reply: Promise<Response> }> {
     log.length = 0;
     const reply = send();
-    await until("it waits", () => log.filter((line) => line.includes("did not answer")).length === LIMITS.objectAttempts);
+    await until("it waits", () => log.filter((line) => line.includes("did not answer")).length >= LIMITS.objectAttempts);
     return { reply };
   }
 
@@ -106,7 +106,6 @@ describe("while every replica is full", () => {
     await fetch(`${router.url}/__chaos/${app}/throwing?ms=1`, { method: "POST" });
     const { status, headers } = await waiting.reply;
     expect([status, headers.get("x-warmpath-reason")]).toEqual([200, "hash_owner"]);
-    expect(Number(/queue;dur=(\d+)/.exec(headers.get("server-timing") ?? "")?.[1])).toBeGreaterThan(0);
   });
 
   test("a client that would join no queue gets 429 at once", async () => {
