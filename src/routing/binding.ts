@@ -2,10 +2,21 @@
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
 import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
 import type { Fleet, Replica } from "./fleet.ts";
-import { foresee, nextStartMs } from "./foresight.ts";
+import { elsewhereMs, foresee, nextStartMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
-import { costMs, insistsAtMs, isDeferred, orderOf, priorityOf, worthWaitingMs, type Order, type Queued } from "./priority.ts";
+import {
+  coldCostMs,
+  insistsAtMs,
+  isDeferred,
+  orderOf,
+  priorityOf,
+  sharersOf,
+  warmCostMs,
+  worthWaitingMs,
+  type Order,
+  type Queued,
+} from "./priority.ts";
 import { Turns } from "./turns.ts";
 import type { Lane, Waiting, WaitingRoom } from "./waiting-room.ts";
 
@@ -154,7 +165,8 @@ class Binding {
     }
     const head = lane.queue[0];
     if (head === undefined) return false;
-    turns.push(lane, this.#priority(lane, head, warm ? null : this.#regretMs));
+    // Of a warm one the least: whether another could take it is a longer look.
+    turns.push(lane, this.#priority(lane, head, warm ? head.expectedMs : this.#coldCost(lane, head, this.#regretMs)));
     return true;
   }
 
@@ -164,13 +176,15 @@ class Binding {
     if (head === undefined) return null;
     const usable = head.avoid.length === 0 ? this.#usable : usableIn(this.#fleet, head, this.#now);
     const warm = decideWarm(this.#fleet, head, usable, this.#now);
-    if (warm !== null) return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, null) };
+    if (warm !== null) {
+      return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, this.#warmCost(head, warm)) };
+    }
     const [hint] = head.hints;
     const placement = hint === undefined ? null : placeHint(this.#fleet, hint, usable, this.#regrets);
     if (hint === undefined || placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) return null;
-    const priority = this.#priority(lane, head, placement.regretMs);
+    const priority = this.#priority(lane, head, this.#coldCost(lane, head, placement.regretMs));
     return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
   }
 
@@ -207,15 +221,17 @@ class Binding {
     return null;
   }
 
-  /** `regretMs`: null where it is warm. */
-  #priority(lane: Lane, head: Waiting, regretMs: number | null): number {
-    const priority = priorityOf(head, this.#cost(lane, head, regretMs), this.#order, this.#now);
+  #priority(lane: Lane, head: Waiting, costMs: number): number {
+    const priority = priorityOf(head, costMs, this.#order, this.#now);
     return lane.low && isDeferred(head, this.#now) ? priority * BEHIND : priority;
   }
 
-  #cost(lane: Lane, head: Waiting, regretMs: number | null): number {
-    if (regretMs === null) return head.expectedMs;
-    const holders = this.#fleet.holders.get(lane.hints[0] ?? "")?.size ?? 0;
-    return costMs(head.expectedMs, head.loadMs, regretMs, lane.queue.length / (1 + holders));
+  #coldCost({ hints: [hint = ""], queue }: Lane, { expectedMs, loadMs }: Waiting, regretMs: number): number {
+    return coldCostMs(expectedMs, loadMs, regretMs, sharersOf(this.#fleet, hint, queue.length), this.#order);
+  }
+
+  #warmCost({ expectedMs }: Waiting, { hint, replica }: Choice): number {
+    if (hint === null) return expectedMs;
+    return warmCostMs(expectedMs, elsewhereMs(this.#fleet, hint, replica, this.#now), this.#fleet, this.#room.waiting.size);
   }
 }

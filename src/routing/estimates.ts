@@ -2,8 +2,8 @@
 // is asked for. Nothing here is told by a replica or configured, but for the first guess of a load. Kept in memory only.
 //
 // Means forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A hint's mean is shrunk
-// by a few samples' worth to what hints are like when they are new (empirical Bayes; Efron and Morris, 1977), so one odd request decides
-// nothing. That is not the mean of all requests: hints asked for often are often the quick ones.
+// by a few samples' worth to that of its family, and that to what hints are like when they are new (empirical Bayes; Efron and Morris,
+// 1977), so one odd request decides nothing. That is not the mean of all requests: hints asked for often are often the quick ones.
 import { LIMITS } from "./limits.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -30,6 +30,8 @@ interface HintEstimate {
 export interface Estimates {
   /** By hint; the longest not asked for first. Requests without a hint are under the empty one. */
   readonly hints: Map<string, HintEstimate>;
+  /** Service times by family; the longest not served first. */
+  readonly families: Map<string, Mean>;
   readonly service: Mean;
   /** The same of hints that were new, and the first answers of those. */
   readonly newService: Mean;
@@ -59,6 +61,7 @@ export function createEstimates(firstLoadMs: number): Estimates {
   const claims = { claimed: empty(), mean: empty(), bias: empty() };
   return {
     hints: new Map(),
+    families: new Map(),
     service: empty(),
     newService: empty(),
     newAnswer: empty(),
@@ -73,7 +76,15 @@ export function createEstimates(firstLoadMs: number): Estimates {
 
 /** Expected time that a warm request of the hint holds a slot; 0 until any request has finished. */
 export function serviceMs(estimates: Estimates, hint: string): number {
-  return shrunk(estimates.hints.get(hint)?.service, valueOf(estimates.newService, 0), TUNING.servicePrior);
+  const its = estimates.families.get(familyOf(hint));
+  const family = shrunk(its, valueOf(estimates.newService, 0), TUNING.familyPrior);
+  return shrunk(estimates.hints.get(hint)?.service, family, TUNING.servicePrior);
+}
+
+/** What a hint has before the sign with which it names something loaded on top: of `sdxl+anime`, `sdxl:v2` and `sdxl` alike `sdxl`. */
+export function familyOf(hint: string): string {
+  const end = hint.search(/[+:@#]/);
+  return end > 0 ? hint.slice(0, end) : hint;
 }
 
 /** Expected time that a warm request of anything holds a slot; 0 until any has finished. */
@@ -154,6 +165,25 @@ export function learnService(estimates: Estimates, hint: string, heldMs: number,
   add(estimates.service, sample, TUNING.fleetMemory);
   if (its === undefined || its.weight < TUNING.newSamples) add(estimates.newService, sample, TUNING.fleetMemory);
   if (its !== undefined) add(its, sample, TUNING.hintMemory);
+  learnFamily(estimates.families, familyOf(hint), sample);
+}
+
+/**
+ * A request that had to load the hint was answered and is over. What is left of its time without a load counts as a warm one's, so that hints that
+ * are never found warm are known too. Teaches nothing before it is known what loads take.
+ */
+export function learnColdService(estimates: Estimates, hint: string, heldMs: number): void {
+  if (estimates.load.weight < TUNING.loadsKnown) return;
+  learnService(estimates, hint, Math.max(heldMs / TUNING.outlier, heldMs - loadMs(estimates, hint)), null);
+}
+
+function learnFamily(families: Map<string, Mean>, family: string, sample: number): void {
+  const its = families.get(family) ?? empty();
+  add(its, sample, TUNING.familyMemory);
+  families.delete(family);
+  families.set(family, its);
+  const [oldest] = families.keys();
+  if (families.size > LIMITS.learnedHints && oldest !== undefined) families.delete(oldest);
 }
 
 /** A request that found the hint warm had its first answer. */

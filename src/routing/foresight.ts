@@ -46,6 +46,18 @@ export function freeInMs(replica: Replica, now: number): number {
   return least === Infinity ? 0 : least;
 }
 
+/** When another replica that holds the hint is expected to have a free slot, from now; Infinity: there is none. O(slots), bounded. */
+export function elsewhereMs({ holders }: Fleet, hint: string, but: Replica, now: number): number {
+  let least = Infinity;
+  let seen = 0;
+  for (const holder of holders.get(hint) ?? []) {
+    if (least === 0 || ++seen > LIMITS.slotsForeseen) break;
+    if (holder === but || !isReady(holder)) continue;
+    least = Math.min(least, loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now));
+  }
+  return least;
+}
+
 /** When, from now on, the request is expected to be over. What runs longer than expected is expected to run a part of that time more. */
 export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): number {
   const ranMs = now - grantedAtMs;

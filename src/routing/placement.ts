@@ -95,10 +95,18 @@ export function adviseEviction(fleet: Fleet, replica: Replica): Eviction | null 
  * What one copy of the hint is worth: its load time, by the chance that this copy is asked for within the horizon. Copies share the
  * demand; the chance is that of a Poisson stream.
  */
-export function worthMs({ estimates, holders, slots }: Fleet, hint: string): number {
-  const copies = Math.max(1, holders.get(hint)?.size ?? 0);
-  const asked = (TUNING.horizon * slots * demandShare(estimates, hint)) / copies;
-  return loadMs(estimates, hint) * (1 - Math.exp(-asked));
+export function worthMs(fleet: Fleet, hint: string): number {
+  return loadMs(fleet.estimates, hint) * chanceAsked(fleet, hint, Math.max(1, copiesOf(fleet, hint)));
+}
+
+/** The chance that one of so many copies of the hint is asked for within the horizon. */
+export function chanceAsked({ estimates, slots }: Fleet, hint: string, copies: number): number {
+  return 1 - Math.exp((-TUNING.horizon * slots * demandShare(estimates, hint)) / copies);
+}
+
+/** Replicas that hold or load the hint. */
+export function copiesOf({ holders }: Fleet, hint: string): number {
+  return holders.get(hint)?.size ?? 0;
 }
 
 /** What the hints that the replica holds, but for one, are worth together: what is kept from others while it is busy. O(hints). */

@@ -5,9 +5,10 @@
 // but not for ever: beyond a tolerance age counts by its fourth power, so that nobody who has waited `overtakenUntil` tolerances is
 // overtaken by a newcomer. The tolerance grows with the queue: where all must wait long, serving in order of arrival would only add
 // the loads of rare hints to everybody's wait.
-import { loadMs, turnOf } from "./estimates.ts";
+import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
 import type { Fleet } from "./fleet.ts";
-import { TUNING } from "./tuning.ts";
+import { chanceAsked, copiesOf } from "./placement.ts";
+import { TUNING, underLoad } from "./tuning.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What the order needs to know of a request. */
@@ -22,13 +23,20 @@ export interface Order {
   readonly turnMs: number;
   /** How long the fleet can make a request wait before its age begins to outweigh its cost. */
   readonly toleranceMs: number;
+  /** How much more a load weighs than the time that it takes. */
+  readonly loadWeight: number;
 }
 
 /** O(1). */
 export function orderOf({ estimates, slots }: Fleet, { workMs }: WaitingRoom): Order {
   const turnMs = turnOf(estimates);
   const queueMs = workMs / Math.max(1, slots);
-  return { turnMs, toleranceMs: TUNING.tolerance * turnMs + TUNING.tolerancePerQueue * queueMs };
+  const { tolerance, tolerancePerQueue, loadWeight } = TUNING;
+  return {
+    turnMs,
+    toleranceMs: tolerance * turnMs + underLoad(tolerancePerQueue, estimates.busyShare) * queueMs,
+    loadWeight: underLoad(loadWeight, estimates.busyShare),
+  };
 }
 
 /** The tolerance of one request: a deadline makes it less patient. */
@@ -57,20 +65,48 @@ export function overtakenUntil(): number {
   return (TUNING.costRange ** 2 - 1) ** (1 / 4);
 }
 
-/** The cost by which a request is ordered. `sharedBy`: requests that will find its load done. */
-export function costMs(servingMs: number, loadingMs: number, regretMs: number, sharedBy: number): number {
-  return servingMs + (TUNING.loadWeight * (loadingMs + regretMs)) / Math.max(1, Math.min(TUNING.sharing, sharedBy));
+/** The cost by which a request that must load is ordered. `sharedBy`: requests that will find its load done. */
+export function coldCostMs(
+  servingMs: number,
+  loadingMs: number,
+  regretMs: number,
+  sharedBy: number,
+  { loadWeight }: Order,
+): number {
+  return servingMs + (loadWeight * (loadingMs + regretMs)) / Math.max(1, Math.min(TUNING.sharing, sharedBy));
 }
 
-/** The longest wait for a warm replica that is better than a load on a free one, for the request and for those behind it. */
+/** Of the requests for a hint, of which so many wait, those for one more copy. O(1). */
+export function sharersOf(fleet: Fleet, hint: string, waiting: number): number {
+  return waiting / (1 + copiesOf(fleet, hint));
+}
+
+/**
+ * The cost by which a request that finds its hint warm is ordered: the dearer, the sooner another replica could take it, because the slot is
+ * worth more to those that nobody else can serve. `elsewhereMs`: when that is, if nobody else waited. O(1).
+ */
+export function warmCostMs(servingMs: number, elsewhereMs: number, fleet: Fleet, waiting: number): number {
+  const meanMs = meanServiceMs(fleet.estimates);
+  if (meanMs === 0) return servingMs;
+  const services = elsewhereMs / meanMs + TUNING.elsewherePerWaiting * perSlot(fleet, waiting);
+  return servingMs / Math.min(1, Math.max(TUNING.elsewhereSoonest, services)) ** TUNING.elsewhere;
+}
+
+/**
+ * The longest wait for a warm replica that is better than a load on a free one, for the request and for those behind it. The new copy that a
+ * load makes is worth something too, where it will be asked for.
+ */
 export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number): number {
-  const loadingMs = loadMs(fleet.estimates, hint);
-  const perSlot = Math.min(TUNING.waitingPerSlotAtMost, waiting / Math.max(1, fleet.slots));
-  const busy = Math.min(
-    TUNING.waitShareMost,
-    TUNING.waitShare + TUNING.waitShareBusy / Math.max(0.01, 1 - fleet.estimates.busyShare),
-  );
-  return busy * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * perSlot * loadingMs;
+  const { estimates } = fleet;
+  const loadingMs = loadMs(estimates, hint);
+  const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
+  const share = Math.max(0, underLoad(TUNING.waitShare, estimates.busyShare) - copy);
+  const queue = Math.min(TUNING.waitingPerSlotAtMost, perSlot(fleet, waiting));
+  return share * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
+}
+
+function perSlot({ slots }: Fleet, waiting: number): number {
+  return waiting / Math.max(1, slots);
 }
 
 /** From when on it has waited so long, or is so near its deadline, that it takes any slot, warm or not. */

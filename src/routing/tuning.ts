@@ -1,19 +1,36 @@
 // The constants of the scheduling decision, each with what it does. They were chosen on the simulator (docs/scheduling.md). Most lie on flat
 // optima, where half or twice a value changes mean times by a percent or two; tolerancePerQueue trades the mean for the longest wait. Not settings: an operator has no way to know better ones.
 
+/** What grows with the share of slots that are busy: base + busy / (1 - share), at most `most`. */
+interface UnderLoad {
+  readonly base: number;
+  readonly busy: number;
+  readonly most: number;
+}
+
+/** Each unit of work delays all that is behind it, which in queueing theory is 1 / (1 - share) times as much. O(1). */
+export function underLoad({ base, busy, most }: UnderLoad, busyShare: number): number {
+  return Math.min(most, base + busy / Math.max(0.01, 1 - busyShare));
+}
+
 export const TUNING = {
   // The order of those that wait (priority.ts). A turn is the mean time of serving a request and of loading a hint, together.
   /** Age that a request is given when it comes, in turns, so that short ones overtake at once. */
-  headStart: 16,
-  /** How much more a load and its eviction weigh in the order than the time that it takes. */
-  loadWeight: 4,
+  headStart: 20,
+  /** How much more a load and its eviction weigh in the order than the time that it takes; see `underLoad`. */
+  loadWeight: { base: 3, busy: 0.2, most: 8 },
   /** The most by which a request's cost may differ from a turn, in the order. */
   costRange: 10,
   /** Requests of a hint that are taken to share one load, at most. */
   sharing: 8,
+  /** A warm request that another replica can take soon leaves the slot to others: the exponent of how soon, at the soonest, in mean service times. */
+  elsewhere: 0.6,
+  elsewhereSoonest: 0.1,
+  /** How much later it can for each request that waits per slot, in mean service times. */
+  elsewherePerWaiting: 0.3,
   /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait. */
-  tolerance: 2,
-  tolerancePerQueue: 2.5,
+  tolerance: 5,
+  tolerancePerQueue: { base: 0, busy: 0.05, most: 1.9 },
   /** Of the time until its deadline, the part in which a request is patient. */
   patience: 0.3,
 
@@ -21,10 +38,9 @@ export const TUNING = {
   deferredUntil: 0.5,
 
   // Waiting for a warm replica (priority.ts).
-  /** Worth it below this part of what the load costs, the more the busier the fleet: a + b / (1 - share of slots busy), at most c. */
-  waitShare: 0.3,
-  waitShareBusy: 0.1,
-  waitShareMost: 2.3,
+  /** Worth it below this part of what the load costs, see `underLoad`; less this part where the new copy is sure to be asked for. */
+  waitShare: { base: 0.4, busy: 0.1, most: 2.4 },
+  waitShareCopy: 0.3,
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,
@@ -39,17 +55,21 @@ export const TUNING = {
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing it may matter. */
   horizon: 3,
   /** What keeping a replica busy costs those who want what else it holds, as a part of those hints' worth. */
-  occupation: 0.1,
+  occupation: 0.2,
   /** Regrets that differ by less than this part of a load are as good as equal. */
   indifference: 0.02,
 
   // What is learned (estimates.ts), in samples and arrivals.
   hintMemory: 20,
   fleetMemory: 500,
-  servicePrior: 0.5,
+  servicePrior: 1,
+  familyMemory: 50,
+  familyPrior: 0.5,
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,
+  /** Loads before it is known what they take well enough to tell a cold request's service by it. */
+  loadsKnown: 20,
   /** A sample counts as at most this many times what was expected, and at least this part of it. */
   outlier: 8,
   /** Arrivals of anything in which the count of a hint's requests fades to 1/e. */

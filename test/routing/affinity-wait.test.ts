@@ -1,5 +1,6 @@
 // Waiting for a warm replica while another is free: when a slot is left idle, what ends that, and when a hint gets a second copy.
 import { describe, expect, test } from "vitest";
+import { countArrival } from "../../src/routing/estimates.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { worthWaitingMs } from "../../src/routing/priority.ts";
@@ -187,6 +188,8 @@ describe("a hint that many wait for gets a second copy", () => {
   function busyFleet(): Driver {
     const fleet = driver({ a: WARM });
     fleet.teaches("x", COLD_MS / 4);
+    // Seldom asked for: a second copy is not worth much by itself.
+    for (let other = 0; other < 1000; other++) countArrival(fleet.its.fleet.estimates, "another");
     fleet.arrives(1, ["x"]);
     for (let other = 0; other < 8; other++) {
       hears(fleet.its.fleet, `c${other}`);

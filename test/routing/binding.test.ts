@@ -66,6 +66,14 @@ describe("a round", () => {
     });
   });
 
+  test("gives a slot to the one that only it can serve, before a shorter one that another replica can take soon", () => {
+    const fleet = busy(10_000, { a: WARM, b: { hints: ["x", "y"] } });
+    const room = roomOf([["x"], { expectedMs: 9000 }], [["y"], { expectedMs: 10_000 }]);
+    expect(bind(fleet, room, "auto", 9500).bound).toEqual(["2 b warm"]);
+    const alone = fleetWith({ b: { hints: ["x", "y"] } });
+    expect(bind(alone, roomOf([["x"], { expectedMs: 9000 }], [["y"], { expectedMs: 10_000 }])).bound).toEqual(["1 b warm"]);
+  });
+
   test("binds those that share a load to it while it has slots", () => {
     const fleet = fleetWith({ a: { concurrency: 3 }, b: { concurrency: 3 } });
     const { bound } = bind(fleet, roomOf([["x"]], [["x"]], [["x"]]));

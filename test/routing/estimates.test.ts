@@ -7,7 +7,9 @@ import {
   createEstimates,
   demandShare,
   expectedMs,
+  familyOf,
   learnAnswer,
+  learnColdService,
   learnLoad,
   learnService,
   loadMs,
@@ -23,7 +25,7 @@ import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
-const { hintMemory, fleetMemory, servicePrior, loadPrior, outlier, claimPrior } = TUNING;
+const { hintMemory, fleetMemory, servicePrior, familyPrior, loadPrior, loadsKnown, outlier, claimPrior } = TUNING;
 
 /** Requests of hints that each held their slot for so long. */
 function served(...requests: readonly (readonly [hint: string, heldMs: number, claimedMs?: number])[]): Estimates {
@@ -43,12 +45,50 @@ describe("the time a warm request holds its slot", () => {
     expect(serviceMs(served(["x", 7000]), "y")).toBe(7000);
   });
 
-  test("is the hint's own mean, shrunk to that of all by `servicePrior` samples", () => {
-    const estimates = served(["x", 10_000], ["x", 20_000], ["y", 30_000]);
+  test("is the hint's own mean, shrunk by `servicePrior` samples to its family's, and that by `familyPrior` to that of all", () => {
+    const estimates = served(["x", 10_000], ["x+anime", 20_000], ["y", 30_000]);
     // All: (10 + 20 + 30) / 3 = 20.
-    expect(serviceMs(estimates, "x")).toBeCloseTo((30_000 + servicePrior * 20_000) / (2 + servicePrior), 6);
-    expect(serviceMs(estimates, "y")).toBeCloseTo((30_000 + servicePrior * 20_000) / (1 + servicePrior), 6);
+    const family = (10_000 + 20_000 + familyPrior * 20_000) / (2 + familyPrior);
+    expect(serviceMs(estimates, "x")).toBeCloseTo((10_000 + servicePrior * family) / (1 + servicePrior), 6);
+    expect(serviceMs(estimates, "x+anime")).toBeCloseTo((20_000 + servicePrior * family) / (1 + servicePrior), 6);
+    expect(serviceMs(estimates, "x+never asked for")).toBeCloseTo(family, 6);
     expect(serviceMs(estimates, "never asked for")).toBeCloseTo(20_000, 6);
+  });
+
+  test.each([
+    ["sdxl", "sdxl"],
+    ["sdxl+anime+detail", "sdxl"],
+    ["flux/dev:v2", "flux/dev"],
+    ["flux@1#a", "flux"],
+    ["+anime", "+anime"],
+    ["", ""],
+  ])("the family of %j is %j", (hint, family) => {
+    expect(familyOf(hint)).toBe(family);
+  });
+
+  test("of at most 20,000 families is remembered; the longest not served is forgotten", () => {
+    const names = times(LIMITS.learnedHints - 1, (index) => [`hint-${index}`, 1000] as const);
+    const { families } = served(["first", 1000], ...names, ["first", 1000], ["one more", 1000]);
+    expect(families.size).toBe(LIMITS.learnedHints);
+    expect(["first", "hint-0", "one more"].map((name) => families.has(name))).toEqual([true, false, true]);
+  });
+
+  test("is learned from cold requests too, less a load, once it is known what loads take", () => {
+    const estimates = served(["x", 10_000]);
+    learnAnswer(estimates, "x", 1000);
+    const before = serviceMs(estimates, "y");
+    for (let load = 0; load < loadsKnown; load++) {
+      countArrival(estimates, "y");
+      learnColdService(estimates, "y", 20_000);
+      expect(serviceMs(estimates, "y")).toBe(before);
+      learnLoad(estimates, "y", 13_000);
+    }
+    expect(loadMs(estimates, "y")).toBeCloseTo(12_000, 6);
+    learnColdService(estimates, "y", 20_000);
+    const its = estimates.hints.get("y")?.service;
+    expect([its?.weight, its?.sum]).toEqual([1, expect.closeTo(8000, 6)]);
+    learnColdService(estimates, "y", 1000);
+    expect(serviceMs(estimates, "y")).toBeGreaterThan(0);
   });
 
   test("lies between the shortest and the longest seen", () => {

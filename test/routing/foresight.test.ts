@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
 import { isReady, type Fleet, type Grant, type Replica, type Warmth } from "../../src/routing/fleet.ts";
-import { foresee, freeInMs, nextStartMs, remainingMs } from "../../src/routing/foresight.ts";
+import { elsewhereMs, foresee, freeInMs, nextStartMs, remainingMs } from "../../src/routing/foresight.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
 import { adoptSlot, answerGrant, takeSlot } from "../../src/routing/slots.ts";
@@ -186,5 +186,31 @@ describe("a full replica has a free slot", () => {
     hears(restarted, "a", { inFlight: 1 }, 1000);
     expect([isReady(known(restarted, "a")), restarted.free.size]).toEqual([true, 0]);
     expect(freeInMs(known(restarted, "a"), 1000)).toBe(0);
+  });
+});
+
+describe("another replica that holds the hint", () => {
+  const X: Said = { hints: ["x"] };
+  const elsewhere = (fleet: Fleet, now = 0) => elsewhereMs(fleet, "x", known(fleet, "a"), now);
+
+  test("is free now, or when its request is expected to be over, whichever is first", () => {
+    const fleet = taught({ a: X, b: X, c: { hints: ["x"], concurrency: 2 } });
+    expect(elsewhere(fleet)).toBe(0);
+    runs(fleet, "b", "x", 0);
+    expect(elsewhere(fleet, 4000)).toBe(0);
+    for (const now of [2000, 3000]) runs(fleet, "c", "x", now);
+    expect(elsewhere(fleet, 4000)).toBe(6000);
+  });
+
+  test("there is none where others do not hold it or are not ready", () => {
+    expect(elsewhere(taught({ a: X, b: { hints: ["y"] }, c: { hints: ["x"], status: "draining" } }))).toBe(Infinity);
+    expect(elsewhere(taught({ a: {} }))).toBe(Infinity);
+  });
+
+  test("is looked for among the first `slotsForeseen` holders", () => {
+    const many = Object.fromEntries(Array.from({ length: LIMITS.slotsForeseen }, (_, index) => [`b${index}`, X]));
+    const fleet = taught({ a: X, ...many, last: X });
+    for (const id of Object.keys(many)) runs(fleet, id, "x", 0);
+    expect(elsewhere(fleet, 1000)).toBe(9000);
   });
 });

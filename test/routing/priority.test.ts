@@ -1,27 +1,33 @@
 // The order of those that wait, as a function of numbers alone: who is sooner, how long anyone is overtaken, what a wait is worth.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, learnAnswer, learnLoad, learnService } from "../../src/routing/estimates.ts";
+import { countArrival, learnAnswer, learnLoad, learnService, noteBusy } from "../../src/routing/estimates.ts";
 import {
-  costMs,
+  coldCostMs,
   insistsAtMs,
   orderOf,
   overtakenUntil,
   patienceMs,
   priorityOf,
+  sharersOf,
+  warmCostMs,
   worthWaitingMs,
   type Order,
 } from "../../src/routing/priority.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING, underLoad } from "../../src/routing/tuning.ts";
 import { createWaitingRoom } from "../../src/routing/waiting-room.ts";
 import { COLD_MS, fleetWith, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const HOUR_MS = 3_600_000;
-const ORDER: Order = { turnMs: 30_000, toleranceMs: 60_000 };
+const ORDER: Order = { turnMs: 30_000, toleranceMs: 60_000, loadWeight: 4 };
 const ms = (max = HOUR_MS) => fc.integer({ min: 0, max });
 const patient = (arrivedAtMs = 0) => ({ arrivedAtMs, deadlineMs: Infinity });
-const order = fc.record({ turnMs: fc.integer({ min: 1, max: HOUR_MS }), toleranceMs: fc.integer({ min: 1, max: HOUR_MS }) });
+const order = fc.record({
+  turnMs: fc.integer({ min: 1, max: HOUR_MS }),
+  toleranceMs: fc.integer({ min: 1, max: HOUR_MS }),
+  loadWeight: fc.integer({ min: 1, max: 20 }),
+});
 
 describe("priority", () => {
   test("grows with age, whatever the deadline", () => {
@@ -97,7 +103,7 @@ describe("the tolerance", () => {
 
   test("of an empty room is some turns, a turn being a mean request and a load", () => {
     const turnMs = 8000 + COLD_MS;
-    expect(orderOf(taught({ a: {} }), createWaitingRoom())).toEqual({ turnMs, toleranceMs: TUNING.tolerance * turnMs });
+    expect(orderOf(taught({ a: {} }), createWaitingRoom())).toMatchObject({ turnMs, toleranceMs: TUNING.tolerance * turnMs });
   });
 
   test("grows with the work that waits for each slot of a ready replica", () => {
@@ -106,6 +112,20 @@ describe("the tolerance", () => {
     expect(growing).toEqual([...new Set(growing)].toSorted((a, b) => a - b));
     const four = { a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } } as const;
     expect(tolerance(four, 40_000)).toBeCloseTo(tolerance({ a: {} }, 10_000), 6);
+  });
+
+  test("grows faster in a fleet that has been busy for long, and its loads weigh more", () => {
+    const { estimates } = taught({ a: {} });
+    const fleet = { ...taught({ a: {} }), estimates };
+    const orders = [0, 0.5, 0.9, 0.99].map((share) => {
+      noteBusy(estimates, share, estimates.busyAtMs + 1e9);
+      return orderOf(fleet, withWork(100_000));
+    });
+    for (const part of ["toleranceMs", "loadWeight"] as const) {
+      const growing = orders.map((its) => its[part]);
+      expect(growing).toEqual(growing.toSorted((a, b) => a - b));
+      expect(growing.at(-1)).toBeGreaterThan(growing[0] ?? 0);
+    }
   });
 
   test("is a number also where there is no slot", () => {
@@ -138,27 +158,77 @@ describe("the tolerance", () => {
   });
 });
 
-describe("cost", () => {
+describe("what grows with the share of busy slots", () => {
+  const drawn = fc.double({ min: 0, max: 1, noNaN: true });
+  test("never falls, and never leaves its bounds", () => {
+    fc.assert(
+      fc.property(drawn, drawn, (one, other) => {
+        const its = { base: 1, busy: 0.2, most: 3 };
+        const [low, high] = [underLoad(its, Math.min(one, other)), underLoad(its, Math.max(one, other))];
+        expect(low).toBeLessThanOrEqual(high);
+        expect(low).toBeGreaterThanOrEqual(its.base + its.busy);
+        expect(high).toBeLessThanOrEqual(its.most);
+      }),
+      seeded(200),
+    );
+  });
+});
+
+describe("the cost of a request that must load", () => {
+  const costOf = (servingMs: number, loadingMs: number, regretMs: number, sharedBy: number) =>
+    coldCostMs(servingMs, loadingMs, regretMs, sharedBy, ORDER);
+
   test("is the serving, and the load with what it evicts by their weight, shared", () => {
-    const { loadWeight, sharing } = TUNING;
-    expect(costMs(5000, 12_000, 3000, 1)).toBe(5000 + loadWeight * 15_000);
-    expect(costMs(5000, 12_000, 3000, 2)).toBe(5000 + (loadWeight * 15_000) / Math.min(2, sharing));
-    expect(costMs(5000, 12_000, 3000, 1000)).toBe(5000 + (loadWeight * 15_000) / sharing);
-    expect(costMs(5000, 12_000, 3000, 0)).toBe(costMs(5000, 12_000, 3000, 1));
-    expect(costMs(5000, 0, 0, 1)).toBe(5000);
+    const { loadWeight } = ORDER;
+    const { sharing } = TUNING;
+    expect(costOf(5000, 12_000, 3000, 1)).toBe(5000 + loadWeight * 15_000);
+    expect(costOf(5000, 12_000, 3000, 2)).toBe(5000 + (loadWeight * 15_000) / Math.min(2, sharing));
+    expect(costOf(5000, 12_000, 3000, 1000)).toBe(5000 + (loadWeight * 15_000) / sharing);
+    expect(costOf(5000, 12_000, 3000, 0)).toBe(costOf(5000, 12_000, 3000, 1));
+    expect(costOf(5000, 0, 0, 1)).toBe(5000);
   });
 
   test("never falls with any of its parts but sharing", () => {
     fc.assert(
       fc.property(ms(), ms(), ms(), fc.nat({ max: 20 }), ms(), (serving, loading, regret, sharedBy, more) => {
-        const cost = costMs(serving, loading, regret, sharedBy);
-        expect(costMs(serving + more, loading, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
-        expect(costMs(serving, loading + more, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
-        expect(costMs(serving, loading, regret + more, sharedBy)).toBeGreaterThanOrEqual(cost);
-        expect(costMs(serving, loading, regret, sharedBy + 1)).toBeLessThanOrEqual(cost);
+        const cost = costOf(serving, loading, regret, sharedBy);
+        expect(costOf(serving + more, loading, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costOf(serving, loading + more, regret, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costOf(serving, loading, regret + more, sharedBy)).toBeGreaterThanOrEqual(cost);
+        expect(costOf(serving, loading, regret, sharedBy + 1)).toBeLessThanOrEqual(cost);
       }),
       seeded(200),
     );
+  });
+
+  test("is shared with those that wait, but for those who have a copy already", () => {
+    const fleet = fleetWith({ a: { hints: ["x"] }, b: { hints: ["x"] } });
+    expect(sharersOf(fleet, "y", 4)).toBe(4);
+    expect(sharersOf(fleet, "x", 6)).toBe(2);
+  });
+});
+
+describe("the cost of a request that finds its hint warm", () => {
+  const MEAN_MS = 10_000;
+  const fleet = fleetWith({ a: {} });
+  learnService(fleet.estimates, "x", MEAN_MS, null);
+  const costOf = (elsewhere: number, waiting = 0) => warmCostMs(5000, elsewhere, fleet, waiting);
+
+  test("is the serving where no other replica can take it for the time of a request", () => {
+    for (const elsewhere of [MEAN_MS, 5 * MEAN_MS, Infinity]) expect(costOf(elsewhere)).toBe(5000);
+  });
+
+  test("is more, the sooner another can, and less where many wait for that one too", () => {
+    const byTime = [0, 0.3, 0.6, 1].map((share) => costOf(share * MEAN_MS));
+    expect(byTime).toEqual([...new Set(byTime)].toSorted((a, b) => b - a));
+    expect(costOf(0)).toBeCloseTo(5000 / TUNING.elsewhereSoonest ** TUNING.elsewhere, 6);
+    const byQueue = [0, 1, 2, 100].map((waiting) => costOf(0.3 * MEAN_MS, waiting));
+    expect(byQueue).toEqual(byQueue.toSorted((a, b) => b - a));
+    expect(byQueue.at(-1)).toBe(5000);
+  });
+
+  test("is the serving before any request has ended", () => {
+    expect(warmCostMs(5000, 0, fleetWith({ a: {} }), 0)).toBe(5000);
   });
 });
 
@@ -177,6 +247,16 @@ describe("a wait is worth", () => {
     expect(worth(0, 0, 3 * COLD_MS)).toBeGreaterThan(2 * worth(0, 0));
     const byQueue = [0, 1, 4, 20].map((waiting) => worth(0, waiting));
     expect(byQueue).toEqual([...new Set(byQueue)].toSorted((a, b) => a - b));
+  });
+
+  test("less for a hint that is asked for all the time and has no copies to spare: a load makes one", () => {
+    const fleet = fleetWith({ a: { hints: ["hot", "hot too"] }, b: { hints: ["hot"] }, c: { hints: ["hot"] } });
+    for (const hint of ["hot", "hot too", "rare"]) countArrival(fleet.estimates, hint);
+    for (let arrival = 0; arrival < 2000; arrival++) countArrival(fleet.estimates, ["hot", "hot too"][arrival % 2] ?? "");
+    const worth = (hint: string) => worthWaitingMs(fleet, hint, 0, 0);
+    expect(worth("hot too")).toBeLessThan(worth("hot"));
+    expect(worth("hot")).toBeLessThan(worth("rare"));
+    expect(worth("hot too")).toBeGreaterThanOrEqual(0);
   });
 
   test("no more once `waitingPerSlotAtMost` wait for each slot", () => {

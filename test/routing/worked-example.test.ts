@@ -42,17 +42,17 @@ const costs = ({ candidates }: ReturnType<typeof look>) =>
 
 test("at 14 s the warm replica is expected to be free soon enough: the request waits", () => {
   const explained = look(example(), 14_000);
-  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.777, worth_waiting_s: 6.018 });
+  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.995, worth_waiting_s: 6.724 });
   expect(costs(explained)).toEqual({
     b: [0, 12, 0.03, 12.03],
     c: [0, 12, 0.296, 12.296],
-    a: [5.777, 0, 0, 5.777],
-    d: [3.317, 12, 0.15, 15.467],
+    a: [5.995, 0, 0, 5.995],
+    d: [3.063, 12, 0.15, 15.213],
   });
 });
 
 test("at 10 s it is not: the hint is loaded on b, which would miss least", () => {
   const explained = look(example(), 10_000);
   expect(explained.decision).toEqual({ outcome: "grant", replica: "b", reason: "hash_owner", warm: false });
-  expect(costs(explained)["a"]).toEqual([9.777, 0, 0, 9.777]);
+  expect(costs(explained)["a"]).toEqual([9.995, 0, 0, 9.995]);
 });
