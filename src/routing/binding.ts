@@ -117,7 +117,7 @@ function bindRound(
     }
     const choice = prospect.choice();
     bound(prospect.waiting, choice);
-    binding.changed(choice.replica);
+    binding.changed(choice);
     binding.giveTurn(turns, turn.lane);
     // Others that wait for the hint find a warm replica now, where it has more slots.
     if (choice.warm || !fleet.free.has(choice.replica)) continue;
@@ -139,6 +139,8 @@ class Binding {
   readonly #usable: (replica: Replica) => boolean;
   readonly #regrets: Regrets;
   readonly #regretMs: number;
+  /** Lanes with a hint that a free replica holds, or held when the round began. */
+  readonly #warm = new Set<Lane>();
   /** Lanes that would rather wait, as they said in this round. */
   asked = 0;
   /** When one that waits takes any slot, or one that said so before may be asked again. */
@@ -153,12 +155,19 @@ class Binding {
     this.#usable = usableIn(fleet, { hints: [], avoid: [] }, now);
     this.#regrets = new Regrets(fleet);
     this.#regretMs = leastRegretMs(fleet, this.#usable, this.#regrets);
+    const { lanesOf } = room;
+    const fewer = lanesOf.size < fleet.freeHolders.size ? lanesOf : fleet.freeHolders;
+    for (const hint of fewer.keys()) if (fleet.freeHolders.has(hint)) this.#warms(hint);
+  }
+
+  #warms(hint: string): void {
+    for (const lane of this.#room.lanesOf.get(hint) ?? []) this.#warm.add(lane);
   }
 
   /** Puts the lane in its place by a quick look, and says whether it did: not if it is empty, or would rather wait, as it said a moment ago. */
   giveTurn(turns: Turns, lane: Lane): boolean {
     if (lane.open && this.#regretMs === Infinity) return false;
-    const warm = this.#mayBeWarm(lane.hints);
+    const warm = lane.hints.length === 0 || this.#warm.has(lane);
     if (!warm && lane.patientUntilMs > this.#now) {
       this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
       return false;
@@ -188,20 +197,15 @@ class Binding {
     return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
   }
 
-  /** The replica has been given a request: what it would regret is not what it was. */
-  changed(replica: Replica): void {
+  /** The replica has been given a request: what it would regret is not what it was, and a hint that it loads it may hold for others. */
+  changed({ replica, hint, warm }: Choice): void {
     this.#regrets.forget(replica);
+    if (!warm && hint !== null && this.#fleet.free.has(replica)) this.#warms(hint);
   }
 
   /** Soon, and no later than any of those that were asked takes any slot; at once where others are still to be asked. */
   nextLookMs(unasked: boolean): number {
     return Math.min(this.#now + (unasked ? LIMITS.nextRoundMs : LIMITS.lookAgainMs), this.#lookMs);
-  }
-
-  #mayBeWarm(hints: readonly string[]): boolean {
-    if (hints.length === 0) return true;
-    for (const hint of hints) if (this.#fleet.freeHolders.has(hint)) return true;
-    return false;
   }
 
   /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */

@@ -31,6 +31,8 @@ export interface Lane {
 export interface WaitingRoom {
   readonly waiting: Map<number, Waiting>;
   readonly lanes: Map<string, Lane>;
+  /** By each hint that they want. */
+  readonly lanesOf: Map<string, Set<Lane>>;
   /** How many wait for a hint before all others. */
   readonly byHint: Map<string, number>;
   /** Those that may not go everywhere. */
@@ -47,6 +49,7 @@ export function createWaitingRoom(): WaitingRoom {
   return {
     waiting: new Map(),
     lanes: new Map(),
+    lanesOf: new Map(),
     byHint: new Map(),
     avoiding: new Map(),
     low: 0,
@@ -58,8 +61,7 @@ export function createWaitingRoom(): WaitingRoom {
 /** Puts a request in its place by arrival, nearly always the last of its lane. O(lane) at worst. */
 export function join(room: WaitingRoom, waiting: Waiting): void {
   const key = keyOf(waiting);
-  const lane = room.lanes.get(key) ?? laneOf(key, waiting);
-  room.lanes.set(key, lane);
+  const lane = room.lanes.get(key) ?? openLane(room, key, waiting);
   // The newcomer may be less patient than those who were asked.
   lane.patientUntilMs = 0;
   let place = lane.queue.length;
@@ -74,8 +76,24 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
-function laneOf(key: string, { hints, avoid, low }: Waiting): Lane {
-  return { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, queue: [] };
+function openLane({ lanes, lanesOf }: WaitingRoom, key: string, { hints, avoid, low }: Waiting): Lane {
+  const lane: Lane = { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, queue: [] };
+  lanes.set(key, lane);
+  for (const hint of hints) {
+    const others = lanesOf.get(hint);
+    if (others === undefined) lanesOf.set(hint, new Set([lane]));
+    else others.add(lane);
+  }
+  return lane;
+}
+
+function closeLane({ lanes, lanesOf }: WaitingRoom, lane: Lane): void {
+  lanes.delete(lane.key);
+  for (const hint of lane.hints) {
+    const others = lanesOf.get(hint);
+    others?.delete(lane);
+    if (others?.size === 0) lanesOf.delete(hint);
+  }
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */
@@ -87,7 +105,7 @@ export function leave(room: WaitingRoom, id: number): boolean {
   room.avoiding.delete(id);
   const lane = room.lanes.get(keyOf(waiting));
   lane?.queue.splice(lane.queue.indexOf(waiting), 1);
-  if (lane?.queue.length === 0) room.lanes.delete(lane.key);
+  if (lane?.queue.length === 0) closeLane(room, lane);
   const [hint] = waiting.hints;
   if (hint !== undefined) {
     const others = (room.byHint.get(hint) ?? 1) - 1;

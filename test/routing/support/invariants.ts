@@ -140,6 +140,10 @@ export function roomViolations(room: WaitingRoom): string[] {
     all.flatMap(({ hints: [first] }) => first ?? []),
   );
   if ([...room.byHint.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
+  const wanted = [...room.lanes.values()].flatMap(({ key, hints }) => hints.map((hint) => `${hint} in ${key}`));
+  const indexed = [...room.lanesOf].flatMap(([hint, lanes]) => [...lanes].map(({ key }) => `${hint} in ${key}`));
+  same("lanes by hint", indexed, wanted);
+  if ([...room.lanesOf.values()].some(({ size }) => size === 0)) found.push("a hint has lanes, and none");
   same("avoiding", ids(room.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
   const workMs = all.reduce((sum, { expectedMs }) => sum + expectedMs, 0);
   if (Math.abs(room.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${room.workMs}; due ${workMs}`);
