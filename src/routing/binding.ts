@@ -1,7 +1,7 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
 import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
-import type { Fleet, Replica } from "./fleet.ts";
+import { isWarm, type Fleet, type Replica } from "./fleet.ts";
 import { elsewhereMs, foresee, nextStartMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
@@ -71,8 +71,8 @@ interface Prospect {
 /**
  * Binds waiting requests to free slots, best first, until none is left that should be bound. `bound` must take the slot and the request
  * out of the room. Where requests are left waiting beside a free slot, says when to decide again; Infinity: there are none.
- * O(lanes), plus O(log lanes) and a decision for each request bound and for at most `lanesAsked` that rather wait; as often as there are
- * requests bound where replicas are suspect.
+ * O(lanes), plus O(log lanes) and a decision for each request bound, for at most `lanesAsked` that rather wait, and for at most as many as there
+ * are lanes that are less urgent than they looked; as often as there are requests bound where replicas are suspect.
  */
 export function bindWaiting(
   fleet: Fleet,
@@ -103,30 +103,25 @@ function bindRound(
   const binding = new Binding(fleet, room, affinityWait, now);
   const turns = new Turns();
   for (const lane of room.lanes.values()) binding.giveTurn(turns, lane);
-  let waiting: Lane[] = [];
-  let turn = turns.pop();
-  for (; turn !== null && fleet.free.size > 0 && binding.asked < LIMITS.lanesAsked; turn = turns.pop()) {
+  // How often a lane may turn out to be less urgent than it looked: with each request bound all may be.
+  let again = room.lanes.size;
+  for (let turn = turns.pop(); turn !== null && fleet.free.size > 0; turn = turns.pop()) {
     const prospect = binding.prospectOf(turn.lane);
     if (prospect === null) {
-      waiting.push(turn.lane);
+      binding.limitAsking(turns);
       continue;
     }
-    if (prospect.priority < turn.priority && prospect.priority < turns.highest()) {
+    if (again > 0 && prospect.priority < turn.priority && prospect.priority < turns.highest()) {
+      again--;
       turns.push(turn.lane, prospect.priority);
       continue;
     }
     const choice = prospect.choice();
     bound(prospect.waiting, choice);
-    binding.changed(choice);
+    binding.changed(choice, turns);
     binding.giveTurn(turns, turn.lane);
-    // Others that wait for the hint find a warm replica now, where it has more slots.
-    if (choice.warm || !fleet.free.has(choice.replica)) continue;
-    waiting = waiting.filter((lane) => {
-      const again = lane.queue[0]?.hints.includes(choice.hint ?? "") === true;
-      return !(again && binding.giveTurn(turns, lane));
-    });
   }
-  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs(turn !== null);
+  return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
 }
 
 /** One round of binding: what does not change while it lasts. */
@@ -139,10 +134,13 @@ class Binding {
   readonly #usable: (replica: Replica) => boolean;
   readonly #regrets: Regrets;
   readonly #regretMs: number;
-  /** Lanes with a hint that a free replica holds, or held when the round began. */
+  readonly #waiting: number;
+  /** Lanes that could have found a free warm replica when they were last looked at. */
   readonly #warm = new Set<Lane>();
-  /** Lanes that would rather wait, as they said in this round. */
-  asked = 0;
+  /** Lanes that would rather wait, as they said in this round; whether there were enough; and whether others were left unasked. */
+  #asked = 0;
+  #limited = false;
+  #unasked = false;
   /** When one that waits takes any slot, or one that said so before may be asked again. */
   #lookMs = Infinity;
 
@@ -155,13 +153,20 @@ class Binding {
     this.#usable = usableIn(fleet, { hints: [], avoid: [] }, now);
     this.#regrets = new Regrets(fleet);
     this.#regretMs = leastRegretMs(fleet, this.#usable, this.#regrets);
-    const { lanesOf } = room;
-    const fewer = lanesOf.size < fleet.freeHolders.size ? lanesOf : fleet.freeHolders;
-    for (const hint of fewer.keys()) if (fleet.freeHolders.has(hint)) this.#warms(hint);
+    this.#waiting = room.waiting.size;
+    const fewer = room.lanesOf.size < fleet.freeHolders.size ? room.lanesOf : fleet.freeHolders;
+    for (const hint of fewer.keys()) {
+      const holders = fleet.freeHolders.get(hint);
+      if (holders === undefined) continue;
+      for (const lane of room.lanesOf.get(hint) ?? []) if (this.#isWarmFor(lane, hint, holders)) this.#warm.add(lane);
+    }
   }
 
-  #warms(hint: string): void {
-    for (const lane of this.#room.lanesOf.get(hint) ?? []) this.#warm.add(lane);
+  #isWarmFor(lane: Lane, hint: string, holders: ReadonlySet<Replica>): boolean {
+    const [head] = lane.queue;
+    const usable = lane.open || head === undefined ? this.#usable : usableIn(this.#fleet, head, this.#now);
+    for (const holder of holders) if (isWarm(holder, hint, this.#now) && usable(holder)) return true;
+    return false;
   }
 
   /** Puts the lane in its place by a quick look, and says whether it did: not if it is empty, or would rather wait, as it said a moment ago. */
@@ -186,40 +191,57 @@ class Binding {
     const usable = head.avoid.length === 0 ? this.#usable : usableIn(this.#fleet, head, this.#now);
     const warm = decideWarm(this.#fleet, head, usable, this.#now);
     if (warm !== null) {
-      return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, this.#warmCost(head, warm)) };
+      return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, this.#warmCost(head, warm, usable)) };
     }
+    this.#warm.delete(lane);
     const [hint] = head.hints;
     const placement = hint === undefined ? null : placeHint(this.#fleet, hint, usable, this.#regrets);
     if (hint === undefined || placement === null) return null;
+    if (this.#asked >= LIMITS.lanesAsked) {
+      this.#unasked = true;
+      return null;
+    }
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) return null;
     const priority = this.#priority(lane, head, this.#coldCost(lane, head, placement.regretMs));
     return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
   }
 
-  /** The replica has been given a request: what it would regret is not what it was, and a hint that it loads it may hold for others. */
-  changed({ replica, hint, warm }: Choice): void {
+  /** The replica has been given a request: what it would regret is not what it was, and others may find warm there what it loads. */
+  changed({ replica, hint, warm }: Choice, turns: Turns): void {
     this.#regrets.forget(replica);
-    if (!warm && hint !== null && this.#fleet.free.has(replica)) this.#warms(hint);
+    if (warm || hint === null || !this.#fleet.free.has(replica)) return;
+    // Those that have a turn get another, which does no harm.
+    for (const lane of this.#room.lanesOf.get(hint) ?? []) {
+      this.#warm.add(lane);
+      this.giveTurn(turns, lane);
+    }
+  }
+
+  /** Once enough lanes have said that they would rather wait, only those are left that may find a free warm replica. */
+  limitAsking(turns: Turns): void {
+    if (this.#asked < LIMITS.lanesAsked || this.#limited) return;
+    this.#limited = true;
+    if (turns.keep((lane) => lane.hints.length === 0 || this.#warm.has(lane))) this.#unasked = true;
   }
 
   /** Soon, and no later than any of those that were asked takes any slot; at once where others are still to be asked. */
-  nextLookMs(unasked: boolean): number {
-    return Math.min(this.#now + (unasked ? LIMITS.nextRoundMs : LIMITS.lookAgainMs), this.#lookMs);
+  nextLookMs(): number {
+    return Math.min(this.#now + (this.#unasked ? LIMITS.nextRoundMs : LIMITS.lookAgainMs), this.#lookMs);
   }
 
   /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
     const foresight = this.#affinityWait === "never" ? null : foresee(this.#fleet, head.hints, usable, this.#now);
     if (foresight === null) return head;
-    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#room.waiting.size);
+    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting);
     let insistsMs = Infinity;
     for (const waiting of lane.queue) {
       const atMs = insistsAtMs(waiting, this.#order);
       if (atMs <= this.#now || nextStartMs(foresight) >= worthMs) return waiting;
       insistsMs = Math.min(insistsMs, atMs);
     }
-    this.asked++;
+    this.#asked++;
     lane.patientUntilMs = Math.min(this.#now + LIMITS.askedAgainMs, insistsMs);
     this.#lookMs = Math.min(this.#lookMs, insistsMs);
     return null;
@@ -234,8 +256,8 @@ class Binding {
     return coldCostMs(expectedMs, loadMs, regretMs, sharersOf(this.#fleet, hint, queue.length), this.#order);
   }
 
-  #warmCost({ expectedMs }: Waiting, { hint, replica }: Choice): number {
-    if (hint === null) return expectedMs;
-    return warmCostMs(expectedMs, elsewhereMs(this.#fleet, hint, replica, this.#now), this.#fleet, this.#room.waiting.size);
+  #warmCost({ expectedMs, hints }: Waiting, { replica }: Choice, usable: (replica: Replica) => boolean): number {
+    if (hints.length === 0) return expectedMs;
+    return warmCostMs(expectedMs, elsewhereMs(this.#fleet, hints, replica, usable, this.#now), this.#fleet, this.#waiting);
   }
 }

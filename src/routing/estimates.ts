@@ -3,7 +3,7 @@
 //
 // Means forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A hint's mean is shrunk
 // by a few samples' worth to that of its family, and that to what hints are like when they are new (empirical Bayes; Efron and Morris,
-// 1977), so one odd request decides nothing. That is not the mean of all requests: hints asked for often are often the quick ones.
+// 1977), so one odd request decides little. That is not the mean of all requests: hints asked for often are often the quick ones.
 import { LIMITS } from "./limits.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -30,7 +30,7 @@ interface HintEstimate {
 export interface Estimates {
   /** By hint; the longest not asked for first. Requests without a hint are under the empty one. */
   readonly hints: Map<string, HintEstimate>;
-  /** Service times by family; the longest not served first. */
+  /** Service times of hints that were new, by family; the longest not served first. */
   readonly families: Map<string, Mean>;
   readonly service: Mean;
   /** The same of hints that were new, and the first answers of those. */
@@ -81,9 +81,12 @@ export function serviceMs(estimates: Estimates, hint: string): number {
   return shrunk(estimates.hints.get(hint)?.service, family, TUNING.servicePrior);
 }
 
-/** What a hint has before the sign with which it names something loaded on top: of `sdxl+anime`, `sdxl:v2` and `sdxl` alike `sdxl`. */
+/**
+ * What a hint has before the sign with which it names something loaded on top: of `sdxl+anime`, `sdxl:v2` and `sdxl` alike `sdxl`. The
+ * colon of `https://` is no such sign.
+ */
 export function familyOf(hint: string): string {
-  const end = hint.search(/[+:@#]/);
+  const end = hint.search(/[+@#]|:(?!\/\/)/);
   return end > 0 ? hint.slice(0, end) : hint;
 }
 
@@ -164,17 +167,8 @@ export function learnService(estimates: Estimates, hint: string, heldMs: number,
   const sample = expected === 0 ? heldMs : clamp(heldMs, expected / TUNING.outlier, expected * TUNING.outlier);
   add(estimates.service, sample, TUNING.fleetMemory);
   if (its === undefined || its.weight < TUNING.newSamples) add(estimates.newService, sample, TUNING.fleetMemory);
+  if (its === undefined || its.weight < TUNING.newSamples) learnFamily(estimates.families, familyOf(hint), sample);
   if (its !== undefined) add(its, sample, TUNING.hintMemory);
-  learnFamily(estimates.families, familyOf(hint), sample);
-}
-
-/**
- * A request that had to load the hint was answered and is over. What is left of its time without a load counts as a warm one's, so that hints that
- * are never found warm are known too. Teaches nothing before it is known what loads take.
- */
-export function learnColdService(estimates: Estimates, hint: string, heldMs: number): void {
-  if (estimates.load.weight < TUNING.loadsKnown) return;
-  learnService(estimates, hint, Math.max(heldMs / TUNING.outlier, heldMs - loadMs(estimates, hint)), null);
 }
 
 function learnFamily(families: Map<string, Mean>, family: string, sample: number): void {

@@ -6,7 +6,7 @@ import { usableIn } from "./decide.ts";
 import { loadMs } from "./estimates.ts";
 import { freeInMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
-import { evictionMs } from "./placement.ts";
+import { evictionMs, occupationMs } from "./placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
 import { consider, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
 
@@ -75,8 +75,10 @@ export interface CandidateView {
   readonly load_s: number;
   /** What it would lose by the load, in seconds of expected loads of what it evicts. */
   readonly eviction_s: number;
-  /** What choosing it would cost, seconds: the three together. */
+  /** What choosing it would cost the request and the hint it evicts, seconds: the three together. */
   readonly cost_s: number;
+  /** What others would miss of it meanwhile, in the same measure; this weighs too where the hint would be loaded. */
+  readonly occupation_s: number;
 }
 
 export interface Explanation {
@@ -87,7 +89,7 @@ export interface Explanation {
     | { readonly outcome: "wait"; readonly expected_wait_s: number | null; readonly worth_waiting_s: number | null }
     | { readonly outcome: "refuse"; readonly error_type: string };
   readonly waiting: number;
-  /** Free ones first, by cost and then hash order; at most 100. */
+  /** Free ones first, by what they cost and occupy, then in hash order; at most 100. */
   readonly candidates: readonly CandidateView[];
   readonly candidates_total: number;
 }
@@ -116,7 +118,8 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
     };
   });
   const late = (candidate: CandidateView) => (candidate.passed_over === null ? 0 : 1);
-  candidates.sort((a, b) => late(a) - late(b) || a.cost_s - b.cost_s || a.hash_rank - b.hash_rank);
+  const all = (candidate: CandidateView) => candidate.cost_s + candidate.occupation_s;
+  candidates.sort((a, b) => late(a) - late(b) || all(a) - all(b) || a.hash_rank - b.hash_rank);
   return {
     hints,
     decision: decisionOf(verdict),
@@ -133,6 +136,7 @@ function costsOf({ fleet }: Scheduler, replica: Replica, cold: string | null, no
     wait_s: round(waitMs / 1000),
     load_s: cold !== null ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
     eviction_s: cold !== null ? round(evictionMs(fleet, replica) / 1000) : 0,
+    occupation_s: cold !== null ? round(occupationMs(fleet, replica) / 1000) : 0,
   };
 }
 

@@ -39,21 +39,41 @@ export function nextStartMs({ ends, more, serviceMs }: Foresight): number {
   return start;
 }
 
-/** When a full replica is expected to have a free slot, from now; 0 where nothing is known to run there. O(grants). */
+/**
+ * When a full replica is expected to have a free slot, from now, by the oldest of its requests; 0 where nothing is known to run there. O(grants),
+ * bounded.
+ */
 export function freeInMs(replica: Replica, now: number): number {
   let least = Infinity;
-  for (const grant of replica.grants.values()) least = Math.min(least, remainingMs(grant, now));
+  let looked = 0;
+  for (const grant of replica.grants.values()) {
+    if (++looked > LIMITS.slotsForeseen) break;
+    least = Math.min(least, remainingMs(grant, now));
+  }
   return least === Infinity ? 0 : least;
 }
 
-/** When another replica that holds the hint is expected to have a free slot, from now; Infinity: there is none. O(slots), bounded. */
-export function elsewhereMs({ holders }: Fleet, hint: string, but: Replica, now: number): number {
+/**
+ * When a slot other than one of that replica's, or another one there, is expected to be free for a request with these hints that finds one of
+ * them warm; from now. Infinity: none is. O(slots), bounded.
+ */
+export function elsewhereMs(
+  fleet: Fleet,
+  hints: readonly string[],
+  but: Replica,
+  usable: (replica: Replica) => boolean,
+  now: number,
+): number {
+  if (loadOf(but) + 1 < but.concurrency) return 0;
   let least = Infinity;
-  let seen = 0;
-  for (const holder of holders.get(hint) ?? []) {
-    if (least === 0 || ++seen > LIMITS.slotsForeseen) break;
-    if (holder === but || !isReady(holder)) continue;
-    least = Math.min(least, loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now));
+  let looked = 0;
+  for (const hint of hints) {
+    for (const holder of fleet.holders.get(hint) ?? []) {
+      if (least === 0 || looked >= LIMITS.slotsForeseen) return least;
+      looked += Math.max(1, loadOf(holder));
+      if (holder === but || !isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
+      least = Math.min(least, loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now));
+    }
   }
   return least;
 }

@@ -1,4 +1,5 @@
-// Hints as text: what a client asks for, what a replica advertises. A hint is opaque here; nothing knows what a model is.
+// Hints as text: what a client asks for, what a replica advertises. A hint is opaque: nothing knows what a model is. Only
+// estimates.ts looks into one, to guess how long a new one takes.
 import { LIMITS } from "./limits.ts";
 
 /** U+0020 to U+007E: the runtime shows every other byte of a header as one replacement character, so they can't be told apart. */

@@ -57,7 +57,10 @@ export const LIMITS = {
   retryReserveLeast: 20,
   /** The most that a client can say a request costs: a day. */
   claimedCostMs: 24 * HOUR_MS,
-  /** Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. */
+  /**
+   * Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. As
+   * many of their families.
+   */
   learnedHints: 20_000,
   /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
   placementsWeighed: 8,

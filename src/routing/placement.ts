@@ -30,9 +30,7 @@ export class Regrets {
   of(replica: Replica): number {
     let regretMs = this.#known.get(replica);
     if (regretMs === undefined) {
-      // What else it holds is missed only where its last slot is taken.
-      const last = loadOf(replica) + 1 >= replica.concurrency;
-      regretMs = evictionMs(this.#fleet, replica) + (last ? TUNING.occupation * worthBesidesMs(this.#fleet, replica, null) : 0);
+      regretMs = evictionMs(this.#fleet, replica) + occupationMs(this.#fleet, replica);
       this.#known.set(replica, regretMs);
     }
     return regretMs;
@@ -70,6 +68,12 @@ export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolea
     if (least === 0 || ++weighed >= LIMITS.placementsWeighed) break;
   }
   return least;
+}
+
+/** What others would miss of the replica while it serves one more request: what it holds, where its last slot is taken. O(hints). */
+export function occupationMs(fleet: Fleet, replica: Replica): number {
+  const last = loadOf(replica) + 1 >= replica.concurrency;
+  return last ? TUNING.occupation * worthBesidesMs(fleet, replica, null) : 0;
 }
 
 /**

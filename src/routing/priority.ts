@@ -1,7 +1,8 @@
 // Which of the waiting requests is next, and whether one should wait for a warm replica while another is free. All costs are times.
 //
 // The order is that of an index, as in weighted shortest processing time with setups: a request's age over what it costs the fleet; its
-// load, and what that evicts, counts several times, and is shared by those that will be warm after it. Short requests overtake long ones,
+// load, and what that evicts, counts several times, and is shared by those that will be warm after it. A request that others can serve
+// soon counts for more than it takes, so that a slot goes to those that have no other. Short requests overtake long ones,
 // but not for ever: beyond a tolerance age counts by its fourth power, so that nobody who has waited `overtakenUntil` tolerances is
 // overtaken by a newcomer. The tolerance grows with the queue: where all must wait long, serving in order of arrival would only add
 // the loads of rare hints to everybody's wait.
@@ -76,9 +77,9 @@ export function coldCostMs(
   return servingMs + (loadWeight * (loadingMs + regretMs)) / Math.max(1, Math.min(TUNING.sharing, sharedBy));
 }
 
-/** Of the requests for a hint, of which so many wait, those for one more copy. O(1). */
+/** Of the requests for a hint, of which so many wait, those for one more copy. O(1), and of the one that most hints have without a look. */
 export function sharersOf(fleet: Fleet, hint: string, waiting: number): number {
-  return waiting / (1 + copiesOf(fleet, hint));
+  return waiting === 1 ? 1 : waiting / (1 + copiesOf(fleet, hint));
 }
 
 /**
@@ -100,7 +101,7 @@ export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, wai
   const { estimates } = fleet;
   const loadingMs = loadMs(estimates, hint);
   const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
-  const share = Math.max(0, underLoad(TUNING.waitShare, estimates.busyShare) - copy);
+  const share = underLoad(TUNING.waitShare, estimates.busyShare) - copy;
   const queue = Math.min(TUNING.waitingPerSlotAtMost, perSlot(fleet, waiting));
   return share * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
 }

@@ -23,12 +23,13 @@ export const TUNING = {
   costRange: 10,
   /** Requests of a hint that are taken to share one load, at most. */
   sharing: 8,
-  /** A warm request that another replica can take soon leaves the slot to others: the exponent of how soon, at the soonest, in mean service times. */
+  /** A warm request costs the more, the sooner another replica can take it: the exponent of how soon, in mean service times. */
   elsewhere: 0.6,
+  /** The soonest that counts. */
   elsewhereSoonest: 0.1,
-  /** How much later it can for each request that waits per slot, in mean service times. */
+  /** How much later another is taken to be free for each request that waits per slot. */
   elsewherePerWaiting: 0.3,
-  /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait. */
+  /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait, see `underLoad`. */
   tolerance: 5,
   tolerancePerQueue: { base: 0, busy: 0.05, most: 1.9 },
   /** Of the time until its deadline, the part in which a request is patient. */
@@ -63,13 +64,12 @@ export const TUNING = {
   hintMemory: 20,
   fleetMemory: 500,
   servicePrior: 1,
+  /** The same of families: hints that begin alike. */
   familyMemory: 50,
   familyPrior: 0.5,
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,
-  /** Loads before it is known what they take well enough to tell a cold request's service by it. */
-  loadsKnown: 20,
   /** A sample counts as at most this many times what was expected, and at least this part of it. */
   outlier: 8,
   /** Arrivals of anything in which the count of a hint's requests fades to 1/e. */

@@ -33,6 +33,13 @@ export class Turns {
     heap[place] = entry;
   }
 
+  /** Leaves out all others. Says whether there were any. O(n log n). */
+  keep(which: (lane: Lane) => boolean): boolean {
+    const all = this.#heap.splice(0);
+    for (const { lane, priority } of all) if (which(lane)) this.push(lane, priority);
+    return this.#heap.length < all.length;
+  }
+
   pop(): Turn | null {
     const heap = this.#heap;
     const [top] = heap;

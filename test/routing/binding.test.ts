@@ -2,41 +2,19 @@
 // that means for whole histories is in scheduler-properties.test.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bindWaiting, considerNewcomer, type AffinityWait } from "../../src/routing/binding.ts";
+import { considerNewcomer } from "../../src/routing/binding.ts";
 import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
 import { decide } from "../../src/routing/decide.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { insistsAtMs, orderOf } from "../../src/routing/priority.ts";
 import { takeSlot } from "../../src/routing/slots.ts";
-import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../src/routing/waiting-room.ts";
+import type { WaitingRoom } from "../../src/routing/waiting-room.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load, wants, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
+import { bind, roomOf } from "./support/rounds.ts";
 import { seeded } from "./support/seeded.ts";
-
-type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];
-
-/** Requests that came one millisecond after the other, numbered from 1. */
-function roomOf(...requests: readonly Request[]): WaitingRoom {
-  const room = createWaitingRoom();
-  for (const [index, [hints, rest]] of requests.entries()) {
-    const expected = { claimedMs: null, low: false, expectedMs: 0, loadMs: COLD_MS };
-    join(room, { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], ...expected, hints, ...rest });
-  }
-  return room;
-}
-
-/** One round: `request replica warm|cold`, in the order they were bound, and when to decide again. */
-function bind(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait = "auto", now = 100) {
-  const bound: string[] = [];
-  const lookAgainMs = bindWaiting(fleet, room, affinityWait, now, (waiting, choice) => {
-    if (!leave(room, waiting.id)) throw new Error(`${waiting.id} does not wait`);
-    takeSlot(fleet, waiting.id, choice, now);
-    bound.push(`${waiting.id} ${choice.replica.id} ${choice.warm ? "warm" : "cold"}`);
-  });
-  return { bound, lookAgainMs };
-}
 
 /** A fleet that knows a request of x to take so long, of which one has just started on `a`. */
 function busy(servingMs: number, replicas: Readonly<Record<string, Said>>): Fleet {

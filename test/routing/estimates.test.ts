@@ -9,7 +9,6 @@ import {
   expectedMs,
   familyOf,
   learnAnswer,
-  learnColdService,
   learnLoad,
   learnService,
   loadMs,
@@ -25,7 +24,7 @@ import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
-const { hintMemory, fleetMemory, servicePrior, familyPrior, loadPrior, loadsKnown, outlier, claimPrior } = TUNING;
+const { hintMemory, fleetMemory, servicePrior, familyPrior, loadPrior, outlier, claimPrior } = TUNING;
 
 /** Requests of hints that each held their slot for so long. */
 function served(...requests: readonly (readonly [hint: string, heldMs: number, claimedMs?: number])[]): Estimates {
@@ -60,10 +59,18 @@ describe("the time a warm request holds its slot", () => {
     ["sdxl+anime+detail", "sdxl"],
     ["flux/dev:v2", "flux/dev"],
     ["flux@1#a", "flux"],
+    ["https://example.com/a:b", "https://example.com/a"],
+    ["https://example.com/a", "https://example.com/a"],
     ["+anime", "+anime"],
     ["", ""],
   ])("the family of %j is %j", (hint, family) => {
     expect(familyOf(hint)).toBe(family);
+  });
+
+  test("of a new hint is that of its family's hints when they were new, not that of the one asked for most", () => {
+    const popular = times(200, () => ["x", 2000] as const);
+    const others = times(20, (index) => [`x+${index}`, 20_000] as const);
+    expect(serviceMs(served(...popular, ...others), "x+new")).toBeGreaterThan(12_000);
   });
 
   test("of at most 20,000 families is remembered; the longest not served is forgotten", () => {
@@ -71,24 +78,6 @@ describe("the time a warm request holds its slot", () => {
     const { families } = served(["first", 1000], ...names, ["first", 1000], ["one more", 1000]);
     expect(families.size).toBe(LIMITS.learnedHints);
     expect(["first", "hint-0", "one more"].map((name) => families.has(name))).toEqual([true, false, true]);
-  });
-
-  test("is learned from cold requests too, less a load, once it is known what loads take", () => {
-    const estimates = served(["x", 10_000]);
-    learnAnswer(estimates, "x", 1000);
-    const before = serviceMs(estimates, "y");
-    for (let load = 0; load < loadsKnown; load++) {
-      countArrival(estimates, "y");
-      learnColdService(estimates, "y", 20_000);
-      expect(serviceMs(estimates, "y")).toBe(before);
-      learnLoad(estimates, "y", 13_000);
-    }
-    expect(loadMs(estimates, "y")).toBeCloseTo(12_000, 6);
-    learnColdService(estimates, "y", 20_000);
-    const its = estimates.hints.get("y")?.service;
-    expect([its?.weight, its?.sum]).toEqual([1, expect.closeTo(8000, 6)]);
-    learnColdService(estimates, "y", 1000);
-    expect(serviceMs(estimates, "y")).toBeGreaterThan(0);
   });
 
   test("lies between the shortest and the longest seen", () => {

@@ -189,11 +189,12 @@ describe("a full replica has a free slot", () => {
   });
 });
 
-describe("another replica that holds the hint", () => {
+describe("another slot for a request", () => {
   const X: Said = { hints: ["x"] };
-  const elsewhere = (fleet: Fleet, now = 0) => elsewhereMs(fleet, "x", known(fleet, "a"), now);
+  const elsewhere = (fleet: Fleet, now = 0, hints = ["x"], usable: (replica: Replica) => boolean = anywhere) =>
+    elsewhereMs(fleet, hints, known(fleet, "a"), usable, now);
 
-  test("is free now, or when its request is expected to be over, whichever is first", () => {
+  test("is free now, or when a request of another holder is expected to be over, whichever is first", () => {
     const fleet = taught({ a: X, b: X, c: { hints: ["x"], concurrency: 2 } });
     expect(elsewhere(fleet)).toBe(0);
     runs(fleet, "b", "x", 0);
@@ -202,12 +203,29 @@ describe("another replica that holds the hint", () => {
     expect(elsewhere(fleet, 4000)).toBe(6000);
   });
 
-  test("there is none where others do not hold it or are not ready", () => {
-    expect(elsewhere(taught({ a: X, b: { hints: ["y"] }, c: { hints: ["x"], status: "draining" } }))).toBe(Infinity);
-    expect(elsewhere(taught({ a: {} }))).toBe(Infinity);
+  test("is free where the replica itself has more than one", () => {
+    const fleet = taught({ a: { hints: ["x"], concurrency: 2 } });
+    expect(elsewhere(fleet)).toBe(0);
+    runs(fleet, "a", "x", 0);
+    expect(elsewhere(fleet)).toBe(Infinity);
   });
 
-  test("is looked for among the first `slotsForeseen` holders", () => {
+  test("is there for any of its hints", () => {
+    const fleet = taught({ a: X, b: { hints: ["y"] } });
+    expect(elsewhere(fleet, 0, ["x"])).toBe(Infinity);
+    expect(elsewhere(fleet, 0, ["x", "y"])).toBe(0);
+  });
+
+  test("there is none where others do not hold it, are not ready, may not be used, or have loaded it for too long", () => {
+    expect(elsewhere(taught({ a: X, b: { hints: ["y"] }, c: { hints: ["x"], status: "draining" } }))).toBe(Infinity);
+    expect(elsewhere(taught({ a: X, b: X }), 0, ["x"], ({ id }) => id !== "b")).toBe(Infinity);
+    const loading = taught({ a: X, b: { concurrency: 2 } });
+    load(loading, "b", "x", 0);
+    expect(elsewhere(loading, 1)).toBe(0);
+    expect(elsewhere(loading, 10 * LIMITS.loadTimesBelieved * COLD_MS)).toBe(Infinity);
+  });
+
+  test("is looked for among `slotsForeseen` slots", () => {
     const many = Object.fromEntries(Array.from({ length: LIMITS.slotsForeseen }, (_, index) => [`b${index}`, X]));
     const fleet = taught({ a: X, ...many, last: X });
     for (const id of Object.keys(many)) runs(fleet, id, "x", 0);
