@@ -50,10 +50,12 @@ describe("a slot is not kept from one that would take it", () => {
 
   /** `a` holds all the hints and is nearly done; another holds them too and is ejected. */
   function besideEjected(): Fleet {
-    const { its, hears } = driver({ a: { hints }, ejected: { hints } });
+    const { its, hears, ends } = driver({ a: { hints }, ejected: { hints } });
     taught(its.fleet, 1000);
     takeSlot(its.fleet, 1, { replica: known(its.fleet, "ejected"), hint: hint(0), warm: true }, 99_980);
     unreachable(its, 1, 99_985);
+    ends(1, 99_985);
+    expect(its.fleet.freeHolders.get(hint(0))?.has(known(its.fleet, "ejected"))).toBe(true);
     takeSlot(its.fleet, 2, { replica: known(its.fleet, "a"), hint: hint(0), warm: true }, 99_990);
     for (const id of ["c", "d"]) hears(id, { hints: ["other"], hintSlots: 1 });
     return its.fleet;
