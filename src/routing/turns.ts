@@ -1,66 +1,87 @@
-// Lanes by the priority of their heads: a binary heap (Williams, "Heapsort", CACM 7(6), 1964).
+// Lanes by the priority of their heads: a binary heap (Williams, "Heapsort", CACM 7(6), 1964). Its columns are arrays of their own, so that a
+// round over a thousand lanes makes no thousand objects.
 import type { Lane } from "./waiting-room.ts";
 
 /** A lane and how urgent it is to serve its head. */
 export interface Turn {
   readonly lane: Lane;
   readonly priority: number;
-  /** Which came first, among equals. */
-  readonly order: number;
 }
 
 /** The highest first; among equals whoever came first. */
 export class Turns {
-  readonly #heap: Turn[] = [];
+  readonly #lanes: Lane[] = [];
+  readonly #priorities: number[] = [];
+  /** Which came first, among equals. */
+  readonly #orders: number[] = [];
   #pushed = 0;
 
   highest(): number {
-    return this.#heap[0]?.priority ?? -Infinity;
+    return this.#priorities[0] ?? -Infinity;
   }
 
   push(lane: Lane, priority: number): void {
-    const heap = this.#heap;
-    const entry = { lane, priority, order: this.#pushed++ };
-    let place = heap.length;
-    heap.push(entry);
-    while (place > 0) {
-      const parent = (place - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || isBefore(above, entry)) break;
-      heap[place] = above;
-      place = parent;
-    }
-    heap[place] = entry;
+    this.#rise(this.#lanes.length, lane, priority, this.#pushed++);
+  }
+
+  pop(): Turn | null {
+    const [lane] = this.#lanes;
+    const priority = this.highest();
+    const last = this.#lanes.pop();
+    const [lastPriority = 0, lastOrder = 0] = [this.#priorities.pop(), this.#orders.pop()];
+    if (lane === undefined || last === undefined) return null;
+    if (this.#lanes.length > 0) this.#sink(last, lastPriority, lastOrder);
+    return { lane, priority };
   }
 
   /** Leaves out all others. Says whether there were any. O(n log n). */
   keep(which: (lane: Lane) => boolean): boolean {
-    const all = this.#heap.splice(0);
-    for (const { lane, priority } of all) if (which(lane)) this.push(lane, priority);
-    return this.#heap.length < all.length;
+    const lanes = this.#lanes.splice(0);
+    const priorities = this.#priorities.splice(0);
+    const orders = this.#orders.splice(0);
+    for (const [place, lane] of lanes.entries()) {
+      if (which(lane)) this.#rise(this.#lanes.length, lane, priorities[place] ?? 0, orders[place] ?? 0);
+    }
+    return this.#lanes.length < lanes.length;
   }
 
-  pop(): Turn | null {
-    const heap = this.#heap;
-    const [top] = heap;
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top ?? null;
+  #rise(from: number, lane: Lane, priority: number, order: number): void {
+    let place = from;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      if (this.#isBefore(parent, priority, order)) break;
+      this.#move(parent, place);
+      place = parent;
+    }
+    this.#put(place, lane, priority, order);
+  }
+
+  #sink(lane: Lane, priority: number, order: number): void {
+    const { length } = this.#lanes;
     let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      const [left, right] = [heap[child], heap[child + 1]];
-      if (left === undefined) break;
-      const better = right !== undefined && isBefore(right, left) ? right : left;
-      if (better === right) child++;
-      if (isBefore(last, better)) break;
-      heap[place] = better;
+    for (let child = 1; child < length; child = 2 * place + 1) {
+      const right = child + 1;
+      if (right < length && this.#isBefore(right, this.#priorities[child] ?? 0, this.#orders[child] ?? 0)) child = right;
+      if (!this.#isBefore(child, priority, order)) break;
+      this.#move(child, place);
       place = child;
     }
-    heap[place] = last;
-    return top;
+    this.#put(place, lane, priority, order);
   }
-}
 
-function isBefore(one: Turn, other: Turn): boolean {
-  return one.priority > other.priority || (one.priority === other.priority && one.order < other.order);
+  #isBefore(place: number, priority: number, order: number): boolean {
+    const its = this.#priorities[place] ?? 0;
+    return its > priority || (its === priority && (this.#orders[place] ?? 0) < order);
+  }
+
+  #move(from: number, to: number): void {
+    const lane = this.#lanes[from];
+    if (lane !== undefined) this.#put(to, lane, this.#priorities[from] ?? 0, this.#orders[from] ?? 0);
+  }
+
+  #put(place: number, lane: Lane, priority: number, order: number): void {
+    this.#lanes[place] = lane;
+    this.#priorities[place] = priority;
+    this.#orders[place] = order;
+  }
 }
