@@ -115,7 +115,10 @@ describe("auto, the default: where the warm replica is busy for a moment", () =>
     await using short = await TestRouter.start({ COLD_START_MS: String(SHORT_LOAD_S * 1000) });
     await using its = await fleet({ a: { hints: [] }, b: { hints: [] }, c: { hints: [] } }, short);
     const { reply: loads } = await its.occupies("h");
-    await until("a wait is expected to be shorter than a load", async () => (await its.explain("h")).decision.outcome === "wait");
+    await until("the load is about to end", async () => {
+      const { outcome, expected_wait_s, worth_waiting_s } = (await its.explain("h")).decision;
+      return outcome === "wait" && (expected_wait_s ?? Infinity) < (worth_waiting_s ?? 0) / 2;
+    });
     const burst = [its.send("h"), its.send("h"), its.send("h")];
     await its.waiting(3);
     its.held.releaseAll();
