@@ -134,6 +134,7 @@ class Binding {
   readonly #usable: (replica: Replica) => boolean;
   readonly #regrets: Regrets;
   readonly #regretMs: number;
+  /** How many waited when the round began: costs that fell with each request bound would have all lanes looked at again. */
   readonly #waiting: number;
   /** Lanes that could have found a free warm replica when they were last looked at. */
   readonly #warm = new Set<Lane>();
@@ -169,19 +170,18 @@ class Binding {
     return false;
   }
 
-  /** Puts the lane in its place by a quick look, and says whether it did: not if it is empty, or would rather wait, as it said a moment ago. */
-  giveTurn(turns: Turns, lane: Lane): boolean {
-    if (lane.open && this.#regretMs === Infinity) return false;
+  /** Puts the lane in its place by a quick look; not if it is empty, or would rather wait, as it said a moment ago. */
+  giveTurn(turns: Turns, lane: Lane): void {
+    if (lane.open && this.#regretMs === Infinity) return;
     const warm = lane.hints.length === 0 || this.#warm.has(lane);
     if (!warm && lane.patientUntilMs > this.#now) {
       this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
-      return false;
+      return;
     }
     const head = lane.queue[0];
-    if (head === undefined) return false;
+    if (head === undefined) return;
     // Of a warm one the least: whether another could take it is a longer look.
     turns.push(lane, this.#priority(lane, head, warm ? head.expectedMs : this.#coldCost(lane, head, this.#regretMs)));
-    return true;
   }
 
   /** What the lane would do now; null: its requests can't have a slot, or are better off waiting. */

@@ -14,6 +14,7 @@ interface Mean {
 }
 
 interface HintEstimate {
+  readonly family: string;
   /** Time a warm request holds its slot. */
   readonly service: Mean;
   /** Time to the first answer of a warm request. */
@@ -76,9 +77,10 @@ export function createEstimates(firstLoadMs: number): Estimates {
 
 /** Expected time that a warm request of the hint holds a slot; 0 until any request has finished. */
 export function serviceMs(estimates: Estimates, hint: string): number {
-  const its = estimates.families.get(familyOf(hint));
-  const family = shrunk(its, valueOf(estimates.newService, 0), TUNING.familyPrior);
-  return shrunk(estimates.hints.get(hint)?.service, family, TUNING.servicePrior);
+  const its = estimates.hints.get(hint);
+  const family = estimates.families.get(its?.family ?? familyOf(hint));
+  const prior = shrunk(family, valueOf(estimates.newService, 0), TUNING.familyPrior);
+  return shrunk(its?.service, prior, TUNING.servicePrior);
 }
 
 /**
@@ -145,7 +147,15 @@ export function countArrival(estimates: Estimates, hint: string): void {
   estimates.arrivals++;
   const its = estimates.hints.get(hint);
   if (its === undefined) {
-    const fresh = { service: empty(), answer: empty(), load: empty(), steady: 1, recent: 1, atArrival: estimates.arrivals };
+    const fresh = {
+      family: familyOf(hint),
+      service: empty(),
+      answer: empty(),
+      load: empty(),
+      steady: 1,
+      recent: 1,
+      atArrival: estimates.arrivals,
+    };
     estimates.hints.set(hint, fresh);
     const [oldest] = estimates.hints.keys();
     if (estimates.hints.size > LIMITS.learnedHints && oldest !== undefined) estimates.hints.delete(oldest);

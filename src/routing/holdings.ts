@@ -1,6 +1,7 @@
 // What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
 // Keeps the totals that the limits of a fleet are about. Decides nothing.
 import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { drop, put } from "./index-by.ts";
 import { LIMITS } from "./limits.ts";
 
 /** Puts the replica in or out of the indexes of free ones, as its status and load say. Called after every change of either. O(hints). */
@@ -121,18 +122,6 @@ function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
 function dropHolder(fleet: Fleet, replica: Replica, hint: string): void {
   drop(fleet.holders, hint, replica);
   drop(fleet.freeHolders, hint, replica);
-}
-
-function put(index: Map<string, Set<Replica>>, hint: string, replica: Replica): void {
-  const replicas = index.get(hint);
-  if (replicas === undefined) index.set(hint, new Set([replica]));
-  else replicas.add(replica);
-}
-
-function drop(index: Map<string, Set<Replica>>, hint: string, replica: Replica): void {
-  const replicas = index.get(hint);
-  replicas?.delete(replica);
-  if (replicas?.size === 0) index.delete(hint);
 }
 
 function sameSet(before: ReadonlySet<string> | null, after: readonly string[] | null): boolean {

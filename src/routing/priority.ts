@@ -9,7 +9,7 @@
 import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
 import type { Fleet } from "./fleet.ts";
 import { chanceAsked, copiesOf } from "./placement.ts";
-import { TUNING, underLoad } from "./tuning.ts";
+import { TUNING } from "./tuning.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What the order needs to know of a request. */
@@ -26,6 +26,18 @@ export interface Order {
   readonly toleranceMs: number;
   /** How much more a load weighs than the time that it takes. */
   readonly loadWeight: number;
+}
+
+/** What grows with the share of slots that are busy: base + busy / (1 - share), at most `most`. */
+interface UnderLoad {
+  readonly base: number;
+  readonly busy: number;
+  readonly most: number;
+}
+
+/** Each unit of work delays all that is behind it, which in queueing theory is 1 / (1 - share) times as much. O(1). */
+export function underLoad({ base, busy, most }: UnderLoad, busyShare: number): number {
+  return Math.min(most, base + busy / Math.max(0.01, 1 - busyShare));
 }
 
 /** O(1). */

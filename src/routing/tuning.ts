@@ -1,23 +1,12 @@
 // The constants of the scheduling decision, each with what it does. They were chosen on the simulator (docs/scheduling.md). Most lie on flat
-// optima, where half or twice a value changes mean times by a percent or two; tolerancePerQueue trades the mean for the longest wait. Not settings: an operator has no way to know better ones.
-
-/** What grows with the share of slots that are busy: base + busy / (1 - share), at most `most`. */
-interface UnderLoad {
-  readonly base: number;
-  readonly busy: number;
-  readonly most: number;
-}
-
-/** Each unit of work delays all that is behind it, which in queueing theory is 1 / (1 - share) times as much. O(1). */
-export function underLoad({ base, busy, most }: UnderLoad, busyShare: number): number {
-  return Math.min(most, base + busy / Math.max(0.01, 1 - busyShare));
-}
+// optima, where half or twice a value changes mean times by a percent or two; tolerance
+// and tolerancePerQueue trade the mean for the longest wait. Not settings: an operator has no way to know better ones.
 
 export const TUNING = {
   // The order of those that wait (priority.ts). A turn is the mean time of serving a request and of loading a hint, together.
   /** Age that a request is given when it comes, in turns, so that short ones overtake at once. */
   headStart: 20,
-  /** How much more a load and its eviction weigh in the order than the time that it takes; see `underLoad`. */
+  /** How much more a load and its eviction weigh in the order than the time that it takes; see `underLoad` in priority.ts. */
   loadWeight: { base: 3, busy: 0.2, most: 8 },
   /** The most by which a request's cost may differ from a turn, in the order. */
   costRange: 10,

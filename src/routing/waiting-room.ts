@@ -1,6 +1,7 @@
 // Requests that wait, in lanes: those that want the same and may be taken in turn. A lane keeps the order of arrival; which lane is next
 // is decided elsewhere (priority.ts). Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
 import type { Wanted } from "./decide.ts";
+import { drop, put } from "./index-by.ts";
 
 export interface Waiting extends Wanted {
   readonly id: number;
@@ -79,21 +80,13 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
 function openLane({ lanes, lanesOf }: WaitingRoom, key: string, { hints, avoid, low }: Waiting): Lane {
   const lane: Lane = { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, queue: [] };
   lanes.set(key, lane);
-  for (const hint of hints) {
-    const others = lanesOf.get(hint);
-    if (others === undefined) lanesOf.set(hint, new Set([lane]));
-    else others.add(lane);
-  }
+  for (const hint of hints) put(lanesOf, hint, lane);
   return lane;
 }
 
 function closeLane({ lanes, lanesOf }: WaitingRoom, lane: Lane): void {
   lanes.delete(lane.key);
-  for (const hint of lane.hints) {
-    const others = lanesOf.get(hint);
-    others?.delete(lane);
-    if (others?.size === 0) lanesOf.delete(hint);
-  }
+  for (const hint of lane.hints) drop(lanesOf, hint, lane);
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */

@@ -10,11 +10,12 @@ import {
   patienceMs,
   priorityOf,
   sharersOf,
+  underLoad,
   warmCostMs,
   worthWaitingMs,
   type Order,
 } from "../../src/routing/priority.ts";
-import { TUNING, underLoad } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
 import { createWaitingRoom } from "../../src/routing/waiting-room.ts";
 import { COLD_MS, fleetWith, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
