@@ -40,7 +40,7 @@ export function considerNewcomer(
   affinityWait: AffinityWait,
   now: number,
 ): Choice | Wait | null {
-  const insistsMs = insistsAtMs(wanted, orderOf(fleet, room));
+  const insistsMs = insistsAtMs(wanted, orderOf(fleet));
   if (affinityWait === "never" || insistsMs <= now) return decide(fleet, wanted, now);
   const usable = usableIn(fleet, wanted, now);
   const warm = decideWarm(fleet, wanted, usable, now);
@@ -150,7 +150,7 @@ class Binding {
     this.#room = room;
     this.#affinityWait = affinityWait;
     this.#now = now;
-    this.#order = orderOf(fleet, room);
+    this.#order = orderOf(fleet);
     this.#usable = usableIn(fleet, { hints: [], avoid: [] }, now);
     this.#regrets = new Regrets(fleet);
     this.#regretMs = leastRegretMs(fleet, this.#usable, this.#regrets);

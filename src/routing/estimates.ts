@@ -43,6 +43,9 @@ export interface Estimates {
   /** The share of slots that are busy, lately; true at a time. */
   busyShare: number;
   busyAtMs: number;
+  /** The longest that all who waited would have taken the fleet, lately; true at a time. */
+  backlogMs: number;
+  backlogAtMs: number;
   /** How well clients' own figures did, and the hint's mean beside them. */
   readonly claims: Claims;
 }
@@ -71,6 +74,8 @@ export function createEstimates(firstLoadMs: number): Estimates {
     arrivals: 0,
     busyShare: 0,
     busyAtMs: 0,
+    backlogMs: 0,
+    backlogAtMs: 0,
     claims,
   };
 }
@@ -137,9 +142,22 @@ export function turnOf(estimates: Estimates): number {
 
 /** So many of the slots were busy since the last call. */
 export function noteBusy(estimates: Estimates, share: number, now: number): void {
-  const fade = Math.exp(-Math.max(0, now - estimates.busyAtMs) / (TUNING.busyTurns * turnOf(estimates)));
+  const fade = fadeSince(estimates, estimates.busyAtMs, TUNING.busyTurns, now);
   estimates.busyShare = fade * estimates.busyShare + (1 - fade) * Math.min(1, share);
   estimates.busyAtMs = now;
+}
+
+/** All who wait now would take the fleet so long: a maximum that fades, so that a peak is known for what it is once it has been seen. */
+export function noteBacklog(estimates: Estimates, backlogMs: number, now: number): void {
+  estimates.backlogMs = Math.max(
+    backlogMs,
+    fadeSince(estimates, estimates.backlogAtMs, TUNING.backlogTurns, now) * estimates.backlogMs,
+  );
+  estimates.backlogAtMs = now;
+}
+
+function fadeSince(estimates: Estimates, sinceMs: number, turns: number, now: number): number {
+  return Math.exp(-Math.max(0, now - sinceMs) / (turns * turnOf(estimates)));
 }
 
 /** A request for the hint has arrived. Forgets the hint longest not asked for when there are too many. */

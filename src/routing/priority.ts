@@ -1,16 +1,16 @@
 // Which of the waiting requests is next, and whether one should wait for a warm replica while another is free. All costs are times.
 //
-// The order is that of an index, as in weighted shortest processing time with setups: a request's age over what it costs the fleet; its
+// The order is that of an index, as in weighted shortest processing time with setups: a request goes by what it costs the fleet; its
 // load, and what that evicts, counts several times, and is shared by those that will be warm after it. A request that others can serve
 // soon counts for more than it takes, so that a slot goes to those that have no other. Short requests overtake long ones,
-// but not for ever: beyond a tolerance age counts by its fourth power, so that nobody who has waited `overtakenUntil` tolerances is
-// overtaken by a newcomer. The tolerance grows with the queue: where all must wait long, serving in order of arrival would only add
-// the loads of rare hints to everybody's wait.
+// but not for ever: beyond a tolerance age soon outweighs everything, so that nobody who has waited `overtakenUntil` tolerances is
+// overtaken by a newcomer. The tolerance follows the longest backlog of late, not the one of the moment: in a peak somebody must wait as long
+// as the peak is deep, and while it drains those who have waited that long already are not late. Until then serving in order of arrival
+// would only add the loads of rare hints to everybody's wait.
 import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
 import type { Fleet } from "./fleet.ts";
 import { chanceAsked, copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What the order needs to know of a request. */
 export interface Queued {
@@ -20,7 +20,7 @@ export interface Queued {
 
 /** What the order of one moment is made from. */
 export interface Order {
-  /** Time by which ages are measured: a request's serving and a load, on average. */
+  /** Time by which costs are measured: a request's serving and a load, on average. */
   readonly turnMs: number;
   /** How long the fleet can make a request wait before its age begins to outweigh its cost. */
   readonly toleranceMs: number;
@@ -41,14 +41,14 @@ export function underLoad({ base, busy, most }: UnderLoad, busyShare: number): n
 }
 
 /** O(1). */
-export function orderOf({ estimates, slots }: Fleet, { workMs }: WaitingRoom): Order {
+export function orderOf({ estimates }: Fleet): Order {
+  const { busyShare, backlogMs } = estimates;
   const turnMs = turnOf(estimates);
-  const queueMs = workMs / Math.max(1, slots);
-  const { tolerance, tolerancePerQueue, loadWeight } = TUNING;
+  const { tolerance, tolerancePerBacklog, loadWeight } = TUNING;
   return {
     turnMs,
-    toleranceMs: tolerance * turnMs + underLoad(tolerancePerQueue, estimates.busyShare) * queueMs,
-    loadWeight: underLoad(loadWeight, estimates.busyShare),
+    toleranceMs: tolerance * turnMs + underLoad(tolerancePerBacklog, busyShare) * backlogMs,
+    loadWeight: underLoad(loadWeight, busyShare),
   };
 }
 
@@ -65,7 +65,10 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
   const ageMs = Math.max(0, now - queued.arrivedAtMs);
   const late = ageMs / patienceMs(queued, order);
   const turns = Math.min(TUNING.costRange, Math.max(1 / TUNING.costRange, costMs / order.turnMs));
-  return ((1 + late * late * late * late) * (TUNING.headStart + ageMs / order.turnMs)) / turns;
+  // The eighth power: up to about the tolerance cost alone decides, and soon after age alone.
+  const square = late * late;
+  const fourth = square * square;
+  return (1 + fourth * fourth) / turns;
 }
 
 /** Whether a request of low priority still waits behind all others: until a part of its time is over, so that it does not starve. */
@@ -75,7 +78,7 @@ export function isDeferred({ arrivedAtMs, deadlineMs }: Queued, now: number): bo
 
 /** The wait, in tolerances, after which a request is before every newcomer, whatever the two cost: costs differ by `costRange` twice. */
 export function overtakenUntil(): number {
-  return (TUNING.costRange ** 2 - 1) ** (1 / 4);
+  return (TUNING.costRange ** 2 - 1) ** (1 / 8);
 }
 
 /** The cost by which a request that must load is ordered. `sharedBy`: requests that will find its load done. */
@@ -122,8 +125,7 @@ function perSlot({ slots }: Fleet, waiting: number): number {
   return waiting / Math.max(1, slots);
 }
 
-/** From when on it has waited so long, or is so near its deadline, that it takes any slot, warm or not. */
+/** From when on it takes any slot, warm or not: once its tolerance is over. */
 export function insistsAtMs(queued: Queued, order: Order): number {
-  const { arrivedAtMs, deadlineMs } = queued;
-  return arrivedAtMs + Math.min(TUNING.lastCall * (deadlineMs - arrivedAtMs), TUNING.insists * patienceMs(queued, order));
+  return queued.arrivedAtMs + patienceMs(queued, order);
 }

@@ -4,7 +4,7 @@
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
 import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
-import { countArrival, expectedMs, loadMs } from "./estimates.ts";
+import { countArrival, expectedMs, loadMs, noteBacklog } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
@@ -104,7 +104,8 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
  * without, so a newcomer that takes one overtakes nobody.
  */
 export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
-  const { estimates, slots } = scheduler.fleet;
+  const { fleet, room } = scheduler;
+  const { estimates, slots } = fleet;
   const [hint = ""] = arrival.hints;
   const isRetry = arrival.avoid.length > 0;
   if (!isRetry) countArrival(estimates, hint);
@@ -117,7 +118,8 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
     case "wait": {
       const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low } = arrival;
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
-      join(scheduler.room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
+      join(room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
+      noteBacklog(estimates, room.workMs / Math.max(1, slots), now);
       if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
       return { kind: "waiting" };
     }

@@ -1,11 +1,9 @@
 // The constants of the scheduling decision, each with what it does. They were chosen on the simulator (docs/scheduling.md). Most lie on flat
 // optima, where half or twice a value changes mean times by a percent or two; tolerance
-// and tolerancePerQueue trade the mean for the longest wait. Not settings: an operator has no way to know better ones.
+// and tolerancePerBacklog trade the mean for the longest wait. Not settings: an operator has no way to know better ones.
 
 export const TUNING = {
   // The order of those that wait (priority.ts). A turn is the mean time of serving a request and of loading a hint, together.
-  /** Age that a request is given when it comes, in turns, so that short ones overtake at once. */
-  headStart: 20,
   /** How much more a load and its eviction weigh in the order than the time that it takes; see `underLoad` in priority.ts. */
   loadWeight: { base: 3, busy: 0.2, most: 8 },
   /** The most by which a request's cost may differ from a turn, in the order. */
@@ -18,11 +16,11 @@ export const TUNING = {
   elsewhereSoonest: 0.1,
   /** How much later another is taken to be free for each request that waits per slot. */
   elsewherePerWaiting: 0.3,
-  /** Tolerance of an empty room, in turns, and what is added for each unit of time in which the fleet could serve all that wait, see `underLoad`. */
-  tolerance: 5,
-  tolerancePerQueue: { base: 0, busy: 0.05, most: 1.9 },
+  /** Tolerance of a fleet where hardly anybody waits, in turns, and what is added for each unit of the longest backlog of late, see `underLoad`. */
+  tolerance: 4.2,
+  tolerancePerBacklog: { base: 0.1, busy: 0.08, most: 1.4 },
   /** Of the time until its deadline, the part in which a request is patient. */
-  patience: 0.3,
+  patience: 0.5,
 
   /** Of the time until its deadline, the part in which a request of low priority is behind all others. */
   deferredUntil: 0.5,
@@ -34,10 +32,6 @@ export const TUNING = {
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,
-  /** The age, in tolerances, at which a request takes any slot, warm or not. */
-  insists: 3,
-  /** The part of its time until the deadline after which it does so too. */
-  lastCall: 0.8,
   /** A request that runs longer than expected is expected to run this part of the time it has run more (foresight.ts). */
   overrun: 0.15,
 
@@ -66,8 +60,9 @@ export const TUNING = {
   recentArrivals: 30,
   /** How much of the expected demand is what was asked for lately: users send several of a kind in a row. */
   recentShare: 0.5,
-  /** Turns in which the share of busy slots of before fades to 1/e. */
-  busyTurns: 20,
+  /** Turns in which the share of busy slots of before fades to 1/e, and the longest backlog. */
+  busyTurns: 60,
+  backlogTurns: 2000,
   /** Claims of clients before any is believed. */
   claimPrior: 20,
 } as const;

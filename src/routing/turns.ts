@@ -8,29 +8,26 @@ export interface Turn {
   readonly priority: number;
 }
 
-/** The highest first; among equals whoever came first. */
+/** The highest first; among equals whose head came first. */
 export class Turns {
   readonly #lanes: Lane[] = [];
   readonly #priorities: number[] = [];
-  /** Which came first, among equals. */
-  readonly #orders: number[] = [];
-  #pushed = 0;
 
   highest(): number {
     return this.#priorities[0] ?? -Infinity;
   }
 
   push(lane: Lane, priority: number): void {
-    this.#rise(this.#lanes.length, lane, priority, this.#pushed++);
+    this.#rise(this.#lanes.length, lane, priority);
   }
 
   pop(): Turn | null {
     const [lane] = this.#lanes;
     const priority = this.highest();
     const last = this.#lanes.pop();
-    const [lastPriority = 0, lastOrder = 0] = [this.#priorities.pop(), this.#orders.pop()];
+    const lastPriority = this.#priorities.pop() ?? 0;
     if (lane === undefined || last === undefined) return null;
-    if (this.#lanes.length > 0) this.#sink(last, lastPriority, lastOrder);
+    if (this.#lanes.length > 0) this.#sink(last, lastPriority);
     return { lane, priority };
   }
 
@@ -38,50 +35,53 @@ export class Turns {
   keep(which: (lane: Lane) => boolean): boolean {
     const lanes = this.#lanes.splice(0);
     const priorities = this.#priorities.splice(0);
-    const orders = this.#orders.splice(0);
-    for (const [place, lane] of lanes.entries()) {
-      if (which(lane)) this.#rise(this.#lanes.length, lane, priorities[place] ?? 0, orders[place] ?? 0);
-    }
+    for (const [place, lane] of lanes.entries()) if (which(lane)) this.push(lane, priorities[place] ?? 0);
     return this.#lanes.length < lanes.length;
   }
 
-  #rise(from: number, lane: Lane, priority: number, order: number): void {
+  #rise(from: number, lane: Lane, priority: number): void {
     let place = from;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (this.#isBefore(parent, priority, order)) break;
+      if (this.#isBefore(parent, lane, priority)) break;
       this.#move(parent, place);
       place = parent;
     }
-    this.#put(place, lane, priority, order);
+    this.#put(place, lane, priority);
   }
 
-  #sink(lane: Lane, priority: number, order: number): void {
+  #sink(lane: Lane, priority: number): void {
     const { length } = this.#lanes;
     let place = 0;
     for (let child = 1; child < length; child = 2 * place + 1) {
       const right = child + 1;
-      if (right < length && this.#isBefore(right, this.#priorities[child] ?? 0, this.#orders[child] ?? 0)) child = right;
-      if (!this.#isBefore(child, priority, order)) break;
+      const [left, itsPriority] = [this.#lanes[child], this.#priorities[child] ?? 0];
+      if (right < length && left !== undefined && this.#isBefore(right, left, itsPriority)) child = right;
+      if (!this.#isBefore(child, lane, priority)) break;
       this.#move(child, place);
       place = child;
     }
-    this.#put(place, lane, priority, order);
+    this.#put(place, lane, priority);
   }
 
-  #isBefore(place: number, priority: number, order: number): boolean {
+  #isBefore(place: number, lane: Lane, priority: number): boolean {
     const its = this.#priorities[place] ?? 0;
-    return its > priority || (its === priority && (this.#orders[place] ?? 0) < order);
+    return its > priority || (its === priority && cameBefore(this.#lanes[place], lane));
   }
 
   #move(from: number, to: number): void {
     const lane = this.#lanes[from];
-    if (lane !== undefined) this.#put(to, lane, this.#priorities[from] ?? 0, this.#orders[from] ?? 0);
+    if (lane !== undefined) this.#put(to, lane, this.#priorities[from] ?? 0);
   }
 
-  #put(place: number, lane: Lane, priority: number, order: number): void {
+  #put(place: number, lane: Lane, priority: number): void {
     this.#lanes[place] = lane;
     this.#priorities[place] = priority;
-    this.#orders[place] = order;
   }
+}
+
+function cameBefore(one: Lane | undefined, other: Lane): boolean {
+  const [first, second] = [one?.queue[0], other.queue[0]];
+  if (first === undefined || second === undefined) return first !== undefined;
+  return first.arrivedAtMs < second.arrivedAtMs || (first.arrivedAtMs === second.arrivedAtMs && first.id < second.id);
 }

@@ -91,7 +91,7 @@ describe("a round", () => {
 
   test("gives any slot to one that insists, and asks to be called when one will", () => {
     const fleet = soon();
-    const order = orderOf(fleet, roomOf([["x"]]));
+    const order = orderOf(fleet);
     const patientMs = insistsAtMs({ arrivedAtMs: 0, deadlineMs: Infinity }, order);
     for (const beforeMs of [0, 1, 50]) {
       const room = roomOf([["x"], { arrivedAtMs: 100 + beforeMs - patientMs }]);
@@ -215,7 +215,7 @@ describe("whatever waits and whatever is free", () => {
         waits++;
         expect(told.expectedMs).toBeLessThan(told.worthMs);
         expect(told.lookAgainMs).toBeGreaterThan(100);
-        const insistsMs = insistsAtMs(newcomer, orderOf(fleet, room));
+        const insistsMs = insistsAtMs(newcomer, orderOf(fleet));
         expect(told.lookAgainMs).toBeLessThanOrEqual(Math.min(100 + LIMITS.lookAgainMs, insistsMs));
         expect(considerNewcomer(fleet, room, newcomer, "never", 100)).toMatchObject({ hint: hints[0], warm: false });
       }),

@@ -18,7 +18,7 @@ function busy(longMs = 60_000, shortMs = 1000): Driver {
 }
 
 /** Many times what the fleet tolerates now. */
-const longWaitMs = ({ its }: Driver) => 20 * orderOf(its.fleet, its.room).toleranceMs;
+const longWaitMs = ({ its }: Driver) => 20 * orderOf(its.fleet).toleranceMs;
 
 /** The request that gets the slot when request 1 ends. */
 function next(fleet: Driver, now: number): string {
@@ -40,6 +40,22 @@ describe("short requests", () => {
     const now = longWaitMs(fleet);
     fleet.arrives(3, ["short"], now - 1);
     expect(next(fleet, now)).toBe("2");
+  });
+
+  test("do so where others had to wait as long, in a peak that is over but lately was", () => {
+    const firstAfter = (peak: number) => {
+      const fleet = busy();
+      const now = longWaitMs(fleet);
+      const others = Array.from({ length: peak }, (_, index) => 100 + index);
+      for (const id of others) fleet.arrives(id, ["long"], 0, { deadlineMs: Infinity });
+      for (const id of others) fleet.ends(id, 1);
+      fleet.arrives(2, ["long"], 2, { deadlineMs: Infinity });
+      fleet.arrives(3, ["short"], now - 1);
+      return next(fleet, now);
+    };
+    // Each is a minute's work for the one replica.
+    const minutes = longWaitMs(busy()) / 60_000;
+    expect([0, Math.ceil(minutes), 100 * Math.ceil(minutes)].map(firstAfter)).toEqual(["2", "2", "3"]);
   });
 
   test("do not overtake a long one that is about to reach its deadline: it has less patience", () => {

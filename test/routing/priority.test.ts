@@ -1,7 +1,7 @@
 // The order of those that wait, as a function of numbers alone: who is sooner, how long anyone is overtaken, what a wait is worth.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, learnAnswer, learnLoad, learnService, noteBusy } from "../../src/routing/estimates.ts";
+import { countArrival, learnAnswer, learnLoad, learnService, noteBacklog, noteBusy } from "../../src/routing/estimates.ts";
 import {
   coldCostMs,
   insistsAtMs,
@@ -16,7 +16,6 @@ import {
   type Order,
 } from "../../src/routing/priority.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
-import { createWaitingRoom } from "../../src/routing/waiting-room.ts";
 import { COLD_MS, fleetWith, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
@@ -74,11 +73,11 @@ describe("priority", () => {
     );
   });
 
-  // And of how long by which: one that costs r times as much is overtaken by newcomers for r^(1/4) tolerances at most.
-  test("of a request that costs r times a newcomer's is higher after the fourth root of r tolerances", () => {
+  // And of how long by which: one that costs r times as much is overtaken by newcomers for r^(1/8) tolerances at most.
+  test("of a request that costs r times a newcomer's is higher after the eighth root of r tolerances", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: HOUR_MS }), fc.integer({ min: 1, max: 10_000 }), order, (cost, times, order) => {
-        const now = Math.ceil(times ** (1 / 4) * order.toleranceMs);
+        const now = Math.ceil(times ** (1 / 8) * order.toleranceMs);
         const old = priorityOf(patient(), times * cost, order, now);
         expect(old).toBeGreaterThan(priorityOf(patient(now), cost, order, now));
       }),
@@ -100,19 +99,26 @@ describe("the tolerance", () => {
     learnService(fleet.estimates, "x", 8000, null);
     return fleet;
   };
-  const withWork = (workMs: number) => ({ ...createWaitingRoom(), workMs });
 
-  test("of an empty room is some turns, a turn being a mean request and a load", () => {
+  test("of a fleet where nobody has waited is some turns, a turn being a mean request and a load", () => {
     const turnMs = 8000 + COLD_MS;
-    expect(orderOf(taught({ a: {} }), createWaitingRoom())).toMatchObject({ turnMs, toleranceMs: TUNING.tolerance * turnMs });
+    expect(orderOf(taught({ a: {} }))).toMatchObject({ turnMs, toleranceMs: TUNING.tolerance * turnMs });
   });
 
-  test("grows with the work that waits for each slot of a ready replica", () => {
-    const tolerance = (replicas: Record<string, Said>, workMs: number) => orderOf(taught(replicas), withWork(workMs)).toleranceMs;
-    const growing = [0, 10_000, 100_000, 1_000_000].map((workMs) => tolerance({ a: {} }, workMs));
-    expect(growing).toEqual([...new Set(growing)].toSorted((a, b) => a - b));
-    const four = { a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } } as const;
-    expect(tolerance(four, 40_000)).toBeCloseTo(tolerance({ a: {} }, 10_000), 6);
+  test("grows with the longest backlog, which fades", () => {
+    const { estimates } = taught({ a: {} });
+    const fleet = { ...taught({ a: {} }), estimates };
+    const tolerance = (backlogMs: number, now: number) => {
+      noteBacklog(estimates, backlogMs, now);
+      return orderOf(fleet).toleranceMs;
+    };
+    const none = tolerance(0, 0);
+    const peak = tolerance(1_000_000, 1000);
+    expect(peak).toBeGreaterThan(none);
+    // While it drains it counts for what it was, and days later for nothing.
+    expect(tolerance(10_000, 60_000)).toBeGreaterThan(0.99 * peak);
+    expect(tolerance(2_000_000, 120_000)).toBeGreaterThan(peak);
+    expect(tolerance(0, 1e10)).toBeCloseTo(none, 6);
   });
 
   test("grows faster in a fleet that has been busy for long, and its loads weigh more", () => {
@@ -120,17 +126,14 @@ describe("the tolerance", () => {
     const fleet = { ...taught({ a: {} }), estimates };
     const orders = [0, 0.5, 0.9, 0.99].map((share) => {
       noteBusy(estimates, share, estimates.busyAtMs + 1e9);
-      return orderOf(fleet, withWork(100_000));
+      noteBacklog(estimates, 100_000, estimates.busyAtMs);
+      return orderOf(fleet);
     });
     for (const part of ["toleranceMs", "loadWeight"] as const) {
       const growing = orders.map((its) => its[part]);
       expect(growing).toEqual(growing.toSorted((a, b) => a - b));
       expect(growing.at(-1)).toBeGreaterThan(growing[0] ?? 0);
     }
-  });
-
-  test("is a number also where there is no slot", () => {
-    expect(orderOf(fleetWith({}), withWork(40_000)).toleranceMs).toBeLessThan(Infinity);
   });
 
   test.each([
@@ -143,16 +146,16 @@ describe("the tolerance", () => {
     expect(patienceMs({ arrivedAtMs: 0, deadlineMs }, ORDER)).toBe(due);
   });
 
-  test("a request without a deadline insists once it has waited `insists` times that", () => {
-    expect(insistsAtMs(patient(5000), ORDER)).toBe(5000 + TUNING.insists * ORDER.toleranceMs);
+  test("a request insists once it is over", () => {
+    expect(insistsAtMs(patient(5000), ORDER)).toBe(5000 + ORDER.toleranceMs);
   });
 
-  test("every request insists before its deadline, when `lastCall` of the time until then has passed at the latest", () => {
+  test("every request insists before its deadline, when `patience` of the time until then has passed at the latest", () => {
     fc.assert(
       fc.property(ms(), fc.integer({ min: 1, max: HOUR_MS }), order, (arrivedAtMs, timeMs, order) => {
         const insistsMs = insistsAtMs({ arrivedAtMs, deadlineMs: arrivedAtMs + timeMs }, order);
         expect(insistsMs).toBeGreaterThan(arrivedAtMs);
-        expect(insistsMs).toBeLessThanOrEqual(arrivedAtMs + TUNING.lastCall * timeMs);
+        expect(insistsMs).toBeLessThanOrEqual(arrivedAtMs + Math.max(1, TUNING.patience * timeMs));
       }),
       seeded(200),
     );

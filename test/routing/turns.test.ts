@@ -5,31 +5,42 @@ import { Turns } from "../../src/routing/turns.ts";
 import type { Lane } from "../../src/routing/waiting-room.ts";
 import { seeded } from "./support/seeded.ts";
 
-const laneOf = (key: string): Lane => ({ key, hints: [], open: true, low: false, patientUntilMs: 0, queue: [] });
+/** With a request that came first by its time, or among those of one time by its number. */
+function laneOf(id: number, arrivedAtMs: number): Lane {
+  const wanted = { hints: [], avoid: [], deadlineMs: Infinity, claimedMs: null, low: false, expectedMs: 0, loadMs: 0 };
+  return { key: String(id), hints: [], open: true, low: false, patientUntilMs: 0, queue: [{ id, arrivedAtMs, ...wanted }] };
+}
 
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ does: fc.constant("push" as const), priority: fc.integer({ min: 0, max: 5 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      does: fc.constant("push" as const),
+      priority: fc.integer({ min: 0, max: 5 }),
+      arrivedAtMs: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.constant({ does: "pop" as const }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("keep" as const), odd: fc.boolean() }) },
 );
 
-test("gives the highest first and among equals whoever came first, also after others were left out", () => {
+test("gives the highest first and among equals the one whose head came first, also after others were left out", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const turns = new Turns();
-      let due: { key: string; priority: number }[] = [];
+      let due: { key: string; priority: number; arrivedAtMs: number }[] = [];
       for (const [index, its] of steps.entries()) {
         expect(turns.highest()).toBe(due[0]?.priority ?? -Infinity);
         switch (its.does) {
           case "push": {
-            turns.push(laneOf(String(index)), its.priority);
-            const place = due.findIndex(({ priority }) => priority < its.priority);
-            due.splice(place < 0 ? due.length : place, 0, { key: String(index), priority: its.priority });
+            turns.push(laneOf(index, its.arrivedAtMs), its.priority);
+            due.push({ ...its, key: String(index) });
+            due.sort((a, b) => b.priority - a.priority || a.arrivedAtMs - b.arrivedAtMs || Number(a.key) - Number(b.key));
             break;
           }
           case "pop": {
-            const turn = turns.pop();
-            expect(turn && { key: turn.lane.key, priority: turn.priority }).toEqual(due.shift() ?? null);
+            const [turn, first] = [turns.pop(), due.shift()];
+            expect(turn && [turn.lane.key, turn.priority]).toEqual(first ? [first.key, first.priority] : null);
             break;
           }
           case "keep": {
