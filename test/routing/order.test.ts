@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { orderOf } from "../../src/routing/priority.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { NEVER } from "./support/fleets.ts";
+import { NEVER, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 /** One replica that is warm for a long and a short hint and busy with request 1. */
@@ -81,6 +81,21 @@ describe("short requests", () => {
     fleet.arrives(3, ["x"], 1, { claimedMs: 1000 });
     expect(next(fleet, 2)).toBe("3");
   });
+});
+
+test("the backlog is the work of those that wait for each slot of a ready replica, and is remembered when they are gone", () => {
+  const backlogMs = (replicas: Readonly<Record<string, Said>>, slots: number) => {
+    const fleet = driver(replicas);
+    fleet.teaches("long", 60_000);
+    for (let id = 0; id < slots; id++) fleet.arrives(id, []);
+    for (const id of [101, 102, 103, 104]) fleet.arrives(id, ["long"]);
+    expect(fleet.waiting()).toEqual([101, 102, 103, 104]);
+    for (const id of [101, 102, 103, 104]) fleet.ends(id);
+    return fleet.its.fleet.estimates.backlogMs;
+  };
+  const one = backlogMs({ a: {} }, 1);
+  expect(one).toBeGreaterThan(4 * 50_000);
+  expect(backlogMs({ a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } }, 4)).toBeCloseTo(one / 4, 3);
 });
 
 describe("among requests that cost the same", () => {
