@@ -96,6 +96,8 @@ test("the backlog is the work of those that wait for each slot of a ready replic
   const one = backlogMs({ a: {} }, 1);
   expect(one).toBeGreaterThan(4 * 50_000);
   expect(backlogMs({ a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } }, 4)).toBeCloseTo(one / 4, 3);
+  // While every replica is starting nobody can tell.
+  expect(backlogMs({ a: { status: "starting" } }, 0)).toBe(0);
 });
 
 describe("among requests that cost the same", () => {
