@@ -111,7 +111,7 @@ function bindRound(
       binding.limitAsking(turns);
       continue;
     }
-    if (again > 0 && prospect.priority < turn.priority && prospect.priority < turns.highest()) {
+    if (again > 0 && prospect.priority < turn.priority && prospect.priority <= turns.highest()) {
       again--;
       turns.push(turn.lane, prospect.priority);
       continue;
@@ -211,7 +211,7 @@ class Binding {
   changed({ replica, hint, warm }: Choice, turns: Turns): void {
     this.#regrets.forget(replica);
     if (warm || hint === null || !this.#fleet.free.has(replica)) return;
-    // Those that have a turn get another, which does no harm.
+    // Those that have a turn get another. Among equals one of the two may stand in the place of a request that has been bound: no matter.
     for (const lane of this.#room.lanesOf.get(hint) ?? []) {
       this.#warm.add(lane);
       this.giveTurn(turns, lane);

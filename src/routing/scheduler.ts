@@ -119,8 +119,8 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
       const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low } = arrival;
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
       join(room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
-      // Without a slot nobody can tell.
-      if (slots > 0) noteBacklog(estimates, room.workMs / slots, now);
+      // Without a slot nobody can tell; and with few, for a moment, it is no longer than this one can wait.
+      if (slots > 0) noteBacklog(estimates, Math.min(room.workMs / slots, deadlineMs - now), now);
       if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
       return { kind: "waiting" };
     }

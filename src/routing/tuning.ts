@@ -1,6 +1,6 @@
 // The constants of the scheduling decision, each with what it does. They were chosen on the simulator (docs/scheduling.md). Most lie on flat
-// optima, where half or twice a value changes mean times by a percent or two; tolerance
-// and tolerancePerBacklog trade the mean for the longest wait. Not settings: an operator has no way to know better ones.
+// optima, where half or twice a value changes mean times by a percent or two; tolerance and tolerancePerBacklog trade the mean for the
+// longest wait. Not settings: an operator has no way to know better ones.
 
 export const TUNING = {
   // The order of those that wait (priority.ts). A turn is the mean time of serving a request and of loading a hint, together.

@@ -40,7 +40,7 @@ export interface WaitingRoom {
   readonly avoiding: Map<number, Waiting>;
   /** How many are low. */
   low: number;
-  /** Time that serving all of them is expected to take. */
+  /** Time that serving all but the low ones is expected to take, were all warm. */
   workMs: number;
   /** No deadline is before; a lower bound. */
   nextDeadlineMs: number;
@@ -73,7 +73,7 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   const [hint] = waiting.hints;
   if (hint !== undefined) room.byHint.set(hint, (room.byHint.get(hint) ?? 0) + 1);
   if (waiting.low) room.low++;
-  room.workMs += waiting.expectedMs;
+  if (!waiting.low) room.workMs += waiting.expectedMs;
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
@@ -105,7 +105,8 @@ export function leave(room: WaitingRoom, id: number): boolean {
     if (others > 0) room.byHint.set(hint, others);
     else room.byHint.delete(hint);
   }
-  room.workMs = room.waiting.size === 0 ? 0 : room.workMs - waiting.expectedMs;
+  if (room.waiting.size === room.low) room.workMs = 0;
+  else if (!waiting.low) room.workMs -= waiting.expectedMs;
   return true;
 }
 

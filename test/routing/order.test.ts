@@ -2,7 +2,9 @@
 // the requests differ by far more than any tuning does.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { countArrival, noteBusy } from "../../src/routing/estimates.ts";
 import { orderOf } from "../../src/routing/priority.ts";
+import type { Arrival } from "../../src/routing/scheduler.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { NEVER, type Said } from "./support/fleets.ts";
@@ -84,11 +86,15 @@ describe("short requests", () => {
 });
 
 test("the backlog is the work of those that wait for each slot of a ready replica, and is remembered when they are gone", () => {
-  const backlogMs = (replicas: Readonly<Record<string, Said>>, slots: number) => {
+  const backlogMs = (
+    replicas: Readonly<Record<string, Said>>,
+    slots: number,
+    rest: Partial<Arrival> = { deadlineMs: Infinity },
+  ) => {
     const fleet = driver(replicas);
     fleet.teaches("long", 60_000);
     for (let id = 0; id < slots; id++) fleet.arrives(id, []);
-    for (const id of [101, 102, 103, 104]) fleet.arrives(id, ["long"]);
+    for (const id of [101, 102, 103, 104]) fleet.arrives(id, ["long"], 0, rest);
     expect(fleet.waiting()).toEqual([101, 102, 103, 104]);
     for (const id of [101, 102, 103, 104]) fleet.ends(id);
     return fleet.its.fleet.estimates.backlogMs;
@@ -96,6 +102,9 @@ test("the backlog is the work of those that wait for each slot of a ready replic
   const one = backlogMs({ a: {} }, 1);
   expect(one).toBeGreaterThan(4 * 50_000);
   expect(backlogMs({ a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } }, 4)).toBeCloseTo(one / 4, 3);
+  // Normal requests do not wait for low ones, and nobody waits beyond a deadline.
+  expect(backlogMs({ a: {} }, 1, { deadlineMs: Infinity, low: true })).toBe(0);
+  expect(backlogMs({ a: {} }, 1, { deadlineMs: 90_000 })).toBe(90_000);
   // While every replica is starting nobody can tell.
   expect(backlogMs({ a: { status: "starting" } }, 0)).toBe(0);
 });
@@ -128,6 +137,31 @@ describe("among requests that cost the same", () => {
       fleet.arrives(3, third);
       expect(next(fleet, 0)).toBe("2");
     }
+  });
+
+  test("the older is first also where both turn out, in the round, to cost the most that counts", () => {
+    const fleet = driver({ a: { hints: ["p"], hintSlots: 2 }, b: { hints: ["w"], hintSlots: 1 } }, NEVER);
+    const { estimates } = fleet.its.fleet;
+    for (const [hint, heldMs] of [
+      ["w", 1000],
+      ["p", 1000],
+      ["older", 1000],
+      ["dearer", 1500],
+    ] as const)
+      fleet.teaches(hint, heldMs);
+    for (let request = 0; request < 3000; request++) countArrival(estimates, "w");
+    fleet.arrives(1, ["p"]);
+    fleet.arrives(2, ["w"]);
+    // As if all slots had been busy for long: loads weigh most.
+    noteBusy(estimates, 1, 1e9);
+    estimates.busyAtMs = 1e9;
+    fleet.arrives(3, ["p"], 14_000);
+    fleet.arrives(4, ["older"], 14_001);
+    fleet.arrives(5, ["dearer"], 14_005);
+    fleet.ends(1, 14_010);
+    fleet.ends(2, 14_010);
+    fleet.settles(14_010);
+    expect(fleet.waiting()).toEqual([5]);
   });
 
   test("those that want the same are served in order of arrival, whatever else waits", () => {

@@ -85,6 +85,12 @@ describe("priority", () => {
     );
   });
 
+  test("goes by cost alone up to about the tolerance", () => {
+    const of = (late: number, costMs: number) => priorityOf(patient(), costMs, ORDER, late * ORDER.toleranceMs);
+    expect(of(0.7, 60_000)).toBeLessThan(of(0, 30_000 * 1.8));
+    expect(of(1, 60_000)).toBe(2 * of(0, 60_000));
+  });
+
   test("grows sooner with a deadline near", () => {
     const of = (deadlineMs: number) => priorityOf({ arrivedAtMs: 0, deadlineMs }, 1000, ORDER, 10_000);
     const falling = [11_000, 20_000, 40_000, Infinity].map(of);
@@ -119,6 +125,21 @@ describe("the tolerance", () => {
     expect(tolerance(10_000, 60_000)).toBeGreaterThan(0.99 * peak);
     expect(tolerance(2_000_000, 120_000)).toBeGreaterThan(peak);
     expect(tolerance(0, 1e10)).toBeCloseTo(none, 6);
+  });
+
+  test("forgets a backlog in `backlogTurns`, by the clock of the day, and not the faster where that goes back", () => {
+    const fleet = taught({ a: {} });
+    const { estimates } = fleet;
+    const today = 1.7e12;
+    noteBacklog(estimates, 1_000_000, today);
+    noteBacklog(estimates, 0, today - 1e9);
+    expect(estimates.backlogMs).toBe(1_000_000);
+    noteBacklog(estimates, 0, today);
+    noteBacklog(estimates, 1_000_000, today);
+    const turns = TUNING.backlogTurns * orderOf(fleet).turnMs;
+    noteBacklog(estimates, 0, today + turns / 2);
+    noteBacklog(estimates, 0, today + turns);
+    expect(estimates.backlogMs).toBeCloseTo(1_000_000 / Math.E, 3);
   });
 
   test("grows faster in a fleet that has been busy for long, and its loads weigh more", () => {

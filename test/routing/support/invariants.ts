@@ -145,7 +145,7 @@ export function roomViolations(room: WaitingRoom): string[] {
   same("lanes by hint", indexed, wanted);
   if ([...room.lanesOf.values()].some(({ size }) => size === 0)) found.push("a hint has lanes, and none");
   same("avoiding", ids(room.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
-  const workMs = all.reduce((sum, { expectedMs }) => sum + expectedMs, 0);
+  const workMs = all.reduce((sum, { expectedMs, low }) => (low ? sum : sum + expectedMs), 0);
   if (Math.abs(room.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${room.workMs}; due ${workMs}`);
   if (all.length === 0) same("work of nobody", room.workMs, 0);
   for (const { id, deadlineMs } of all) if (deadlineMs < room.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
