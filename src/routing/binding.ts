@@ -211,7 +211,7 @@ class Binding {
   changed({ replica, hint, warm }: Choice, turns: Turns): void {
     this.#regrets.forget(replica);
     if (warm || hint === null || !this.#fleet.free.has(replica)) return;
-    // Those that have a turn get another. Among equals one of the two may stand in the place of a request that has been bound: no matter.
+    // Those that have a turn get another. Among equals one of the two may stand where a request stood that has been bound: no matter.
     for (const lane of this.#room.lanesOf.get(hint) ?? []) {
       this.#warm.add(lane);
       this.giveTurn(turns, lane);

@@ -1,9 +1,10 @@
 // What the router learns of an app from what passes by: how long a request of a hint holds a slot, how long its load takes, how often it
 // is asked for. Nothing here is told by a replica or configured, but for the first guess of a load. Kept in memory only.
 //
-// The share of busy slots and the longest backlog fade with time. Means forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A hint's mean is shrunk
+// Means forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A hint's mean is shrunk
 // by a few samples' worth to that of its family, and that to what hints are like when they are new (empirical Bayes; Efron and Morris,
 // 1977), so one odd request decides little. That is not the mean of all requests: hints asked for often are often the quick ones.
+// The share of busy slots and the longest backlog fade with time.
 import { LIMITS } from "./limits.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -147,7 +148,10 @@ export function noteBusy(estimates: Estimates, share: number, now: number): void
   estimates.busyAtMs = now;
 }
 
-/** All who wait now would take the fleet so long, were they warm. Kept is the longest, which fades: a peak is known for what it is also while it drains. */
+/**
+ * All who wait now would take the fleet so long, were they warm. Kept is the longest, which fades: a peak is known for what it is also
+ * while it drains. O(1).
+ */
 export function noteBacklog(estimates: Estimates, backlogMs: number, now: number): void {
   estimates.backlogMs = Math.max(
     backlogMs,

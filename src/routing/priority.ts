@@ -4,9 +4,9 @@
 // load, and what that evicts, counts several times, and is shared by those that will be warm after it. A request that others can serve
 // soon counts for more than it takes, so that a slot goes to those that have no other. Short requests overtake long ones,
 // but not for ever: beyond a tolerance age soon outweighs everything, so that no newcomer goes before one that has waited `overtakenUntil`
-// tolerances, and of two that are old only one that is nearly as late goes before a dearer one. The tolerance follows the longest backlog of late, not the one of the moment: in a peak somebody must wait as long
-// as the peak is deep, and while it drains those who have waited that long already are not late. Until then serving in order of arrival
-// would only add the loads of rare hints to everybody's wait.
+// tolerances, and of two that are old only one that is nearly as late goes before a dearer one. The tolerance follows the longest backlog
+// of late, not the one of the moment: in a peak somebody must wait as long as the peak is deep, and while it drains those who have waited
+// that long are not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
 import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
 import type { Fleet } from "./fleet.ts";
 import { chanceAsked, copiesOf } from "./placement.ts";
