@@ -10,7 +10,7 @@ export const EXIT_USAGE = 2;
 export const DAY_MS = 86_400_000;
 
 /** QUEUE_TIMEOUT_MS and QUEUE_LENGTH_MAX as production has them (docs/settings.md). */
-export const PRODUCTION = { queueTimeoutMs: 180_000, queueLengthMax: 1000 };
+export const PRODUCTION = { queueTimeoutMs: 300_000, queueLengthMax: 1000 };
 
 /** Prints help, and what is wrong with bad usage. */
 export function parse<Raw>(program: Command, argv: readonly string[]): Parsed<Raw> {

@@ -2,7 +2,8 @@
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
 import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
 import { isWarm, type Fleet, type Replica } from "./fleet.ts";
-import { elsewhereMs, foresee, nextStartMs } from "./foresight.ts";
+import { expectedMs } from "./estimates.ts";
+import { elsewhereMs, foresee, nextStartMs, startSooner } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
 import {
@@ -181,7 +182,7 @@ class Binding {
     const head = lane.queue[0];
     if (head === undefined) return;
     // Of a warm one the least: whether another could take it is a longer look.
-    turns.push(lane, this.#priority(lane, head, warm ? head.expectedMs : this.#coldCost(lane, head, this.#regretMs)));
+    turns.push(lane, this.#priority(lane, head, warm ? this.#servingMs(lane, head) : this.#coldCost(lane, head, this.#regretMs)));
   }
 
   /** What the lane would do now; null: its requests can't have a slot, or are better off waiting. */
@@ -191,7 +192,11 @@ class Binding {
     const usable = head.avoid.length === 0 ? this.#usable : usableIn(this.#fleet, head, this.#now);
     const warm = decideWarm(this.#fleet, head, usable, this.#now);
     if (warm !== null) {
-      return { waiting: head, choice: () => warm, priority: this.#priority(lane, head, this.#warmCost(head, warm, usable)) };
+      return {
+        waiting: head,
+        choice: () => warm,
+        priority: this.#priority(lane, head, this.#warmCost(lane, head, warm, usable)),
+      };
     }
     this.#warm.delete(lane);
     const [hint] = head.hints;
@@ -232,13 +237,15 @@ class Binding {
 
   /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
-    const foresight = this.#affinityWait === "never" ? null : foresee(this.#fleet, head.hints, usable, this.#now);
-    if (foresight === null) return head;
+    if (this.#affinityWait === "never") return head;
     const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting);
+    const allWait = startSooner(this.#fleet, head.hints, usable, this.#now, lane.queue.length, worthMs);
+    const foresight = allWait ? null : foresee(this.#fleet, head.hints, usable, this.#now);
+    if (!allWait && foresight === null) return head;
     let insistsMs = Infinity;
     for (const waiting of lane.queue) {
       const atMs = insistsAtMs(waiting, this.#order);
-      if (atMs <= this.#now || nextStartMs(foresight) >= worthMs) return waiting;
+      if (atMs <= this.#now || (foresight !== null && nextStartMs(foresight) >= worthMs)) return waiting;
       insistsMs = Math.min(insistsMs, atMs);
     }
     this.#asked++;
@@ -252,12 +259,19 @@ class Binding {
     return lane.low && isDeferred(head, this.#now) ? priority * BEHIND : priority;
   }
 
-  #coldCost({ hints: [hint = ""], queue }: Lane, { expectedMs, loadMs }: Waiting, regretMs: number): number {
-    return coldCostMs(expectedMs, loadMs, regretMs, sharersOf(this.#fleet, hint, queue.length), this.#order);
+  /** A request may wait while others of its hint are served, and are longer or shorter than was thought. */
+  #servingMs(lane: Lane, head: Waiting): number {
+    return (lane.servingMs ??= expectedMs(this.#fleet.estimates, head.hints[0] ?? "", head.claimedMs));
   }
 
-  #warmCost({ expectedMs, hints }: Waiting, { replica }: Choice, usable: (replica: Replica) => boolean): number {
-    if (hints.length === 0) return expectedMs;
-    return warmCostMs(expectedMs, elsewhereMs(this.#fleet, hints, replica, usable, this.#now), this.#fleet, this.#waiting);
+  #coldCost(lane: Lane, head: Waiting, regretMs: number): number {
+    const sharers = sharersOf(this.#fleet, head.hints[0] ?? "", lane.queue.length);
+    return coldCostMs(this.#servingMs(lane, head), head.loadMs, regretMs, sharers, this.#order);
+  }
+
+  #warmCost(lane: Lane, head: Waiting, { replica }: Choice, usable: (replica: Replica) => boolean): number {
+    const servingMs = this.#servingMs(lane, head);
+    if (head.hints.length === 0) return servingMs;
+    return warmCostMs(servingMs, elsewhereMs(this.#fleet, head.hints, replica, usable, this.#now), this.#fleet, this.#waiting);
   }
 }

@@ -1,23 +1,22 @@
 // What the router learns of an app from what passes by: how long a request of a hint holds a slot, how long its load takes, how often it
 // is asked for. Nothing here is told by a replica or configured, but for the first guess of a load. Kept in memory only.
 //
-// Means forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A hint's mean is shrunk
-// by a few samples' worth to that of its family, and that to what hints are like when they are new (empirical Bayes; Efron and Morris,
-// 1977), so one odd request decides little. That is not the mean of all requests: hints asked for often are often the quick ones.
-// The share of busy slots and the longest backlog fade with time.
+// A hint's means (mean.ts) are shrunk to those of its family, and these to what hints are like when they are new. That is not the mean of all
+// requests: hints asked for often are often the quick ones. Requests that come close together are alike: one user sends several of a
+// kind. So how long the last few took counts beside the hint's longer mean, the more of them there were of late.
+import { createClaims, learnClaim, weighClaim, type Claims } from "./claims.ts";
 import { LIMITS } from "./limits.ts";
+import { addSample, clamp, emptyMean, fadeMean, shrunk, valueOf, type Mean } from "./mean.ts";
+import { createPressure, type Pressure } from "./pressure.ts";
 import { TUNING } from "./tuning.ts";
-
-/** An exponentially forgetting mean: the sum of its samples and their weight. */
-interface Mean {
-  sum: number;
-  weight: number;
-}
 
 interface HintEstimate {
   readonly family: string;
-  /** Time a warm request holds its slot. */
+  /** Time a request holds its slot when no load is counted. */
   readonly service: Mean;
+  /** The same of the last few; it fades with every arrival of anything, as the count of requests does. */
+  readonly lately: Mean;
+  latelyAtArrival: number;
   /** Time to the first answer of a warm request. */
   readonly answer: Mean;
   /** How much later the first answer of a cold request comes. */
@@ -41,43 +40,28 @@ export interface Estimates {
   readonly load: Mean;
   readonly firstLoadMs: number;
   arrivals: number;
-  /** The share of slots that are busy, lately; true at a time. */
-  busyShare: number;
-  busyAtMs: number;
-  /** The longest that all who waited would have taken the fleet, lately; it fades only when another is noted. */
-  backlogMs: number;
-  backlogAtMs: number;
-  /** How well clients' own figures did, and the hint's mean beside them. */
+  readonly pressure: Pressure;
   readonly claims: Claims;
+  /** Squared errors of what was expected of the services of warm requests and of cold ones, for hints that are not new. */
+  readonly warmError: Mean;
+  readonly coldError: Mean;
 }
-
-/** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
-interface Claims {
-  readonly claimed: Mean;
-  readonly mean: Mean;
-  /** The logarithm of real over claimed: clients may count in units of their own. */
-  readonly bias: Mean;
-}
-
-const empty = (): Mean => ({ sum: 0, weight: 0 });
 
 /** `firstLoadMs` stands for every load until some have been seen. */
 export function createEstimates(firstLoadMs: number): Estimates {
-  const claims = { claimed: empty(), mean: empty(), bias: empty() };
   return {
     hints: new Map(),
     families: new Map(),
-    service: empty(),
-    newService: empty(),
-    newAnswer: empty(),
-    load: empty(),
+    service: emptyMean(),
+    newService: emptyMean(),
+    newAnswer: emptyMean(),
+    load: emptyMean(),
     firstLoadMs,
     arrivals: 0,
-    busyShare: 0,
-    busyAtMs: 0,
-    backlogMs: 0,
-    backlogAtMs: 0,
-    claims,
+    pressure: createPressure(),
+    claims: createClaims(),
+    warmError: emptyMean(),
+    coldError: emptyMean(),
   };
 }
 
@@ -86,7 +70,21 @@ export function serviceMs(estimates: Estimates, hint: string): number {
   const its = estimates.hints.get(hint);
   const family = estimates.families.get(its?.family ?? familyOf(hint));
   const prior = shrunk(family, valueOf(estimates.newService, 0), TUNING.familyPrior);
-  return shrunk(its?.service, prior, TUNING.servicePrior);
+  if (its === undefined) return prior;
+  const steady = shrunk(its.service, prior, TUNING.servicePrior);
+  const { sum, weight } = its.lately;
+  const fade = fadeSince(estimates, its);
+  return (fade * sum + TUNING.latelyPrior * steady) / (fade * weight + TUNING.latelyPrior);
+}
+
+/** What is left of the last few services, which fade as arrivals pass. */
+function fadeSince({ arrivals }: Estimates, { latelyAtArrival }: HintEstimate): number {
+  return Math.exp((latelyAtArrival - arrivals) / TUNING.latelyArrivals);
+}
+
+/** What a request is expected to take, from its hint's mean and, as far as such claims have come true, from what its client says. */
+export function expectedMs(estimates: Estimates, hint: string, claimedMs: number | null): number {
+  return weighClaim(estimates.claims, serviceMs(estimates, hint), claimedMs);
 }
 
 /**
@@ -101,6 +99,11 @@ export function familyOf(hint: string): string {
 /** Expected time that a warm request of anything holds a slot; 0 until any has finished. */
 export function meanServiceMs({ service }: Estimates): number {
   return valueOf(service, 0);
+}
+
+/** A turn: the mean time of serving a request and of a load, together; the unit of everything that should not depend on the app's scale. */
+export function turnOf(estimates: Estimates): number {
+  return Math.max(1, meanServiceMs(estimates) + meanLoadMs(estimates));
 }
 
 /** Expected time that loading the hint adds to a request. */
@@ -123,47 +126,6 @@ export function demandShare(estimates: Estimates, hint: string): number {
   return (1 - TUNING.recentShare) * steady + TUNING.recentShare * recent;
 }
 
-/** What a request is expected to take, from its hint's mean and, as far as such claims have come true, from what its client says. */
-export function expectedMs(estimates: Estimates, hint: string, claimedMs: number | null): number {
-  const mean = serviceMs(estimates, hint);
-  if (claimedMs === null || mean === 0) return mean;
-  const { claimed, mean: byMean, bias } = estimates.claims;
-  if (claimed.weight < TUNING.claimPrior) return mean;
-  const [claimError, meanError] = [claimed.sum + 1e-9, byMean.sum + 1e-9];
-  // Weights in inverse proportion to squared errors, as for any two measurements of one thing.
-  const trust = meanError / (claimError + meanError);
-  const said = clamp(Math.log(claimedMs) + valueOf(bias, 0), Math.log(mean / TUNING.outlier), Math.log(mean * TUNING.outlier));
-  return Math.exp(trust * said + (1 - trust) * Math.log(mean));
-}
-
-/** A turn: the mean time of serving a request and of a load, together; the unit of everything that should not depend on the app's scale. */
-export function turnOf(estimates: Estimates): number {
-  return Math.max(1, meanServiceMs(estimates) + meanLoadMs(estimates));
-}
-
-/** So many of the slots were busy since the last call. */
-export function noteBusy(estimates: Estimates, share: number, now: number): void {
-  const fade = fadeSince(estimates, estimates.busyAtMs, TUNING.busyTurns, now);
-  estimates.busyShare = fade * estimates.busyShare + (1 - fade) * Math.min(1, share);
-  estimates.busyAtMs = now;
-}
-
-/**
- * All who wait now would take the fleet so long, were they warm. Kept is the longest, which fades: a peak is known for what it is also
- * while it drains. O(1).
- */
-export function noteBacklog(estimates: Estimates, backlogMs: number, now: number): void {
-  estimates.backlogMs = Math.max(
-    backlogMs,
-    fadeSince(estimates, estimates.backlogAtMs, TUNING.backlogTurns, now) * estimates.backlogMs,
-  );
-  estimates.backlogAtMs = now;
-}
-
-function fadeSince(estimates: Estimates, sinceMs: number, turns: number, now: number): number {
-  return Math.exp(-Math.max(0, now - sinceMs) / (turns * turnOf(estimates)));
-}
-
 /** A request for the hint has arrived. Forgets the hint longest not asked for when there are too many. */
 export function countArrival(estimates: Estimates, hint: string): void {
   estimates.arrivals++;
@@ -171,16 +133,17 @@ export function countArrival(estimates: Estimates, hint: string): void {
   if (its === undefined) {
     const fresh = {
       family: familyOf(hint),
-      service: empty(),
-      answer: empty(),
-      load: empty(),
+      service: emptyMean(),
+      lately: emptyMean(),
+      latelyAtArrival: estimates.arrivals,
+      answer: emptyMean(),
+      load: emptyMean(),
       steady: 1,
       recent: 1,
       atArrival: estimates.arrivals,
     };
     estimates.hints.set(hint, fresh);
-    const [oldest] = estimates.hints.keys();
-    if (estimates.hints.size > LIMITS.learnedHints && oldest !== undefined) estimates.hints.delete(oldest);
+    forgetOldest(estimates.hints);
     return;
   }
   const since = estimates.arrivals - its.atArrival;
@@ -193,32 +156,66 @@ export function countArrival(estimates: Estimates, hint: string): void {
 
 /** A request that found the hint warm was answered and is over. */
 export function learnService(estimates: Estimates, hint: string, heldMs: number, claimedMs: number | null): void {
-  const its = estimates.hints.get(hint)?.service;
   const expected = serviceMs(estimates, hint);
   if (claimedMs !== null && expected > 0 && heldMs > 0) learnClaim(estimates.claims, heldMs, claimedMs, expected);
-  const sample = expected === 0 ? heldMs : clamp(heldMs, expected / TUNING.outlier, expected * TUNING.outlier);
-  add(estimates.service, sample, TUNING.fleetMemory);
-  if (its === undefined || its.weight < TUNING.newSamples) add(estimates.newService, sample, TUNING.fleetMemory);
-  if (its === undefined || its.weight < TUNING.newSamples) learnFamily(estimates.families, familyOf(hint), sample);
-  if (its !== undefined) add(its, sample, TUNING.hintMemory);
+  const sample = believable(heldMs, expected);
+  addSample(estimates.service, sample, TUNING.fleetMemory);
+  noteError(estimates.warmError, estimates, hint, sample - expected);
+  learnHint(estimates, hint, sample, 1);
 }
 
-function learnFamily(families: Map<string, Mean>, family: string, sample: number): void {
-  const its = families.get(family) ?? empty();
-  add(its, sample, TUNING.familyMemory);
+/**
+ * A request that had to load the hint was answered and is over. What is left without a load on average counts by how much worse it was
+ * foretold than warm ones are, as for any two measurements of one thing: where loads differ it tells little. Hints asked for rarely are
+ * hardly ever found warm, so most of what is known of them is from here. Teaches nothing before any warm one was answered.
+ */
+export function learnColdService(estimates: Estimates, hint: string, heldMs: number): void {
+  const expected = serviceMs(estimates, hint);
+  if (expected === 0) return;
+  const { warmError, coldError } = estimates;
+  const sample = believable(heldMs - meanLoadMs(estimates), expected);
+  noteError(coldError, estimates, hint, sample - expected);
+  const trust = coldError.sum === 0 ? 1 : Math.min(1, valueOf(warmError, 0) / valueOf(coldError, 0));
+  if (trust > 0) learnHint(estimates, hint, sample, trust);
+}
+
+/** Of a hint that is new an error says how little is known of it, not how far such samples can be believed. */
+function noteError(error: Mean, { hints }: Estimates, hint: string, offMs: number): void {
+  if ((hints.get(hint)?.service.weight ?? 0) >= TUNING.newSamples) addSample(error, offMs ** 2, TUNING.fleetMemory);
+}
+
+function believable(sampleMs: number, expectedMs: number): number {
+  return expectedMs === 0 ? sampleMs : clamp(sampleMs, expectedMs / TUNING.outlier, expectedMs * TUNING.outlier);
+}
+
+function learnHint(estimates: Estimates, hint: string, sample: number, weight: number): void {
+  const its = estimates.hints.get(hint);
+  if (its === undefined || its.service.weight < TUNING.newSamples) {
+    addSample(estimates.newService, sample, TUNING.fleetMemory, weight);
+    learnFamily(estimates.families, its?.family ?? familyOf(hint), sample, weight);
+  }
+  if (its === undefined) return;
+  addSample(its.service, sample, TUNING.hintMemory, weight);
+  fadeMean(its.lately, fadeSince(estimates, its));
+  its.latelyAtArrival = estimates.arrivals;
+  addSample(its.lately, sample, TUNING.hintMemory, weight);
+}
+
+function learnFamily(families: Map<string, Mean>, family: string, sample: number, weight: number): void {
+  const its = families.get(family) ?? emptyMean();
+  addSample(its, sample, TUNING.familyMemory, weight);
   families.delete(family);
   families.set(family, its);
-  const [oldest] = families.keys();
-  if (families.size > LIMITS.learnedHints && oldest !== undefined) families.delete(oldest);
+  forgetOldest(families);
 }
 
 /** A request that found the hint warm had its first answer. */
 export function learnAnswer(estimates: Estimates, hint: string, afterMs: number): void {
   const its = estimates.hints.get(hint)?.answer;
   const expected = answerMs(estimates, hint);
-  const sample = expected === 0 ? afterMs : clamp(afterMs, expected / TUNING.outlier, expected * TUNING.outlier);
-  if (its === undefined || its.weight < TUNING.newSamples) add(estimates.newAnswer, sample, TUNING.fleetMemory);
-  if (its !== undefined) add(its, sample, TUNING.hintMemory);
+  const sample = believable(afterMs, expected);
+  if (its === undefined || its.weight < TUNING.newSamples) addSample(estimates.newAnswer, sample, TUNING.fleetMemory);
+  if (its !== undefined) addSample(its, sample, TUNING.hintMemory);
 }
 
 /** A request that had to load the hint had its first answer. Teaches nothing before any warm one was answered. */
@@ -226,39 +223,17 @@ export function learnLoad(estimates: Estimates, hint: string, afterMs: number): 
   if (estimates.newAnswer.weight === 0) return;
   const extra = clamp(afterMs - answerMs(estimates, hint), 0, TUNING.outlier * meanLoadMs(estimates));
   const its = estimates.hints.get(hint)?.load;
-  add(estimates.load, extra, TUNING.fleetMemory);
-  if (its !== undefined) add(its, extra, TUNING.hintMemory);
+  addSample(estimates.load, extra, TUNING.fleetMemory);
+  if (its !== undefined) addSample(its, extra, TUNING.hintMemory);
 }
 
 function answerMs(estimates: Estimates, hint: string): number {
   return shrunk(estimates.hints.get(hint)?.answer, valueOf(estimates.newAnswer, 0), TUNING.servicePrior);
 }
 
-function learnClaim(claims: Claims, heldMs: number, claimedMs: number, expected: number): void {
-  const real = Math.log(heldMs);
-  const off = real - Math.log(claimedMs);
-  add(claims.claimed, (off - valueOf(claims.bias, 0)) ** 2, TUNING.fleetMemory);
-  add(claims.mean, (real - Math.log(expected)) ** 2, TUNING.fleetMemory);
-  add(claims.bias, clamp(off, -TUNING.outlier, TUNING.outlier), TUNING.fleetMemory);
-}
-
-function add(mean: Mean, sample: number, memory: number): void {
-  if (mean.weight >= memory) {
-    mean.sum *= 1 - 1 / memory;
-    mean.weight *= 1 - 1 / memory;
-  }
-  mean.sum += sample;
-  mean.weight++;
-}
-
-function valueOf({ sum, weight }: Mean, none: number): number {
-  return weight === 0 ? none : sum / weight;
-}
-
-function shrunk(mean: Mean | undefined, prior: number, samples: number): number {
-  return mean === undefined ? prior : (mean.sum + samples * prior) / (mean.weight + samples);
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(max, Math.max(min, value));
+/** Only looks for the first where there are too many: much has been taken from the map's front, and it must pass over that. */
+function forgetOldest(byName: Map<string, unknown>): void {
+  if (byName.size <= LIMITS.learnedHints) return;
+  const [oldest] = byName.keys();
+  if (oldest !== undefined) byName.delete(oldest);
 }

@@ -28,6 +28,33 @@ export function foresee(
 }
 
 /**
+ * Whether so many requests in line would all start sooner than that, by a look at no more slots than it takes to know. What is true here
+ * `foresee` and `nextStartMs` say too: each goes to the slot that is free first.
+ */
+export function startSooner(
+  fleet: Fleet,
+  hints: readonly string[],
+  usable: (replica: Replica) => boolean,
+  now: number,
+  inLine: number,
+  thanMs: number,
+): boolean {
+  let [looked, sooner] = [0, 0];
+  for (const hint of hints) {
+    for (const holder of fleet.holders.get(hint) ?? []) {
+      if (looked >= LIMITS.slotsForeseen) return false;
+      if (!isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
+      for (const grant of holder.grants.values()) {
+        if (++looked > LIMITS.slotsForeseen) return false;
+        if (remainingMs(grant, now) < thanMs && ++sooner >= inLine) return true;
+      }
+    }
+    if (looked > 0) return false;
+  }
+  return false;
+}
+
+/**
  * When the next request for the hint would start, from now; the one after it is dealt out behind it. Called once for each request in
  * line, it is list scheduling: each goes to the slot that is free first.
  */

@@ -42,7 +42,7 @@ export function underLoad({ base, busy, most }: UnderLoad, busyShare: number): n
 
 /** O(1). */
 export function orderOf({ estimates }: Fleet): Order {
-  const { busyShare, backlogMs } = estimates;
+  const { busyShare, backlogMs } = estimates.pressure;
   const turnMs = turnOf(estimates);
   const { tolerance, tolerancePerBacklog, loadWeight } = TUNING;
   return {
@@ -116,7 +116,7 @@ export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, wai
   const { estimates } = fleet;
   const loadingMs = loadMs(estimates, hint);
   const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
-  const share = underLoad(TUNING.waitShare, estimates.busyShare) - copy;
+  const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy;
   const queue = Math.min(TUNING.waitingPerSlotAtMost, perSlot(fleet, waiting));
   return share * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
 }

@@ -4,14 +4,15 @@
 import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
 import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
 import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
-import { countArrival, expectedMs, loadMs, noteBacklog } from "./estimates.ts";
+import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
+import { noteBacklog } from "./pressure.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 import { answerGrant, endAnswer, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
-import { createWaitingRoom, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
+import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions {
   readonly queueLengthMax: number;
@@ -120,7 +121,7 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
       join(room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
       // Without a slot nobody can tell; and with few, for a moment, it is no longer than this one can wait.
-      if (slots > 0) noteBacklog(estimates, Math.min(room.workMs / slots, deadlineMs - now), now);
+      if (slots > 0) noteBacklog(estimates.pressure, Math.min(room.workMs / slots, deadlineMs - now), turnOf(estimates), now);
       if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
       return { kind: "waiting" };
     }
@@ -157,6 +158,7 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
   if (its === undefined) return;
   if (wentWell(its) && fleet.grants.has(id)) learnHeld(scheduler, now - its.grantedAtMs);
   finishGrant(fleet, its, now);
+  forgetServing(room, its.hint);
 }
 
 /**

@@ -1,7 +1,8 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, noteBusy, serviceMs } from "./estimates.ts";
+import { expectedMs, learnAnswer, learnColdService, learnLoad, learnService, loadMs, serviceMs, turnOf } from "./estimates.ts";
 import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
+import { noteBusy } from "./pressure.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -94,12 +95,16 @@ export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
   if (served) grant.replica.failuresInARow = 0;
   if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   if (fleet.reclaimed.has(grant.id)) return forgetReclaimed(fleet, grant);
-  if (served && (grant.warmth === "warm" || grant.warmth === "none")) {
-    learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
-  }
+  if (served) learnHeld(fleet, grant, now - grant.grantedAtMs);
   countBusy(fleet, now);
   releaseSlot(fleet, grant);
   holdAgain(fleet, grant);
+}
+
+/** One that waited for another's load, or from before a restart, teaches nothing. */
+function learnHeld({ estimates }: Fleet, { hint, warmth, claimedMs }: Grant, heldMs: number): void {
+  if (warmth === "cold") learnColdService(estimates, hint ?? "", heldMs);
+  else if (warmth === "warm" || warmth === "none") learnService(estimates, hint ?? "", heldMs, claimedMs);
 }
 
 /** Gives the slot back. */
@@ -163,7 +168,7 @@ export function warmthOf(replica: Replica, hint: string | null, warm: boolean): 
 }
 
 function countBusy({ estimates, grants, slots }: Fleet, now: number): void {
-  noteBusy(estimates, grants.size / Math.max(1, slots), now);
+  noteBusy(estimates.pressure, grants.size / Math.max(1, slots), turnOf(estimates), now);
 }
 
 function hold(fleet: Fleet, grant: Grant): Grant {

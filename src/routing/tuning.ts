@@ -20,7 +20,7 @@ export const TUNING = {
   tolerance: 4.2,
   tolerancePerBacklog: { base: 0.1, busy: 0.08, most: 1.4 },
   /** Of the time until its deadline, the part in which a request is patient. */
-  patience: 0.5,
+  patience: 0.6,
 
   /** Of the time until its deadline, the part in which a request of low priority is behind all others. */
   deferredUntil: 0.5,
@@ -50,6 +50,9 @@ export const TUNING = {
   /** The same of families: hints that begin alike. */
   familyMemory: 50,
   familyPrior: 0.5,
+  /** Arrivals of anything in which what the last few requests of a hint took fades to 1/e, and what the longer mean counts beside them, in samples. */
+  latelyArrivals: 60,
+  latelyPrior: 1,
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,

@@ -25,6 +25,8 @@ export interface Lane {
   readonly low: boolean;
   /** Until then its requests would rather wait for a warm replica than load. */
   patientUntilMs: number;
+  /** How long its first is expected to hold a slot; null: to be estimated anew, because more is known or another is the first. */
+  servingMs: number | null;
   /** Oldest first; never empty while the room knows the lane. */
   readonly queue: Waiting[];
 }
@@ -32,7 +34,7 @@ export interface Lane {
 export interface WaitingRoom {
   readonly waiting: Map<number, Waiting>;
   readonly lanes: Map<string, Lane>;
-  /** By each hint that they want. */
+  /** By each hint that they want; those that want none are under the empty one. */
   readonly lanesOf: Map<string, Set<Lane>>;
   /** How many wait for a hint before all others. */
   readonly byHint: Map<string, number>;
@@ -67,6 +69,7 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   lane.patientUntilMs = 0;
   let place = lane.queue.length;
   while (place > 0 && (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
+  if (place === 0) lane.servingMs = waiting.expectedMs;
   lane.queue.splice(place, 0, waiting);
   room.waiting.set(waiting.id, waiting);
   if (waiting.avoid.length > 0) room.avoiding.set(waiting.id, waiting);
@@ -78,15 +81,24 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
 }
 
 function openLane({ lanes, lanesOf }: WaitingRoom, key: string, { hints, avoid, low }: Waiting): Lane {
-  const lane: Lane = { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, queue: [] };
+  const lane: Lane = { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, servingMs: null, queue: [] };
   lanes.set(key, lane);
-  for (const hint of hints) put(lanesOf, hint, lane);
+  for (const hint of wantedBy(lane)) put(lanesOf, hint, lane);
   return lane;
 }
 
 function closeLane({ lanes, lanesOf }: WaitingRoom, lane: Lane): void {
   lanes.delete(lane.key);
-  for (const hint of lane.hints) drop(lanesOf, hint, lane);
+  for (const hint of wantedBy(lane)) drop(lanesOf, hint, lane);
+}
+
+function wantedBy({ hints }: Lane): readonly string[] {
+  return hints.length === 0 ? [""] : hints;
+}
+
+/** More is known of how long requests for the hint hold a slot; null: of those that want none. O(lanes of the hint). */
+export function forgetServing({ lanesOf }: WaitingRoom, hint: string | null): void {
+  for (const lane of lanesOf.get(hint ?? "") ?? []) lane.servingMs = null;
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */
@@ -97,8 +109,12 @@ export function leave(room: WaitingRoom, id: number): boolean {
   if (waiting.low) room.low--;
   room.avoiding.delete(id);
   const lane = room.lanes.get(keyOf(waiting));
-  lane?.queue.splice(lane.queue.indexOf(waiting), 1);
-  if (lane?.queue.length === 0) closeLane(room, lane);
+  if (lane !== undefined) {
+    const place = lane.queue.indexOf(waiting);
+    lane.queue.splice(place, 1);
+    if (place === 0) lane.servingMs = null;
+    if (lane.queue.length === 0) closeLane(room, lane);
+  }
   const [hint] = waiting.hints;
   if (hint !== undefined) {
     const others = (room.byHint.get(hint) ?? 1) - 1;

@@ -174,7 +174,7 @@ const SettingsSchema = v.object({
   FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
   MAX_ATTEMPTS: setting(integer(1, 10), 3),
   RETRY_BODY_MAX_BYTES: setting(integer(0, LIMITS.keptBytesPerIsolate), 1_048_576),
-  QUEUE_TIMEOUT_MS: setting(integer(0, DAY_MS), 180_000),
+  QUEUE_TIMEOUT_MS: setting(integer(0, DAY_MS), 300_000),
   QUEUE_LENGTH_MAX: setting(integer(0, 10_000), 1000),
   FIRST_BYTE_TIMEOUT_MS: setting(integer(1, DAY_MS), 600_000),
   HEARTBEAT_INTERVAL_MS: setting(integer(10, DAY_MS), 5000),

@@ -23,7 +23,7 @@ import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { served, times } from "./support/served.ts";
 
-const { hintMemory, fleetMemory, servicePrior, familyPrior, loadPrior, outlier } = TUNING;
+const { hintMemory, fleetMemory, servicePrior, familyPrior, latelyArrivals, loadPrior, outlier } = TUNING;
 
 describe("the time a warm request holds its slot", () => {
   test("is not known before any has ended, then for every hint that of all", () => {
@@ -33,12 +33,29 @@ describe("the time a warm request holds its slot", () => {
 
   test("is the hint's own mean, shrunk by `servicePrior` samples to its family's, and that by `familyPrior` to that of all", () => {
     const estimates = served(["x", 10_000], ["x+anime", 20_000], ["y", 30_000]);
+    // Of the last few nothing is left.
+    for (let other = 0; other < 100 * latelyArrivals; other++) countArrival(estimates, "other");
     // All: (10 + 20 + 30) / 3 = 20.
     const family = (10_000 + 20_000 + familyPrior * 20_000) / (2 + familyPrior);
     expect(serviceMs(estimates, "x")).toBeCloseTo((10_000 + servicePrior * family) / (1 + servicePrior), 6);
     expect(serviceMs(estimates, "x+anime")).toBeCloseTo((20_000 + servicePrior * family) / (1 + servicePrior), 6);
     expect(serviceMs(estimates, "x+never asked for")).toBeCloseTo(family, 6);
     expect(serviceMs(estimates, "never asked for")).toBeCloseTo(20_000, 6);
+  });
+
+  test("counts what the last few took beside the longer mean, the less the more arrivals are past", () => {
+    const long = times(hintMemory, () => ["x", 10_000] as const);
+    const estimates = served(...long, ...times(3, () => ["x", 20_000] as const));
+    const longer = estimates.hints.get("x")?.service ?? { sum: 0, weight: 0 };
+    const after = [0, latelyArrivals, 100 * latelyArrivals].map((arrivals) => {
+      for (let other = 0; other < arrivals; other++) countArrival(estimates, "other");
+      return serviceMs(estimates, "x");
+    });
+    expect(after).toEqual(after.toSorted((a, b) => b - a));
+    // The last three of the some that came closely together are a sixth or so, of the longer mean an eighth.
+    expect(after[0]).toBeGreaterThan(1.01 * (after[2] ?? Infinity));
+    const steady = (longer.sum + servicePrior * 10_000) / (longer.weight + servicePrior);
+    expect(Math.abs((after[2] ?? 0) / steady - 1)).toBeLessThan(0.02);
   });
 
   test.each([

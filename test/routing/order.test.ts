@@ -2,7 +2,8 @@
 // the requests differ by far more than any tuning does.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, noteBusy } from "../../src/routing/estimates.ts";
+import { countArrival } from "../../src/routing/estimates.ts";
+import { noteBusy } from "../../src/routing/pressure.ts";
 import { orderOf } from "../../src/routing/priority.ts";
 import type { Arrival } from "../../src/routing/scheduler.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
@@ -97,7 +98,7 @@ test("the backlog is the work of those that wait for each slot of a ready replic
     for (const id of [101, 102, 103, 104]) fleet.arrives(id, ["long"], 0, rest);
     expect(fleet.waiting()).toEqual([101, 102, 103, 104]);
     for (const id of [101, 102, 103, 104]) fleet.ends(id);
-    return fleet.its.fleet.estimates.backlogMs;
+    return fleet.its.fleet.estimates.pressure.backlogMs;
   };
   const one = backlogMs({ a: {} }, 1);
   expect(one).toBeGreaterThan(4 * 50_000);
@@ -153,8 +154,7 @@ describe("among requests that cost the same", () => {
     fleet.arrives(1, ["p"]);
     fleet.arrives(2, ["w"]);
     // As if all slots had been busy for long: loads weigh most.
-    noteBusy(estimates, 1, 1e9);
-    estimates.busyAtMs = 1e9;
+    noteBusy(estimates.pressure, 1, 1000, 1e9);
     fleet.arrives(3, ["p"], 14_000);
     fleet.arrives(4, ["older"], 14_001);
     fleet.arrives(5, ["dearer"], 14_005);

@@ -1,7 +1,8 @@
 // The order of those that wait, as a function of numbers alone: who is sooner, how long anyone is overtaken, what a wait is worth.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, learnAnswer, learnLoad, learnService, noteBacklog, noteBusy } from "../../src/routing/estimates.ts";
+import { countArrival, learnAnswer, learnLoad, learnService, turnOf } from "../../src/routing/estimates.ts";
+import { noteBacklog, noteBusy } from "../../src/routing/pressure.ts";
 import {
   coldCostMs,
   insistsAtMs,
@@ -115,7 +116,7 @@ describe("the tolerance", () => {
     const { estimates } = taught({ a: {} });
     const fleet = { ...taught({ a: {} }), estimates };
     const tolerance = (backlogMs: number, now: number) => {
-      noteBacklog(estimates, backlogMs, now);
+      noteBacklog(estimates.pressure, backlogMs, turnOf(estimates), now);
       return orderOf(fleet).toleranceMs;
     };
     const none = tolerance(0, 0);
@@ -131,23 +132,23 @@ describe("the tolerance", () => {
     const fleet = taught({ a: {} });
     const { estimates } = fleet;
     const today = 1.7e12;
-    noteBacklog(estimates, 1_000_000, today);
-    noteBacklog(estimates, 0, today - 1e9);
-    expect(estimates.backlogMs).toBe(1_000_000);
-    noteBacklog(estimates, 0, today);
-    noteBacklog(estimates, 1_000_000, today);
+    noteBacklog(estimates.pressure, 1_000_000, turnOf(estimates), today);
+    noteBacklog(estimates.pressure, 0, turnOf(estimates), today - 1e9);
+    expect(estimates.pressure.backlogMs).toBe(1_000_000);
+    noteBacklog(estimates.pressure, 0, turnOf(estimates), today);
+    noteBacklog(estimates.pressure, 1_000_000, turnOf(estimates), today);
     const turns = TUNING.backlogTurns * orderOf(fleet).turnMs;
-    noteBacklog(estimates, 0, today + turns / 2);
-    noteBacklog(estimates, 0, today + turns);
-    expect(estimates.backlogMs).toBeCloseTo(1_000_000 / Math.E, 3);
+    noteBacklog(estimates.pressure, 0, turnOf(estimates), today + turns / 2);
+    noteBacklog(estimates.pressure, 0, turnOf(estimates), today + turns);
+    expect(estimates.pressure.backlogMs).toBeCloseTo(1_000_000 / Math.E, 3);
   });
 
   test("grows faster in a fleet that has been busy for long, and its loads weigh more", () => {
     const { estimates } = taught({ a: {} });
     const fleet = { ...taught({ a: {} }), estimates };
     const orders = [0, 0.5, 0.9, 0.99].map((share) => {
-      noteBusy(estimates, share, estimates.busyAtMs + 1e9);
-      noteBacklog(estimates, 100_000, estimates.busyAtMs);
+      noteBusy(estimates.pressure, share, turnOf(estimates), estimates.pressure.busyAtMs + 1e9);
+      noteBacklog(estimates.pressure, 100_000, turnOf(estimates), estimates.pressure.busyAtMs);
       return orderOf(fleet);
     });
     for (const part of ["toleranceMs", "loadWeight"] as const) {

@@ -8,7 +8,15 @@ import { seeded } from "./support/seeded.ts";
 /** With a request that came first by its time, or among those of one time by its number. */
 function laneOf(id: number, arrivedAtMs: number): Lane {
   const wanted = { hints: [], avoid: [], deadlineMs: Infinity, claimedMs: null, low: false, expectedMs: 0, loadMs: 0 };
-  return { key: String(id), hints: [], open: true, low: false, patientUntilMs: 0, queue: [{ id, arrivedAtMs, ...wanted }] };
+  return {
+    key: String(id),
+    hints: [],
+    open: true,
+    low: false,
+    patientUntilMs: 0,
+    servingMs: null,
+    queue: [{ id, arrivedAtMs, ...wanted }],
+  };
 }
 
 const step = fc.oneof(

@@ -29,7 +29,7 @@ function example() {
   for (let other = 0; other < 300; other++) countArrival(fleet.its.fleet.estimates, `unheard-of-${other}`);
   fleet.arrives(1, ["sdxl"], 0);
   fleet.arrives(2, ["other"], 9000);
-  fleet.its.fleet.estimates.busyShare = 0.5;
+  fleet.its.fleet.estimates.pressure.busyShare = 0.5;
   return fleet;
 }
 
@@ -42,11 +42,11 @@ const costs = ({ candidates }: ReturnType<typeof look>) =>
 
 test("at 14 s the warm replica is expected to be free soon enough: the request waits", () => {
   const explained = look(example(), 14_000);
-  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.96, worth_waiting_s: 6.724 });
+  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.965, worth_waiting_s: 6.724 });
   expect(costs(explained)).toEqual({
     b: [0, 12, 0.03, 12.03],
     c: [0, 12, 0.296, 12.296],
-    a: [5.96, 0, 0, 5.96],
+    a: [5.965, 0, 0, 5.965],
     d: [3.063, 12, 0.15, 15.213],
   });
 });
@@ -54,5 +54,5 @@ test("at 14 s the warm replica is expected to be free soon enough: the request w
 test("at 10 s it is not: the hint is loaded on b, which would miss least", () => {
   const explained = look(example(), 10_000);
   expect(explained.decision).toEqual({ outcome: "grant", replica: "b", reason: "hash_owner", warm: false });
-  expect(costs(explained)["a"]).toEqual([9.96, 0, 0, 9.96]);
+  expect(costs(explained)["a"]).toEqual([9.965, 0, 0, 9.965]);
 });

@@ -140,7 +140,9 @@ export function roomViolations(room: WaitingRoom): string[] {
     all.flatMap(({ hints: [first] }) => first ?? []),
   );
   if ([...room.byHint.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
-  const wanted = [...room.lanes.values()].flatMap(({ key, hints }) => hints.map((hint) => `${hint} in ${key}`));
+  const wanted = [...room.lanes.values()].flatMap(({ key, hints }) =>
+    (hints.length === 0 ? [""] : hints).map((hint) => `${hint} in ${key}`),
+  );
   const indexed = [...room.lanesOf].flatMap(([hint, lanes]) => [...lanes].map(({ key }) => `${hint} in ${key}`));
   same("lanes by hint", indexed, wanted);
   if ([...room.lanesOf.values()].some(({ size }) => size === 0)) found.push("a hint has lanes, and none");
