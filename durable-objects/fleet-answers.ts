@@ -2,6 +2,7 @@
 import type { Reason, Wanted } from "../src/routing/decide.ts";
 import type { ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/liveness.ts";
+import type { Refusal } from "../src/routing/refusals.ts";
 import type * as scheduling from "../src/routing/scheduler.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -33,7 +34,7 @@ export interface GrantAnswer {
   readonly proves: boolean;
 }
 
-export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: scheduling.Refusal };
+export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: Refusal };
 export type SettledAnswer = GrantAnswer | RefusalAnswer;
 
 export type EnqueueAnswer =

@@ -3,7 +3,7 @@ import type { EnqueueAnswer, GrantAnswer } from "../../durable-objects/fleet-ans
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
-import type { Refusal } from "../routing/scheduler.ts";
+import type { Refusal } from "../routing/refusals.ts";
 import { bySnapshot, mayAskAgain, noteReach, waitHere } from "./by-snapshot.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { isOverloaded } from "./fleet-stub.ts";

@@ -3,7 +3,7 @@
 import { decideBySnapshot } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
 import { admit, createRetryBudget } from "../routing/retry-budget.ts";
-import type { Refusal } from "../routing/scheduler.ts";
+import type { Refusal } from "../routing/refusals.ts";
 import type { Admission, Admitting } from "./admission.ts";
 import { LruMap } from "./lru.ts";
 import { keepAlive, Room } from "./room.ts";

@@ -6,40 +6,33 @@ import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./dec
 import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { LIMITS } from "./limits.ts";
-import { applyInBandHints, hasReady, hopeUntilMs, sweep } from "./membership.ts";
+import { applyInBandHints, hopeUntilMs, sweep } from "./membership.ts";
 import { adviseEviction } from "./placement.ts";
 import { noteBacklog } from "./pressure.ts";
+import {
+  createHeld,
+  learnHeld,
+  noReplicas,
+  refusalOf,
+  triedAll,
+  type Applicant,
+  type Held,
+  type Refusal,
+  type WaitingOptions,
+} from "./refusals.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 import { answerGrant, endAnswer, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
 import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
-export interface SchedulerOptions {
-  readonly queueLengthMax: number;
-  /** Retry-After of a fleet without replicas: what a load is taken to last. */
-  readonly coldStartMs: number;
+export interface SchedulerOptions extends WaitingOptions {
   readonly affinityWait: AffinityWait;
 }
 
-export interface Arrival extends Wanted {
+export interface Arrival extends Applicant {
   readonly arrivedAtMs: number;
-  readonly deadlineMs: number;
-  /** The longest queue the client would join; null: any the router allows. */
-  readonly queueLengthMax: number | null;
-  /** What the client says serving costs, ms; null: nothing. */
+  /** What the client says serving it costs, ms; null: nothing. */
   readonly claimedMs: number | null;
-  /** It waits behind those that are not. */
-  readonly low: boolean;
 }
-
-export type Refusal =
-  | { readonly kind: "queue_full"; readonly retryAfterMs: number; readonly detail: string }
-  | { readonly kind: "no_replicas"; readonly retryAfterMs: number }
-  /** Every other ready replica has already failed this request. */
-  | { readonly kind: "no_other_replica" }
-  /** It has failed, and the fleet has no retries left (retry-budget.ts). */
-  | { readonly kind: "no_retry_left" }
-  | { readonly kind: "timed_out" };
 
 /** What became of a request. `granted` is told exactly once for each request that is not refused. */
 export type Settlement =
@@ -74,8 +67,7 @@ export interface Scheduler {
   settlingUntilMs: number;
   /** While a slot is kept idle for warm requests: when to look again; Infinity: none is. */
   lookAgainMs: number;
-  /** Mean time a slot is held by an answered request, loads included, and how many it was learned from. */
-  readonly service: { meanMs: number; samples: number };
+  readonly held: Held;
 }
 
 /** `coldStartMs`: what a load is taken to last until some have been seen. */
@@ -96,7 +88,7 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
     slotlessRetries: createRetryBudget(),
     settlingUntilMs: 0,
     lookAgainMs: Infinity,
-    service: { meanMs: 0, samples: 0 },
+    held: createHeld(),
   };
 }
 
@@ -139,7 +131,7 @@ export function consider(scheduler: Scheduler, options: SchedulerOptions, arriva
   const { fleet, room } = scheduler;
   const choice = isSettling(scheduler, now) ? null : considerNewcomer(fleet, room, arrival, options.affinityWait, now);
   if (choice !== null && !("kind" in choice)) return { kind: "grant", choice };
-  const refusal = refusalOf(scheduler, options, arrival, now);
+  const refusal = refusalOf(fleet, room, scheduler.held, options, arrival, now);
   return refusal === null ? { kind: "wait", wait: choice } : { kind: "refuse", refusal };
 }
 
@@ -156,7 +148,7 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
   if (leave(room, id)) counters.left++;
   const its = grantOf(fleet, id);
   if (its === undefined) return;
-  if (wentWell(its) && fleet.grants.has(id)) learnHeld(scheduler, now - its.grantedAtMs);
+  if (wentWell(its) && fleet.grants.has(id)) learnHeld(scheduler.held, now - its.grantedAtMs);
   finishGrant(fleet, its, now);
   forgetServing(room, its.hint);
 }
@@ -278,47 +270,4 @@ function isSettling({ settlingUntilMs, room }: Scheduler, now: number): boolean 
 function refuse(scheduler: Scheduler, refusal: Refusal): Settlement {
   scheduler.counters.refused[refusal.kind]++;
   return { kind: "refused", refusal };
-}
-
-/** Why a request that finds no slot may not even wait; null: it may. */
-function refusalOf(scheduler: Scheduler, options: SchedulerOptions, arrival: Arrival, now: number): Refusal | null {
-  const { fleet, room } = scheduler;
-  if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
-  if (hopeUntilMs(fleet) <= now) return noReplicas(options);
-  const waiting = room.waiting.size;
-  const predictedMs = predictedWaitMs(scheduler, arrival.low ? waiting : waiting - room.low);
-  const retryAfterMs = Math.max(1000, predictedMs);
-  const lengthMax = arrival.low ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
-  if (waiting >= lengthMax) return { kind: "queue_full", retryAfterMs, detail: `${waiting} requests are waiting` };
-  if (arrival.queueLengthMax !== null && waiting >= arrival.queueLengthMax) {
-    return {
-      kind: "queue_full",
-      retryAfterMs,
-      detail: `${waiting} requests are waiting, and the client asked for a queue of at most ${arrival.queueLengthMax}`,
-    };
-  }
-  if (now + predictedMs <= arrival.deadlineMs) return null;
-  return { kind: "queue_full", retryAfterMs, detail: `the wait would be longer than the request's deadline allows` };
-}
-
-/** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
-function predictedWaitMs(scheduler: Scheduler, ahead: number): number {
-  if (ahead === 0 || scheduler.service.samples < LIMITS.predictionSamples) return 0;
-  const { slots } = scheduler.fleet;
-  return slots === 0 ? 0 : (ahead * scheduler.service.meanMs) / slots;
-}
-
-/** A mean that follows change: the first samples count alike, then the newest for 2 %. */
-function learnHeld(scheduler: Scheduler, heldMs: number): void {
-  const { service } = scheduler;
-  service.samples++;
-  service.meanMs += (heldMs - service.meanMs) / Math.min(service.samples, 50);
-}
-
-function triedAll(fleet: Fleet, wanted: Wanted): boolean {
-  return wanted.avoid.length > 0 && !hasReady(fleet, wanted.avoid);
-}
-
-function noReplicas(options: SchedulerOptions): Refusal {
-  return { kind: "no_replicas", retryAfterMs: options.coldStartMs };
 }

@@ -1,7 +1,8 @@
 // The reference model of requests: who may be granted what, what a newcomer may be told, what the answer and the end of a request do.
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
-import type { Refusal, Settlement } from "../../../src/routing/scheduler.ts";
+import type { Refusal } from "../../../src/routing/refusals.ts";
+import type { Settlement } from "../../../src/routing/scheduler.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
 import {
   hasSlot,

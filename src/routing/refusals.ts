@@ -1,0 +1,84 @@
+// Whether a request that finds no slot may wait for one, and what it is told if not.
+import type { Wanted } from "./decide.ts";
+import type { Fleet } from "./fleet.ts";
+import { LIMITS } from "./limits.ts";
+import { hasReady, hopeUntilMs } from "./membership.ts";
+import type { WaitingRoom } from "./waiting-room.ts";
+
+export interface WaitingOptions {
+  readonly queueLengthMax: number;
+  /** Retry-After of a fleet without replicas: what a load is taken to last. */
+  readonly coldStartMs: number;
+}
+
+export interface Applicant extends Wanted {
+  readonly deadlineMs: number;
+  /** The longest queue the client would join; null: any the router allows. */
+  readonly queueLengthMax: number | null;
+  /** It waits behind those that are not. */
+  readonly low: boolean;
+}
+
+export type Refusal =
+  | { readonly kind: "queue_full"; readonly retryAfterMs: number; readonly detail: string }
+  | { readonly kind: "no_replicas"; readonly retryAfterMs: number }
+  /** Every other ready replica has already failed this request. */
+  | { readonly kind: "no_other_replica" }
+  /** It has failed, and the fleet has no retries left (retry-budget.ts). */
+  | { readonly kind: "no_retry_left" }
+  | { readonly kind: "timed_out" };
+
+/** Mean time a slot is held by an answered request, loads included, and how many it was learned from. */
+export interface Held {
+  meanMs: number;
+  samples: number;
+}
+
+export function createHeld(): Held {
+  return { meanMs: 0, samples: 0 };
+}
+
+/** A mean that follows change: the first samples count alike, then the newest for 2 %. */
+export function learnHeld(held: Held, heldMs: number): void {
+  held.samples++;
+  held.meanMs += (heldMs - held.meanMs) / Math.min(held.samples, 50);
+}
+
+/** Why a request that finds no slot may not even wait; null: it may. O(1). */
+export function refusalOf(
+  fleet: Fleet,
+  room: WaitingRoom,
+  held: Held,
+  options: WaitingOptions,
+  applicant: Applicant,
+  now: number,
+): Refusal | null {
+  if (triedAll(fleet, applicant)) return { kind: "no_other_replica" };
+  if (hopeUntilMs(fleet) <= now) return noReplicas(options);
+  const waiting = room.waiting.size;
+  const predictedMs = predictedWaitMs(fleet, held, applicant.low ? waiting : waiting - room.low);
+  const full = (detail: string): Refusal => ({ kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs), detail });
+  const lengthMax = applicant.low ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
+  if (waiting >= lengthMax) return full(`${waiting} requests are waiting`);
+  const { queueLengthMax } = applicant;
+  if (queueLengthMax !== null && waiting >= queueLengthMax) {
+    return full(`${waiting} requests are waiting, and the client asked for a queue of at most ${queueLengthMax}`);
+  }
+  if (now + predictedMs <= applicant.deadlineMs) return null;
+  return full(`the wait would be longer than the request's deadline allows`);
+}
+
+export function noReplicas(options: WaitingOptions): Refusal {
+  return { kind: "no_replicas", retryAfterMs: options.coldStartMs };
+}
+
+/** Whether no ready replica is left that has not failed the request. */
+export function triedAll(fleet: Fleet, { avoid }: Wanted): boolean {
+  return avoid.length > 0 && !hasReady(fleet, avoid);
+}
+
+/** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
+function predictedWaitMs({ slots }: Fleet, { meanMs, samples }: Held, ahead: number): number {
+  if (ahead === 0 || slots === 0 || samples < LIMITS.predictionSamples) return 0;
+  return (ahead * meanMs) / slots;
+}
