@@ -57,7 +57,7 @@ class Fleet {
     const rest = {
       avoid: [],
       arrivedAtMs: this.now,
-      deadlineMs: this.now + 180_000,
+      deadlineMs: this.now + 300_000,
       queueLengthMax: null,
       claimedMs: null,
       low: false,

@@ -52,10 +52,10 @@ export function considerNewcomer(
   const foresight = foresee(fleet, wanted.hints, usable, now);
   if (foresight === null) return coldChoice(fleet, hint, placement);
   const worthMs = worthWaitingMs(fleet, hint, placement.regretMs, room.waiting.size);
-  let expectedMs = nextStartMs(foresight);
-  for (let ahead = room.byHint.get(hint) ?? 0; ahead > 0 && expectedMs < worthMs; ahead--) expectedMs = nextStartMs(foresight);
-  if (expectedMs >= worthMs) return coldChoice(fleet, hint, placement);
-  return { kind: "wait", expectedMs, worthMs, lookAgainMs: Math.min(now + LIMITS.lookAgainMs, insistsMs) };
+  let startsMs = nextStartMs(foresight);
+  for (let ahead = room.byHint.get(hint) ?? 0; ahead > 0 && startsMs < worthMs; ahead--) startsMs = nextStartMs(foresight);
+  if (startsMs >= worthMs) return coldChoice(fleet, hint, placement);
+  return { kind: "wait", expectedMs: startsMs, worthMs, lookAgainMs: Math.min(now + LIMITS.lookAgainMs, insistsMs) };
 }
 
 /** Puts a priority behind all others and keeps the order among its like; those of others differ by far less. */

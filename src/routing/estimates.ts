@@ -12,7 +12,7 @@ import { TUNING } from "./tuning.ts";
 
 interface HintEstimate {
   readonly family: string;
-  /** Time a request holds its slot when no load is counted. */
+  /** Time a warm request holds its slot. */
   readonly service: Mean;
   /** The same of the last few; it fades with every arrival of anything, as the count of requests does. */
   readonly lately: Mean;
@@ -42,9 +42,6 @@ export interface Estimates {
   arrivals: number;
   readonly pressure: Pressure;
   readonly claims: Claims;
-  /** Squared errors of what was expected of the services of warm requests and of cold ones, for hints that are not new. */
-  readonly warmError: Mean;
-  readonly coldError: Mean;
 }
 
 /** `firstLoadMs` stands for every load until some have been seen. */
@@ -60,8 +57,6 @@ export function createEstimates(firstLoadMs: number): Estimates {
     arrivals: 0,
     pressure: createPressure(),
     claims: createClaims(),
-    warmError: emptyMean(),
-    coldError: emptyMean(),
   };
 }
 
@@ -73,12 +68,12 @@ export function serviceMs(estimates: Estimates, hint: string): number {
   if (its === undefined) return prior;
   const steady = shrunk(its.service, prior, TUNING.servicePrior);
   const { sum, weight } = its.lately;
-  const fade = fadeSince(estimates, its);
+  const fade = leftOfLately(estimates, its);
   return (fade * sum + TUNING.latelyPrior * steady) / (fade * weight + TUNING.latelyPrior);
 }
 
 /** What is left of the last few services, which fade as arrivals pass. */
-function fadeSince({ arrivals }: Estimates, { latelyAtArrival }: HintEstimate): number {
+function leftOfLately({ arrivals }: Estimates, { latelyAtArrival }: HintEstimate): number {
   return Math.exp((latelyAtArrival - arrivals) / TUNING.latelyArrivals);
 }
 
@@ -156,54 +151,31 @@ export function countArrival(estimates: Estimates, hint: string): void {
 
 /** A request that found the hint warm was answered and is over. */
 export function learnService(estimates: Estimates, hint: string, heldMs: number, claimedMs: number | null): void {
+  const its = estimates.hints.get(hint);
   const expected = serviceMs(estimates, hint);
   if (claimedMs !== null && expected > 0 && heldMs > 0) learnClaim(estimates.claims, heldMs, claimedMs, expected);
   const sample = believable(heldMs, expected);
   addSample(estimates.service, sample, TUNING.fleetMemory);
-  noteError(estimates.warmError, estimates, hint, sample - expected);
-  learnHint(estimates, hint, sample, 1);
-}
-
-/**
- * A request that had to load the hint was answered and is over. What is left without a load on average counts by how much worse it was
- * foretold than warm ones are, as for any two measurements of one thing: where loads differ it tells little. Hints asked for rarely are
- * hardly ever found warm, so most of what is known of them is from here. Teaches nothing before any warm one was answered.
- */
-export function learnColdService(estimates: Estimates, hint: string, heldMs: number): void {
-  const expected = serviceMs(estimates, hint);
-  if (expected === 0) return;
-  const { warmError, coldError } = estimates;
-  const sample = believable(heldMs - meanLoadMs(estimates), expected);
-  noteError(coldError, estimates, hint, sample - expected);
-  const trust = coldError.sum === 0 ? 1 : Math.min(1, valueOf(warmError, 0) / valueOf(coldError, 0));
-  if (trust > 0) learnHint(estimates, hint, sample, trust);
-}
-
-/** Of a hint that is new an error says how little is known of it, not how far such samples can be believed. */
-function noteError(error: Mean, { hints }: Estimates, hint: string, offMs: number): void {
-  if ((hints.get(hint)?.service.weight ?? 0) >= TUNING.newSamples) addSample(error, offMs ** 2, TUNING.fleetMemory);
-}
-
-function believable(sampleMs: number, expectedMs: number): number {
-  return expectedMs === 0 ? sampleMs : clamp(sampleMs, expectedMs / TUNING.outlier, expectedMs * TUNING.outlier);
-}
-
-function learnHint(estimates: Estimates, hint: string, sample: number, weight: number): void {
-  const its = estimates.hints.get(hint);
   if (its === undefined || its.service.weight < TUNING.newSamples) {
-    addSample(estimates.newService, sample, TUNING.fleetMemory, weight);
-    learnFamily(estimates.families, its?.family ?? familyOf(hint), sample, weight);
+    addSample(estimates.newService, sample, TUNING.fleetMemory);
+    learnFamily(estimates.families, its?.family ?? familyOf(hint), sample);
   }
   if (its === undefined) return;
-  addSample(its.service, sample, TUNING.hintMemory, weight);
-  fadeMean(its.lately, fadeSince(estimates, its));
+  addSample(its.service, sample, TUNING.hintMemory);
+  fadeMean(its.lately, leftOfLately(estimates, its));
   its.latelyAtArrival = estimates.arrivals;
-  addSample(its.lately, sample, TUNING.hintMemory, weight);
+  addSample(its.lately, sample, TUNING.hintMemory);
 }
 
-function learnFamily(families: Map<string, Mean>, family: string, sample: number, weight: number): void {
+/** A clock that goes back makes nothing shorter than nothing. */
+function believable(sampleMs: number, expectedMs: number): number {
+  const sample = Math.max(0, sampleMs);
+  return expectedMs === 0 ? sample : clamp(sample, expectedMs / TUNING.outlier, expectedMs * TUNING.outlier);
+}
+
+function learnFamily(families: Map<string, Mean>, family: string, sample: number): void {
   const its = families.get(family) ?? emptyMean();
-  addSample(its, sample, TUNING.familyMemory, weight);
+  addSample(its, sample, TUNING.familyMemory);
   families.delete(family);
   families.set(family, its);
   forgetOldest(families);

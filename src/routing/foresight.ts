@@ -44,6 +44,8 @@ export function startSooner(
     for (const holder of fleet.holders.get(hint) ?? []) {
       if (looked >= LIMITS.slotsForeseen) return false;
       if (!isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
+      // Of before a restart: of those nobody knows, and they count as the slots they are.
+      looked += holder.unclaimed;
       for (const grant of holder.grants.values()) {
         if (++looked > LIMITS.slotsForeseen) return false;
         if (remainingMs(grant, now) < thanMs && ++sooner >= inLine) return true;

@@ -12,10 +12,10 @@ export function emptyMean(): Mean {
 }
 
 /** `memory`: the weight from which on older samples fade. */
-export function addSample(mean: Mean, sample: number, memory: number, weight = 1): void {
-  if (mean.weight >= memory) fadeMean(mean, 1 - weight / memory);
-  mean.sum += weight * sample;
-  mean.weight += weight;
+export function addSample(mean: Mean, sample: number, memory: number): void {
+  if (mean.weight >= memory) fadeMean(mean, 1 - 1 / memory);
+  mean.sum += sample;
+  mean.weight++;
 }
 
 export function fadeMean(mean: Mean, factor: number): void {

@@ -25,7 +25,7 @@ export interface Lane {
   readonly low: boolean;
   /** Until then its requests would rather wait for a warm replica than load. */
   patientUntilMs: number;
-  /** How long its first is expected to hold a slot; null: to be estimated anew, because more is known or another is the first. */
+  /** How long its first is expected to hold a slot; null: to be estimated anew, because one of its hint was served or another is the first. */
   servingMs: number | null;
   /** Oldest first; never empty while the room knows the lane. */
   readonly queue: Waiting[];
@@ -96,7 +96,7 @@ function wantedBy({ hints }: Lane): readonly string[] {
   return hints.length === 0 ? [""] : hints;
 }
 
-/** More is known of how long requests for the hint hold a slot; null: of those that want none. O(lanes of the hint). */
+/** A request for the hint was served, so more is known of how long they hold a slot; null: of those that want none. O(lanes of the hint). */
 export function forgetServing({ lanesOf }: WaitingRoom, hint: string | null): void {
   for (const lane of lanesOf.get(hint ?? "") ?? []) lane.servingMs = null;
 }

@@ -105,6 +105,12 @@ describe("the time a warm request holds its slot", () => {
     expect(serviceMs(estimates, "unknown")).toBeCloseTo((10_000 + counted) / 2, 6);
   });
 
+  test("is not below 0 where a clock went back, and recovers", () => {
+    const estimates = served(["x", -2000], ...times(100, () => ["x", 10_000] as const));
+    expect(Math.abs(serviceMs(estimates, "x") - 10_000)).toBeLessThan(1000);
+    expect(serviceMs(served(["x", -2000]), "x")).toBe(0);
+  });
+
   test("forgets: once a mean is full, a sample moves it by 1 / memory of the difference", () => {
     const estimates = served(...times(hintMemory, () => ["x", 10_000] as const), ["x", 20_000]);
     const its = estimates.hints.get("x")?.service ?? { sum: 0, weight: 0 };

@@ -219,6 +219,13 @@ describe("whether all in line start sooner than some time", () => {
     expect(soon(fleet, 1, 6000, ["nobody's"])).toBe(false);
   });
 
+  test("of requests from before a restart nothing is known, and nobody looks past them to another hint", () => {
+    const fleet = taught({ a: { hints: ["x"] }, b: { hints: ["y"] } });
+    known(fleet, "a").unclaimed = 1;
+    runs(fleet, "b", "y", 0);
+    expect([soon(fleet, 1, 6000, ["x", "y"]), soon(fleet, 1, 6000, ["y"])]).toEqual([false, true]);
+  });
+
   test("at most `slotsForeseen` are looked at", () => {
     const many = Object.fromEntries(Array.from({ length: LIMITS.slotsForeseen }, (_, index) => [`b${index}`, { hints: ["x"] }]));
     const fleet = taught({ ...many, last: { hints: ["x"] } });

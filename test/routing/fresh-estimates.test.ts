@@ -1,0 +1,65 @@
+// Those that wait are ordered by what is known of their hints when a slot frees, not by what was known when they came.
+import { describe, expect, test } from "vitest";
+import { TUNING } from "../../src/routing/tuning.ts";
+import { driver } from "./support/driver.ts";
+
+test("others of their hint were served meanwhile, and took longer than was thought", () => {
+  const fleet = driver({ a: { hints: ["x", "y"], concurrency: 2 } });
+  for (const hint of ["x", "y"]) fleet.teaches(hint, 10_000);
+  for (const id of [1, 2]) fleet.arrives(id, ["x"]);
+  fleet.arrives(3, ["x"], 1000);
+  fleet.arrives(4, ["y"], 1001);
+  fleet.answers(1, 90_000);
+  fleet.ends(1, 90_000);
+  // It took 90 s, so now y is the shorter one.
+  expect(Object.keys(fleet.settles(90_000))).toEqual(["4"]);
+});
+
+test("so were others without a hint", () => {
+  const fleet = driver({ a: { hints: ["y"], concurrency: 2 } });
+  for (const hint of ["", "y"]) fleet.teaches(hint, 10_000);
+  for (const id of [1, 2]) fleet.arrives(id, []);
+  fleet.arrives(3, [], 1000);
+  fleet.arrives(4, ["y"], 1001);
+  fleet.answers(1, 90_000);
+  fleet.ends(1, 90_000);
+  expect(Object.keys(fleet.settles(90_000))).toEqual(["4"]);
+});
+
+describe("of requests whose claims are believed, and which share a lane where those are about the same", () => {
+  /** A fleet whose one slot is taken, where what clients say has come true; x and y are as long. */
+  function believing() {
+    const fleet = driver({ a: { hints: ["x", "y"] } });
+    for (let id = 1; id <= 20 * TUNING.claimPrior; id++) {
+      const heldMs = id % 2 === 0 ? 4000 : 30_000;
+      fleet.arrives(id, [id % 4 < 2 ? "x" : "y"], 0, { claimedMs: heldMs });
+      fleet.answers(id, heldMs);
+      fleet.ends(id, heldMs);
+    }
+    fleet.arrives(9000, ["x"]);
+    return fleet;
+  }
+
+  /** Who goes next. */
+  function next(fleet: ReturnType<typeof driver>): string | undefined {
+    fleet.ends(9000, 100);
+    return Object.keys(fleet.settles(100))[0];
+  }
+
+  test("the first leaves, and the one behind it is longer", () => {
+    const fleet = believing();
+    fleet.arrives(9001, ["x"], 0, { claimedMs: 9000 });
+    fleet.arrives(9002, ["x"], 1, { claimedMs: 16_000 });
+    fleet.arrives(9003, ["y"], 2, { claimedMs: 12_000 });
+    fleet.ends(9001, 3);
+    expect(next(fleet)).toBe("9003");
+  });
+
+  test("one that came earlier asks again, and is shorter than the first", () => {
+    const fleet = believing();
+    fleet.arrives(9001, ["x"], 10, { claimedMs: 16_000 });
+    fleet.arrives(9003, ["y"], 11, { claimedMs: 12_000 });
+    fleet.arrives(9002, ["x"], 12, { claimedMs: 9000, arrivedAtMs: 5 });
+    expect(next(fleet)).toBe("9002");
+  });
+});
