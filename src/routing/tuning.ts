@@ -51,8 +51,8 @@ export const TUNING = {
   familyMemory: 50,
   familyPrior: 0.5,
   /** Arrivals of anything in which what the last few requests of a hint took fades to 1/e, and what the longer mean counts beside them, in samples. */
-  latelyArrivals: 60,
-  latelyPrior: 1,
+  latelyArrivals: 100,
+  latelyPrior: 4,
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,

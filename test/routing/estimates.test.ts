@@ -23,7 +23,7 @@ import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { served, times } from "./support/served.ts";
 
-const { hintMemory, fleetMemory, servicePrior, familyPrior, latelyArrivals, loadPrior, outlier } = TUNING;
+const { hintMemory, fleetMemory, servicePrior, familyPrior, latelyArrivals, latelyPrior, loadPrior, outlier } = TUNING;
 
 describe("the time a warm request holds its slot", () => {
   test("is not known before any has ended, then for every hint that of all", () => {
@@ -46,16 +46,21 @@ describe("the time a warm request holds its slot", () => {
   test("counts what the last few took beside the longer mean, the less the more arrivals are past", () => {
     const long = times(hintMemory, () => ["x", 10_000] as const);
     const estimates = served(...long, ...times(3, () => ["x", 20_000] as const));
-    const longer = estimates.hints.get("x")?.service ?? { sum: 0, weight: 0 };
+    const its = estimates.hints.get("x");
+    if (its === undefined) throw new Error("x is not known");
     const after = [0, latelyArrivals, 100 * latelyArrivals].map((arrivals) => {
       for (let other = 0; other < arrivals; other++) countArrival(estimates, "other");
       return serviceMs(estimates, "x");
     });
-    expect(after).toEqual(after.toSorted((a, b) => b - a));
-    // The last three of the some that came closely together are a sixth or so, of the longer mean an eighth.
-    expect(after[0]).toBeGreaterThan(1.01 * (after[2] ?? Infinity));
-    const steady = (longer.sum + servicePrior * 10_000) / (longer.weight + servicePrior);
-    expect(Math.abs((after[2] ?? 0) / steady - 1)).toBeLessThan(0.02);
+    const longer = (its.service.sum + servicePrior * serviceMs(estimates, "y")) / (its.service.weight + servicePrior);
+    // The last three were the dear ones, so the last few are dearer than the longer mean.
+    expect(its.lately.sum / its.lately.weight).toBeGreaterThan(longer);
+    expect(after[0]).toBeCloseTo((its.lately.sum + latelyPrior * longer) / (its.lately.weight + latelyPrior), 6);
+    expect(after[1]).toBeCloseTo(
+      (its.lately.sum / Math.E + latelyPrior * longer) / (its.lately.weight / Math.E + latelyPrior),
+      6,
+    );
+    expect(after[2]).toBeCloseTo(longer, 6);
   });
 
   test.each([

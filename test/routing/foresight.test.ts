@@ -201,7 +201,7 @@ describe("whether all in line start sooner than some time", () => {
       ["b", 2000],
     ] as const)
       runs(fleet, id, "x", now);
-    expect([soon(fleet, 1, 5001), soon(fleet, 1, 5000), soon(fleet, 2, 7001), soon(fleet, 2, 7000)]).toEqual([
+    expect([soon(fleet, 1, 5100), soon(fleet, 1, 4900), soon(fleet, 2, 7100), soon(fleet, 2, 6900)]).toEqual([
       true,
       false,
       true,

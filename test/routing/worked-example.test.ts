@@ -42,17 +42,17 @@ const costs = ({ candidates }: ReturnType<typeof look>) =>
 
 test("at 14 s the warm replica is expected to be free soon enough: the request waits", () => {
   const explained = look(example(), 14_000);
-  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.965, worth_waiting_s: 6.724 });
+  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.969, worth_waiting_s: 6.724 });
   expect(costs(explained)).toEqual({
     b: [0, 12, 0.03, 12.03],
     c: [0, 12, 0.296, 12.296],
-    a: [5.965, 0, 0, 5.965],
-    d: [3.063, 12, 0.15, 15.213],
+    a: [5.969, 0, 0, 5.969],
+    d: [3.062, 12, 0.15, 15.212],
   });
 });
 
 test("at 10 s it is not: the hint is loaded on b, which would miss least", () => {
   const explained = look(example(), 10_000);
   expect(explained.decision).toEqual({ outcome: "grant", replica: "b", reason: "hash_owner", warm: false });
-  expect(costs(explained)["a"]).toEqual([9.965, 0, 0, 9.965]);
+  expect(costs(explained)["a"]).toEqual([9.969, 0, 0, 9.969]);
 });
