@@ -1,5 +1,5 @@
-// Lanes by the priority of their heads: a binary heap (Williams, "Heapsort", CACM 7(6), 1964). Its columns are arrays of their own, so that a
-// round over a thousand lanes makes no thousand objects.
+// Lanes by the priority of their heads: a binary heap (Williams, "Heapsort", CACM 7(6), 1964), built all at once when it is first asked
+// (Floyd, "Treesort 3", CACM 7(12), 1964). Its columns are arrays of their own, so that a round over a thousand lanes makes no thousand objects.
 import type { Lane } from "./waiting-room.ts";
 
 /** A lane and how urgent it is to serve its head. */
@@ -12,29 +12,33 @@ export interface Turn {
 export class Turns {
   readonly #lanes: Lane[] = [];
   readonly #priorities: number[] = [];
+  #built = false;
 
   highest(): number {
+    this.#build();
     return this.#priorities[0] ?? -Infinity;
   }
 
   push(lane: Lane, priority: number): void {
-    this.#rise(this.#lanes.length, lane, priority);
+    if (this.#built) this.#rise(this.#lanes.length, lane, priority);
+    else this.#put(this.#lanes.length, lane, priority);
   }
 
   pop(): Turn | null {
-    const [lane] = this.#lanes;
     const priority = this.highest();
+    const lane = this.#lanes[0];
     const last = this.#lanes.pop();
     const lastPriority = this.#priorities.pop() ?? 0;
     if (lane === undefined || last === undefined) return null;
-    if (this.#lanes.length > 0) this.#sink(last, lastPriority);
+    if (this.#lanes.length > 0) this.#sink(0, last, lastPriority);
     return { lane, priority };
   }
 
-  /** Leaves out all others. Says whether there were any. O(n log n). */
+  /** Leaves out all others. Says whether there were any. O(n). */
   keep(which: (lane: Lane) => boolean): boolean {
     const lanes = this.#lanes.splice(0);
     const priorities = this.#priorities.splice(0);
+    this.#built = false;
     for (const [place, lane] of lanes.entries()) if (which(lane)) this.push(lane, priorities[place] ?? 0);
     return this.#lanes.length < lanes.length;
   }
@@ -50,10 +54,19 @@ export class Turns {
     this.#put(place, lane, priority);
   }
 
-  #sink(lane: Lane, priority: number): void {
+  #build(): void {
+    if (this.#built) return;
+    this.#built = true;
+    for (let place = (this.#lanes.length >> 1) - 1; place >= 0; place--) {
+      const lane = this.#lanes[place];
+      if (lane !== undefined) this.#sink(place, lane, this.#priorities[place] ?? 0);
+    }
+  }
+
+  #sink(from: number, lane: Lane, priority: number): void {
     const { length } = this.#lanes;
-    let place = 0;
-    for (let child = 1; child < length; child = 2 * place + 1) {
+    let place = from;
+    for (let child = 2 * place + 1; child < length; child = 2 * place + 1) {
       const right = child + 1;
       const [left, itsPriority] = [this.#lanes[child], this.#priorities[child] ?? 0];
       if (right < length && left !== undefined && this.#isBefore(right, left, itsPriority)) child = right;
