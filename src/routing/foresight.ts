@@ -29,7 +29,7 @@ export function foresee(
 
 /**
  * Whether so many requests in line would all start sooner than that, by a look at no more slots than it takes to know. What is true here
- * `foresee` and `nextStartMs` say too: each goes to the slot that is free first.
+ * `foresee` and `nextStartMs` say too: each goes to the slot that is free first. O(slots), bounded.
  */
 export function startSooner(
   fleet: Fleet,
