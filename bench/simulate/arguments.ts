@@ -1,5 +1,6 @@
 // What the command lines of the simulator and of the replay have in common: which workload, numbers within bounds, and how they end.
 import { CommanderError, InvalidArgumentError, Option, type Command } from "commander";
+import { parseSettings, type SettingsResult } from "../../src/settings/settings.ts";
 import { RETIMINGS } from "./retime.ts";
 import { GENTD26_LIKE } from "./synthetic.ts";
 
@@ -9,8 +10,14 @@ export type Parsed<T> = { readonly kind: "run"; readonly options: T } | { readon
 export const EXIT_USAGE = 2;
 export const DAY_MS = 86_400_000;
 
-/** QUEUE_TIMEOUT_MS and QUEUE_LENGTH_MAX as production has them (docs/settings.md). */
-export const PRODUCTION = { queueTimeoutMs: 300_000, queueLengthMax: 1000 };
+/** QUEUE_TIMEOUT_MS and QUEUE_LENGTH_MAX as production has them where nobody sets them. */
+export const PRODUCTION = productionOf(parseSettings({}));
+
+function productionOf(defaults: SettingsResult): { readonly queueTimeoutMs: number; readonly queueLengthMax: number } {
+  if (!defaults.ok) throw new Error(`${defaults.setting} ${defaults.detail}`);
+  const { QUEUE_TIMEOUT_MS, QUEUE_LENGTH_MAX } = defaults.settings;
+  return { queueTimeoutMs: QUEUE_TIMEOUT_MS, queueLengthMax: QUEUE_LENGTH_MAX };
+}
 
 /** Prints help, and what is wrong with bad usage. */
 export function parse<Raw>(program: Command, argv: readonly string[]): Parsed<Raw> {

@@ -3,6 +3,7 @@ import type { Wanted } from "./decide.ts";
 import type { Fleet } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { hasReady, hopeUntilMs } from "./membership.ts";
+import { valueOf, type Mean } from "./mean.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 export interface WaitingOptions {
@@ -28,27 +29,11 @@ export type Refusal =
   | { readonly kind: "no_retry_left" }
   | { readonly kind: "timed_out" };
 
-/** Mean time a slot is held by an answered request, loads included, and how many it was learned from. */
-export interface Held {
-  meanMs: number;
-  samples: number;
-}
-
-export function createHeld(): Held {
-  return { meanMs: 0, samples: 0 };
-}
-
-/** A mean that follows change: the first samples count alike, then the newest for 2 %. */
-export function learnHeld(held: Held, heldMs: number): void {
-  held.samples++;
-  held.meanMs += (heldMs - held.meanMs) / Math.min(held.samples, 50);
-}
-
-/** Why a request that finds no slot may not even wait; null: it may. O(1). */
+/** Why a request that finds no slot may not even wait; null: it may. `held`: the mean time a slot is held, loads included. O(1). */
 export function refusalOf(
   fleet: Fleet,
   room: WaitingRoom,
-  held: Held,
+  held: Mean,
   options: WaitingOptions,
   applicant: Applicant,
   now: number,
@@ -78,7 +63,7 @@ export function triedAll(fleet: Fleet, { avoid }: Wanted): boolean {
 }
 
 /** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
-function predictedWaitMs({ slots }: Fleet, { meanMs, samples }: Held, ahead: number): number {
-  if (ahead === 0 || slots === 0 || samples < LIMITS.predictionSamples) return 0;
-  return (ahead * meanMs) / slots;
+function predictedWaitMs({ slots }: Fleet, held: Mean, ahead: number): number {
+  if (ahead === 0 || slots === 0 || held.weight < LIMITS.predictionSamples) return 0;
+  return (ahead * valueOf(held, 0)) / slots;
 }

@@ -7,21 +7,13 @@ import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { applyInBandHints, hopeUntilMs, sweep } from "./membership.ts";
+import { addSample, emptyMean, type Mean } from "./mean.ts";
 import { adviseEviction } from "./placement.ts";
 import { noteBacklog } from "./pressure.ts";
-import {
-  createHeld,
-  learnHeld,
-  noReplicas,
-  refusalOf,
-  triedAll,
-  type Applicant,
-  type Held,
-  type Refusal,
-  type WaitingOptions,
-} from "./refusals.ts";
+import { noReplicas, refusalOf, triedAll, type Applicant, type Refusal, type WaitingOptions } from "./refusals.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 import { answerGrant, endAnswer, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
+import { TUNING } from "./tuning.ts";
 import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
 export interface SchedulerOptions extends WaitingOptions {
@@ -67,7 +59,8 @@ export interface Scheduler {
   settlingUntilMs: number;
   /** While a slot is kept idle for warm requests: when to look again; Infinity: none is. */
   lookAgainMs: number;
-  readonly held: Held;
+  /** Mean time a slot is held by an answered request, loads included. */
+  readonly held: Mean;
 }
 
 /** `coldStartMs`: what a load is taken to last until some have been seen. */
@@ -88,7 +81,7 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
     slotlessRetries: createRetryBudget(),
     settlingUntilMs: 0,
     lookAgainMs: Infinity,
-    held: createHeld(),
+    held: emptyMean(),
   };
 }
 
@@ -148,7 +141,7 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
   if (leave(room, id)) counters.left++;
   const its = grantOf(fleet, id);
   if (its === undefined) return;
-  if (wentWell(its) && fleet.grants.has(id)) learnHeld(scheduler.held, now - its.grantedAtMs);
+  if (wentWell(its) && fleet.grants.has(id)) addSample(scheduler.held, now - its.grantedAtMs, TUNING.heldMemory);
   finishGrant(fleet, its, now);
   forgetServing(room, its.hint);
 }

@@ -2,9 +2,9 @@
 import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, serviceMs, turnOf } from "./estimates.ts";
 import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
-import { noteBusy } from "./pressure.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
+import { noteBusy } from "./pressure.ts";
 
 /** A request that says it runs already: granted by this object before it restarted. */
 export interface Claim {

@@ -46,6 +46,8 @@ export const TUNING = {
   // What is learned (estimates.ts), in samples and arrivals.
   hintMemory: 20,
   fleetMemory: 500,
+  /** How long slots are held, by which waits are predicted: it must follow a change soon. */
+  heldMemory: 50,
   servicePrior: 1,
   /** The same of families: hints that begin alike. */
   familyMemory: 50,

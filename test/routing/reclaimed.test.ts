@@ -118,7 +118,7 @@ describe("what becomes of a request whose slot was taken back", () => {
     fleet.answers(1, 1000);
     fleet.ends(1, 2000);
     expect(known(fleet.its.fleet, "a").failuresInARow).toBe(0);
-    expect([fleet.its.held.samples, fleet.its.fleet.reclaimed.size]).toEqual([0, 0]);
+    expect([fleet.its.held.weight, fleet.its.fleet.reclaimed.size]).toEqual([0, 0]);
   });
 
   test("its failure counts, with the list that came with it", () => {

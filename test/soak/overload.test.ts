@@ -107,7 +107,7 @@ test("a slow recovery and none at all are caught", () => {
 });
 
 test("memory that a second overload adds to is caught", () => {
-  const leaking = (phase: Phase) => ({ resident_mb: 200 + 50 * PHASES.indexOf(phase) });
+  const leaking = (phase: Phase) => ({ resident_mb: 200 + 30 * PHASES.indexOf(phase) });
   expect(failed({ sample: leaking })).toEqual(["memory"]);
 });
 

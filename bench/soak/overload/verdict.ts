@@ -21,9 +21,9 @@ const SLOWER = { times: 2, moreMs: 20 };
 const RECOVERY = { times: 1.5, moreS: 4 };
 /**
  * What the heap grew by for an overload the process keeps, and uses again: a second one may add no more than this. With the default
- * minutes a leak of 5 KiB a request would add more. Without one it adds 9 to 27 MiB, by when the heap last grew; both end at 255 to 270.
+ * minutes a leak of 3 KiB a request would add more.
  */
-const AGAIN_MORE_MIB = 40;
+const AGAIN_MORE_MIB = 24;
 /** The share of the low flood's capacity that requests of low priority must get at least: half of it is asked for by others. */
 const LOW_SHARE = 0.3;
 

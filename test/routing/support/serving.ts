@@ -1,0 +1,28 @@
+// Fleets that know how long requests take, and requests that run there.
+import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
+import type { Fleet } from "../../../src/routing/fleet.ts";
+import { nextStartMs, type foresee } from "../../../src/routing/foresight.ts";
+import { takeSlot } from "../../../src/routing/slots.ts";
+import { fleetWith, known, type Said } from "./fleets.ts";
+
+export const SERVING_MS = 10_000;
+export const anywhere = () => true;
+
+/** A fleet in which requests of x and y are known to take 10 s. */
+export function taught(replicas: Readonly<Record<string, Said>>): Fleet {
+  const fleet = fleetWith(replicas);
+  for (const hint of ["x", "y"]) {
+    countArrival(fleet.estimates, hint);
+    learnAnswer(fleet.estimates, hint, 1);
+    learnService(fleet.estimates, hint, SERVING_MS, null);
+  }
+  return fleet;
+}
+
+let lastId = 0;
+export const runs = (fleet: Fleet, id: string, hint: string, now: number) =>
+  takeSlot(fleet, ++lastId, { replica: known(fleet, id), hint, warm: true }, now);
+
+/** Starts of so many requests in line. */
+export const starts = (foresight: ReturnType<typeof foresee>, count: number) =>
+  foresight === null ? "nobody holds it" : Array.from({ length: count }, () => nextStartMs(foresight));
