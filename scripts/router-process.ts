@@ -19,11 +19,15 @@ export interface RouterOptions {
   readonly bundle?: string;
   /** Takes workerd's log, line by line. */
   readonly log?: (line: string) => void;
+  /** Opens V8's inspector on a free port of loopback, for measurements: whoever reaches it may run code in the router. */
+  readonly inspect?: boolean;
 }
 
 export interface RouterProcess {
   readonly url: string;
   readonly port: number;
+  /** Null: not asked for. */
+  readonly inspectorPort: number | null;
   /** Process id of workerd itself. */
   readonly pid: number;
   /** When it has ended, for whatever reason. */
@@ -31,6 +35,9 @@ export interface RouterProcess {
   /** Ends it, as a crash would: nothing is told to anyone. */
   stop(): Promise<void>;
 }
+
+/** By this name the inspector knows the router. */
+export const SERVICE = "router";
 
 /**
  * Runs a program until its own standard input ends, which happens when its starter dies in whatever way: no orphan keeps the port.
@@ -48,7 +55,8 @@ wait $pid 2>/dev/null`;
 export async function startRouter(options: RouterOptions): Promise<RouterProcess> {
   const config = writeConfig(options);
   const workerd = path.join(PROJECT, "node_modules", "workerd", "bin", "workerd");
-  const child = spawn("sh", ["-c", UNTIL_STARTER_ENDS, workerd, "serve", "--control-fd=3", config], {
+  const inspecting = options.inspect === true ? ["--inspector-addr=127.0.0.1:0"] : [];
+  const child = spawn("sh", ["-c", UNTIL_STARTER_ENDS, workerd, "serve", "--control-fd=3", ...inspecting, config], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], TZ: process.env["TZ"], ...options.settings },
   });
@@ -63,10 +71,12 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const control = child.stdio[3] as Readable;
+  let inspectorPort: number | null = null;
   const listening = new Promise<number>((resolve, reject) => {
     createInterface({ input: control })
       .on("line", (line) => {
         const event = JSON.parse(line) as { event: string; port?: number };
+        if (event.event === "listen-inspector") inspectorPort = event.port ?? null;
         if (event.event === "listen" && event.port !== undefined) resolve(event.port);
       })
       .on("close", () => {
@@ -79,7 +89,7 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
     child.stdin.end();
     await ended;
   };
-  return { url: `http://${options.host ?? "127.0.0.1"}:${port}`, port, pid: await pidLine, ended, stop };
+  return { url: `http://${options.host ?? "127.0.0.1"}:${port}`, port, inspectorPort, pid: await pidLine, ended, stop };
 }
 
 /** Settings reach workerd by its environment, so that no secret is written to disk. */
@@ -104,11 +114,11 @@ using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
-    (name = "router", worker = .router),
+    (name = "${SERVICE}", worker = .router),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
     (name = "objects", disk = (path = ${quote(path.join(stateFolder, "objects"))}, writable = true)),
   ],
-  sockets = [(name = "http", address = ${quote(`${host}:${port}`)}, http = (), service = "router")],
+  sockets = [(name = "http", address = ${quote(`${host}:${port}`)}, http = (), service = "${SERVICE}")],
 );
 
 const router :Workerd.Worker = (

@@ -1,5 +1,5 @@
 // A checked run as text: tables for people, one line of JSON for programs.
-import type { MemorySample } from "../live/memory.ts";
+import { MEBIBYTE, type MemorySample } from "../live/memory.ts";
 import { table } from "../simulate/report.ts";
 import type { Checked } from "./check/check.ts";
 import type { Sample } from "./history.ts";
@@ -36,7 +36,6 @@ export interface Summary {
   readonly violations: readonly Violation[];
 }
 
-const MEBIBYTE = 1024 * 1024;
 /** Of violations that are printed; the rest is counted. */
 const SHOWN_MOST = 50;
 

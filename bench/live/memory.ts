@@ -8,6 +8,7 @@ export interface MemorySample {
   readonly residentBytes: number;
 }
 
+export const MEBIBYTE = 1024 * 1024;
 const KIBIBYTE = 1024;
 /** Beyond it every second sample is dropped and the pause doubled, so that a long run keeps its whole course. */
 const SAMPLES_MAX = 10_000;

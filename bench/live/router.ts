@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startRouter, type RouterProcess } from "../../scripts/router-process.ts";
+import { SERVICE, startRouter, type RouterProcess } from "../../scripts/router-process.ts";
+import { heapBytesCollected } from "./inspector.ts";
+import { residentBytes } from "./memory.ts";
 
 export interface LiveRouterOptions {
   /** Begins the name of the state folder in the system's folder for temporary files. */
@@ -17,6 +19,14 @@ export interface LiveRouterOptions {
   readonly bundle?: string;
   /** Takes workerd's log, line by line. */
   readonly log?: (line: string) => void;
+  /** Without it `retained` says null. */
+  readonly inspect?: boolean;
+}
+
+/** What is left once garbage is collected: of the JavaScript heap, and of the whole process. */
+export interface Retained {
+  readonly heapBytes: number;
+  readonly residentBytes: number;
 }
 
 /** What the admin view says, as far as runs look at it. */
@@ -126,6 +136,15 @@ export class LiveRouter implements AsyncDisposable {
     }
   }
 
+  /** Collects garbage, so it is for moments in which nobody waits. Null: the router is down, or was started without `inspect`. */
+  async retained(): Promise<Retained | null> {
+    const { inspectorPort = null, pid = 0 } = this.#process ?? {};
+    if (inspectorPort === null) return null;
+    const heapBytes = await heapBytesCollected(inspectorPort, SERVICE);
+    const resident = residentBytes(pid);
+    return resident === null ? null : { heapBytes, residentBytes: resident };
+  }
+
   /** An administrator's call. */
   admin(target: string, method = "GET"): Promise<Response> {
     const headers = { authorization: `Bearer ${this.#adminToken}` };
@@ -138,11 +157,12 @@ export class LiveRouter implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { settings, bundle, log } = this.#options;
+    const { settings, bundle, log, inspect = false } = this.#options;
     const started = await startRouter({
       port: this.#port,
       stateFolder: this.#folder,
       settings: { ...settings, HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken },
+      inspect,
       ...(bundle === undefined ? {} : { bundle }),
       ...(log === undefined ? {} : { log }),
     });

@@ -3,9 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../../scripts/bundle.ts";
 import { keptConnections } from "../live/exchange.ts";
 import { Heartbeats } from "../live/heartbeats.ts";
+import { MEBIBYTE } from "../live/memory.ts";
 import { LiveReplica } from "../live/replica.ts";
 import { LiveRouter } from "../live/router.ts";
 import type { Run } from "../live/run.ts";
+import { short } from "./windows.ts";
 
 export const APP = "soaked";
 
@@ -46,7 +48,7 @@ export async function startFleet(shape: FleetShape, { name, seed, onRun, log }: 
   bundle();
   const { concurrencies, hintSlots, loadMs, heartbeatMs } = shape;
   const settings = { ...shape.settings, HEARTBEAT_INTERVAL_MS: String(heartbeatMs), ALLOW_PRIVATE_ORIGINS: "true" };
-  const router = started.use(await LiveRouter.start({ name, settings, log }));
+  const router = started.use(await LiveRouter.start({ name, settings, log, inspect: true }));
   const agent = keptConnections();
   started.defer(() => agent.destroy());
   const members: Member[] = [];
@@ -78,6 +80,20 @@ export async function whole({ router, members }: Fleet, signal: AbortSignal): Pr
     if (missing.length === 0 || performance.now() > deadlineMs) return missing;
     await sleep(POLL_MS, undefined, { signal });
   }
+}
+
+/** What the router holds at a moment, in MiB, once garbage is collected. */
+export interface Retained {
+  readonly heap_mib: number;
+  readonly resident_mib: number;
+}
+
+/** For moments in which nothing is under way: it collects garbage. */
+export async function retainedOf({ router }: Fleet): Promise<Retained> {
+  const retained = await router.retained();
+  if (retained === null) throw new Error("the router is down");
+  const { heapBytes, residentBytes } = retained;
+  return { heap_mib: short(heapBytes / MEBIBYTE), resident_mib: short(residentBytes / MEBIBYTE) };
 }
 
 export interface Held {

@@ -3,14 +3,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { send } from "../live/client.ts";
 import { keptConnections } from "../live/exchange.ts";
-import { residentBytes } from "../live/memory.ts";
+import { MEBIBYTE, residentBytes } from "../live/memory.ts";
 import { sendOpenLoop, type Sent } from "../live/open-loop.ts";
 import { LiveReplica } from "../live/replica.ts";
 import type { Run } from "../live/run.ts";
 import type { Sending, Way } from "../live/sending.ts";
 import { seedFor } from "../simulate/random.ts";
 import { startChurn, type ChurnKind } from "./churn.ts";
-import { APP, empty, slotsOf, startFleet, whole, type Fleet, type FleetShape } from "./fleet.ts";
+import { APP, empty, retainedOf, slotsOf, startFleet, whole, type Fleet, type FleetShape } from "./fleet.ts";
 import { cpuMs, LoopWatch, starvedMs } from "./machine.ts";
 import { outcomeOf } from "./outcome.ts";
 import { Said } from "./said.ts";
@@ -52,7 +52,6 @@ const CHURN_MS = { least: 1500, most: 15_000 };
 const CHURNS = 6;
 const PATIENCE_MS = 60_000;
 const CONTROL_EVERY_MS = 100;
-const MEBIBYTE = 1024 * 1024;
 /** Of one kind of outcome that may not happen, the cases that are told. */
 const CASES_MOST = 3;
 
@@ -70,6 +69,7 @@ export async function soak({ forMs, load, seed, signal, progress }: Soaking): Pr
   started.defer(() => over.abort());
   const alive = AbortSignal.any([signal, fleet.router.failure, over.signal]);
   await whole(fleet, alive);
+  const heap = await retainedOf(fleet);
 
   const windowMs = clamp(forMs / WINDOWS, WINDOW_MS);
   const startMs = performance.now();
@@ -114,6 +114,7 @@ export async function soak({ forMs, load, seed, signal, progress }: Soaking): Pr
     unexpected: [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`),
     missing: await whole(fleet, alive),
     held: await empty(fleet, alive),
+    heap: { first: heap.heap_mib, last: (await retainedOf(fleet)).heap_mib },
   };
   return { windows: windows.closed, ending, churn: churn.counts, perSecond, log: said.counts };
 }

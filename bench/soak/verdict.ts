@@ -22,6 +22,8 @@ export interface Ending {
   /** Replicas that the router does not list as ready. */
   readonly missing: readonly string[];
   readonly held: Held;
+  /** MiB of the router's heap once garbage is collected, before the first request and after the last. */
+  readonly heap: { readonly first: number; readonly last: number };
 }
 
 export interface Finding {
@@ -48,6 +50,8 @@ const CONTROLS = {
   cpu_ms_per_request: null,
 } as const;
 
+/** What is learned of an app, compiled code, statistics of the engine. In the default 30 minutes 17 bytes a request would be more. */
+const HEAP_MORE_MIB = 2;
 const WARM_UP_SHARE = 0.1;
 /** For this long the heap fills whatever the run: it levels off after about 150 s. */
 export const MEMORY_WARM_UP_MINUTES = 3;
@@ -58,12 +62,17 @@ const TENTH = 0.1;
 /** Fewer windows are no course. */
 export const WINDOWS_LEAST = 20;
 
-export function judge(windows: readonly Window[], { unexpected, missing, held }: Ending, tolerances: Tolerances): Finding[] {
+export function judge(
+  windows: readonly Window[],
+  { unexpected, missing, held, heap }: Ending,
+  tolerances: Tolerances,
+): Finding[] {
   const nothingHeld = held.waiting === 0 && held.in_flight === 0 && held.running === 0;
   return [
     ...(windows.length < WINDOWS_LEAST
       ? [plain("long enough", false, `${windows.length} windows, at least ${WINDOWS_LEAST} are needed`)]
       : courseOf(windows, tolerances)),
+    compared("heap_mib", heap.first, heap.last, heap.first + HEAP_MORE_MIB, ", once garbage is collected"),
     plain("outcomes", unexpected.length === 0, unexpected.length === 0 ? "all as expected" : unexpected.join("; ")),
     plain("fleet whole", missing.length === 0, missing.length === 0 ? "every replica ready" : `missing: ${missing.join(", ")}`),
     plain(

@@ -63,7 +63,7 @@ test("a soak whose verdict fails leaves with 1", { timeout: 90_000 }, async () =
 test("a short overload whose verdict fails: what is refused, what is served, in which order", { timeout: 120_000 }, async () => {
   const { code, result, failed } = await resultOf(OVERLOAD, [...SHORT_OVERLOAD, "--goodput", "5", "--refusal-p99-ms", "5000"]);
   // What a busy machine and some seconds can spoil.
-  const soft = new Set(["refusals steady", "recovery", "memory"]);
+  const soft = new Set(["refusals steady", "recovery", "resident memory"]);
   expect(failed.filter((check) => !soft.has(check))).toEqual(["goodput"]);
   expect([code, result["ok"]]).toEqual([1, false]);
   expect(result).toMatchObject({

@@ -23,6 +23,9 @@ interface Made {
   readonly lowWaitMs?: number;
   readonly sample?: (phase: Phase) => Partial<Sample>;
   readonly extra?: readonly Partial<Line>[];
+  /** MiB more after each phase than after the one before. */
+  readonly heapGrows?: number;
+  readonly residentGrows?: number;
 }
 
 function line(phase: Phase, sentMs: number, tookMs: number, its: Partial<Line> = {}): Line {
@@ -36,7 +39,15 @@ function evenly(phase: Phase, perSecond: number, make: (sentMs: number) => Line)
   return Array.from({ length: count }, (_, index) => make(fromMs + (index * SECOND_MS) / perSecond));
 }
 
-function history({ goodput = 1, recoveryMs = 8000, refusal, lowWaitMs = 4000, sample, extra = [] }: Made = {}): History {
+function history({
+  goodput = 1,
+  recoveryMs = 8000,
+  refusal,
+  lowWaitMs = 4000,
+  sample,
+  extra = [],
+  ...grows
+}: Made = {}): History {
   const refused = (sentMs: number) =>
     line("overload", sentMs, 2, { outcome: "429 queue_full", queuedMs: null, retryAfterS: 5, ...refusal?.(sentMs) });
   const recovering = (sentMs: number) => (sentMs < SPANS.after.fromMs + recoveryMs ? 4000 : 300);
@@ -58,7 +69,10 @@ function history({ goodput = 1, recoveryMs = 8000, refusal, lowWaitMs = 4000, sa
     })),
   );
   const generator = Object.fromEntries(PHASES.map((phase) => [phase, GENERATOR])) as History["generator"];
-  return { lines, samples, spans: SPANS, generator };
+  const { heapGrows = 0, residentGrows = 0 } = grows;
+  const retainedAfter = (phases: number) => ({ heap_mib: 2.5 + phases * heapGrows, resident_mib: 150 + phases * residentGrows });
+  const retained = { before: retainedAfter(0), after: retainedAfter(1), low_flood: retainedAfter(2) };
+  return { lines, samples, spans: SPANS, generator, retained };
 }
 
 function failed(made: Made = {}): string[] {
@@ -69,7 +83,7 @@ function failed(made: Made = {}): string[] {
 
 test("figures of a good overload", () => {
   const figures = figuresOf(history());
-  expect(figures).toMatchObject({ goodput_share: expect.closeTo(1, 1), backlog: 200, resident_mb_at_rest: 200 });
+  expect(figures).toMatchObject({ goodput_share: expect.closeTo(1, 1), backlog: 200 });
   expect(figures.capacity_per_s).toBeCloseTo(CAPACITY, 0);
   expect(figures.recovery_s).toBeCloseTo(8, 0);
   expect(figures.backlog_s).toBeCloseTo(10, 0);
@@ -107,8 +121,8 @@ test("a slow recovery and none at all are caught", () => {
 });
 
 test("memory that a second overload adds to is caught", () => {
-  const leaking = (phase: Phase) => ({ resident_mb: 200 + 30 * PHASES.indexOf(phase) });
-  expect(failed({ sample: leaking })).toEqual(["memory"]);
+  expect(failed({ heapGrows: 0.6 })).toEqual(["heap"]);
+  expect(failed({ residentGrows: 9 })).toEqual(["resident memory"]);
 });
 
 test("low priority that overtakes, and normal requests that are refused, are caught", () => {

@@ -6,7 +6,12 @@ import { seeded } from "../../bench/simulate/random.ts";
 
 const WINDOWS = 360;
 const TOLERANCES: Tolerances = { memoryShare: 0.1, memoryMib: 16, growth: 1.5 };
-const WELL: Ending = { unexpected: [], missing: [], held: { waiting: 0, in_flight: 0, running: 0 } };
+const WELL: Ending = {
+  unexpected: [],
+  missing: [],
+  held: { waiting: 0, in_flight: 0, running: 0 },
+  heap: { first: 2, last: 2.5 },
+};
 
 /** `course` says how a window differs from a steady one with some noise; `share` is how far the run has come. */
 function windows(course: (share: number) => Partial<Window> = () => ({}), count = WINDOWS): Window[] {
@@ -34,6 +39,10 @@ test("a steady course passes", () => expect(failed(windows())).toEqual([]));
 
 test("growth while it warms up passes", () => {
   expect(failed(windows((share) => ({ resident_mb: Math.min(200, 80 + 2000 * share) })))).toEqual([]);
+});
+
+test("a heap that grows although garbage is collected is caught", () => {
+  expect(failed(windows(), { ...WELL, heap: { first: 2, last: 4.1 } })).toEqual(["heap_mib"]);
 });
 
 test("memory that grows by little at a time is caught", () => {

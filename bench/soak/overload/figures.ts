@@ -1,7 +1,18 @@
 // What the requests of an overload come to. Pure.
 import { max, median } from "simple-statistics";
+import type { Retained } from "../fleet.ts";
 import { at, counted, short, sorted } from "../windows.ts";
-import { PHASES, REFUSED, type Generator, type History, type Line, type Phase, type Sample, type Span } from "./phases.ts";
+import {
+  PHASES,
+  REFUSED,
+  type Generator,
+  type History,
+  type Line,
+  type Phase,
+  type Rest,
+  type Sample,
+  type Span,
+} from "./phases.ts";
 
 export interface Waits {
   readonly served: number;
@@ -45,8 +56,8 @@ export interface Figures {
   /** What the backlog at the end of the overload takes: those waiting over capacity less arrivals. */
   readonly backlog: number;
   readonly backlog_s: number;
-  /** Resident memory of workerd at the end of `after`. */
-  readonly resident_mb_at_rest: number | null;
+  /** Of workerd, when the phase had ended. */
+  readonly retained: Readonly<Record<Rest, Retained>>;
 }
 
 /** The part of `saturated` that is left out: slots fill, hints are loaded. */
@@ -55,7 +66,7 @@ const WINDOW_MS = 3000;
 const WINDOWS_LEAST = 4;
 const STEP_MS = 250;
 
-export function figuresOf({ lines, samples, spans, generator }: History): Figures {
+export function figuresOf({ lines, samples, spans, generator, retained }: History): Figures {
   const by = Object.groupBy(lines, ({ phase }) => phase);
   const entries = PHASES.map((phase) => {
     const seen = samples.filter(({ atMs }) => atMs >= spans[phase].fromMs && atMs < spans[phase].toMs);
@@ -66,8 +77,6 @@ export function figuresOf({ lines, samples, spans, generator }: History): Figure
   const normalP95Ms = normalOf(by.before ?? [], spans.before);
   const recoveredMs = normalP95Ms === null ? null : recoveryMs(by.after ?? [], spans, normalP95Ms);
   const backlog = samples.findLast(({ atMs }) => atMs < spans.overload.toMs)?.waiting ?? 0;
-  const { fromMs, toMs } = spans.after;
-  const atRest = samples.filter(({ atMs }) => atMs >= toMs - (toMs - fromMs) / 3 && atMs <= toMs);
   return {
     phases,
     capacity_per_s: short(capacity),
@@ -76,7 +85,7 @@ export function figuresOf({ lines, samples, spans, generator }: History): Figure
     recovery_s: recoveredMs === null ? null : short(recoveredMs / 1000),
     backlog,
     backlog_s: short(backlog / Math.max(0.01, capacity - phases.after.offered_per_s)),
-    resident_mb_at_rest: medianOf(atRest),
+    retained,
   };
 }
 

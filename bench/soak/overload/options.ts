@@ -22,7 +22,10 @@ backlog is gone comes on top.
 
 What is judged: requests served during the overload over the capacity; refusals are quick, do not slow down, and all have Retry-After; the
 queue keeps its bound; whoever was let in is served; afterwards latency is soon what it was before; normal requests wait less than those of
-low priority, which are served all the same; memory comes to rest; nothing is held at the end.
+low priority, which are served all the same; a second overload adds nothing to memory; nothing is held at the end.
+
+Memory is compared when nothing is under way, after garbage is collected by V8's inspector. The MiB in the table are resident memory as it
+comes, garbage and all.
 
 What bounds the recovery: the backlog is at most QUEUE_LENGTH_MAX requests, and no more than can be served within their deadlines by the
 predicted wait. It is gone after backlog / (capacity - arrivals).

@@ -1,5 +1,6 @@
 // The phases of an overload and what is kept of their requests.
 import type { Came, Sending } from "../../live/sending.ts";
+import type { Retained } from "../fleet.ts";
 
 /** In order. Before each the queue and the replicas are empty, but for `after`, which is to show how that comes about. */
 export const PHASES = ["saturated", "before", "overload", "after", "low_flood"] as const;
@@ -52,11 +53,16 @@ export interface Generator {
   readonly router_cpu_share: number;
 }
 
+/** After each of these, with nothing under way. */
+export const RESTS = ["before", "after", "low_flood"] as const satisfies readonly Phase[];
+export type Rest = (typeof RESTS)[number];
+
 export interface History {
   readonly lines: readonly Line[];
   readonly samples: readonly Sample[];
   readonly spans: Readonly<Record<Phase, Span>>;
   readonly generator: Readonly<Record<Phase, Generator>>;
+  readonly retained: Readonly<Record<Rest, Retained>>;
 }
 
 export const REFUSED = "429 queue_full";

@@ -1,10 +1,10 @@
 // Runs an overload for real, phase by phase. Whatever was started has ended when it returns or throws.
 import { setTimeout as sleep } from "node:timers/promises";
 import { keptConnections } from "../../live/exchange.ts";
-import { residentBytes } from "../../live/memory.ts";
+import { MEBIBYTE, residentBytes } from "../../live/memory.ts";
 import type { Way } from "../../live/sending.ts";
 import { seedFor } from "../../simulate/random.ts";
-import { APP, empty, slotsOf, startFleet, whole, type Fleet, type FleetShape, type Held } from "../fleet.ts";
+import { APP, empty, retainedOf, slotsOf, startFleet, whole, type Fleet, type FleetShape, type Held } from "../fleet.ts";
 import { cpuMs, LoopWatch } from "../machine.ts";
 import { Said } from "../said.ts";
 import { at, short, sorted } from "../windows.ts";
@@ -40,7 +40,6 @@ const CLIENTS_PER_SLOT = 3;
 const RECOVERY = { times: 1.5, moreMostMs: 10_000 };
 const SAMPLE_MS = 250;
 const PATIENCE_MS = 120_000;
-const MEBIBYTE = 1024 * 1024;
 
 export async function overload(overloading: Overloading): Promise<Overloaded> {
   const { times, forMs, seed, queueLengthMax, queueTimeoutMs, signal, progress } = overloading;
@@ -73,16 +72,19 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   await perform("saturated", () => offerClosed({ ...warmUp, seed: seed + 1 }, SHARES.saturated * forMs, offering));
   const capacity = capacityOf(lines, spans.saturated);
   await perform("before", open("before", HALF * capacity, 0, SHARES.before * forMs));
+  const before = await retainedOf(fleet);
   const backlogMs = Math.min(queueTimeoutMs / HALF, (queueLengthMax / (capacity * (1 - HALF))) * 1000);
   const moreMs = Math.min(RECOVERY.moreMostMs, SHARES.before * forMs);
   const afterMs = Math.max(SHARES.after * forMs, backlogMs * RECOVERY.times + moreMs);
   const rest = await measure("overload", open("overload", times * capacity, LOW_SHARE, SHARES.overload * forMs));
   await perform("after", open("after", HALF * capacity, 0, afterMs));
   await rest.ended;
+  const after = await retainedOf(fleet);
   await perform("low_flood", open("low_flood", times * capacity, 1 - HALF / times, SHARES.low_flood * forMs));
+  const retained = { before, after, low_flood: await retainedOf(fleet) };
   const missing = await whole(fleet, alive);
   const held = await empty(fleet, alive);
-  return { history: { lines, samples, spans, generator }, missing, held, log: said.counts };
+  return { history: { lines, samples, spans, generator, retained }, missing, held, log: said.counts };
 
   function open(phase: Phase, perSecond: number, lowShare: number, lastsMs: number) {
     return (late: number[]) => offerOpen({ seed, phase, perSecond, lowShare }, lastsMs, offering, (ms) => late.push(ms));

@@ -1,5 +1,5 @@
 // Whether an overload went well. Pure.
-import type { Held } from "../fleet.ts";
+import type { Held, Retained } from "../fleet.ts";
 import type { Figures } from "./figures.ts";
 import { PHASES, REFUSED, type Phase } from "./phases.ts";
 
@@ -20,16 +20,17 @@ const SLOWER = { times: 2, moreMs: 20 };
 /** Recovery may take so many times what the backlog should, and this: windows, and how few requests are in each. */
 const RECOVERY = { times: 1.5, moreS: 4 };
 /**
- * What the heap grew by for an overload the process keeps, and uses again: a second one may add no more than this. With the default
- * minutes a leak of 3 KiB a request would add more.
+ * Once garbage is collected. The heap may have grown by so much from before the overload until after the second one: with the default
+ * minutes a leak of 40 bytes a request would be more. What the process grew by for the first it keeps, and uses again for the second.
  */
-const AGAIN_MORE_MIB = 24;
+const HEAP_MORE_MIB = 1;
+const RESIDENT_MORE_MIB = 8;
 /** The share of the low flood's capacity that requests of low priority must get at least: half of it is asked for by others. */
 const LOW_SHARE = 0.3;
 
 export function judge(figures: Figures, missing: readonly string[], held: Held, limits: Limits): Finding[] {
   const { phases, capacity_per_s: capacity, goodput_share: goodput, recovery_s: recovery, backlog_s: backlogS } = figures;
-  const { overload, before, low_flood: flood } = phases;
+  const { overload, low_flood: flood } = phases;
   const found: Finding[] = [];
   const check = (name: string, ok: boolean, says: string) => found.push({ check: name, ok, says });
   check("goodput", goodput >= limits.goodput, `${goodput} of the capacity of ${capacity} a second, at least ${limits.goodput}`);
@@ -53,12 +54,11 @@ export function judge(figures: Figures, missing: readonly string[], held: Held, 
     recovery !== null && recovery <= most,
     `${recovery === null ? "not seen" : `${recovery} s`}; the backlog of ${figures.backlog} takes ${backlogS} s, at most ${most.toFixed(1)} s`,
   );
-  const [rest, again] = [figures.resident_mb_at_rest, flood.resident_mb_most];
-  check(
-    "memory",
-    rest !== null && again !== null && again <= rest + AGAIN_MORE_MIB,
-    `${before.resident_mb_median} MiB before, ${overload.resident_mb_most} in the overload at most, ${rest} after, ${again} in the low flood`,
-  );
+  const { before, after, low_flood: again } = figures.retained;
+  const course = (key: keyof Retained) =>
+    `${before[key]} MiB before, ${after[key]} after, ${again[key]} after the low flood, once garbage is collected`;
+  check("heap", again.heap_mib <= before.heap_mib + HEAP_MORE_MIB, course("heap_mib"));
+  check("resident memory", again.resident_mib <= after.resident_mib + RESIDENT_MORE_MIB, course("resident_mib"));
   const { normal, low } = flood;
   const ahead = normal.wait_p50_ms !== null && low.wait_p50_ms !== null && normal.wait_p50_ms < low.wait_p50_ms;
   check("priority", ahead, `median wait in the low flood: ${normal.wait_p50_ms} ms normal, ${low.wait_p50_ms} ms low`);
