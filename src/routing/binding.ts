@@ -200,12 +200,15 @@ class Binding {
     }
     this.#warm.delete(lane);
     const [hint] = head.hints;
-    const placement = hint === undefined ? null : placeHint(this.#fleet, hint, usable, this.#regrets);
-    if (hint === undefined || placement === null) return null;
+    if (hint === undefined) return null;
     if (this.#asked >= LIMITS.lanesAsked) {
       this.#unasked = true;
       return null;
     }
+    // What a load would evict takes a longer look, and can only make waiting worth more.
+    if (lane.open && this.#whoLoads(lane, head, hint, 0, usable) === null) return null;
+    const placement = placeHint(this.#fleet, hint, usable, this.#regrets);
+    if (placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) return null;
     const priority = this.#priority(lane, head, this.#coldCost(lane, head, placement.regretMs));

@@ -27,13 +27,15 @@ export class Regrets {
     this.#fleet = fleet;
   }
 
-  of(replica: Replica): number {
-    let regretMs = this.#known.get(replica);
-    if (regretMs === undefined) {
-      regretMs = evictionMs(this.#fleet, replica) + occupationMs(this.#fleet, replica);
-      this.#known.set(replica, regretMs);
-    }
-    return regretMs;
+  /** The replica's regret; Infinity where it is not below that. */
+  below(replica: Replica, limitMs: number): number {
+    const known = this.#known.get(replica);
+    if (known !== undefined) return known < limitMs ? known : Infinity;
+    const evictingMs = evictionMs(this.#fleet, replica);
+    if (evictingMs >= limitMs) return Infinity;
+    const regretMs = evictingMs + occupationMs(this.#fleet, replica);
+    this.#known.set(replica, regretMs);
+    return regretMs < limitMs ? regretMs : Infinity;
   }
 
   /** It has a new load: what it would lose by another is not what it was. */
@@ -51,9 +53,9 @@ export function placeHint(fleet: Fleet, hint: string, usable: (replica: Replica)
   for (const replica of first) {
     const rank = ROOM_RANK[hintRoom(replica)];
     if (best !== null && rank > best.rank) continue;
-    const regretMs = regrets.of(replica);
     // In hash order, so a later one must be better by more than a trifle.
-    if (best === null || rank < best.rank || regretMs < best.regretMs - indifferentMs) best = { replica, rank, regretMs };
+    const regretMs = regrets.below(replica, best === null || rank < best.rank ? Infinity : best.regretMs - indifferentMs);
+    if (best === null || rank < best.rank || regretMs < Infinity) best = { replica, rank, regretMs };
   }
   return best && { replica: best.replica, regretMs: best.regretMs, first: best.replica === leader };
 }
@@ -64,7 +66,7 @@ export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolea
   let weighed = 0;
   for (const replica of fleet.free) {
     if (!usable(replica)) continue;
-    least = Math.min(least, regrets.of(replica));
+    least = Math.min(least, regrets.below(replica, least));
     if (least === 0 || ++weighed >= LIMITS.placementsWeighed) break;
   }
   return least;
