@@ -4,12 +4,12 @@ import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } fr
 import { isWarm, type Fleet, type Replica } from "./fleet.ts";
 import { expectedMs } from "./estimates.ts";
 import { elsewhereMs, foresee, nextStartMs, startSooner } from "./foresight.ts";
+import type { Lane, Lanes } from "./lanes.ts";
 import { LIMITS } from "./limits.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
 import {
   coldCostMs,
   insistsAtMs,
-  isDeferred,
   orderOf,
   priorityOf,
   sharersOf,
@@ -19,7 +19,7 @@ import {
   type Queued,
 } from "./priority.ts";
 import { Turns } from "./turns.ts";
-import type { Lane, Waiting, WaitingRoom } from "./waiting-room.ts";
+import type { Waiting, WaitingRoom } from "./waiting-room.ts";
 
 /** `never`: no slot stays idle while a request waits, as fal documents. */
 export type AffinityWait = "auto" | "never";
@@ -103,7 +103,7 @@ function bindRound(
   if (fleet.free.size === 0 || room.waiting.size === 0) return Infinity;
   const binding = new Binding(fleet, room, affinityWait, now);
   const turns = new Turns();
-  for (const lane of room.lanes.values()) binding.giveTurn(turns, lane);
+  for (let row = 0; row < room.lanes.size; row++) binding.giveTurn(turns, row);
   // How often a lane may turn out to be less urgent than it looked: with each request bound all may be.
   let again = room.lanes.size;
   for (let turn = turns.pop(); turn !== null && fleet.free.size > 0; turn = turns.pop()) {
@@ -120,7 +120,8 @@ function bindRound(
     const choice = prospect.choice();
     bound(prospect.waiting, choice);
     binding.changed(choice, turns);
-    binding.giveTurn(turns, turn.lane);
+    // Where that was the last in its lane, the row is another's, who has a turn.
+    if (turn.lane.queue.length > 0) binding.giveTurn(turns, turn.lane.row);
   }
   return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
 }
@@ -129,6 +130,8 @@ function bindRound(
 class Binding {
   readonly #fleet: Fleet;
   readonly #room: WaitingRoom;
+  readonly #lanes: Lanes;
+  readonly #round: number;
   readonly #affinityWait: AffinityWait;
   readonly #now: number;
   readonly #order: Order;
@@ -137,8 +140,6 @@ class Binding {
   readonly #regretMs: number;
   /** How many waited when the round began: costs that fell with each request bound would have all lanes looked at again. */
   readonly #waiting: number;
-  /** Lanes that could have found a free warm replica when they were last looked at. */
-  readonly #warm = new Set<Lane>();
   /** Lanes that would rather wait, as they said in this round; whether there were enough; and whether others were left unasked. */
   #asked = 0;
   #limited = false;
@@ -149,6 +150,8 @@ class Binding {
   constructor(fleet: Fleet, room: WaitingRoom, affinityWait: AffinityWait, now: number) {
     this.#fleet = fleet;
     this.#room = room;
+    this.#lanes = room.lanes;
+    this.#round = ++room.rounds;
     this.#affinityWait = affinityWait;
     this.#now = now;
     this.#order = orderOf(fleet);
@@ -160,8 +163,17 @@ class Binding {
     for (const hint of fewer.keys()) {
       const holders = fleet.freeHolders.get(hint);
       if (holders === undefined) continue;
-      for (const lane of room.lanesOf.get(hint) ?? []) if (this.#isWarmFor(lane, hint, holders)) this.#warm.add(lane);
+      for (const lane of room.lanesOf.get(hint) ?? []) if (this.#isWarmFor(lane, hint, holders)) this.#setWarm(lane, true);
     }
+  }
+
+  /** Whether the lane could have found a free warm replica when it was last looked at. */
+  #setWarm({ row }: Lane, warm: boolean): void {
+    this.#lanes.warmInRound[row] = warm ? this.#round : 0;
+  }
+
+  #isWarm(row: number): boolean {
+    return (this.#lanes.warmInRound[row] ?? 0) >= this.#round;
   }
 
   #isWarmFor(lane: Lane, hint: string, holders: ReadonlySet<Replica>): boolean {
@@ -171,18 +183,18 @@ class Binding {
     return false;
   }
 
-  /** Puts the lane in its place by a quick look; not if it is empty, or would rather wait, as it said a moment ago. */
-  giveTurn(turns: Turns, lane: Lane): void {
-    if (lane.open && this.#regretMs === Infinity) return;
-    const warm = lane.hints.length === 0 || this.#warm.has(lane);
-    if (!warm && lane.patientUntilMs > this.#now) {
-      this.#lookMs = Math.min(this.#lookMs, lane.patientUntilMs);
+  /** Puts the lane in its place by a quick look; not where it would rather wait, as it said a moment ago. */
+  giveTurn(turns: Turns, row: number): void {
+    const lane = this.#lanes.rows[row];
+    if (lane === undefined || (this.#regretMs === Infinity && lane.open)) return;
+    const warm = this.#isWarm(row);
+    const patientUntilMs = this.#lanes.patientUntilMs[row] ?? 0;
+    if (!warm && patientUntilMs > this.#now) {
+      this.#lookMs = Math.min(this.#lookMs, patientUntilMs);
       return;
     }
-    const head = lane.queue[0];
-    if (head === undefined) return;
     // Of a warm one the least: whether another could take it is a longer look.
-    turns.push(lane, this.#priority(lane, head, warm ? this.#servingMs(lane, head) : this.#coldCost(lane, head, this.#regretMs)));
+    turns.push(lane, this.#priority(row, warm ? this.#servingMs(lane) : this.#coldCost(lane, this.#regretMs)));
   }
 
   /** What the lane would do now; null: its requests can't have a slot, or are better off waiting. */
@@ -195,12 +207,12 @@ class Binding {
       return {
         waiting: head,
         choice: () => warm,
-        priority: this.#priority(lane, head, this.#warmCost(lane, head, warm, usable)),
+        priority: this.#priority(lane.row, this.#warmCost(lane, warm, usable)),
       };
     }
-    this.#warm.delete(lane);
     const [hint] = head.hints;
     if (hint === undefined) return null;
+    this.#setWarm(lane, false);
     if (this.#asked >= LIMITS.lanesAsked) {
       this.#unasked = true;
       return null;
@@ -211,7 +223,7 @@ class Binding {
     if (placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) return null;
-    const priority = this.#priority(lane, head, this.#coldCost(lane, head, placement.regretMs));
+    const priority = this.#priority(lane.row, this.#coldCost(lane, placement.regretMs));
     return { waiting, choice: () => coldChoice(this.#fleet, hint, placement), priority };
   }
 
@@ -221,8 +233,8 @@ class Binding {
     if (warm || hint === null || !this.#fleet.free.has(replica)) return;
     // Those that have a turn get another. Among equals one of the two may stand where a request stood that has been bound: no matter.
     for (const lane of this.#room.lanesOf.get(hint) ?? []) {
-      this.#warm.add(lane);
-      this.giveTurn(turns, lane);
+      this.#setWarm(lane, true);
+      this.giveTurn(turns, lane.row);
     }
   }
 
@@ -230,7 +242,7 @@ class Binding {
   limitAsking(turns: Turns): void {
     if (this.#asked < LIMITS.lanesAsked || this.#limited) return;
     this.#limited = true;
-    if (turns.keep((lane) => lane.hints.length === 0 || this.#warm.has(lane))) this.#unasked = true;
+    if (turns.keep(({ row }) => this.#isWarm(row))) this.#unasked = true;
   }
 
   /** Soon, and no later than any of those that were asked takes any slot; at once where others are still to be asked. */
@@ -252,29 +264,35 @@ class Binding {
       insistsMs = Math.min(insistsMs, atMs);
     }
     this.#asked++;
-    lane.patientUntilMs = Math.min(this.#now + LIMITS.askedAgainMs, insistsMs);
+    this.#lanes.patientUntilMs[lane.row] = Math.min(this.#now + LIMITS.askedAgainMs, insistsMs);
     this.#lookMs = Math.min(this.#lookMs, insistsMs);
     return null;
   }
 
-  #priority(lane: Lane, head: Waiting, costMs: number): number {
-    const priority = priorityOf(head, costMs, this.#order, this.#now);
-    return lane.low && isDeferred(head, this.#now) ? priority * BEHIND : priority;
+  #priority(row: number, costMs: number): number {
+    const { arrivedAtMs, deadlineMs, deferredUntilMs } = this.#lanes;
+    const queued = { arrivedAtMs: arrivedAtMs[row] ?? 0, deadlineMs: deadlineMs[row] ?? 0 };
+    const priority = priorityOf(queued, costMs, this.#order, this.#now);
+    return this.#now < (deferredUntilMs[row] ?? 0) ? priority * BEHIND : priority;
   }
 
   /** A request may wait while others of its hint are served, and are longer or shorter than was thought. */
-  #servingMs(lane: Lane, head: Waiting): number {
-    return (lane.servingMs ??= expectedMs(this.#fleet.estimates, head.hints[0] ?? "", head.claimedMs));
+  #servingMs(lane: Lane): number {
+    const known = this.#lanes.servingMs[lane.row] ?? NaN;
+    if (!Number.isNaN(known)) return known;
+    const claimedMs = lane.queue[0]?.claimedMs ?? null;
+    return (this.#lanes.servingMs[lane.row] = expectedMs(this.#fleet.estimates, lane.hints[0] ?? "", claimedMs));
   }
 
-  #coldCost(lane: Lane, head: Waiting, regretMs: number): number {
-    const sharers = sharersOf(this.#fleet, head.hints[0] ?? "", lane.queue.length);
-    return coldCostMs(this.#servingMs(lane, head), head.loadMs, regretMs, sharers, this.#order);
+  #coldCost(lane: Lane, regretMs: number): number {
+    const { waiting, loadMs } = this.#lanes;
+    const sharers = sharersOf(this.#fleet, lane.hints[0] ?? "", waiting[lane.row] ?? 0);
+    return coldCostMs(this.#servingMs(lane), loadMs[lane.row] ?? 0, regretMs, sharers, this.#order);
   }
 
-  #warmCost(lane: Lane, head: Waiting, { replica }: Choice, usable: (replica: Replica) => boolean): number {
-    const servingMs = this.#servingMs(lane, head);
-    if (head.hints.length === 0) return servingMs;
-    return warmCostMs(servingMs, elsewhereMs(this.#fleet, head.hints, replica, usable, this.#now), this.#fleet, this.#waiting);
+  #warmCost(lane: Lane, { replica }: Choice, usable: (replica: Replica) => boolean): number {
+    const servingMs = this.#servingMs(lane);
+    if (lane.hints.length === 0) return servingMs;
+    return warmCostMs(servingMs, elsewhereMs(this.#fleet, lane.hints, replica, usable, this.#now), this.#fleet, this.#waiting);
   }
 }

@@ -71,9 +71,9 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
   return (1 + fourth * fourth) / turns;
 }
 
-/** Whether a request of low priority still waits behind all others: until a part of its time is over, so that it does not starve. */
-export function isDeferred({ arrivedAtMs, deadlineMs }: Queued, now: number): boolean {
-  return now < arrivedAtMs + TUNING.deferredUntil * (deadlineMs - arrivedAtMs);
+/** Until then a request of low priority waits behind all others: a part of its time, so that it does not starve. */
+export function deferredUntilMs({ arrivedAtMs, deadlineMs }: Queued): number {
+  return arrivedAtMs + TUNING.deferredUntil * (deadlineMs - arrivedAtMs);
 }
 
 /** The wait, in tolerances, after which a request is before every newcomer, whatever the two cost: costs differ by `costRange` twice. */

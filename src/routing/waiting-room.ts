@@ -1,7 +1,8 @@
-// Requests that wait, in lanes: those that want the same and may be taken in turn. A lane keeps the order of arrival; which lane is next
-// is decided elsewhere (priority.ts). Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
+// Requests that wait, in lanes (lanes.ts): those that want the same and may be taken in turn. A lane keeps the order of arrival; which lane
+// is next is decided elsewhere (priority.ts). Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
 import type { Wanted } from "./decide.ts";
 import { drop, put } from "./index-by.ts";
+import { Lanes, type Lane } from "./lanes.ts";
 
 export interface Waiting extends Wanted {
   readonly id: number;
@@ -17,23 +18,9 @@ export interface Waiting extends Wanted {
   readonly loadMs: number;
 }
 
-export interface Lane {
-  readonly key: string;
-  readonly hints: readonly string[];
-  /** Its requests may go everywhere. */
-  readonly open: boolean;
-  readonly low: boolean;
-  /** Until then its requests would rather wait for a warm replica than load. */
-  patientUntilMs: number;
-  /** How long its first is expected to hold a slot; null: to be estimated anew, because one of its hint was served or another is the first. */
-  servingMs: number | null;
-  /** Oldest first; never empty while the room knows the lane. */
-  readonly queue: Waiting[];
-}
-
 export interface WaitingRoom {
   readonly waiting: Map<number, Waiting>;
-  readonly lanes: Map<string, Lane>;
+  readonly lanes: Lanes;
   /** By each hint that they want; those that want none are under the empty one. */
   readonly lanesOf: Map<string, Set<Lane>>;
   /** How many wait for a hint before all others. */
@@ -46,18 +33,21 @@ export interface WaitingRoom {
   workMs: number;
   /** No deadline is before; a lower bound. */
   nextDeadlineMs: number;
+  /** Of binding, so far. */
+  rounds: number;
 }
 
 export function createWaitingRoom(): WaitingRoom {
   return {
     waiting: new Map(),
-    lanes: new Map(),
+    lanes: new Lanes(),
     lanesOf: new Map(),
     byHint: new Map(),
     avoiding: new Map(),
     low: 0,
     workMs: 0,
     nextDeadlineMs: Infinity,
+    rounds: 0,
   };
 }
 
@@ -65,12 +55,13 @@ export function createWaitingRoom(): WaitingRoom {
 export function join(room: WaitingRoom, waiting: Waiting): void {
   const key = keyOf(waiting);
   const lane = room.lanes.get(key) ?? openLane(room, key, waiting);
-  // The newcomer may be less patient than those who were asked.
-  lane.patientUntilMs = 0;
   let place = lane.queue.length;
   while (place > 0 && (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity) > waiting.arrivedAtMs) place--;
-  if (place === 0) lane.servingMs = waiting.expectedMs;
   lane.queue.splice(place, 0, waiting);
+  room.lanes.changed(lane, place === 0);
+  // The newcomer may be less patient than those who were asked.
+  room.lanes.patientUntilMs[lane.row] = 0;
+  if (place === 0) room.lanes.servingMs[lane.row] = waiting.expectedMs;
   room.waiting.set(waiting.id, waiting);
   if (waiting.avoid.length > 0) room.avoiding.set(waiting.id, waiting);
   const [hint] = waiting.hints;
@@ -80,15 +71,14 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
-function openLane({ lanes, lanesOf }: WaitingRoom, key: string, { hints, avoid, low }: Waiting): Lane {
-  const lane: Lane = { key, hints, open: avoid.length === 0, low, patientUntilMs: 0, servingMs: null, queue: [] };
-  lanes.set(key, lane);
+function openLane({ lanes, lanesOf }: WaitingRoom, key: string, waiting: Waiting): Lane {
+  const lane = lanes.open(key, waiting);
   for (const hint of wantedBy(lane)) put(lanesOf, hint, lane);
   return lane;
 }
 
 function closeLane({ lanes, lanesOf }: WaitingRoom, lane: Lane): void {
-  lanes.delete(lane.key);
+  lanes.close(lane);
   for (const hint of wantedBy(lane)) drop(lanesOf, hint, lane);
 }
 
@@ -97,8 +87,8 @@ function wantedBy({ hints }: Lane): readonly string[] {
 }
 
 /** A request for the hint was served, so more is known of how long they hold a slot; null: of those that want none. O(lanes of the hint). */
-export function forgetServing({ lanesOf }: WaitingRoom, hint: string | null): void {
-  for (const lane of lanesOf.get(hint ?? "") ?? []) lane.servingMs = null;
+export function forgetServing({ lanes, lanesOf }: WaitingRoom, hint: string | null): void {
+  for (const { row } of lanesOf.get(hint ?? "") ?? []) lanes.servingMs[row] = NaN;
 }
 
 /** Takes a request out. Says whether it was there. O(lane). */
@@ -112,7 +102,7 @@ export function leave(room: WaitingRoom, id: number): boolean {
   if (lane !== undefined) {
     const place = lane.queue.indexOf(waiting);
     lane.queue.splice(place, 1);
-    if (place === 0) lane.servingMs = null;
+    room.lanes.changed(lane, place === 0);
     if (lane.queue.length === 0) closeLane(room, lane);
   }
   const [hint] = waiting.hints;

@@ -189,7 +189,7 @@ describe("whatever waits and whatever is free", () => {
       fc.property(drawn, ({ requests, ...rest }) => {
         const fleet = built(rest);
         const room = roomOf(...requests);
-        const before = [...room.lanes.values()].map(({ queue }) => queue.map(({ id }) => id));
+        const before = [...room.lanes].map(({ queue }) => queue.map(({ id }) => id));
         bind(fleet, room, "never");
         for (const ids of before) {
           const waiting = ids.filter((id) => room.waiting.has(id));

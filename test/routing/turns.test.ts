@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Turns } from "../../src/routing/turns.ts";
-import type { Lane } from "../../src/routing/waiting-room.ts";
+import type { Lane } from "../../src/routing/lanes.ts";
 import { seeded } from "./support/seeded.ts";
 
 /** With a request that came first by its time, or among those of one time by its number. */
@@ -13,9 +13,8 @@ function laneOf(id: number, arrivedAtMs: number): Lane {
     hints: [],
     open: true,
     low: false,
-    patientUntilMs: 0,
-    servingMs: null,
     queue: [{ id, arrivedAtMs, ...wanted }],
+    row: 0,
   };
 }
 

@@ -26,7 +26,7 @@ function roomOf(...waiting: readonly Waiting[]) {
 }
 
 /** The ids of each lane, in the order of lanes. */
-const lanes = (room: ReturnType<typeof roomOf>) => [...room.lanes.values()].map(({ queue }) => queue.map(({ id }) => id));
+const lanes = (room: ReturnType<typeof roomOf>) => [...room.lanes].map(({ queue }) => queue.map(({ id }) => id));
 
 test("a lane is in order of arrival, those of one moment in the order they came in", () => {
   expect(lanes(roomOf(one(1, 10), one(2, 20), one(3, 10), one(4, 5), one(5, 20)))).toEqual([[4, 1, 3, 2, 5]]);

@@ -1,6 +1,8 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
 import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import type { Lane, Lanes } from "../../../src/routing/lanes.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
+import { deferredUntilMs } from "../../../src/routing/priority.ts";
 import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
@@ -113,6 +115,20 @@ export function reportViolations(replica: Replica): string[] {
   return found;
 }
 
+function columnsOf(lanes: Lanes, row: number): string[] {
+  const { waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, warmInRound } = lanes;
+  const figures = [waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs].map((column) => String(column[row]));
+  return [...figures, `wants ${warmInRound[row] === Infinity ? "none" : "some"}`];
+}
+
+function dueColumns({ queue, hints, low }: Lane): string[] {
+  const [head] = queue;
+  if (head === undefined) return [];
+  const deferredMs = low ? deferredUntilMs(head) : -Infinity;
+  const figures = [queue.length, head.arrivedAtMs, head.deadlineMs, head.loadMs, deferredMs].map(String);
+  return [...figures, `wants ${hints.length === 0 ? "none" : "some"}`];
+}
+
 /** As `violations`, of a waiting room. */
 export function roomViolations(room: WaitingRoom): string[] {
   const { found, same } = complaints();
@@ -121,13 +137,17 @@ export function roomViolations(room: WaitingRoom): string[] {
   for (const [id, waiting] of room.waiting) if (id !== waiting.id) found.push(`${waiting.id} is under ${id}`);
   same(
     "in lanes",
-    [...room.lanes.values()].flatMap(({ queue }) => ids(queue)),
+    [...room.lanes].flatMap(({ queue }) => ids(queue)),
     ids(all),
   );
-  for (const [key, lane] of room.lanes) {
+  for (const lane of room.lanes) {
+    const { key } = lane;
     const [head] = lane.queue;
-    if (lane.key !== key || head === undefined)
-      found.push(`lane ${key} is ${lane.queue.length} long and calls itself ${lane.key}`);
+    if (room.lanes.get(key) !== lane || head === undefined) found.push(`lane ${key} is ${lane.queue.length} long, or not found`);
+    same(`columns of lane ${key}`, columnsOf(room.lanes, lane.row), dueColumns(lane));
+    const servingMs = room.lanes.servingMs[lane.row] ?? -1;
+    if (room.lanes.rows[lane.row] !== lane || servingMs < 0)
+      found.push(`lane ${key} is not in row ${lane.row}, or serves ${servingMs}`);
     for (const [place, { arrivedAtMs, hints, avoid }] of lane.queue.entries()) {
       if (arrivedAtMs < (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`lane ${key} is not in order of arrival`);
       same(`hints in lane ${key}`, hints.join(), head?.hints.join() ?? "");
@@ -140,7 +160,7 @@ export function roomViolations(room: WaitingRoom): string[] {
     all.flatMap(({ hints: [first] }) => first ?? []),
   );
   if ([...room.byHint.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
-  const wanted = [...room.lanes.values()].flatMap(({ key, hints }) =>
+  const wanted = [...room.lanes].flatMap(({ key, hints }) =>
     (hints.length === 0 ? [""] : hints).map((hint) => `${hint} in ${key}`),
   );
   const indexed = [...room.lanesOf].flatMap(([hint, lanes]) => [...lanes].map(({ key }) => `${hint} in ${key}`));

@@ -31,8 +31,9 @@ export function waits(scheduler: Scheduler, options: SchedulerOptions, now: numb
 
 /** Its lane would rather wait when it was asked, and is asked again as soon as it may be. */
 function saidSo({ room, lookAgainMs }: Scheduler, { id }: Waiting, now: number): boolean {
-  const lane = [...room.lanes.values()].find(({ queue }) => queue.some((waiting) => waiting.id === id));
-  return lane !== undefined && lane.patientUntilMs > now && lookAgainMs <= lane.patientUntilMs;
+  const lane = [...room.lanes].find(({ queue }) => queue.some((waiting) => waiting.id === id));
+  const patientUntilMs = lane === undefined ? 0 : (room.lanes.patientUntilMs[lane.row] ?? 0);
+  return patientUntilMs > now && lookAgainMs <= patientUntilMs;
 }
 
 function mayWaitForWarm({ fleet }: Scheduler, waiting: Waiting, now: number): boolean {

@@ -1,0 +1,90 @@
+// The lanes of a waiting room. A round of binding looks at each of them, and most of what it would cost with a thousand lanes is fetching
+// their numbers from all over memory. So these stand in columns, each an array of numbers, and a lane is a row.
+import { deferredUntilMs } from "./priority.ts";
+import type { Waiting } from "./waiting-room.ts";
+
+/** Requests that want the same and may be taken in turn. */
+export interface Lane {
+  readonly key: string;
+  readonly hints: readonly string[];
+  /** Its requests may go everywhere. */
+  readonly open: boolean;
+  readonly low: boolean;
+  /** Oldest first; never empty while the room knows the lane. */
+  readonly queue: Waiting[];
+  /** Its place in the columns; another one when a lane has closed. */
+  row: number;
+}
+
+export class Lanes implements Iterable<Lane> {
+  readonly #byKey = new Map<string, Lane>();
+  readonly rows: Lane[] = [];
+  /** How many wait in it. */
+  readonly waiting: number[] = [];
+  /** Of its first. */
+  readonly arrivedAtMs: number[] = [];
+  readonly deadlineMs: number[] = [];
+  readonly loadMs: number[] = [];
+  /** How long its first is expected to hold a slot; NaN: to be estimated anew, because one of its hint was served or another is the first. */
+  readonly servingMs: number[] = [];
+  /** Until then its first waits behind all that are not low; -Infinity: it is not low. */
+  readonly deferredUntilMs: number[] = [];
+  /** Until then its requests would rather wait for a warm replica than load. */
+  readonly patientUntilMs: number[] = [];
+  /** The last round in which it could have found a free warm replica when it was looked at; Infinity: it wants no hint. */
+  readonly warmInRound: number[] = [];
+  readonly #columns: readonly number[][];
+
+  constructor() {
+    const { waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferredUntilMs: deferred, patientUntilMs, warmInRound } = this;
+    this.#columns = [waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferred, patientUntilMs, warmInRound];
+  }
+
+  get size(): number {
+    return this.rows.length;
+  }
+
+  get(key: string): Lane | undefined {
+    return this.#byKey.get(key);
+  }
+
+  [Symbol.iterator](): Iterator<Lane> {
+    return this.rows.values();
+  }
+
+  /** Nobody is in it yet. */
+  open(key: string, { hints, avoid, low }: Pick<Waiting, "hints" | "avoid" | "low">): Lane {
+    const lane: Lane = { key, hints, open: avoid.length === 0, low, queue: [], row: this.rows.length };
+    this.#byKey.set(key, lane);
+    this.rows.push(lane);
+    for (const column of this.#columns) column.push(0);
+    this.warmInRound[lane.row] = hints.length === 0 ? Infinity : 0;
+    return lane;
+  }
+
+  /** The last lane takes its row. O(1). */
+  close({ key, row }: Lane): void {
+    this.#byKey.delete(key);
+    const last = this.rows.pop();
+    if (last !== undefined && last.row !== row) {
+      this.rows[row] = last;
+      last.row = row;
+    }
+    for (const column of this.#columns) {
+      const its = column.pop() ?? 0;
+      if (row < column.length) column[row] = its;
+    }
+  }
+
+  /** Its queue has changed; `first`: and who is the first there. */
+  changed({ queue, low, row }: Lane, first: boolean): void {
+    this.waiting[row] = queue.length;
+    const [head] = queue;
+    if (!first || head === undefined) return;
+    this.arrivedAtMs[row] = head.arrivedAtMs;
+    this.deadlineMs[row] = head.deadlineMs;
+    this.loadMs[row] = head.loadMs;
+    this.servingMs[row] = NaN;
+    this.deferredUntilMs[row] = low ? deferredUntilMs(head) : -Infinity;
+  }
+}
