@@ -83,7 +83,7 @@ class Fleet {
 
   occupy(): void {
     const { fleet } = this.scheduler;
-    for (const replica of fleet.free) takeSlot(fleet, this.#nextId++, { replica, hint: null, warm: true }, this.now);
+    for (const replica of [...fleet.free]) takeSlot(fleet, this.#nextId++, { replica, hint: null, warm: true }, this.now);
   }
 
   /** Requests that wait, up to the size, in as many lanes: each for another hint. */

@@ -1,7 +1,9 @@
 // Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
+import { leadersOf } from "./crowd.ts";
 import { isPassedOver, looksDeceive } from "./ejection.ts";
 import { isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
-import { firstInOrder, placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
+import { placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
+import { LIMITS } from "./limits.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */
@@ -70,15 +72,9 @@ export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Repli
 
 /** A placement, with the reason: whether the hint's owner takes it. O(replicas). */
 export function coldChoice(fleet: Fleet, hint: string, { replica, first }: Placement): Choice {
-  const reason = first && leadsBusy(fleet, replica, hashName(hint)) ? "hash_owner" : "hash_spill";
+  const hash = hashName(hint);
+  const reason = first && !fleet.busy.hasAbove(hash, score(hash, replica)) ? "hash_owner" : "hash_spill";
   return { replica, hint, warm: false, reason };
-}
-
-/** Whether no replica without a free slot is before it in the hash order. O(such replicas), ending at the first that is. */
-function leadsBusy(fleet: Fleet, replica: Replica, hash: NameHash): boolean {
-  const its = score(hash, replica);
-  for (const other of fleet.busy) if (score(hash, other) > its) return false;
-  return true;
 }
 
 /** As `decide`, but for a request that takes no slot (`OPTIONS`): full replicas count, nothing is held. */
@@ -152,7 +148,7 @@ function bestHolder(
   }
   if (equals.length < 2) return equals[0] ?? null;
   let best: { replica: Replica; worthMs: number } | null = null;
-  for (const replica of firstInOrder(equals, hashName(hint), () => true).first) {
+  for (const replica of leadersOf(equals, hashName(hint), LIMITS.placementsWeighed, () => true).first) {
     const worthMs = worthBesidesMs(fleet, replica, hint);
     if (best === null || worthMs < best.worthMs) best = { replica, worthMs };
   }

@@ -2,6 +2,7 @@
 // create it, answer questions about one replica, and keep the indexes true. Transitions are in membership.ts and slots.ts.
 //
 // A fleet is changed in place: at 10,000 replicas a copy for each heartbeat would cost more than everything else together.
+import { Crowd } from "./crowd.ts";
 import { createEstimates, type Estimates } from "./estimates.ts";
 import type { ReplicaStatus } from "./heartbeat.ts";
 import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
@@ -140,8 +141,8 @@ export interface Fleet {
   /** Those of them that have a free slot. */
   readonly freeHolders: Map<string, Set<Replica>>;
   /** Ready replicas, by whether they have a free slot. */
-  readonly free: Set<Replica>;
-  readonly busy: Set<Replica>;
+  readonly free: Crowd<Replica>;
+  readonly busy: Crowd<Replica>;
   /** Ejected, or on probation after it. */
   readonly suspects: Set<Replica>;
   /** Slots of all ready replicas, free or not. */
@@ -165,8 +166,8 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     reclaimed: new Map(),
     holders: new Map(),
     freeHolders: new Map(),
-    free: new Set(),
-    busy: new Set(),
+    free: new Crowd(),
+    busy: new Crowd(),
     suspects: new Set(),
     slots: 0,
     nextExpiryMs: Infinity,

@@ -13,9 +13,10 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const free = loadOf(replica) < slots;
   if (slots > 0 && !free) fleet.busy.add(replica);
   else fleet.busy.delete(replica);
-  if (free === fleet.free.has(replica)) return;
+  const was = fleet.free.has(replica);
   if (free) fleet.free.add(replica);
   else fleet.free.delete(replica);
+  if (free === was) return;
   for (const hint of hintsOf(replica)) {
     if (free) put(fleet.freeHolders, hint, replica);
     else drop(fleet.freeHolders, hint, replica);

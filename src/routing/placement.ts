@@ -5,7 +5,7 @@
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
 import { heldHints, hintRoom, hintsOf, loadOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
-import { hashName, score, uniform, uniformOf, type NameHash } from "./rendezvous.ts";
+import { hashName } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";
 
 const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, full: 2 };
@@ -49,7 +49,7 @@ export function placeHint(fleet: Fleet, hint: string, usable: (replica: Replica)
   if (fleet.free.size === 0) return null;
   const indifferentMs = TUNING.indifference * loadMs(fleet.estimates, hint);
   let best: { replica: Replica; rank: number; regretMs: number } | null = null;
-  const { first, leader } = firstInOrder(fleet.free, hashName(hint), usable);
+  const { first, leader } = fleet.free.leaders(hashName(hint), LIMITS.placementsWeighed, usable);
   for (const replica of first) {
     const rank = ROOM_RANK[hintRoom(replica)];
     if (best !== null && rank > best.rank) continue;
@@ -145,38 +145,3 @@ function leastWorth(fleet: Fleet, replica: Replica): string | null {
 function* evictable(replica: Replica): Generator<string> {
   for (const hint of hintsOf(replica)) if (!replica.users.has(hint) && !replica.loading.has(hint)) yield hint;
 }
-
-/**
- * The first usable replicas in the hint's hash order, at most `placementsWeighed`, and the first of all, usable or not. One pass; the
- * logarithm of a score is only taken of the few that qualify.
- */
-export function firstInOrder(
-  replicas: Iterable<Replica>,
-  hash: NameHash,
-  usable: (replica: Replica) => boolean,
-): { readonly first: readonly Replica[]; readonly leader: Replica | null } {
-  const most = LIMITS.placementsWeighed;
-  const first: Replica[] = [];
-  const scores: number[] = [];
-  let leader: Replica | null = null;
-  let leads = 0;
-  // What a replica of that weight must have to come among the first.
-  let [weight, needed] = [0, 0];
-  for (const replica of replicas) {
-    const full = first.length === most;
-    if (full && replica.weight === weight && uniform(hash, replica) < needed) continue;
-    const its = score(hash, replica);
-    if (its > leads) [leader, leads] = [replica, its];
-    if (!usable(replica) || (full && its <= (scores[most - 1] ?? 0))) continue;
-    let place = Math.min(first.length, most - 1);
-    while (place > 0 && (scores[place - 1] ?? Infinity) < its) place--;
-    first.splice(place, 0, replica);
-    scores.splice(place, 0, its);
-    first.length = scores.length = Math.min(first.length, most);
-    [weight, needed] = [replica.weight, uniformOf((scores.at(-1) ?? 0) * CERTAIN, replica.weight)];
-  }
-  return { first, leader };
-}
-
-/** So much less than a score is below it for certain, rounding or not. */
-const CERTAIN = 1 - 1e-9;

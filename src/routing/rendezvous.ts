@@ -39,17 +39,24 @@ export function score(hint: NameHash, replica: Weighted): number {
   return -replica.weight / Math.log(uniform(hint, replica));
 }
 
-/** The u of the score: among replicas of equal weight the one of highest u has the highest score. */
-export function uniform(hint: NameHash, { hash }: Weighted): number {
+function uniform(hint: NameHash, { hash }: Weighted): number {
   const high = mix(hint.high ^ hash.high);
   const low = mix(hint.low ^ hash.low ^ high);
   return ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
 }
 
-/** The u below which a replica of this weight scores less than that. */
-export function uniformOf(score: number, weight: number): number {
-  return Math.exp(-weight / score);
+/** The upper 32 bits of a replica's u: what can be said of its score at a glance. `high`: of its hash. O(1). */
+export function upperBits(hint: NameHash, high: number): number {
+  return mix(hint.high ^ high) >>> 0;
 }
+
+/** A replica of this weight or less whose upper bits are below that scores less, rounding or not. */
+export function upperBitsOf(score: number, weight: number): number {
+  return Math.floor(Math.exp(-weight / (score * CERTAIN)) * 2 ** 32);
+}
+
+/** So much less than a score is below it for certain. */
+const CERTAIN = 1 - 1e-9;
 
 /**
  * The owner: the replica of highest score among those given, or null of none. Equal scores, which take a collision of 52 bits,

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { countArrival, demandShare, learnAnswer, learnService, loadMs } from "../../src/routing/estimates.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { firstInOrder, leastRegretMs, placeHint, Regrets, worthMs } from "../../src/routing/placement.ts";
-import { hashName, ownerOf, ranked } from "../../src/routing/rendezvous.ts";
+import { leastRegretMs, placeHint, Regrets, worthMs } from "../../src/routing/placement.ts";
+import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import { releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { asked, COLD_MS, fleetWith, known, load, occupy, type Said } from "./support/fleets.ts";
@@ -172,20 +172,5 @@ describe("whatever the fleet", () => {
     const [nobody, one] = [fleetWith({}), fleetWith({ a: {} })];
     expect(leastRegretMs(nobody, anywhere, new Regrets(nobody))).toBe(Infinity);
     expect(leastRegretMs(one, () => false, new Regrets(one))).toBe(Infinity);
-  });
-
-  test("those weighed are the first in hash order that may be used", () => {
-    const drawn = fc.tuple(fc.integer({ min: 0, max: 3 * LIMITS.placementsWeighed }), fc.integer({ min: 1, max: 4 }));
-    fc.assert(
-      fc.property(drawn, ([count, every]) => {
-        const replicas = Array.from({ length: count }, (_, index) => [`r${index}`, { concurrency: 1 + (index % 3) }] as const);
-        const all = [...fleetWith(Object.fromEntries(replicas)).replicas.values()];
-        const usable = (replica: (typeof all)[number]) => Number(replica.id.slice(1)) % every === 0;
-        const due = ranked(hashName("x"), all.filter(usable)).slice(0, LIMITS.placementsWeighed);
-        expect(firstInOrder(all, hashName("x"), usable).first.map(({ id }) => id)).toEqual(due.map(({ id }) => id));
-        expect(firstInOrder(all, hashName("x"), usable).leader?.id).toBe(ranked(hashName("x"), all)[0]?.id);
-      }),
-      seeded(100),
-    );
   });
 });
