@@ -1,6 +1,6 @@
 // What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
-import type { Reason, Wanted } from "../src/routing/decide.ts";
-import type { ReplicaView } from "../src/routing/explain.ts";
+import type { Choice, Reason, Wanted } from "../src/routing/decide.ts";
+import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/liveness.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type * as scheduling from "../src/routing/scheduler.ts";
@@ -66,4 +66,25 @@ export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "gra
   const { id: replica, incarnation, origin } = grant.replica;
   const evict = grant.eviction?.advised ?? null;
   return { kind: "granted", id, replica, incarnation, origin, hint, reason, evict, proves };
+}
+
+/** A choice for a request that takes no slot. */
+export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
+  const { id, incarnation, origin } = replica;
+  return { kind: "granted", id: 0, replica: id, incarnation, origin, hint, reason, evict: null, proves: false };
+}
+
+/** The whole fleet as it is believed to be. O(replicas). */
+export function viewOf(app: string, scheduler: scheduling.Scheduler, timing: HeartbeatTiming, now: number): FleetView {
+  const { fleet, room, counters } = scheduler;
+  return {
+    app,
+    replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
+    waiting: room.waiting.size,
+    waiting_low: room.low,
+    in_flight: fleet.grants.size,
+    counters,
+    next_heartbeat_ms: timing.nextHeartbeatMs,
+    time_to_live_ms: timing.timeToLiveMs,
+  };
 }

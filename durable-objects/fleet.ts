@@ -4,7 +4,7 @@
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
 import type { Wanted } from "../src/routing/decide.ts";
-import { explain, viewReplica, type Explanation } from "../src/routing/explain.ts";
+import { explain, type Explanation } from "../src/routing/explain.ts";
 import type { Replica } from "../src/routing/fleet.ts";
 import type { Heartbeat } from "../src/routing/heartbeat.ts";
 import { LIMITS } from "../src/routing/limits.ts";
@@ -23,8 +23,11 @@ import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { DirectoryListing } from "./directory-listing.ts";
+import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
+  answerOfChoice,
+  viewOf,
   type EnqueueAnswer,
   type EnqueueRequest,
   type FleetView,
@@ -46,7 +49,7 @@ export class Fleet extends DurableObject {
   /** Ids never repeat over restarts: an id of before names nobody now. */
   #nextId = Date.now() * 1024;
   readonly #epoch = this.#nextId;
-  #timer: { readonly handle: ReturnType<typeof setTimeout>; readonly atMs: number } | null = null;
+  readonly #timer = new EarliestTimer(() => this.#tick());
   #app: string | null;
   readonly #listing: DirectoryListing;
   readonly #beats = { second: 0, count: 0 };
@@ -115,7 +118,7 @@ export class Fleet extends DurableObject {
       counters.reclaimed += outcome.reclaimed;
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
       if (first) void this.ctx.storage.setAlarm(now + LIMITS.alarmMs);
-      this.#wakeAt(replica.expiresAtMs);
+      this.#timer.wakeAt(replica.expiresAtMs);
     }
     this.#settle(now);
     if (fleet.replicas.size > 0) await this.#listing.sync(beat.app);
@@ -144,7 +147,7 @@ export class Fleet extends DurableObject {
       return { standing: answerOf(standing), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
-    this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
+    this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
     return { standing: { kind: "waiting", id }, ticket };
   }
 
@@ -176,19 +179,7 @@ export class Fleet extends DurableObject {
   /** Where a request that takes no slot goes; null: no replica is ready, or it is a retry and none is left. */
   choose(wanted: Wanted): GrantAnswer | null {
     const choice = scheduling.choose(this.#scheduler, wanted, Date.now());
-    if (choice === null) return null;
-    const { id: replica, incarnation, origin } = choice.replica;
-    return {
-      kind: "granted",
-      id: 0,
-      replica,
-      incarnation,
-      origin,
-      hint: choice.hint,
-      reason: choice.reason,
-      evict: null,
-      proves: false,
-    };
+    return choice === null ? null : answerOfChoice(choice);
   }
 
   /** The ready replicas, or null when the caller's version is still true. */
@@ -199,20 +190,8 @@ export class Fleet extends DurableObject {
 
   /** The whole fleet as it is believed to be; null: it has no replicas. */
   view(): FleetView | null {
-    const now = Date.now();
-    const { fleet, room, counters } = this.#scheduler;
-    if (this.#app === null || fleet.replicas.size === 0) return null;
-    const { nextHeartbeatMs, timeToLiveMs } = this.#timing();
-    return {
-      app: this.#app,
-      replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
-      waiting: room.waiting.size,
-      waiting_low: room.low,
-      in_flight: fleet.grants.size,
-      counters,
-      next_heartbeat_ms: nextHeartbeatMs,
-      time_to_live_ms: timeToLiveMs,
-    };
+    if (this.#app === null || this.#scheduler.fleet.replicas.size === 0) return null;
+    return viewOf(this.#app, this.#scheduler, this.#timing(), Date.now());
   }
 
   explain(hints: readonly string[]): Explanation {
@@ -259,7 +238,7 @@ export class Fleet extends DurableObject {
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
     this.#departed(scheduling.expire(this.#scheduler, timeToLiveMs, now));
     this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
-    this.#wakeAt(now + timeToLiveMs);
+    this.#timer.wakeAt(now + timeToLiveMs);
   }
 
   /** Whether the settings of now still admit the replica's origin; one that they do not leaves, as if its time to live were over. */
@@ -276,7 +255,7 @@ export class Fleet extends DurableObject {
     for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
       this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
     }
-    if (this.#scheduler.room.waiting.size > 0) this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
+    if (this.#scheduler.room.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {
@@ -284,7 +263,7 @@ export class Fleet extends DurableObject {
     this.#store.touch();
     this.#departed(scheduling.expire(this.#scheduler, this.#timing().timeToLiveMs, now));
     this.#settle(now);
-    this.#wakeAt(scheduling.nextEventMs(this.#scheduler));
+    this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   /** Replicas have left the fleet: storage follows, and with the last one Directory and alarm. */
@@ -310,17 +289,6 @@ export class Fleet extends DurableObject {
 
   #persist(replica: Replica): void {
     if (this.#app !== null) this.#store.putReplica(this.#app, storedForm(replica));
-  }
-
-  /** One timer, to the earliest moment anyone asked for. It also keeps the object awake, which keeps what is in memory true. */
-  #wakeAt(atMs: number): void {
-    if (atMs === Infinity || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
-    if (this.#timer !== null) clearTimeout(this.#timer.handle);
-    const fire = () => {
-      this.#timer = null;
-      this.#tick();
-    };
-    this.#timer = { handle: setTimeout(fire, Math.max(0, atMs - Date.now())), atMs };
   }
 
   #countBeat(now: number): number {

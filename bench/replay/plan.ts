@@ -7,7 +7,7 @@ import { BadInput, requestsOf } from "../simulate/inputs.ts";
 import { retime } from "../simulate/retime.ts";
 import type { WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { totalServiceMs, type Workload } from "../simulate/workload.ts";
-import { NO_FAULTS } from "../simulate/world.ts";
+import { NO_FAULTS } from "../simulate/faults.ts";
 import type { Options } from "./options.ts";
 
 export interface Plan {

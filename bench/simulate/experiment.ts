@@ -9,7 +9,8 @@ import type { MakeRouter } from "./router.ts";
 import { ideal } from "./routers/ideal.ts";
 import { measure, yardstick, type Measured, type Yardstick } from "./statistics.ts";
 import type { Workload } from "./workload.ts";
-import { NO_FAULTS, simulate, type Faults, type WorldOptions } from "./world.ts";
+import { NO_FAULTS, type Faults } from "./faults.ts";
+import { simulate, type WorldOptions } from "./world.ts";
 
 export interface Plan {
   readonly retiming: Retiming;

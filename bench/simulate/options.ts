@@ -5,7 +5,7 @@ import { LOAD_MS_MAX } from "./load-times.ts";
 import { allPolicies } from "./policies.ts";
 import type { Retiming } from "./retime.ts";
 import type { WarmpathOptions } from "./routers/warmpath.ts";
-import type { Faults } from "./world.ts";
+import type { Faults } from "./faults.ts";
 
 export interface Options {
   /** Null: a synthetic workload. */

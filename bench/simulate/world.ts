@@ -1,26 +1,12 @@
 // The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report,
 // and faults. No wall clock and no randomness of its own: the same options give the same run.
 import { Events, type Event } from "./events.ts";
+import { ReportedLists, type Faults } from "./faults.ts";
 import { Ledger, type Run } from "./ledger.ts";
 import { SimulatedReplica, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
 import type { MakeRouter, Report, Router } from "./router.ts";
 import type { Workload } from "./workload.ts";
-
-export interface Faults {
-  /** Replicas do not say how many hints they can hold. */
-  readonly noHintSlots: boolean;
-  /** Replicas do not say in responses what they hold. */
-  readonly noInBand: boolean;
-  /** Reports say what was held this long ago. */
-  readonly lateMs: number;
-  /** Each hint is missing from a report with this probability. */
-  readonly dropped: number;
-  /** Each replica dies at random, this often on average, and joins again, empty, after a minute; Infinity: never. */
-  readonly churnMs: number;
-}
-
-export const NO_FAULTS: Faults = { noHintSlots: false, noInBand: false, lateMs: 0, dropped: 0, churnMs: Infinity };
 
 export interface WorldOptions {
   readonly replicas: number;
@@ -44,8 +30,7 @@ interface Place {
   process: number;
   alive: boolean;
   sequence: number;
-  /** Lists of before, for late reports; oldest first. */
-  readonly history: { readonly atMs: number; readonly hints: readonly string[] }[];
+  readonly lists: ReportedLists;
   readonly jobs: Map<number, Job>;
   readonly loading: Set<string>;
 }
@@ -193,7 +178,7 @@ class World {
     this.#ledger.loadStarts(hint);
     const place = this.#at(index);
     place.loading.add(hint);
-    this.#remember(place);
+    place.lists.note(place.replica, this.#nowMs);
     this.#events.push({ atMs: untilMs, does: "loaded", replica: index, hint, process: place.process });
   }
 
@@ -203,7 +188,7 @@ class World {
     place.loading.delete(hint);
     this.#ledger.loadEnds(hint);
     place.replica.loadDone(hint, this.#nowMs);
-    this.#remember(place);
+    place.lists.note(place.replica, this.#nowMs);
   }
 
   #over(index: number, job: Job, process: number): void {
@@ -212,7 +197,7 @@ class World {
     place.jobs.delete(job.id);
     this.#ledger.countBusy(-1, this.#nowMs);
     place.replica.finish(job, this.#nowMs);
-    this.#remember(place);
+    place.lists.note(place.replica, this.#nowMs);
     const outcome = this.#ledger.of(job.id);
     outcome.served = true;
     outcome.inSystemMs = this.#sinceArrivalMs(job.id);
@@ -248,14 +233,13 @@ class World {
   }
 
   #report(index: number): void {
-    const { faults, slots, concurrency, faultRandom } = this.#options;
+    const { faults, slots, concurrency } = this.#options;
     const place = this.#at(index);
-    const held = this.#heldThen(place);
     const report: Report = {
       replica: index,
       incarnation: place.process,
       sequence: ++place.sequence,
-      hints: faults.dropped === 0 ? held : held.filter(() => faultRandom() >= faults.dropped),
+      hints: place.lists.report(place.replica, this.#nowMs),
       hintSlots: faults.noHintSlots ? null : slots,
       concurrency,
       inFlight: place.jobs.size,
@@ -263,22 +247,8 @@ class World {
     this.#router.report(report, this.#nowMs);
   }
 
-  #remember({ history, replica }: Place): void {
-    if (this.#options.faults.lateMs > 0) history.push({ atMs: this.#nowMs, hints: replica.loaded() });
-  }
-
-  /** What the replica says it holds: the truth, or that of some time ago. */
-  #heldThen({ history, replica }: Place): readonly string[] {
-    const { lateMs } = this.#options.faults;
-    if (lateMs === 0) return replica.loaded();
-    const thenMs = this.#nowMs - lateMs;
-    while ((history[1]?.atMs ?? Infinity) <= thenMs) history.shift();
-    const [oldest] = history;
-    return oldest !== undefined && oldest.atMs <= thenMs ? oldest.hints : [];
-  }
-
   #place(index: number, process: number): Place {
-    const { slots, concurrency, loadMs } = this.#options;
+    const { slots, concurrency, loadMs, faults, faultRandom } = this.#options;
     const happenings = {
       starts: (job: Job) => {
         this.#ledger.countBusy(1, this.#nowMs);
@@ -291,7 +261,8 @@ class World {
       },
     };
     const replica = new SimulatedReplica({ slots, concurrency, loadMs }, happenings);
-    return { replica, process, alive: true, sequence: 0, history: [], jobs: new Map(), loading: new Set() };
+    const lists = new ReportedLists(faults, faultRandom);
+    return { replica, process, alive: true, sequence: 0, lists, jobs: new Map(), loading: new Set() };
   }
 
   #at(index: number): Place {

@@ -5,7 +5,8 @@ import { seeded } from "../../bench/simulate/random.ts";
 import type { MakeRouter } from "../../bench/simulate/router.ts";
 import type { Workload } from "../../bench/simulate/workload.ts";
 import type { Run } from "../../bench/simulate/ledger.ts";
-import { NO_FAULTS, simulate, type WorldOptions } from "../../bench/simulate/world.ts";
+import { NO_FAULTS } from "../../bench/simulate/faults.ts";
+import { simulate, type WorldOptions } from "../../bench/simulate/world.ts";
 import { recorded, type Recording } from "./recorded.ts";
 
 const SEED = 20_261_125;
