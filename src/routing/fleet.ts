@@ -84,8 +84,9 @@ export interface Replica extends Weighted {
   heedsAdvice: boolean | null;
   /** Of a load that was answered: the next list shows which of the two it evicted. */
   evicted: Eviction | null;
-  /** Its slots as they are counted in `Fleet.slots`. */
+  /** Its slots as they are counted in `Fleet.slots`, and those of them in `Fleet.taken`. */
   countedSlots: number;
+  countedTaken: number;
   sequence: number | null;
   expiresAtMs: number;
   /** By id, oldest first. */
@@ -145,8 +146,9 @@ export interface Fleet {
   readonly busy: Crowd<Replica>;
   /** Ejected, or on probation after it. */
   readonly suspects: Set<Replica>;
-  /** Slots of all ready replicas, free or not. */
+  /** Slots of all ready replicas, and how many of those are taken: requests above a replica's concurrency take none. */
   slots: number;
+  taken: number;
   /** No replica expires before; a lower bound. */
   nextExpiryMs: number;
   readonly estimates: Estimates;
@@ -170,6 +172,7 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     busy: new Crowd(),
     suspects: new Set(),
     slots: 0,
+    taken: 0,
     nextExpiryMs: Infinity,
     estimates: createEstimates(coldStartMs),
     advertisedHints: 0,
@@ -200,6 +203,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     heedsAdvice: null,
     evicted: null,
     countedSlots: 0,
+    countedTaken: 0,
     sequence: null,
     expiresAtMs: 0,
     grants: new Map(),

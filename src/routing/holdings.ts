@@ -8,8 +8,7 @@ import { LIMITS } from "./limits.ts";
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const known = fleet.replicas.get(replica.id) === replica;
   const slots = known && isReady(replica) ? replica.concurrency : 0;
-  fleet.slots += slots - replica.countedSlots;
-  replica.countedSlots = slots;
+  countSlots(fleet, replica, slots);
   const free = loadOf(replica) < slots;
   if (slots > 0 && !free) fleet.busy.add(replica);
   else fleet.busy.delete(replica);
@@ -21,6 +20,14 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
     if (free) put(fleet.freeHolders, hint, replica);
     else drop(fleet.freeHolders, hint, replica);
   }
+}
+
+function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
+  const taken = Math.min(loadOf(replica), slots);
+  fleet.slots += slots - replica.countedSlots;
+  fleet.taken += taken - replica.countedTaken;
+  replica.countedSlots = slots;
+  replica.countedTaken = taken;
 }
 
 /** Whether the list fits the fleet's limits in place of the replica's present one. Changes nothing. */
@@ -88,8 +95,7 @@ export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void 
 export function unindexReplica(fleet: Fleet, replica: Replica): void {
   advertise(fleet, replica, null);
   for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
-  fleet.slots -= replica.countedSlots;
-  replica.countedSlots = 0;
+  countSlots(fleet, replica, 0);
   fleet.free.delete(replica);
   fleet.busy.delete(replica);
   fleet.suspects.delete(replica);

@@ -17,7 +17,7 @@ export function createPressure(): Pressure {
 /** So many of the slots were busy since the last call. */
 export function noteBusy(pressure: Pressure, share: number, turnMs: number, now: number): void {
   const fade = fadeSince(pressure.busyAtMs, TUNING.busyTurns * turnMs, now);
-  pressure.busyShare = fade * pressure.busyShare + (1 - fade) * Math.min(1, share);
+  pressure.busyShare = fade * pressure.busyShare + (1 - fade) * share;
   pressure.busyAtMs = now;
 }
 

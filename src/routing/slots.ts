@@ -163,8 +163,8 @@ export function warmthOf(replica: Replica, hint: string | null, warm: boolean): 
   return replica.loading.has(hint) && replica.advertised?.has(hint) !== true ? "loading" : "warm";
 }
 
-function countBusy({ estimates, grants, slots }: Fleet, now: number): void {
-  noteBusy(estimates.pressure, grants.size / Math.max(1, slots), turnOf(estimates), now);
+function countBusy({ estimates, taken, slots }: Fleet, now: number): void {
+  noteBusy(estimates.pressure, taken / Math.max(1, slots), turnOf(estimates), now);
 }
 
 function hold(fleet: Fleet, grant: Grant): Grant {

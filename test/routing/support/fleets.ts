@@ -143,7 +143,7 @@ export function picture(fleet: Fleet): unknown {
     free: [...fleet.free].map(name),
     busy: [...fleet.busy].map(name),
     suspects: [...fleet.suspects].map(name),
-    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs, fleet.version],
+    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.taken, fleet.nextExpiryMs, fleet.version],
     estimates: structuredClone(fleet.estimates),
   };
 }

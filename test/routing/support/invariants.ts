@@ -22,6 +22,7 @@ function complaints() {
 export function violations(fleet: Fleet, now: number): string[] {
   const { found, same } = complaints();
   const replicas = [...fleet.replicas.values()];
+  const ready = replicas.filter(isReady);
   same(
     "ids",
     fleet.replicas.keys(),
@@ -35,7 +36,12 @@ export function violations(fleet: Fleet, now: number): string[] {
   same(
     "slots",
     fleet.slots,
-    replicas.reduce((slots, replica) => slots + (isReady(replica) ? replica.concurrency : 0), 0),
+    ready.reduce((slots, { concurrency }) => slots + concurrency, 0),
+  );
+  same(
+    "taken",
+    fleet.taken,
+    ready.reduce((taken, replica) => taken + Math.min(loadOf(replica), replica.concurrency), 0),
   );
 
   const pairs = (index: Fleet["holders"]) =>
