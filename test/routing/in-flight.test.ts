@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
 import type { HeartbeatOutcome } from "../../src/routing/membership.ts";
 import { releaseSlot } from "../../src/routing/slots.ts";
-import { fleetWith, hears, known, occupy, type Said } from "./support/fleets.ts";
+import { fleetWith, hears, known, occupy } from "./support/fleets.ts";
 
 const reclaimed = (outcome: HeartbeatOutcome) => (outcome.kind === "accepted" ? outcome.reclaimed : outcome.kind);
 
