@@ -20,9 +20,10 @@ clients that send plain requests, uploads, streams and WebSockets, some of which
 
 What is judged: the last tenth of the run against the first after a warm-up, which is a tenth too. Resident memory of workerd, what the router
 adds to a request's time (p50 and p95), the wait in its queue (p95) and its CPU time a request. No outcome that the deaths do not explain,
-every replica listed as ready at the end, nothing still held.
+every replica listed as ready at the end, nothing still held. And what the router holds after the last request, once garbage is collected by
+V8's inspector, against what it held before the first.
 
-Memory is warm after ${MEMORY_WARM_UP_MINUTES} minutes at the soonest: until then the heap fills. Runs of less than ${MEMORY_JUDGED_FROM_MINUTES} minutes say "not judged" of it, in JSON
+Resident memory is warm after ${MEMORY_WARM_UP_MINUTES} minutes at the soonest: until then the heap fills. Runs of less than ${MEMORY_JUDGED_FROM_MINUTES} minutes say "not judged" of it, in JSON
 \`"ok": null\`, and leave with 0 where all else was well.
 
 On a shared machine: a tenth is judged by medians over its windows, latency over the half of them in which the router waited least for a

@@ -30,7 +30,7 @@ export interface Finding {
   readonly check: string;
   /** Null: not judged, which fails nothing. */
   readonly ok: boolean | null;
-  /** Medians over the tenth's windows; null where the check is not of that kind, or nothing was measured. */
+  /** Medians over the tenth's windows, or what was measured before and after them all; null where it is no such check, or nothing was measured. */
   readonly first: number | null;
   readonly last: number | null;
   /** The most that `last` may be. */

@@ -120,8 +120,7 @@ function bindRound(
     const choice = prospect.choice();
     bound(prospect.waiting, choice);
     binding.changed(choice, turns);
-    // Where that was the last in its lane, the row is another's, who has a turn.
-    if (turn.lane.queue.length > 0) binding.giveTurn(turns, turn.lane.row);
+    binding.giveTurn(turns, turn.lane.row);
   }
   return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
 }
@@ -183,7 +182,7 @@ class Binding {
     return false;
   }
 
-  /** Puts the lane in its place by a quick look; not where it would rather wait, as it said a moment ago. */
+  /** Puts the lane in its place by a quick look; not where it is closed, or would rather wait, as it said a moment ago. */
   giveTurn(turns: Turns, row: number): void {
     const lane = this.#lanes.rows[row];
     if (lane === undefined || (this.#regretMs === Infinity && lane.open)) return;
@@ -217,7 +216,8 @@ class Binding {
       this.#unasked = true;
       return null;
     }
-    // What a load would evict takes a longer look, and can only make waiting worth more.
+    // What a load would evict takes a longer look, and can only make waiting worth more. (So a lane may be patient for a moment also where
+    // no free replica may be used any more, which would have been no answer.)
     if (lane.open && this.#whoLoads(lane, head, hint, 0, usable) === null) return null;
     const placement = placeHint(this.#fleet, hint, usable, this.#regrets);
     if (placement === null) return null;
@@ -242,7 +242,7 @@ class Binding {
   limitAsking(turns: Turns): void {
     if (this.#asked < LIMITS.lanesAsked || this.#limited) return;
     this.#limited = true;
-    if (turns.keep(({ row }) => this.#isWarm(row))) this.#unasked = true;
+    if (turns.keep(({ row, queue }) => queue.length === 0 || this.#isWarm(row))) this.#unasked = true;
   }
 
   /** Soon, and no later than any of those that were asked takes any slot; at once where others are still to be asked. */

@@ -1,5 +1,5 @@
 // A set of replicas that is looked through in a hint's hash order, up to 10,000 of them for one decision. What such a look reads of each
-// stands in a column, and nearly all are passed over by that alone: fetched from the replicas, it would take ten times as long.
+// stands in columns, and nearly all are passed over by those alone: fetched from the replicas, it would take several times as long.
 import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The first of some replicas in a hint's order. */
@@ -16,9 +16,11 @@ const ROOM_AT_FIRST = 16;
 export class Crowd<R extends Weighted> implements Iterable<R> {
   readonly #rows = new Map<R, number>();
   readonly #members: R[] = [];
-  /** Of each member's hash, the upper half. */
+  /** Of each member: the upper half of its hash, and its weight. */
   #high = new Int32Array(ROOM_AT_FIRST);
-  /** No member's weight is more. */
+  #weights = new Float64Array(ROOM_AT_FIRST);
+  /** How many members have a weight, and the greatest that any has. */
+  readonly #ofWeight = new Map<number, number>();
   #heaviest = 0;
 
   get size(): number {
@@ -29,61 +31,106 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
     return this.#rows.has(member);
   }
 
+  /** Not to be used while the crowd changes: others may be passed over. */
   [Symbol.iterator](): Iterator<R> {
     return this.#members.values();
   }
 
   /** Also for a member whose weight has changed. O(1), amortised. */
   add(member: R): void {
-    this.#heaviest = Math.max(this.#heaviest, member.weight);
-    if (this.#rows.has(member)) return;
-    const row = this.#members.push(member) - 1;
+    const known = this.#rows.get(member);
+    const row = known ?? this.#members.push(member) - 1;
+    if (known !== undefined) this.#countWeight(this.#weights[row] ?? 0, -1);
     this.#rows.set(member, row);
-    if (row === this.#high.length) {
-      const wider = new Int32Array(2 * row);
-      wider.set(this.#high);
-      this.#high = wider;
-    }
-    this.#high[row] = member.hash.high;
+    if (row === this.#high.length) this.#widen();
+    this.#put(row, member);
+    this.#countWeight(member.weight, 1);
   }
 
-  /** The last takes its row. O(1). */
+  /** The last takes its row. O(1); O(different weights) for the last of the heaviest. */
   delete(member: R): void {
     const row = this.#rows.get(member);
-    const last = this.#members.at(-1);
-    if (row === undefined || last === undefined) return;
+    if (row === undefined) return;
     this.#rows.delete(member);
-    this.#members.pop();
-    if (last === member) return;
-    this.#members[row] = last;
-    this.#high[row] = last.hash.high;
+    this.#countWeight(this.#weights[row] ?? 0, -1);
+    const lastRow = this.#members.length - 1;
+    const last = this.#members.pop();
+    if (last === undefined || last === member) return;
     this.#rows.set(last, row);
+    this.#members[row] = last;
+    this.#high[row] = this.#high[lastRow] ?? 0;
+    this.#weights[row] = this.#weights[lastRow] ?? 0;
   }
 
   /** One pass, O(members). */
   leaders(hash: NameHash, most: number, usable: (member: R) => boolean): Leaders<R> {
     const found = new Found<R>(most);
-    const [members, high] = [this.#members, this.#high];
-    let needed = 0;
-    for (let row = 0; row < members.length; row++) {
-      if (upperBits(hash, high[row] ?? 0) < needed) continue;
-      const member = members[row];
-      if (member !== undefined && found.offer(member, score(hash, member), usable))
-        needed = upperBitsOf(found.least, this.#heaviest);
-    }
+    this.#lookThrough(hash, (member) => {
+      found.offer(member, score(hash, member), usable);
+      return found.least;
+    });
     return found;
   }
 
   /** Whether a member scores more than that for the hint. O(members), ending at the first that does. */
   hasAbove(hash: NameHash, its: number): boolean {
-    const needed = upperBitsOf(its, this.#heaviest);
-    const [members, high] = [this.#members, this.#high];
+    let above = false;
+    this.#lookThrough(
+      hash,
+      (member) => {
+        above = score(hash, member) > its;
+        return above ? null : its;
+      },
+      its,
+    );
+    return above;
+  }
+
+  /**
+   * Shows all members but those that score less than `least` for certain. `show` says how much the next ones must score, which never becomes
+   * less; null: enough has been seen.
+   */
+  #lookThrough(hash: NameHash, show: (member: R) => number | null, from = 0): void {
+    const [members, high, weights] = [this.#members, this.#high, this.#weights];
+    let least = from;
+    // What the heaviest must have, which few of the lighter ones do; and what one of this weight must.
+    let neededAtMost = upperBitsOf(least, this.#heaviest);
+    let [weight, needed] = [0, 0];
     for (let row = 0; row < members.length; row++) {
-      if (upperBits(hash, high[row] ?? 0) < needed) continue;
+      const bits = upperBits(hash, high[row] ?? 0);
+      if (bits < neededAtMost) continue;
+      const its = weights[row] ?? 0;
+      if (its !== weight) [weight, needed] = [its, upperBitsOf(least, its)];
       const member = members[row];
-      if (member !== undefined && score(hash, member) > its) return true;
+      if (bits < needed || member === undefined) continue;
+      const next = show(member);
+      if (next === null) return;
+      if (next === least) continue;
+      least = next;
+      neededAtMost = upperBitsOf(least, this.#heaviest);
+      needed = upperBitsOf(least, weight);
     }
-    return false;
+  }
+
+  #put(row: number, { hash, weight }: R): void {
+    this.#high[row] = hash.high;
+    this.#weights[row] = weight;
+  }
+
+  #widen(): void {
+    const [high, weights] = [this.#high, this.#weights];
+    this.#high = new Int32Array(2 * high.length);
+    this.#high.set(high);
+    this.#weights = new Float64Array(2 * weights.length);
+    this.#weights.set(weights);
+  }
+
+  #countWeight(weight: number, change: 1 | -1): void {
+    const count = (this.#ofWeight.get(weight) ?? 0) + change;
+    if (count > 0) this.#ofWeight.set(weight, count);
+    else this.#ofWeight.delete(weight);
+    if (weight > this.#heaviest) this.#heaviest = weight;
+    else if (weight === this.#heaviest && count === 0) this.#heaviest = Math.max(0, ...this.#ofWeight.keys());
   }
 }
 
@@ -112,10 +159,9 @@ class Found<R> implements Leaders<R> {
     this.#most = most;
   }
 
-  /** Says whether it came among the first. */
-  offer(member: R, its: number, usable: (member: R) => boolean): boolean {
+  offer(member: R, its: number, usable: (member: R) => boolean): void {
     if (its > this.#leads) [this.leader, this.#leads] = [member, its];
-    if (its <= this.least || !usable(member)) return false;
+    if (its <= this.least || !usable(member)) return;
     const { first } = this;
     let place = Math.min(first.length, this.#most - 1);
     while (place > 0 && (this.#scores[place - 1] ?? Infinity) < its) place--;
@@ -123,6 +169,5 @@ class Found<R> implements Leaders<R> {
     this.#scores.splice(place, 0, its);
     first.length = this.#scores.length = Math.min(first.length, this.#most);
     if (first.length === this.#most) this.least = this.#scores[this.#most - 1] ?? 0;
-    return true;
   }
 }

@@ -12,9 +12,11 @@ export interface Lane {
   readonly low: boolean;
   /** Oldest first; never empty while the room knows the lane. */
   readonly queue: Waiting[];
-  /** Its place in the columns; another one when a lane has closed. */
+  /** Its place in the columns; another one when a lane has closed, and none (`CLOSED`) when it has itself. */
   row: number;
 }
+
+const CLOSED = -1;
 
 export class Lanes implements Iterable<Lane> {
   readonly #byKey = new Map<string, Lane>();
@@ -63,10 +65,12 @@ export class Lanes implements Iterable<Lane> {
   }
 
   /** The last lane takes its row. O(1). */
-  close({ key, row }: Lane): void {
+  close(lane: Lane): void {
+    const { key, row } = lane;
     this.#byKey.delete(key);
+    lane.row = CLOSED;
     const last = this.rows.pop();
-    if (last !== undefined && last.row !== row) {
+    if (last !== undefined && last !== lane) {
       this.rows[row] = last;
       last.row = row;
     }

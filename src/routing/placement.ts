@@ -18,7 +18,7 @@ export interface Placement {
   readonly first: boolean;
 }
 
-/** What each free replica would lose by a load of something new: computed at most once a replica, for one moment. */
+/** What each free replica would lose by a load of something new, for one moment: kept where it was computed to the end. */
 export class Regrets {
   readonly #fleet: Fleet;
   readonly #known = new Map<Replica, number>();
@@ -60,7 +60,7 @@ export function placeHint(fleet: Fleet, hint: string, usable: (replica: Replica)
   return best && { replica: best.replica, regretMs: best.regretMs, first: best.replica === leader };
 }
 
-/** The least regret among the first free replicas, about what `placeHint` will find. Infinity: none is free. */
+/** The least regret among some free replicas, about what `placeHint` will find. Infinity: none is free. */
 export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolean, regrets: Regrets): number {
   let least = Infinity;
   let weighed = 0;

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { LiveRouter } from "../../bench/live/router.ts";
 import { PROJECT } from "../../scripts/bundle.ts";
 import { commands } from "../support/command.ts";
 import { until } from "../support/until.ts";
@@ -78,6 +79,16 @@ test("a short overload whose verdict fails: what is refused, what is served, in 
       low_flood: { low: { served: expect.any(Number) }, normal: { refused: 0 } },
     },
   });
+});
+
+test("what the router holds is told while it is idle, too; only where it was started for that", { timeout: 60_000 }, async () => {
+  const settings = { ALLOW_PRIVATE_ORIGINS: "true" };
+  await using router = await LiveRouter.start({ name: "test-retained", settings, inspect: true });
+  await using other = await LiveRouter.start({ name: "test-retained", settings });
+  const retained = await router.retained();
+  expect(retained?.heapBytes).toBeGreaterThan(2 ** 20);
+  expect(retained?.heapBytes).toBeLessThan(retained?.residentBytes ?? 0);
+  expect(await other.retained()).toBeNull();
 });
 
 describe.each([

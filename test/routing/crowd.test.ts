@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Crowd, leadersOf } from "../../src/routing/crowd.ts";
-import { hashName, ranked, score, type NameHash } from "../../src/routing/rendezvous.ts";
+import { hashName, ranked, score, upperBits, upperBitsOf, type NameHash } from "../../src/routing/rendezvous.ts";
 import { seeded } from "./support/seeded.ts";
 
 interface Member {
@@ -14,6 +14,8 @@ interface Member {
 const MOST = 4;
 const WEIGHTS = [1, 1, 1, 2, 16, 10_000];
 
+const memberOf = (number: number, weight = 1): Member => ({ number, hash: hashName(`r${number}`), weight });
+
 const step = fc.record({
   does: fc.constantFrom("add" as const, "add" as const, "delete" as const, "reweigh" as const),
   number: fc.integer({ min: 0, max: 59 }),
@@ -23,7 +25,7 @@ const step = fc.record({
 test("whoever comes, goes or changes its weight: who is there, the first in a hint's order, and whether one is above another", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 3 }), (steps, every) => {
-      const all = Array.from({ length: 60 }, (_, number): Member => ({ number, hash: hashName(`r${number}`), weight: 1 }));
+      const all = Array.from({ length: 60 }, (_, number) => memberOf(number));
       const [crowd, due] = [new Crowd<Member>(), new Set<Member>()];
       for (const { does, number, weight } of steps) {
         const member = all[number];
@@ -57,15 +59,37 @@ test("whoever comes, goes or changes its weight: who is there, the first in a hi
   );
 });
 
-test("of a large one too, where nearly all are passed over at a glance", () => {
+test.each<[string, (number: number) => number]>([
+  ["of one weight", () => 1],
+  ["of several weights", (number) => WEIGHTS[number % 5] ?? 1],
+  ["one of which was far heavier and has left", (number) => (number === 0 ? 10_000 : 1)],
+])("of a large one too, where nearly all are passed over at a glance, when a third has left: %s", (_, weightOf) => {
   const crowd = new Crowd<Member>();
-  for (let number = 0; number < 5000; number++) {
-    crowd.add({ number, hash: hashName(`r${number}`), weight: WEIGHTS[number % 5] ?? 1 });
-  }
+  const all = Array.from({ length: 2000 }, (_, number) => memberOf(number, weightOf(number)));
+  for (const member of all) crowd.add(member);
+  for (const member of all) if (member.number % 3 === 0) crowd.delete(member);
+  const usable = ({ number }: Member) => number % 2 === 0;
   for (const hint of Array.from({ length: 20 }, (_, index) => hashName(`hint-${index}`))) {
     const order = ranked(hint, crowd);
-    const leaders = crowd.leaders(hint, MOST, ({ number }) => number % 2 === 0);
-    expect(leaders.first).toEqual(order.filter(({ number }) => number % 2 === 0).slice(0, MOST));
-    expect(leaders.leader).toBe(order[0]);
+    const leaders = crowd.leaders(hint, MOST, usable);
+    expect([leaders.leader, leaders.first]).toEqual([order[0], order.filter(usable).slice(0, MOST)]);
   }
+});
+
+test("a member is never passed over for a score that it has itself, however heavy others are", () => {
+  const bits = fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.constantFrom(-1, 0, 1, 2 ** 31 - 1, -(2 ** 31)));
+  const hash = fc.record({ high: bits, low: bits });
+  fc.assert(
+    fc.property(
+      hash,
+      hash,
+      fc.integer({ min: 1, max: 10_000 }),
+      fc.integer({ min: 0, max: 10_000 }),
+      (hint, its, weight, more) => {
+        const needed = upperBitsOf(score(hint, { hash: its, weight }), weight + more);
+        expect(upperBits(hint, its.high)).toBeGreaterThanOrEqual(needed);
+      },
+    ),
+    seeded(2000),
+  );
 });
