@@ -19,8 +19,7 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
   /** Of each member: the upper half of its hash, and its weight. */
   #high = new Int32Array(ROOM_AT_FIRST);
   #weights = new Float64Array(ROOM_AT_FIRST);
-  /** How many members have a weight, and the greatest that any has. */
-  readonly #ofWeight = new Map<number, number>();
+  /** The greatest weight that any member has had. */
   #heaviest = 0;
 
   get size(): number {
@@ -40,19 +39,18 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
   add(member: R): void {
     const known = this.#rows.get(member);
     const row = known ?? this.#members.push(member) - 1;
-    if (known !== undefined) this.#countWeight(this.#weights[row] ?? 0, -1);
     this.#rows.set(member, row);
     if (row === this.#high.length) this.#widen();
-    this.#put(row, member);
-    this.#countWeight(member.weight, 1);
+    this.#high[row] = member.hash.high;
+    this.#weights[row] = member.weight;
+    this.#heaviest = Math.max(this.#heaviest, member.weight);
   }
 
-  /** The last takes its row. O(1); O(different weights) for the last of the heaviest. */
+  /** The last takes its row. O(1). */
   delete(member: R): void {
     const row = this.#rows.get(member);
     if (row === undefined) return;
     this.#rows.delete(member);
-    this.#countWeight(this.#weights[row] ?? 0, -1);
     const lastRow = this.#members.length - 1;
     const last = this.#members.pop();
     if (last === undefined || last === member) return;
@@ -93,12 +91,12 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
   #lookThrough(hash: NameHash, show: (member: R) => number | null, from = 0): void {
     const [members, high, weights] = [this.#members, this.#high, this.#weights];
     let least = from;
-    // What the heaviest must have, which few of the lighter ones do; and what one of this weight must.
-    let neededAtMost = upperBitsOf(least, this.#heaviest);
+    // What the heaviest must have, which rules out most of the others, who must have more; and what one of this weight must.
+    let neededAtLeast = upperBitsOf(least, this.#heaviest);
     let [weight, needed] = [0, 0];
     for (let row = 0; row < members.length; row++) {
       const bits = upperBits(hash, high[row] ?? 0);
-      if (bits < neededAtMost) continue;
+      if (bits < neededAtLeast) continue;
       const its = weights[row] ?? 0;
       if (its !== weight) [weight, needed] = [its, upperBitsOf(least, its)];
       const member = members[row];
@@ -107,14 +105,9 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
       if (next === null) return;
       if (next === least) continue;
       least = next;
-      neededAtMost = upperBitsOf(least, this.#heaviest);
+      neededAtLeast = upperBitsOf(least, this.#heaviest);
       needed = upperBitsOf(least, weight);
     }
-  }
-
-  #put(row: number, { hash, weight }: R): void {
-    this.#high[row] = hash.high;
-    this.#weights[row] = weight;
   }
 
   #widen(): void {
@@ -123,14 +116,6 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
     this.#high.set(high);
     this.#weights = new Float64Array(2 * weights.length);
     this.#weights.set(weights);
-  }
-
-  #countWeight(weight: number, change: 1 | -1): void {
-    const count = (this.#ofWeight.get(weight) ?? 0) + change;
-    if (count > 0) this.#ofWeight.set(weight, count);
-    else this.#ofWeight.delete(weight);
-    if (weight > this.#heaviest) this.#heaviest = weight;
-    else if (weight === this.#heaviest && count === 0) this.#heaviest = Math.max(0, ...this.#ofWeight.keys());
   }
 }
 
