@@ -100,8 +100,9 @@ export function elsewhereMs(
     for (const holder of fleet.holders.get(hint) ?? []) {
       if (least === 0 || looked >= LIMITS.slotsForeseen) return least;
       looked += Math.max(1, loadOf(holder));
-      if (holder === but || !isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
-      least = Math.min(least, loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now));
+      if (holder === but || !isReady(holder)) continue;
+      const inMs = loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now);
+      if (inMs < least && isWarm(holder, hint, now) && usable(holder)) least = inMs;
     }
   }
   return least;
