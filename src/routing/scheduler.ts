@@ -1,7 +1,7 @@
 // The scheduler of one fleet: takes arrivals, binds waiting requests to slots that become free, refuses what can't be served.
 // It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
-import { bindWaiting, considerNewcomer, type AffinityWait, type Wait } from "./binding.ts";
+import { bindWaiting } from "./binding.ts";
 import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
 import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
@@ -9,6 +9,7 @@ import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { applyInBandHints, hopeUntilMs, sweep } from "./membership.ts";
 import { addSample, emptyMean, type Mean } from "./mean.ts";
 import { adviseEviction } from "./placement.ts";
+import { considerNewcomer, type AffinityWait, type Wait } from "./newcomer.ts";
 import { noteBacklog } from "./pressure.ts";
 import { noReplicas, refusalOf, triedAll, type Applicant, type Refusal, type WaitingOptions } from "./refusals.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";

@@ -2,7 +2,7 @@
 // that means for whole histories is in scheduler-properties.test.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { considerNewcomer } from "../../src/routing/binding.ts";
+import { considerNewcomer } from "../../src/routing/newcomer.ts";
 import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
 import { decide } from "../../src/routing/decide.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";

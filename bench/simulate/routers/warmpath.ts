@@ -1,5 +1,5 @@
 // The router itself: the scheduler of src/routing, called as the Fleet object calls it. Nothing is decided here.
-import type { AffinityWait } from "../../../src/routing/binding.ts";
+import type { AffinityWait } from "../../../src/routing/newcomer.ts";
 import { applyHeartbeat } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { MakeRouter } from "../router.ts";

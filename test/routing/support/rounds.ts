@@ -1,5 +1,6 @@
 // Rounds of binding over a room of requests made by hand.
-import { bindWaiting, type AffinityWait } from "../../../src/routing/binding.ts";
+import { bindWaiting } from "../../../src/routing/binding.ts";
+import type { AffinityWait } from "../../../src/routing/newcomer.ts";
 import type { Fleet } from "../../../src/routing/fleet.ts";
 import { takeSlot } from "../../../src/routing/slots.ts";
 import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../../src/routing/waiting-room.ts";
