@@ -59,6 +59,12 @@ export interface FleetView {
   readonly time_to_live_ms: number;
 }
 
+/** The request as the scheduler needs it: by the object's clock. */
+export function arrivalOf(request: EnqueueRequest, now: number): scheduling.Arrival {
+  const { waitedMs, timeoutMs, ...rest } = request;
+  return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+}
+
 /** A settlement's grant as the Worker needs it. */
 export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = settlement;

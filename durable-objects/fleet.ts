@@ -27,6 +27,7 @@ import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
   answerOfChoice,
+  arrivalOf,
   viewOf,
   type EnqueueAnswer,
   type EnqueueRequest,
@@ -129,16 +130,7 @@ export class Fleet extends DurableObject {
   enqueue(request: EnqueueRequest): EnqueueAnswer {
     const now = Date.now();
     const id = this.#nextId++;
-    const arrival: scheduling.Arrival = {
-      hints: request.hints,
-      avoid: request.avoid,
-      arrivedAtMs: now - request.waitedMs,
-      deadlineMs: now + request.timeoutMs,
-      queueLengthMax: request.queueLengthMax,
-      claimedMs: request.claimedMs,
-      low: request.low,
-    };
-    const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrival, now);
+    const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
     if (standing.kind === "refused") return { standing, ticket: null };
     const ticket = new Ticket(id, this.#holder);
     if (standing.kind === "granted") {

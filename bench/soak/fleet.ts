@@ -83,13 +83,13 @@ export async function whole({ router, members }: Fleet, signal: AbortSignal): Pr
 }
 
 /** What the router holds at a moment, in MiB, once garbage is collected. */
-export interface Retained {
+export interface RetainedMib {
   readonly heap_mib: number;
   readonly resident_mib: number;
 }
 
 /** For moments in which nothing is under way: it collects garbage. */
-export async function retainedOf({ router }: Fleet): Promise<Retained> {
+export async function retainedOf({ router }: Fleet): Promise<RetainedMib> {
   const retained = await router.retained();
   if (retained === null) throw new Error("the router is down");
   const { heapBytes, residentBytes } = retained;

@@ -2,8 +2,8 @@
 import { leadersOf } from "./crowd.ts";
 import { isPassedOver, looksDeceive } from "./ejection.ts";
 import { isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
-import { placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
 import { LIMITS } from "./limits.ts";
+import { placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */

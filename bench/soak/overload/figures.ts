@@ -1,6 +1,6 @@
 // What the requests of an overload come to. Pure.
 import { max, median } from "simple-statistics";
-import type { Retained } from "../fleet.ts";
+import type { RetainedMib } from "../fleet.ts";
 import { at, counted, short, sorted } from "../windows.ts";
 import {
   PHASES,
@@ -57,7 +57,7 @@ export interface Figures {
   readonly backlog: number;
   readonly backlog_s: number;
   /** Of workerd, when the phase had ended. */
-  readonly retained: Readonly<Record<Rest, Retained>>;
+  readonly retained: Readonly<Record<Rest, RetainedMib>>;
 }
 
 /** The part of `saturated` that is left out: slots fill, hints are loaded. */

@@ -1,6 +1,6 @@
 // The phases of an overload and what is kept of their requests.
 import type { Came, Sending } from "../../live/sending.ts";
-import type { Retained } from "../fleet.ts";
+import type { RetainedMib } from "../fleet.ts";
 
 /** In order. Before each the queue and the replicas are empty, but for `after`, which is to show how that comes about. */
 export const PHASES = ["saturated", "before", "overload", "after", "low_flood"] as const;
@@ -53,16 +53,15 @@ export interface Generator {
   readonly router_cpu_share: number;
 }
 
-/** After each of these, with nothing under way. */
-export const RESTS = ["before", "after", "low_flood"] as const satisfies readonly Phase[];
-export type Rest = (typeof RESTS)[number];
+/** Phases after which nothing is under way for a moment, and is looked at what the router holds. */
+export type Rest = Extract<Phase, "before" | "after" | "low_flood">;
 
 export interface History {
   readonly lines: readonly Line[];
   readonly samples: readonly Sample[];
   readonly spans: Readonly<Record<Phase, Span>>;
   readonly generator: Readonly<Record<Phase, Generator>>;
-  readonly retained: Readonly<Record<Rest, Retained>>;
+  readonly retained: Readonly<Record<Rest, RetainedMib>>;
 }
 
 export const REFUSED = "429 queue_full";

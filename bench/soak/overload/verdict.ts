@@ -1,5 +1,5 @@
 // Whether an overload went well. Pure.
-import type { Held, Retained } from "../fleet.ts";
+import type { Held, RetainedMib } from "../fleet.ts";
 import type { Figures } from "./figures.ts";
 import { PHASES, REFUSED, type Phase } from "./phases.ts";
 
@@ -55,7 +55,7 @@ export function judge(figures: Figures, missing: readonly string[], held: Held, 
     `${recovery === null ? "not seen" : `${recovery} s`}; the backlog of ${figures.backlog} takes ${backlogS} s, at most ${most.toFixed(1)} s`,
   );
   const { before, after, low_flood: again } = figures.retained;
-  const course = (key: keyof Retained) =>
+  const course = (key: keyof RetainedMib) =>
     `${before[key]} MiB before, ${after[key]} after, ${again[key]} after the low flood, once garbage is collected`;
   check("heap", again.heap_mib <= before.heap_mib + HEAP_MORE_MIB, course("heap_mib"));
   check("resident memory", again.resident_mib <= after.resident_mib + RESIDENT_MORE_MIB, course("resident_mib"));
