@@ -207,7 +207,8 @@ class Binding {
   /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
     if (this.#affinityWait === "never") return head;
-    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting);
+    const last = this.#fleet.slots - this.#fleet.taken <= 1;
+    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting, last);
     const allWait = startSooner(this.#fleet, head.hints, usable, this.#now, lane.queue.length, worthMs);
     const foresight = allWait ? null : foresee(this.#fleet, head.hints, usable, this.#now);
     if (!allWait && foresight === null) return head;

@@ -3,7 +3,7 @@ import { leadersOf } from "./crowd.ts";
 import { isPassedOver, looksDeceive } from "./ejection.ts";
 import { isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
-import { placeHint, Regrets, worthBesidesMs, type Placement } from "./placement.ts";
+import { placeHint, Regrets, sparingMs, worthBesidesMs, type Placement } from "./placement.ts";
 import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */
@@ -46,7 +46,7 @@ export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null
 
 /**
  * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one whose other hints are
- * least worth keeping free; ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
+ * least worth keeping free, and where the hint would not be spared from eviction at the cost of a better one; ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
  * far. O(free replicas that hold the hint).
  */
 export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
@@ -129,7 +129,10 @@ function* readyIn(fleet: Fleet): Generator<Replica> {
   for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
 }
 
-/** Of the eligible holders the least loaded, and among those that equal it the one whose other hints are worth least. */
+/**
+ * Of the eligible holders the least loaded; among those that equal it the one whose other hints are worth least, and where that spares this hint
+ * from eviction with what would be evicted in its place.
+ */
 function bestHolder(
   fleet: Fleet,
   holders: ReadonlySet<Replica>,
@@ -147,10 +150,10 @@ function bestHolder(
     equals.push(replica);
   }
   if (equals.length < 2) return equals[0] ?? null;
-  let best: { replica: Replica; worthMs: number } | null = null;
+  let best: { replica: Replica; costMs: number } | null = null;
   for (const replica of leadersOf(equals, hashName(hint), LIMITS.placementsWeighed, () => true).first) {
-    const worthMs = worthBesidesMs(fleet, replica, hint);
-    if (best === null || worthMs < best.worthMs) best = { replica, worthMs };
+    const costMs = worthBesidesMs(fleet, replica, hint) + sparingMs(fleet, replica, hint);
+    if (best === null || costMs < best.costMs) best = { replica, costMs };
   }
   return best?.replica ?? null;
 }

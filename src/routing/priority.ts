@@ -110,13 +110,13 @@ export function warmCostMs(servingMs: number, elsewhereMs: number, fleet: Fleet,
 
 /**
  * The longest wait for a warm replica that is better than a load on a free one, for the request and for those behind it. The new copy that a
- * load makes is worth something too, where it will be asked for.
+ * load makes is worth something too, where it will be asked for. `last`: the load would take the fleet's last free slot while requests wait.
  */
-export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number): number {
+export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number, last = false): number {
   const { estimates } = fleet;
   const loadingMs = loadMs(estimates, hint);
   const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
-  const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy;
+  const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy + (last ? TUNING.waitShareLast : 0);
   const queue = Math.min(TUNING.waitingPerSlotAtMost, perSlot(fleet, waiting));
   return share * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
 }

@@ -29,6 +29,8 @@ export const TUNING = {
   /** Worth it below this part of what the load costs, see `underLoad`; less this part where the new copy is sure to be asked for. */
   waitShare: { base: 0.4, busy: 0.1, most: 2.4 },
   waitShareCopy: 0.3,
+  /** and more by this where it would take the fleet's last free slot while requests wait. */
+  waitShareLast: 0.4,
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,

@@ -131,18 +131,34 @@ describe("a wait beside a free replica ends", () => {
     expect(fleet.settles(20)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
   });
 
-  // What has run for longer than ever is expected to run on for a part of that, and one day that is not worth waiting for.
-  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
-    const fleet = driver({ a: WARM, b: COLD });
+  /** When request 2 no longer waits for the one that runs on the only holder of its hint, and where it goes then. */
+  function givesUp(
+    others: Readonly<Record<string, Said>>,
+    servingMs: number,
+    untilMs: number,
+  ): { atMs: number; settled: object } {
+    const fleet = driver({ a: WARM, ...others });
     fleet.teaches("x", servingMs, 30);
     fleet.arrives(1, ["x"]);
     expect(fleet.arrives(2, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
-    const worthMs = worthWaitingMs(fleet.its.fleet, "x", 0, 1);
+    for (let now = servingMs; now < untilMs; now += LIMITS.lookAgainMs) {
+      const settled = fleet.settles(now);
+      if (fleet.waiting().length === 0) return { atMs: now, settled };
+    }
+    return { atMs: Infinity, settled: {} };
+  }
+
+  // What has run for longer than ever is expected to run on for a part of that, and one day that is not worth waiting for.
+  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
+    const worthMs = worthWaitingMs(driver({ a: WARM, b: COLD }).its.fleet, "x", 0, 1, true);
     const enoughMs = Math.max(servingMs, worthMs / TUNING.overrun) + LIMITS.lookAgainMs;
-    let settled = {};
-    for (let now = servingMs; now < enoughMs && fleet.waiting().length > 0; now += LIMITS.lookAgainMs)
-      settled = fleet.settles(now);
-    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+    expect(givesUp({ b: COLD }, servingMs, enoughMs).settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+  });
+
+  test("later where it would take the last free slot of all", () => {
+    const [one, two] = [{ b: COLD }, { b: COLD, c: COLD }].map((others) => givesUp(others, COLD_MS / 2, 20 * COLD_MS));
+    expect(one?.atMs).toBeGreaterThan(two?.atMs ?? 0);
+    expect(one?.atMs).toBeLessThan(20 * COLD_MS);
   });
 
   test("in time before its deadline, however late the warm one is", () => {

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { decide, decideCold, decideIgnoringLoad, decideWarm } from "../../src/routing/decide.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
+import { noteUse } from "../../src/routing/holdings.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { releaseSlot } from "../../src/routing/slots.ts";
@@ -109,6 +110,22 @@ describe("warm", () => {
     for (const hint of ["q", "r", "s", "t", "u"]) {
       const fleet = fleetWith({ a: { hints: [hint, "wanted"] }, b: { hints: [hint, "forgotten"] }, c: { hints: [] } });
       asked(fleet, { wanted: 50 });
+      expect(decided(fleet, [hint])).toBe("b hint_match");
+    }
+  });
+
+  test("of holders that hold the same, the one where the hint is not kept from eviction in place of a better one", () => {
+    for (const hint of ["q", "r", "s", "t", "u"]) {
+      const holds: Said = { hints: [hint, "wanted"], hintSlots: 2 };
+      const fleet = fleetWith({ a: holds, b: holds });
+      asked(fleet, { [hint]: 1, wanted: 50 });
+      // On `a` the hint would be evicted next, on `b` the other one.
+      for (const [id, order] of [
+        ["a", [hint, "wanted"]],
+        ["b", ["wanted", hint]],
+      ] as const) {
+        for (const [at, used] of order.entries()) noteUse(known(fleet, id), used, at);
+      }
       expect(decided(fleet, [hint])).toBe("b hint_match");
     }
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Eviction, Fleet } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { applyInBandHints } from "../../src/routing/membership.ts";
-import { adviseEviction, evictionMs, worthMs } from "../../src/routing/placement.ts";
+import { adviseEviction, evictionMs, sparingMs, worthMs } from "../../src/routing/placement.ts";
 import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
 import { asked, fleetWith, hears, known, load, type Said } from "./support/fleets.ts";
 
@@ -41,6 +41,27 @@ describe("what a replica would lose", () => {
     const fleet = fleetWith({ a: said });
     asked(fleet, { often: 100 });
     expect(evictionMs(fleet, known(fleet, "a"))).toBe(0);
+  });
+
+  test("is another hint once the one used longest ago is used: so much more, or less where that is worth less", () => {
+    const fleet = mixed();
+    const a = known(fleet, "a");
+    const [often, seldom] = [worthMs(fleet, "often"), worthMs(fleet, "seldom")];
+    expect(sparingMs(fleet, a, "often")).toBe(seldom - often);
+    expect(sparingMs(fleet, a, "seldom")).toBe(0);
+    uses(fleet, "a", "often", 300);
+    expect(evictionMs(fleet, a)).toBe(seldom);
+    expect(sparingMs(fleet, a, "seldom")).toBe(often - seldom);
+    a.heedsAdvice = true;
+    expect(sparingMs(fleet, a, "seldom")).toBe(0);
+  });
+
+  test("stays what it was where a hint is used that is not the next to go, or there is room", () => {
+    const fleet = fleetWith({ a: { hints: ["x", "y"], hintSlots: 3 } });
+    asked(fleet, { x: 100, y: 1 });
+    uses(fleet, "a", "x", 100);
+    uses(fleet, "a", "y", 200);
+    expect(sparingMs(fleet, known(fleet, "a"), "x")).toBe(0);
   });
 
   test("counts its longest list as its slots where it does not say how many it has", () => {

@@ -276,6 +276,12 @@ describe("a wait is worth", () => {
     expect(byQueue).toEqual([...new Set(byQueue)].toSorted((a, b) => a - b));
   });
 
+  test("more by `waitShareLast` of what the load costs where that would take the last free slot", () => {
+    const fleet = fleetWith({ a: {} });
+    const [last, other] = [true, false].map((isLast) => worthWaitingMs(fleet, "x", 3000, 1, isLast));
+    expect((last ?? 0) - (other ?? 0)).toBeCloseTo(TUNING.waitShareLast * (COLD_MS + 3000));
+  });
+
   test("less for a hint that is asked for all the time and has no copies to spare: a load makes one", () => {
     const fleet = fleetWith({ a: { hints: ["hot", "hot too"] }, b: { hints: ["hot"] }, c: { hints: ["hot"] } });
     for (const hint of ["hot", "hot too", "rare"]) countArrival(fleet.estimates, hint);
