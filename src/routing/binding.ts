@@ -1,6 +1,6 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
-import { coldChoice, decideWarm, usableIn, type Choice } from "./decide.ts";
+import { coldChoice, decideWarm, usableIn, usableSlots, type Choice } from "./decide.ts";
 import { isWarm, type Fleet, type Replica } from "./fleet.ts";
 import { expectedMs } from "./estimates.ts";
 import { elsewhereMs, foresee, nextStartMs, startSooner } from "./foresight.ts";
@@ -207,8 +207,9 @@ class Binding {
   /** The first in the lane that insists, or would wait for a warm replica longer than is worth it; null: there is none. O(lane). */
   #whoLoads(lane: Lane, head: Waiting, hint: string, regretMs: number, usable: (replica: Replica) => boolean): Waiting | null {
     if (this.#affinityWait === "never") return head;
-    const last = this.#fleet.slots - this.#fleet.taken <= 1;
-    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting, last);
+    const takesLast = this.#waiting > 1 && usableSlots(this.#fleet, usable) <= 1;
+    const inLine = { behind: lane.queue.length - 1, takesLast };
+    const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting, inLine);
     const allWait = startSooner(this.#fleet, head.hints, usable, this.#now, lane.queue.length, worthMs);
     const foresight = allWait ? null : foresee(this.#fleet, head.hints, usable, this.#now);
     if (!allWait && foresight === null) return head;

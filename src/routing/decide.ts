@@ -45,8 +45,8 @@ export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null
 }
 
 /**
- * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one whose other hints are
- * least worth keeping free, and where the hint would not be spared from eviction at the cost of a better one; ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
+ * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one where that costs
+ * least, by what else it holds (`bestHolder`); ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
  * far. O(free replicas that hold the hint).
  */
 export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
@@ -125,13 +125,22 @@ export function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: R
   return open;
 }
 
+/** Free slots, but those of suspects that may not be used. O(suspects). */
+export function usableSlots(fleet: Fleet, usable: (replica: Replica) => boolean): number {
+  let slots = fleet.slots - fleet.taken;
+  for (const replica of fleet.suspects) {
+    if (isReady(replica) && !usable(replica)) slots -= Math.max(0, replica.concurrency - loadOf(replica));
+  }
+  return slots;
+}
+
 function* readyIn(fleet: Fleet): Generator<Replica> {
   for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
 }
 
 /**
- * Of the eligible holders the least loaded; among those that equal it the one whose other hints are worth least, and where that spares this hint
- * from eviction with what would be evicted in its place.
+ * Of the eligible holders the least loaded. Among those that equal it the one of least cost: what its other hints are worth, which are kept
+ * from others meanwhile, and how much more its next load evicts once this hint was used there.
  */
 function bestHolder(
   fleet: Fleet,

@@ -84,26 +84,24 @@ export function occupationMs(fleet: Fleet, replica: Replica): number {
  */
 export function evictionMs(fleet: Fleet, replica: Replica): number {
   if (!mustEvict(replica)) return 0;
-  return lossMs(fleet, replica.heedsAdvice === true ? leastWorth(fleet, replica) : leastRecent(replica));
+  const hint = replica.heedsAdvice === true ? leastWorth(fleet, replica) : leastRecent(replica);
+  // Everything it holds is in use: the load must wait for one to finish.
+  return hint === null ? meanServiceMs(fleet.estimates) + meanLoadMs(fleet.estimates) : worthMs(fleet, hint);
 }
 
 /**
  * How much more the replica's next load would lose, were the hint used there once more. It matters where the hint is the next to be evicted: then
- * another one is. Negative where that is worth less. O(hints).
+ * another one is. Negative where that is worth less. Nothing where there is no other to evict. O(hints).
  */
 export function sparingMs(fleet: Fleet, replica: Replica, hint: string): number {
   if (!mustEvict(replica) || replica.heedsAdvice === true || leastRecent(replica) !== hint) return 0;
-  return lossMs(fleet, leastRecent(replica, hint)) - lossMs(fleet, hint);
+  const instead = leastRecent(replica, hint);
+  return instead === null ? 0 : worthMs(fleet, instead) - worthMs(fleet, hint);
 }
 
 function mustEvict(replica: Replica): boolean {
   if (heldHints(replica) < (replica.hintSlots ?? Math.max(1, replica.mostHeld))) return false;
   return replica.advertised !== null || replica.hintSlots !== null;
-}
-
-/** Of nothing to evict, because all is in use: the load must wait for a request to finish. */
-function lossMs(fleet: Fleet, evicted: string | null): number {
-  return evicted === null ? meanServiceMs(fleet.estimates) + meanLoadMs(fleet.estimates) : worthMs(fleet, evicted);
 }
 
 /** The hint that a full replica would best give up for another, and the one it would likely give up by itself; null: it has room. */

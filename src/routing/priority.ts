@@ -108,17 +108,29 @@ export function warmCostMs(servingMs: number, elsewhereMs: number, fleet: Fleet,
   return servingMs / Math.min(1, Math.max(TUNING.elsewhereSoonest, services)) ** TUNING.elsewhere;
 }
 
+/** What counts beside the fleet's state for a request that waits already. */
+export interface InLine {
+  /** Others in its lane, who would find the load done. */
+  readonly behind: number;
+  /** The load would take the last free slot, while others wait. */
+  readonly takesLast: boolean;
+}
+
+const NEWCOMER: InLine = { behind: 0, takesLast: false };
+
 /**
  * The longest wait for a warm replica that is better than a load on a free one, for the request and for those behind it. The new copy that a
- * load makes is worth something too, where it will be asked for. `last`: the load would take the fleet's last free slot while requests wait.
+ * load makes is worth something too, where it will be asked for; and the last free slot, to those who come.
  */
-export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number, last = false): number {
+export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number, inLine = NEWCOMER): number {
   const { estimates } = fleet;
   const loadingMs = loadMs(estimates, hint);
   const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
-  const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy + (last ? TUNING.waitShareLast : 0);
+  const behind = TUNING.waitShareBehind * Math.min(TUNING.behindAtMost, inLine.behind);
+  const last = inLine.takesLast ? TUNING.waitShareLast : 0;
+  const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy - behind + last;
   const queue = Math.min(TUNING.waitingPerSlotAtMost, perSlot(fleet, waiting));
-  return share * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
+  return Math.max(0, share) * (loadingMs + regretMs) + TUNING.waitSharePerWaiting * queue * loadingMs;
 }
 
 function perSlot({ slots }: Fleet, waiting: number): number {

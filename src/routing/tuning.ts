@@ -13,9 +13,9 @@ export const TUNING = {
   /** A warm request costs the more, the sooner another replica can take it: the exponent of how soon, in mean service times. */
   elsewhere: 0.6,
   /** The soonest that counts. */
-  elsewhereSoonest: 0.1,
+  elsewhereSoonest: 0.07,
   /** How much later another is taken to be free for each request that waits per slot. */
-  elsewherePerWaiting: 0.3,
+  elsewherePerWaiting: 0.22,
   /** Tolerance of a fleet where hardly anybody waits, in turns, and what is added for each unit of the longest backlog of late, see `underLoad`. */
   tolerance: 4.2,
   tolerancePerBacklog: { base: 0.1, busy: 0.08, most: 1.4 },
@@ -29,8 +29,11 @@ export const TUNING = {
   /** Worth it below this part of what the load costs, see `underLoad`; less this part where the new copy is sure to be asked for. */
   waitShare: { base: 0.4, busy: 0.1, most: 2.4 },
   waitShareCopy: 0.3,
-  /** and more by this where it would take the fleet's last free slot while requests wait. */
-  waitShareLast: 0.4,
+  /** less this part for each other that waits in its lane, up to the most counted, */
+  waitShareBehind: 0.1,
+  behindAtMost: 3,
+  /** more by this part where the load would take the last free slot while others wait, */
+  waitShareLast: 0.5,
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,

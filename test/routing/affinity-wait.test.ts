@@ -1,6 +1,7 @@
 // Waiting for a warm replica while another is free: when a slot is left idle, what ends that, and when a hint gets a second copy.
 import { describe, expect, test } from "vitest";
 import { countArrival } from "../../src/routing/estimates.ts";
+import { foresee, nextStartMs } from "../../src/routing/foresight.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { worthWaitingMs } from "../../src/routing/priority.ts";
@@ -111,6 +112,15 @@ describe("a cold replica is taken at once", () => {
   });
 });
 
+/** When the first of those that wait no longer does, and where it goes. */
+function givesUp(fleet: Driver, fromMs: number, untilMs: number): { atMs: number; settled: object } {
+  for (let now = fromMs; now < untilMs; now += LIMITS.askedAgainMs) {
+    const settled = fleet.settles(now);
+    if (Object.keys(settled).length > 0) return { atMs: now, settled };
+  }
+  return { atMs: Infinity, settled: {} };
+}
+
 describe("a wait beside a free replica ends", () => {
   function waiting(deadlineMs = Infinity): Driver {
     const fleet = oneBusy();
@@ -131,34 +141,59 @@ describe("a wait beside a free replica ends", () => {
     expect(fleet.settles(20)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
   });
 
-  /** When request 2 no longer waits for the one that runs on the only holder of its hint, and where it goes then. */
-  function givesUp(
-    others: Readonly<Record<string, Said>>,
-    servingMs: number,
-    untilMs: number,
-  ): { atMs: number; settled: object } {
-    const fleet = driver({ a: WARM, ...others });
+  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
+    const fleet = driver({ a: WARM, b: COLD });
     fleet.teaches("x", servingMs, 30);
     fleet.arrives(1, ["x"]);
     expect(fleet.arrives(2, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
-    for (let now = servingMs; now < untilMs; now += LIMITS.lookAgainMs) {
-      const settled = fleet.settles(now);
-      if (fleet.waiting().length === 0) return { atMs: now, settled };
-    }
-    return { atMs: Infinity, settled: {} };
-  }
-
-  // What has run for longer than ever is expected to run on for a part of that, and one day that is not worth waiting for.
-  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
-    const worthMs = worthWaitingMs(driver({ a: WARM, b: COLD }).its.fleet, "x", 0, 1, true);
+    const worthMs = worthWaitingMs(fleet.its.fleet, "x", 0, 1);
     const enoughMs = Math.max(servingMs, worthMs / TUNING.overrun) + LIMITS.lookAgainMs;
-    expect(givesUp({ b: COLD }, servingMs, enoughMs).settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+    expect(givesUp(fleet, servingMs, enoughMs)).toMatchObject({ settled: { 2: expect.stringMatching(/^b hash_/) } });
   });
 
-  test("later where it would take the last free slot of all", () => {
-    const [one, two] = [{ b: COLD }, { b: COLD, c: COLD }].map((others) => givesUp(others, COLD_MS / 2, 20 * COLD_MS));
-    expect(one?.atMs).toBeGreaterThan(two?.atMs ?? 0);
-    expect(one?.atMs).toBeLessThan(20 * COLD_MS);
+  describe("later where it would take the last free slot while others wait", () => {
+    const servingMs = COLD_MS;
+    /** Requests 2 (x) and 3 (y) wait for `a`, which runs 1; `b` is free; `c` as said. When one of them gives up. */
+    function twoWait(c: "free" | "busy" | "busy, and nobody else waits"): number {
+      const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 }, b: COLD, c: { hints: ["z"], hintSlots: 1 } });
+      for (const hint of ["x", "y", "z"]) fleet.teaches(hint, servingMs, 30);
+      fleet.arrives(1, ["x"]);
+      if (c.startsWith("busy")) expect(fleet.arrives(4, ["z"])).toBe("c hint_match");
+      expect(fleet.arrives(2, ["x"], servingMs - 2, { deadlineMs: Infinity })).toBe("waiting");
+      if (c !== "busy, and nobody else waits") {
+        expect(fleet.arrives(3, ["y"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
+      }
+      return givesUp(fleet, servingMs, 30 * COLD_MS).atMs;
+    }
+
+    test("than where another is free", () => {
+      expect(twoWait("busy")).toBeLessThan(Infinity);
+      expect(twoWait("busy")).toBeGreaterThan(twoWait("free") + COLD_MS);
+    });
+
+    test("but not where nobody else waits", () => {
+      expect(twoWait("busy, and nobody else waits")).toBeLessThan(twoWait("free"));
+    });
+  });
+
+  test("sooner with another of its hint behind it, for which the load is done too", () => {
+    const servingMs = COLD_MS / 10;
+    const fleet = driver({ a: WARM, b: COLD, c: COLD });
+    fleet.teaches("x", servingMs, 30);
+    fleet.arrives(1, ["x"]);
+    for (const id of [2, 3]) expect(fleet.arrives(id, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
+    let worthMs = { one: 0, two: 0 };
+    let startsMs = 0;
+    for (let now = servingMs; fleet.waiting().length === 2; now += LIMITS.askedAgainMs) {
+      const { fleet: its } = fleet.its;
+      const foresight = foresee(its, ["x"], () => true, now);
+      if (foresight !== null) startsMs = nextStartMs(foresight) + foresight.serviceMs;
+      const [one, two] = [0, 1].map((behind) => worthWaitingMs(its, "x", 0, 2, { behind, takesLast: false }));
+      worthMs = { one: one ?? 0, two: two ?? 0 };
+      fleet.settles(now);
+    }
+    expect(startsMs).toBeGreaterThanOrEqual(worthMs.two);
+    expect(startsMs).toBeLessThan(worthMs.one);
   });
 
   test("in time before its deadline, however late the warm one is", () => {

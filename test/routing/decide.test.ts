@@ -1,7 +1,7 @@
 // Who gets a request and why: every reason, the order of preferences, and the ties. In these fleets hash order is computed with
 // `ranked`, whose values are pinned in rendezvous.test.ts.
 import { describe, expect, test } from "vitest";
-import { decide, decideCold, decideIgnoringLoad, decideWarm } from "../../src/routing/decide.ts";
+import { decide, decideCold, decideIgnoringLoad, decideWarm, usableSlots } from "../../src/routing/decide.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
 import { noteUse } from "../../src/routing/holdings.ts";
 import { setDrained } from "../../src/routing/membership.ts";
@@ -139,6 +139,14 @@ describe("warm", () => {
     }
     expect(decided(fleet, hints)).toBe("nobody");
   });
+});
+
+test("free slots are those of replicas that are not passed over", () => {
+  const fleet = fleetWith({ a: { concurrency: 2 }, b: { concurrency: 3 }, c: { concurrency: 4, status: "draining" } });
+  occupy(fleet, "a", 1);
+  fleet.suspects.add(known(fleet, "b")).add(known(fleet, "c"));
+  expect(usableSlots(fleet, () => true)).toBe(4);
+  expect(usableSlots(fleet, ({ id }) => id === "a")).toBe(1);
 });
 
 describe("cold", () => {

@@ -56,11 +56,13 @@ describe("what a replica would lose", () => {
     expect(sparingMs(fleet, a, "seldom")).toBe(0);
   });
 
-  test("stays what it was where a hint is used that is not the next to go, or there is room", () => {
-    const fleet = fleetWith({ a: { hints: ["x", "y"], hintSlots: 3 } });
+  test.each<[string, Said]>([
+    ["there is room", { hints: ["x", "y"], hintSlots: 3 }],
+    ["it is the only one", { hints: ["x"], hintSlots: 1 }],
+    ["it is the only one of the longest list so far", { hints: ["x"] }],
+  ])("stays what it was where a hint is used and %s", (_, said) => {
+    const fleet = fleetWith({ a: said });
     asked(fleet, { x: 100, y: 1 });
-    uses(fleet, "a", "x", 100);
-    uses(fleet, "a", "y", 200);
     expect(sparingMs(fleet, known(fleet, "a"), "x")).toBe(0);
   });
 

@@ -14,6 +14,7 @@ import {
   underLoad,
   warmCostMs,
   worthWaitingMs,
+  type InLine,
   type Order,
 } from "../../src/routing/priority.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
@@ -276,10 +277,13 @@ describe("a wait is worth", () => {
     expect(byQueue).toEqual([...new Set(byQueue)].toSorted((a, b) => a - b));
   });
 
-  test("more by `waitShareLast` of what the load costs where that would take the last free slot", () => {
+  test("more where the load would take the last free slot, less for each that waits behind, up to the most counted", () => {
     const fleet = fleetWith({ a: {} });
-    const [last, other] = [true, false].map((isLast) => worthWaitingMs(fleet, "x", 3000, 1, isLast));
-    expect((last ?? 0) - (other ?? 0)).toBeCloseTo(TUNING.waitShareLast * (COLD_MS + 3000));
+    const shareOf = (inLine: InLine) =>
+      (worthWaitingMs(fleet, "x", 3000, 1, inLine) - worthWaitingMs(fleet, "x", 3000, 1)) / (COLD_MS + 3000);
+    expect(shareOf({ behind: 0, takesLast: true })).toBeCloseTo(TUNING.waitShareLast);
+    expect(shareOf({ behind: 2, takesLast: false })).toBeCloseTo(-2 * TUNING.waitShareBehind);
+    expect(shareOf({ behind: 99, takesLast: false })).toBeCloseTo(-TUNING.behindAtMost * TUNING.waitShareBehind);
   });
 
   test("less for a hint that is asked for all the time and has no copies to spare: a load makes one", () => {
