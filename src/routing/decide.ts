@@ -45,9 +45,9 @@ export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null
 }
 
 /**
- * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one where that costs
- * least, by what else it holds (`bestHolder`); ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests so
- * far. O(free replicas that hold the hint).
+ * The first hint with a free warm replica wins: there the least loaded for its concurrency; among equals the one where that costs least, by
+ * what else it holds (`bestHolder`); ties in hash order. Without hints every replica is as good as warm: least loaded, then fewest requests
+ * so far. O(free replicas that hold the hint).
  */
 export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
   if (wanted.hints.length === 0) {
@@ -140,7 +140,7 @@ function* readyIn(fleet: Fleet): Generator<Replica> {
 
 /**
  * Of the eligible holders the least loaded. Among those that equal it the one of least cost: what its other hints are worth, which are kept
- * from others meanwhile, and how much more its next load evicts once this hint was used there.
+ * from others meanwhile, and how much more its next load would lose once this hint was used there.
  */
 function bestHolder(
   fleet: Fleet,

@@ -87,8 +87,8 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
 }
 
 /**
- * A request arrives: it is granted a slot, refused, or waits. `settle` leaves free only slots that the waiting are better off
- * without, so a newcomer that takes one overtakes nobody.
+ * A request arrives: it is granted a slot, refused, or waits. `settle` leaves free only slots that those who wait should not load on, so a
+ * newcomer may take one at once.
  */
 export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: number, arrival: Arrival, now: number): Standing {
   const { fleet, room } = scheduler;
