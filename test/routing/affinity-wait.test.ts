@@ -184,7 +184,7 @@ describe("a wait beside a free replica ends", () => {
     for (const id of [2, 3]) expect(fleet.arrives(id, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
     let worthMs = { one: 0, two: 0 };
     let startsMs = 0;
-    for (let now = servingMs; fleet.waiting().length === 2; now += LIMITS.askedAgainMs) {
+    for (let now = servingMs; fleet.waiting().length === 2 && now < 30 * COLD_MS; now += LIMITS.askedAgainMs) {
       const { fleet: its } = fleet.its;
       const foresight = foresee(its, ["x"], () => true, now);
       if (foresight !== null) startsMs = nextStartMs(foresight) + foresight.serviceMs;
