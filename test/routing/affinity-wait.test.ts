@@ -154,11 +154,15 @@ describe("a wait beside a free replica ends", () => {
   describe("later where it would take the last free slot while others wait", () => {
     const servingMs = COLD_MS;
     /** Requests 2 (x) and 3 (y) wait for `a`, which runs 1; `b` is free; `c` as said. When one of them gives up. */
-    function twoWait(c: "free" | "busy" | "busy, and nobody else waits"): number {
+    function twoWait(c: "free" | "ejected" | "busy" | "busy, and nobody else waits"): number {
       const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 }, b: COLD, c: { hints: ["z"], hintSlots: 1 } });
       for (const hint of ["x", "y", "z"]) fleet.teaches(hint, servingMs, 30);
       fleet.arrives(1, ["x"]);
       if (c.startsWith("busy")) expect(fleet.arrives(4, ["z"])).toBe("c hint_match");
+      if (c === "ejected") {
+        known(fleet.its.fleet, "c").ejectedUntilMs = Infinity;
+        fleet.its.fleet.suspects.add(known(fleet.its.fleet, "c"));
+      }
       expect(fleet.arrives(2, ["x"], servingMs - 2, { deadlineMs: Infinity })).toBe("waiting");
       if (c !== "busy, and nobody else waits") {
         expect(fleet.arrives(3, ["y"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
@@ -169,6 +173,11 @@ describe("a wait beside a free replica ends", () => {
     test("than where another is free", () => {
       expect(twoWait("busy")).toBeLessThan(Infinity);
       expect(twoWait("busy")).toBeGreaterThan(twoWait("free") + COLD_MS);
+    });
+
+    test("also where the other free one is passed over", () => {
+      expect(twoWait("ejected")).toBeLessThan(Infinity);
+      expect(twoWait("ejected")).toBeGreaterThan(twoWait("free") + COLD_MS);
     });
 
     test("but not where nobody else waits", () => {
