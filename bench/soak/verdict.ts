@@ -59,6 +59,8 @@ export const MEMORY_WARM_UP_MINUTES = 3;
 export const MEMORY_JUDGED_FROM_MINUTES = 2 * MEMORY_WARM_UP_MINUTES;
 const MINUTE_S = 60;
 const TENTH = 0.1;
+/** Of fewer requests in a window the 95th percentile is the longest wait: one death of a replica, and no course of the queue. */
+const QUEUE_JUDGED_FROM_REQUESTS = 20;
 /** Fewer windows are no course. */
 export const WINDOWS_LEAST = 20;
 
@@ -92,7 +94,15 @@ function courseOf(windows: readonly Window[], { memoryShare, memoryMib, growth }
   const tenths = tenthsOf(windows, warmUp);
   const quiet = { first: quieterHalf(tenths.first), last: quieterHalf(tenths.last) };
   const stretched = ratioOf(stretchOf(quiet.last), stretchOf(quiet.first));
+  const requests = medianOf([...tenths.first, ...tenths.last], "requests") ?? 0;
   const grown = (key: keyof typeof FLOORS) => {
+    if (key === "queue_p95_ms" && requests < QUEUE_JUDGED_FROM_REQUESTS) {
+      return plain(
+        key,
+        null,
+        `not judged: a window has ${requests} requests, and it takes ${QUEUE_JUDGED_FROM_REQUESTS} or more`,
+      );
+    }
     const [first, last] = [medianOf(quiet.first, key), medianOf(quiet.last, key)];
     const control = CONTROLS[key];
     const controls = control === null ? 1 : ratioOf(medianOf(quiet.last, control), medianOf(quiet.first, control));

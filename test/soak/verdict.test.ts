@@ -75,6 +75,13 @@ test("a queue that grows is caught", () => {
   expect(failed(windows((share) => ({ queue_p95_ms: 100 + 1000 * share })))).toEqual(["queue_p95_ms"]);
 });
 
+test("a queue is judged by windows of 20 requests or more", () => {
+  const queue = (requests: number) => windows((share) => ({ requests, queue_p95_ms: 100 + 1000 * share }));
+  const finding = (course: readonly Window[]) => judge(course, WELL, TOLERANCES).find(({ check }) => check === "queue_p95_ms");
+  expect(finding(queue(19))).toMatchObject({ ok: null, says: expect.stringMatching(/^not judged: /) });
+  expect(finding(queue(20))).toMatchObject({ ok: false });
+});
+
 test("work for a request that grows is caught", () => {
   expect(failed(windows((share) => ({ cpu_ms_per_request: 1.5 + 3 * share })))).toEqual(["cpu_ms_per_request"]);
 });
