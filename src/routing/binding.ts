@@ -210,8 +210,9 @@ class Binding {
     const takesLast = this.#waiting > 1 && usableSlots(this.#fleet, usable) <= 1;
     const inLine = { behind: lane.queue.length - 1, takesLast };
     const worthMs = worthWaitingMs(this.#fleet, hint, regretMs, this.#waiting, inLine);
-    const allWait = startSooner(this.#fleet, head.hints, usable, this.#now, lane.queue.length, worthMs);
-    const foresight = allWait ? null : foresee(this.#fleet, head.hints, usable, this.#now);
+    const { byHint } = this.#room;
+    const allWait = startSooner(this.#fleet, byHint, head.hints, usable, this.#now, lane.queue.length, worthMs);
+    const foresight = allWait ? null : foresee(this.#fleet, byHint, head.hints, usable, this.#now);
     if (!allWait && foresight === null) return head;
     let insistsMs = Infinity;
     for (const waiting of lane.queue) {

@@ -4,6 +4,9 @@
 // A hint's means (mean.ts) are shrunk to those of its family, and these to what hints are like when they are new. That is not the mean of all
 // requests: hints asked for often are often the quick ones. Requests that come close together are alike: one user sends several of a
 // kind. So how long the last few took counts beside the hint's longer mean, the more of them there were of late.
+//
+// A cold request holds its slot for its load and its service together. What is unexpected of it is laid to the one or the other by how far
+// loads differ in this fleet, and to a hint's own loads as far as its services are known from warm requests.
 import { createClaims, learnClaim, weighClaim, type Claims } from "./claims.ts";
 import { LIMITS } from "./limits.ts";
 import { addSample, clamp, emptyMean, fadeMean, shrunk, valueOf, type Mean } from "./mean.ts";
@@ -12,7 +15,7 @@ import { TUNING } from "./tuning.ts";
 
 interface HintEstimate {
   readonly family: string;
-  /** Time a warm request holds its slot. */
+  /** Time a request holds its slot beside its load. */
   readonly service: Mean;
   /** The same of the last few; it fades with every arrival of anything, as the count of requests does. */
   readonly lately: Mean;
@@ -39,6 +42,9 @@ export interface Estimates {
   readonly newAnswer: Mean;
   readonly load: Mean;
   readonly firstLoadMs: number;
+  /** Squared errors of what was expected of first answers, warm and cold, for hints that are not new. */
+  readonly warmError: Mean;
+  readonly coldError: Mean;
   arrivals: number;
   readonly pressure: Pressure;
   readonly claims: Claims;
@@ -54,6 +60,8 @@ export function createEstimates(firstLoadMs: number): Estimates {
     newAnswer: emptyMean(),
     load: emptyMean(),
     firstLoadMs,
+    warmError: emptyMean(),
+    coldError: emptyMean(),
     arrivals: 0,
     pressure: createPressure(),
     claims: createClaims(),
@@ -101,9 +109,24 @@ export function turnOf(estimates: Estimates): number {
   return Math.max(1, meanServiceMs(estimates) + meanLoadMs(estimates));
 }
 
-/** Expected time that loading the hint adds to a request. */
+/**
+ * Expected time that loading the hint adds to a request. Its own loads count as far as they can be told from its services: once it was found
+ * warm, or where loads differ more than services do.
+ */
 export function loadMs(estimates: Estimates, hint: string): number {
-  return shrunk(estimates.hints.get(hint)?.load, meanLoadMs(estimates), TUNING.loadPrior);
+  const meanMs = meanLoadMs(estimates);
+  const its = estimates.hints.get(hint);
+  if (its === undefined) return meanMs;
+  const told = Math.max(its.answer.weight / (its.answer.weight + TUNING.toldApart), loadsDiffer(estimates));
+  return meanMs + told * (shrunk(its.load, meanMs, TUNING.ownLoadPrior) - meanMs);
+}
+
+/**
+ * Of what is unexpected of a cold answer, the part that is its load's doing, 0 to 1: what warm answers, which are of hints better known, do not
+ * account for.
+ */
+function loadsDiffer({ warmError, coldError }: Estimates): number {
+  return coldError.sum === 0 ? 0 : Math.max(0, 1 - (TUNING.lessKnown * valueOf(warmError, 0)) / valueOf(coldError, 0));
 }
 
 /** Expected time of a load of anything. */
@@ -151,11 +174,27 @@ export function countArrival(estimates: Estimates, hint: string): void {
 
 /** A request that found the hint warm was answered and is over. */
 export function learnService(estimates: Estimates, hint: string, heldMs: number, claimedMs: number | null): void {
-  const its = estimates.hints.get(hint);
   const expected = serviceMs(estimates, hint);
   if (claimedMs !== null && expected > 0 && heldMs > 0) learnClaim(estimates.claims, heldMs, claimedMs, expected);
   const sample = believable(heldMs, expected);
   addSample(estimates.service, sample, TUNING.fleetMemory);
+  learnHint(estimates, hint, sample);
+}
+
+/**
+ * A request that had to load the hint was answered and is over: what it held its slot for beside the load. Of that the first answer tells the
+ * more, the more loads differ; where they do not, it is the expected one. Teaches nothing before any warm one was over.
+ */
+export function learnColdService(estimates: Estimates, hint: string, answeredMs: number, heldMs: number): void {
+  const expected = serviceMs(estimates, hint);
+  if (expected === 0) return;
+  const loadingMs = loadMs(estimates, hint);
+  const unexpectedMs = answeredMs - answerMs(estimates, hint) - loadingMs;
+  learnHint(estimates, hint, believable(heldMs - loadingMs - loadsDiffer(estimates) * unexpectedMs, expected));
+}
+
+function learnHint(estimates: Estimates, hint: string, sample: number): void {
+  const its = estimates.hints.get(hint);
   if (its === undefined || its.service.weight < TUNING.newSamples) {
     addSample(estimates.newService, sample, TUNING.fleetMemory);
     learnFamily(estimates.families, its?.family ?? familyOf(hint), sample);
@@ -186,6 +225,7 @@ export function learnAnswer(estimates: Estimates, hint: string, afterMs: number)
   const its = estimates.hints.get(hint)?.answer;
   const expected = answerMs(estimates, hint);
   const sample = believable(afterMs, expected);
+  if (its !== undefined) noteError(estimates.warmError, its, sample - expected);
   if (its === undefined || its.weight < TUNING.newSamples) addSample(estimates.newAnswer, sample, TUNING.fleetMemory);
   if (its !== undefined) addSample(its, sample, TUNING.hintMemory);
 }
@@ -194,9 +234,15 @@ export function learnAnswer(estimates: Estimates, hint: string, afterMs: number)
 export function learnLoad(estimates: Estimates, hint: string, afterMs: number): void {
   if (estimates.newAnswer.weight === 0) return;
   const extra = clamp(afterMs - answerMs(estimates, hint), 0, TUNING.outlier * meanLoadMs(estimates));
-  const its = estimates.hints.get(hint)?.load;
+  const its = estimates.hints.get(hint);
+  if (its !== undefined) noteError(estimates.coldError, its.answer, extra - loadMs(estimates, hint));
   addSample(estimates.load, extra, TUNING.fleetMemory);
-  if (its !== undefined) addSample(its, extra, TUNING.hintMemory);
+  if (its !== undefined) addSample(its.load, extra, TUNING.hintMemory);
+}
+
+/** Of a hint that is new an error says how little is known of it. */
+function noteError(error: Mean, answer: Mean, offMs: number): void {
+  if (answer.weight >= TUNING.newSamples) addSample(error, offMs ** 2, TUNING.fleetMemory);
 }
 
 function answerMs(estimates: Estimates, hint: string): number {

@@ -1,7 +1,8 @@
 // What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
 import { serviceMs } from "./estimates.ts";
-import { isReady, isWarm, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { hintsOf, isReady, isWarm, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
+import { copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 
 /** The slots of the replicas that hold a hint, as they are expected to become free. */
@@ -13,15 +14,19 @@ export interface Foresight {
   readonly serviceMs: number;
 }
 
+/** How many wait for each hint before all others. */
+export type WaitingFor = ReadonlyMap<string, number>;
+
 /** What is to be expected of the holders of the first of these hints that has any; null: none has. O(slots), bounded. */
 export function foresee(
   fleet: Fleet,
+  waitingFor: WaitingFor,
   hints: readonly string[],
   usable: (replica: Replica) => boolean,
   now: number,
 ): Foresight | null {
   for (const hint of hints) {
-    const { ends, more } = endsOf(fleet, hint, (replica) => isWarm(replica, hint, now) && usable(replica), now);
+    const { ends, more } = endsOf(fleet, waitingFor, hint, (replica) => isWarm(replica, hint, now) && usable(replica), now);
     if (ends.length > 0) return { ends, more, serviceMs: serviceMs(fleet.estimates, hint) };
   }
   return null;
@@ -33,6 +38,7 @@ export function foresee(
  */
 export function startSooner(
   fleet: Fleet,
+  waitingFor: WaitingFor,
   hints: readonly string[],
   usable: (replica: Replica) => boolean,
   now: number,
@@ -46,9 +52,10 @@ export function startSooner(
       if (!isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
       // Of before a restart: of those nobody knows, and they count as the slots they are.
       looked += holder.unclaimed;
+      const othersMs = contentionMs(fleet, waitingFor, holder, hint);
       for (const grant of holder.grants.values()) {
         if (++looked > LIMITS.slotsForeseen) return false;
-        if (remainingMs(grant, now) < thanMs && ++sooner >= inLine) return true;
+        if (remainingMs(grant, now) + othersMs < thanMs && ++sooner >= inLine) return true;
       }
     }
     if (looked > 0) return false;
@@ -114,9 +121,26 @@ export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): nu
   return Math.max(expectedMs - ranMs, TUNING.overrun * Math.max(expectedMs, ranMs));
 }
 
+/**
+ * Those who wait for something else that the replica holds may be served there before: a part of what they would take of it, for not all of them
+ * will. O(hints), or O(1) where nobody waits.
+ */
+function contentionMs(fleet: Fleet, waitingFor: WaitingFor, replica: Replica, hint: string): number {
+  if (waitingFor.size === 0) return 0;
+  let othersMs = 0;
+  for (const other of hintsOf(replica)) {
+    const waiting = other === hint ? undefined : waitingFor.get(other);
+    if (waiting === undefined) continue;
+    const here = Math.min(TUNING.contendersAtMost, waiting / Math.max(1, copiesOf(fleet, other)));
+    othersMs += here * serviceMs(fleet.estimates, other);
+  }
+  return TUNING.contention * othersMs;
+}
+
 /** Times from now at which slots of the hint's holders become free; of many, those of some, and how many there are for each of those. */
 function endsOf(
   fleet: Fleet,
+  waitingFor: WaitingFor,
   hint: string,
   holds: (replica: Replica) => boolean,
   now: number,
@@ -129,13 +153,14 @@ function endsOf(
     seen++;
     if (!isReady(replica) || !holds(replica)) continue;
     slots += loadOf(replica);
+    const othersMs = contentionMs(fleet, waitingFor, replica, hint);
     // Of before a restart; when they began is not known.
     for (let request = 0; request < replica.unclaimed && ends.length < LIMITS.slotsForeseen; request++) {
       ends.push(serviceMs(fleet.estimates, hint));
     }
     for (const grant of replica.grants.values()) {
       if (ends.length >= LIMITS.slotsForeseen) break;
-      ends.push(remainingMs(grant, now));
+      ends.push(remainingMs(grant, now) + othersMs);
     }
   }
   return { ends, more: ends.length === 0 ? 1 : ((slots / ends.length) * holders.size) / seen };

@@ -35,7 +35,7 @@ export function considerNewcomer(
   const [hint] = wanted.hints;
   const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
   if (hint === undefined || placement === null) return null;
-  const foresight = foresee(fleet, wanted.hints, usable, now);
+  const foresight = foresee(fleet, room.byHint, wanted.hints, usable, now);
   if (foresight === null) return coldChoice(fleet, hint, placement);
   const worthMs = worthWaitingMs(fleet, hint, placement.regretMs, room.waiting.size);
   let startsMs = nextStartMs(foresight);

@@ -137,7 +137,7 @@ function perSlot({ slots }: Fleet, waiting: number): number {
   return waiting / Math.max(1, slots);
 }
 
-/** From when on it takes any slot, warm or not: once its tolerance is over. */
+/** From when on it takes any slot, warm or not: a little before its tolerance is over. */
 export function insistsAtMs(queued: Queued, order: Order): number {
-  return queued.arrivedAtMs + patienceMs(queued, order);
+  return queued.arrivedAtMs + TUNING.insists * patienceMs(queued, order);
 }

@@ -1,5 +1,5 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import { expectedMs, learnAnswer, learnLoad, learnService, loadMs, serviceMs, turnOf } from "./estimates.ts";
+import { expectedMs, learnAnswer, learnColdService, learnLoad, learnService, loadMs, serviceMs, turnOf } from "./estimates.ts";
 import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
@@ -95,12 +95,17 @@ export function finishGrant(fleet: Fleet, grant: Grant, now: number): void {
   if (served) grant.replica.failuresInARow = 0;
   if (grant.hint !== null && served) noteUse(grant.replica, grant.hint, now);
   if (fleet.reclaimed.has(grant.id)) return forgetReclaimed(fleet, grant);
-  if (served && (grant.warmth === "warm" || grant.warmth === "none")) {
-    learnService(fleet.estimates, grant.hint ?? "", now - grant.grantedAtMs, grant.claimedMs);
-  }
+  if (served) learnHeld(fleet, grant, now - grant.grantedAtMs);
   countBusy(fleet, now);
   releaseSlot(fleet, grant);
   holdAgain(fleet, grant);
+}
+
+/** One that waited for another's load, or from before a restart, teaches nothing. */
+function learnHeld({ estimates }: Fleet, grant: Grant, heldMs: number): void {
+  const { hint, warmth, claimedMs, answeredAtMs, grantedAtMs } = grant;
+  if (warmth === "warm" || warmth === "none") learnService(estimates, hint ?? "", heldMs, claimedMs);
+  if (warmth === "cold") learnColdService(estimates, hint ?? "", (answeredAtMs ?? grantedAtMs) - grantedAtMs, heldMs);
 }
 
 /** Gives the slot back. */

@@ -17,10 +17,12 @@ export const TUNING = {
   /** How much later another is taken to be free for each request that waits per slot. */
   elsewherePerWaiting: 0.22,
   /** Tolerance of a fleet where hardly anybody waits, in turns, and what is added for each unit of the longest backlog of late, see `underLoad`. */
-  tolerance: 4.2,
-  tolerancePerBacklog: { base: 0.1, busy: 0.08, most: 1.4 },
+  tolerance: 4.25,
+  tolerancePerBacklog: { base: 0.25, busy: 0.06, most: 1.4 },
   /** Of the time until its deadline, the part in which a request is patient. */
   patience: 0.6,
+  /** The part of its tolerance after which a request waits for no warm replica any more. */
+  insists: 0.85,
 
   /** Of the time until its deadline, the part in which a request of low priority is behind all others. */
   deferredUntil: 0.5,
@@ -30,21 +32,24 @@ export const TUNING = {
   waitShare: { base: 0.4, busy: 0.1, most: 2.4 },
   waitShareCopy: 0.3,
   /** less this part for each other that waits in its lane, up to the most counted, */
-  waitShareBehind: 0.1,
+  waitShareBehind: 0.13,
   behindAtMost: 3,
   /** more by this part where the load would take the last free slot while others wait, */
-  waitShareLast: 0.5,
+  waitShareLast: 0.6,
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,
   /** A request that runs longer than expected is expected to run this part of the time it has run more (foresight.ts). */
   overrun: 0.15,
+  /** Those who wait for something else that a replica holds delay one who waits for it by this part of what they take, up to so many for each hint. */
+  contention: 0.3,
+  contendersAtMost: 1.5,
 
   // Where a hint is loaded (placement.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing it may matter. */
-  horizon: 3,
+  horizon: 2.4,
   /** What keeping a replica busy costs those who want what else it holds, as a part of those hints' worth. */
-  occupation: 0.2,
+  occupation: 0.3,
   /** Regrets that differ by less than this part of a load are as good as equal. */
   indifference: 0.02,
 
@@ -63,13 +68,18 @@ export const TUNING = {
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,
+  /** What the mean load counts beside a hint's own; and the answers of a hint found warm after which half of what is odd in its loads is told. */
+  ownLoadPrior: 8,
+  toldApart: 3,
+  /** How much larger the squared error of cold answers may be than that of warm ones before loads are taken to differ. */
+  lessKnown: 2,
   /** A sample counts as at most this many times what was expected, and at least this part of it. */
   outlier: 8,
   /** Arrivals of anything in which the count of a hint's requests fades to 1/e. */
   steadyArrivals: 2000,
   recentArrivals: 30,
   /** How much of the expected demand is what was asked for lately: users send several of a kind in a row. */
-  recentShare: 0.5,
+  recentShare: 0.4,
   /** Turns in which the share of busy slots of before fades to 1/e, and the longest backlog. */
   busyTurns: 60,
   backlogTurns: 2000,

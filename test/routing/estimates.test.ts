@@ -23,7 +23,18 @@ import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { served, times } from "./support/served.ts";
 
-const { hintMemory, fleetMemory, servicePrior, familyPrior, latelyArrivals, latelyPrior, loadPrior, outlier } = TUNING;
+const {
+  hintMemory,
+  fleetMemory,
+  servicePrior,
+  familyPrior,
+  latelyArrivals,
+  latelyPrior,
+  loadPrior,
+  ownLoadPrior,
+  toldApart,
+  outlier,
+} = TUNING;
 
 describe("the time a warm request holds its slot", () => {
   test("is not known before any has ended, then for every hint that of all", () => {
@@ -149,7 +160,9 @@ describe("the time a load takes", () => {
     const estimates = loaded(20_000);
     const ofAll = (18_000 + loadPrior * COLD_MS) / (1 + loadPrior);
     expect(meanLoadMs(estimates)).toBeCloseTo(ofAll, 6);
-    expect(loadMs(estimates, "x")).toBeCloseTo((18_000 + loadPrior * ofAll) / (1 + loadPrior), 6);
+    // Its own load is told from its service as far as one warm answer tells.
+    const own = (18_000 + ownLoadPrior * ofAll) / (1 + ownLoadPrior);
+    expect(loadMs(estimates, "x")).toBeCloseTo(ofAll + (own - ofAll) / (1 + toldApart), 6);
     expect(loadMs(estimates, "another")).toBeCloseTo(ofAll, 6);
   });
 
@@ -197,7 +210,7 @@ describe("what a grant teaches of its hint", () => {
   test.each<[Happens, number[], number[], number[]]>([
     ["warm", [1, 5000], [1, 3000], NOTHING],
     ["no hint", [1, 5000], [1, 3000], NOTHING],
-    // 3 s to the first answer where a warm one takes 1 s.
+    // 3 s to the first answer where a warm one takes 1 s; of its service nothing while nothing is known of any.
     ["cold", NOTHING, NOTHING, [1, 2000]],
     ["behind a load", NOTHING, NOTHING, NOTHING],
     ["after an unreported load", NOTHING, NOTHING, NOTHING],

@@ -10,7 +10,7 @@ import { adoptSlot, answerGrant, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
-import { anywhere, runs, SERVING_MS, starts, taught } from "./support/serving.ts";
+import { anywhere, NOBODY, runs, SERVING_MS, starts, taught } from "./support/serving.ts";
 
 describe("the next requests in line start", () => {
   test.each<[string, number[], number, number, number[]]>([
@@ -88,6 +88,33 @@ describe("a running request is expected to take", () => {
   });
 });
 
+describe("others wait for what else the holder holds", () => {
+  const { contention, contendersAtMost } = TUNING;
+  /** When the slot is foreseen for a request for x, which is over in 10 s: its holder has y too, and others hold y. */
+  const startMs = (waitingFor: Readonly<Record<string, number>>, others = 0) => {
+    const more = Array.from({ length: others }, (_, index) => [`other-${index}`, { hints: ["y"] }] as const);
+    const fleet = taught({ a: { hints: ["x", "y"] }, ...Object.fromEntries(more) });
+    runs(fleet, "a", "x", 0);
+    return foresee(fleet, new Map(Object.entries(waitingFor)), ["x"], anywhere, 0)?.ends[0];
+  };
+
+  test("so a part of what they take of it is added", () => {
+    expect(startMs({ y: 1 })).toBeCloseTo(SERVING_MS + contention * SERVING_MS, 6);
+  });
+
+  test("and less where others hold that too", () => {
+    expect(startMs({ y: 1 }, 3)).toBeCloseTo(SERVING_MS + (contention * SERVING_MS) / 4, 6);
+  });
+
+  test("and no more than for so many, however many wait", () => {
+    expect(startMs({ y: 1000 })).toBeCloseTo(SERVING_MS + contention * contendersAtMost * SERVING_MS, 6);
+  });
+
+  test("but nothing for those that wait for the same hint, which are in line, or for what it does not hold", () => {
+    expect(startMs({ x: 5, z: 5 })).toBeCloseTo(SERVING_MS, 6);
+  });
+});
+
 describe("the slots foreseen are those", () => {
   const WARM: Said = { hints: ["x"], hintSlots: 1 };
 
@@ -97,7 +124,7 @@ describe("the slots foreseen are those", () => {
     load(fleet, "b", "x");
     answerGrant(fleet, load(fleet, "c", "x", -COLD_MS), 0);
     runs(fleet, "d", "y", 0);
-    const seen = foresee(fleet, ["x"], anywhere, 0);
+    const seen = foresee(fleet, NOBODY, ["x"], anywhere, 0);
     expect(seen?.more).toBe(1);
     const due = [SERVING_MS, COLD_MS + SERVING_MS].map((ms) => expect.closeTo(ms, 6));
     expect(seen?.ends.toSorted((a, b) => a - b)).toEqual(due);
@@ -111,24 +138,24 @@ describe("the slots foreseen are those", () => {
     const fleet = taught({ a: WARM });
     runs(fleet, "a", "x", 0);
     happens(fleet);
-    expect(foresee(fleet, ["x"], usable, now)).toBeNull();
+    expect(foresee(fleet, NOBODY, ["x"], usable, now)).toBeNull();
   });
 
   test("not of a load that went on for too long to be believed", () => {
     const fleet = taught({ a: {} });
     load(fleet, "a", "x");
-    expect(foresee(fleet, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS - 1)).not.toBeNull();
-    expect(foresee(fleet, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS)).toBeNull();
+    expect(foresee(fleet, NOBODY, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS - 1)).not.toBeNull();
+    expect(foresee(fleet, NOBODY, ["x"], anywhere, LIMITS.loadTimesBelieved * COLD_MS)).toBeNull();
   });
 
   test("of the first hint that anybody holds", () => {
     const fleet = taught({ a: WARM, b: { hints: ["y"], hintSlots: 1 } });
     runs(fleet, "a", "x", 0);
     runs(fleet, "b", "y", 2000);
-    expect(starts(foresee(fleet, ["nobody's", "y", "x"], anywhere, 4000), 1)).toEqual([expect.closeTo(8000, 0)]);
-    expect(starts(foresee(fleet, ["x", "y"], anywhere, 4000), 1)).toEqual([expect.closeTo(6000, 0)]);
-    expect(foresee(fleet, ["nobody's"], anywhere, 0)).toBeNull();
-    expect(foresee(fleet, [], anywhere, 0)).toBeNull();
+    expect(starts(foresee(fleet, NOBODY, ["nobody's", "y", "x"], anywhere, 4000), 1)).toEqual([expect.closeTo(8000, 0)]);
+    expect(starts(foresee(fleet, NOBODY, ["x", "y"], anywhere, 4000), 1)).toEqual([expect.closeTo(6000, 0)]);
+    expect(foresee(fleet, NOBODY, ["nobody's"], anywhere, 0)).toBeNull();
+    expect(foresee(fleet, NOBODY, [], anywhere, 0)).toBeNull();
   });
 
   test("of some where there are many, each standing for as many as are not looked at", () => {
@@ -136,7 +163,7 @@ describe("the slots foreseen are those", () => {
     const ids = Array.from({ length: times * LIMITS.slotsForeseen }, (_, index) => `r${index}`);
     const fleet = taught(Object.fromEntries(ids.map((id) => [id, WARM])));
     for (const id of ids) runs(fleet, id, "x", 0);
-    const seen = foresee(fleet, ["x"], anywhere, 0);
+    const seen = foresee(fleet, NOBODY, ["x"], anywhere, 0);
     expect(seen?.ends.length).toBe(LIMITS.slotsForeseen);
     expect(seen?.more).toBeCloseTo(times, 6);
   });
@@ -145,7 +172,7 @@ describe("the slots foreseen are those", () => {
     const slots = 10 * LIMITS.slotsForeseen;
     const fleet = taught({ a: { ...WARM, concurrency: slots } });
     for (let slot = 0; slot < slots; slot++) runs(fleet, "a", "x", 0);
-    const seen = foresee(fleet, ["x"], anywhere, 0);
+    const seen = foresee(fleet, NOBODY, ["x"], anywhere, 0);
     expect(seen?.ends.length).toBe(LIMITS.slotsForeseen);
     expect(seen?.more).toBeCloseTo(10, 6);
   });

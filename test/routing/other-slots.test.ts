@@ -2,15 +2,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Fleet, Replica } from "../../src/routing/fleet.ts";
-import { elsewhereMs, foresee, startSooner } from "../../src/routing/foresight.ts";
+import { elsewhereMs, foresee, startSooner, type WaitingFor } from "../../src/routing/foresight.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
 import { COLD_MS, known, load, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
-import { anywhere, runs, starts, taught } from "./support/serving.ts";
+import { anywhere, NOBODY, runs, SERVING_MS, starts, taught } from "./support/serving.ts";
 
 describe("whether all in line start sooner than some time", () => {
-  const soon = (fleet: Fleet, inLine: number, thanMs: number, hints = ["x"]) =>
-    startSooner(fleet, hints, anywhere, 5000, inLine, thanMs);
+  const soon = (fleet: Fleet, inLine: number, thanMs: number, hints = ["x"], waitingFor: WaitingFor = NOBODY) =>
+    startSooner(fleet, waitingFor, hints, anywhere, 5000, inLine, thanMs);
 
   test("each needs a slot of its own that is free before; the second of a slot is not looked at", () => {
     const fleet = taught({ a: { hints: ["x"] }, b: { hints: ["x"] } });
@@ -45,6 +46,13 @@ describe("whether all in line start sooner than some time", () => {
     expect([soon(fleet, 1, 6000, ["x", "y"]), soon(fleet, 1, 6000, ["y"])]).toEqual([false, true]);
   });
 
+  test("those who wait for what else the replica holds make it later", () => {
+    const fleet = taught({ a: { hints: ["x", "y"] } });
+    runs(fleet, "a", "x", 0);
+    expect([soon(fleet, 1, 5100), soon(fleet, 1, 5100, ["x"], new Map([["y", 1]]))]).toEqual([true, false]);
+    expect(soon(fleet, 1, 5100 + TUNING.contention * SERVING_MS, ["x"], new Map([["y", 1]]))).toBe(true);
+  });
+
   test("at most `slotsForeseen` are looked at", () => {
     const many = Object.fromEntries(Array.from({ length: LIMITS.slotsForeseen }, (_, index) => [`b${index}`, { hints: ["x"] }]));
     const fleet = taught({ ...many, last: { hints: ["x"] } });
@@ -66,7 +74,7 @@ describe("whether all in line start sooner than some time", () => {
           for (const { replica, atMs } of all) if (freeIn(fleet, replica)) runs(fleet, replica, "x", atMs);
           if (!soon(fleet, inLine, thanMs)) return;
           said++;
-          for (const start of starts(foresee(fleet, ["x"], anywhere, 5000), inLine)) expect(start).toBeLessThan(thanMs);
+          for (const start of starts(foresee(fleet, NOBODY, ["x"], anywhere, 5000), inLine)) expect(start).toBeLessThan(thanMs);
         },
       ),
       seeded(300),

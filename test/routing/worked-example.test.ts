@@ -42,12 +42,12 @@ const costs = ({ candidates }: ReturnType<typeof look>) =>
 
 test("at 14 s the warm replica is expected to be free soon enough: the request waits", () => {
   const explained = look(example(), 14_000);
-  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.969, worth_waiting_s: 6.724 });
+  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.969, worth_waiting_s: 6.843 });
   expect(costs(explained)).toEqual({
-    b: [0, 12, 0.03, 12.03],
-    c: [0, 12, 0.296, 12.296],
+    b: [0, 12, 0.029, 12.029],
+    c: [0, 12, 0.285, 12.285],
     a: [5.969, 0, 0, 5.969],
-    d: [3.062, 12, 0.15, 15.212],
+    d: [3.062, 12, 0.144, 15.206],
   });
 });
 

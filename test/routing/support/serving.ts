@@ -1,12 +1,14 @@
 // Fleets that know how long requests take, and requests that run there.
 import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
 import type { Fleet } from "../../../src/routing/fleet.ts";
-import { nextStartMs, type foresee } from "../../../src/routing/foresight.ts";
+import { nextStartMs, type foresee, type WaitingFor } from "../../../src/routing/foresight.ts";
 import { takeSlot } from "../../../src/routing/slots.ts";
 import { fleetWith, known, type Said } from "./fleets.ts";
 
 export const SERVING_MS = 10_000;
 export const anywhere = () => true;
+/** Nobody waits, for no hint. */
+export const NOBODY: WaitingFor = new Map();
 
 /** A fleet in which requests of x and y are known to take 10 s. */
 export function taught(replicas: Readonly<Record<string, Said>>): Fleet {
