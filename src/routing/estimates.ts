@@ -22,7 +22,8 @@ interface HintEstimate {
   latelyAtArrival: number;
   /** Time to the first answer of a warm request. */
   readonly answer: Mean;
-  /** How much later the first answer of a cold request comes. */
+  /** Time to the first answer of a cold request; how much later that is than of a warm one. */
+  readonly coldAnswer: Mean;
   readonly load: Mean;
   /** Requests, fading with every arrival of anything: slowly, and fast. */
   steady: number;
@@ -111,14 +112,19 @@ export function turnOf(estimates: Estimates): number {
 
 /**
  * Expected time that loading the hint adds to a request. Its own loads count as far as they can be told from its services: once it was found
- * warm, or where loads differ more than services do.
+ * warm, or where loads differ more than services do. No load is longer than until the first answer.
  */
 export function loadMs(estimates: Estimates, hint: string): number {
   const meanMs = meanLoadMs(estimates);
   const its = estimates.hints.get(hint);
   if (its === undefined) return meanMs;
   const told = Math.max(its.answer.weight / (its.answer.weight + TUNING.toldApart), loadsDiffer(estimates));
-  return meanMs + told * (shrunk(its.load, meanMs, TUNING.ownLoadPrior) - meanMs);
+  return Math.min(valueOf(its.coldAnswer, Infinity), meanMs + told * (ownLoadMs(estimates, hint) - meanMs));
+}
+
+/** The same where all that is odd in the hint's cold answers is laid to its loads. */
+export function ownLoadMs(estimates: Estimates, hint: string): number {
+  return shrunk(estimates.hints.get(hint)?.load, meanLoadMs(estimates), TUNING.ownLoadPrior);
 }
 
 /**
@@ -126,7 +132,9 @@ export function loadMs(estimates: Estimates, hint: string): number {
  * account for.
  */
 function loadsDiffer({ warmError, coldError }: Estimates): number {
-  return coldError.sum === 0 ? 0 : Math.max(0, 1 - (TUNING.lessKnown * valueOf(warmError, 0)) / valueOf(coldError, 0));
+  const error = valueOf(coldError, 0);
+  if (warmError.weight < TUNING.newSamples || error === 0) return 0;
+  return Math.max(0, 1 - (TUNING.lessKnown * valueOf(warmError, 0)) / error);
 }
 
 /** Expected time of a load of anything. */
@@ -155,6 +163,7 @@ export function countArrival(estimates: Estimates, hint: string): void {
       lately: emptyMean(),
       latelyAtArrival: estimates.arrivals,
       answer: emptyMean(),
+      coldAnswer: emptyMean(),
       load: emptyMean(),
       steady: 1,
       recent: 1,
@@ -183,14 +192,16 @@ export function learnService(estimates: Estimates, hint: string, heldMs: number,
 
 /**
  * A request that had to load the hint was answered and is over: what it held its slot for beside the load. Of that the first answer tells the
- * more, the more loads differ; where they do not, it is the expected one. Teaches nothing before any warm one was over.
+ * more, the more loads differ; where they do not, it is the expected one. Teaches nothing before any warm one was over, of a service that is lost
+ * in the load, or where it was over too soon for the load that was expected.
  */
 export function learnColdService(estimates: Estimates, hint: string, answeredMs: number, heldMs: number): void {
   const expected = serviceMs(estimates, hint);
-  if (expected === 0) return;
+  if (expected === 0 || TUNING.outlier * expected < meanLoadMs(estimates)) return;
   const loadingMs = loadMs(estimates, hint);
-  const unexpectedMs = answeredMs - answerMs(estimates, hint) - loadingMs;
-  learnHint(estimates, hint, believable(heldMs - loadingMs - loadsDiffer(estimates) * unexpectedMs, expected));
+  const unexpectedMs = extraOf(estimates, hint, answeredMs) - loadingMs;
+  const sample = heldMs - loadingMs - loadsDiffer(estimates) * unexpectedMs;
+  if (sample >= expected / TUNING.outlier) learnHint(estimates, hint, believable(sample, expected));
 }
 
 function learnHint(estimates: Estimates, hint: string, sample: number): void {
@@ -233,11 +244,18 @@ export function learnAnswer(estimates: Estimates, hint: string, afterMs: number)
 /** A request that had to load the hint had its first answer. Teaches nothing before any warm one was answered. */
 export function learnLoad(estimates: Estimates, hint: string, afterMs: number): void {
   if (estimates.newAnswer.weight === 0) return;
-  const extra = clamp(afterMs - answerMs(estimates, hint), 0, TUNING.outlier * meanLoadMs(estimates));
+  const extra = extraOf(estimates, hint, afterMs);
   const its = estimates.hints.get(hint);
   if (its !== undefined) noteError(estimates.coldError, its.answer, extra - loadMs(estimates, hint));
   addSample(estimates.load, extra, TUNING.fleetMemory);
-  if (its !== undefined) addSample(its.load, extra, TUNING.hintMemory);
+  if (its === undefined) return;
+  addSample(its.load, extra, TUNING.hintMemory);
+  addSample(its.coldAnswer, Math.max(0, afterMs), TUNING.hintMemory);
+}
+
+/** How much later the first answer came than a warm one was expected to. */
+function extraOf(estimates: Estimates, hint: string, afterMs: number): number {
+  return clamp(afterMs - answerMs(estimates, hint), 0, TUNING.outlier * meanLoadMs(estimates));
 }
 
 /** Of a hint that is new an error says how little is known of it. */

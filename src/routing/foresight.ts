@@ -17,7 +17,7 @@ export interface Foresight {
 /** How many wait for each hint before all others. */
 export type WaitingFor = ReadonlyMap<string, number>;
 
-/** What is to be expected of the holders of the first of these hints that has any; null: none has. O(slots), bounded. */
+/** What is to be expected of the holders of the first of these hints that has any; null: none has. O(slots and hints there), bounded. */
 export function foresee(
   fleet: Fleet,
   waitingFor: WaitingFor,
@@ -34,7 +34,7 @@ export function foresee(
 
 /**
  * Whether so many requests in line would all start sooner than that, by a look at no more slots than it takes to know. What is true here
- * `foresee` and `nextStartMs` say too: each goes to the slot that is free first. O(slots), bounded.
+ * `foresee` and `nextStartMs` say too: each goes to the slot that is free first. O(slots and hints there), bounded.
  */
 export function startSooner(
   fleet: Fleet,
@@ -123,18 +123,20 @@ export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): nu
 
 /**
  * Those who wait for something else that the replica holds may be served there before: a part of what they would take of it, for not all of them
- * will. O(hints), or O(1) where nobody waits.
+ * will; they share its slots, and are shared by all who hold that. O(hints), bounded, or O(1) where nobody waits.
  */
 function contentionMs(fleet: Fleet, waitingFor: WaitingFor, replica: Replica, hint: string): number {
   if (waitingFor.size === 0) return 0;
   let othersMs = 0;
+  let looked = 0;
   for (const other of hintsOf(replica)) {
+    if (++looked > LIMITS.hintsContended) break;
     const waiting = other === hint ? undefined : waitingFor.get(other);
     if (waiting === undefined) continue;
     const here = Math.min(TUNING.contendersAtMost, waiting / Math.max(1, copiesOf(fleet, other)));
     othersMs += here * serviceMs(fleet.estimates, other);
   }
-  return TUNING.contention * othersMs;
+  return (TUNING.contention * othersMs) / replica.concurrency;
 }
 
 /** Times from now at which slots of the hint's holders become free; of many, those of some, and how many there are for each of those. */

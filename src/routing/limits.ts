@@ -66,6 +66,8 @@ export const LIMITS = {
   placementsWeighed: 8,
   /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
   slotsForeseen: 32,
+  /** Hints of a replica looked at for others that wait for them. */
+  hintsContended: 32,
   /** Lanes asked in one round that would rather wait; the next round asks others. */
   lanesAsked: 16,
   /** A lane that would rather wait is not asked again for this long, and where lanes were left to ask, the next round is after this. */

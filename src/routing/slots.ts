@@ -1,5 +1,15 @@
 // Taking and giving back a replica's slots. A grant is released exactly once; releasing one that is gone does nothing.
-import { expectedMs, learnAnswer, learnColdService, learnLoad, learnService, loadMs, serviceMs, turnOf } from "./estimates.ts";
+import {
+  expectedMs,
+  learnAnswer,
+  learnColdService,
+  learnLoad,
+  learnService,
+  loadMs,
+  ownLoadMs,
+  serviceMs,
+  turnOf,
+} from "./estimates.ts";
 import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
 import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
@@ -39,7 +49,8 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   });
   replica.served++;
   beginProbe(grant, now);
-  if (hint !== null && !warm) startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * loadingMs);
+  if (hint !== null && !warm)
+    startLoading(fleet, grant, hint, now + LIMITS.loadTimesBelieved * Math.max(loadingMs, ownLoadMs(fleet.estimates, hint)));
   return grant;
 }
 

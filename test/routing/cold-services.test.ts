@@ -11,6 +11,7 @@ import {
   serviceMs,
   type Estimates,
 } from "../../src/routing/estimates.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS } from "./support/fleets.ts";
@@ -59,7 +60,25 @@ describe("where loads are alike, what a cold request held its slot for beyond a 
       expect(serviceMs(estimates, hint)).toBeGreaterThan(serviceMs(before, hint));
   });
 
-  test("a hint whose loads are odd looks like a long one, until it is found warm", () => {
+  test("a hint whose loads are short tells nothing of its service: that is as of any new hint, and its load no longer than its answers", () => {
+    const [estimates, before] = [taught(COLD_MS), taught(COLD_MS)];
+    for (let request = 0; request < 30; request++) coldly(estimates, "quick to load", 1000, 5000);
+    expect(serviceMs(estimates, "quick to load")).toBe(serviceMs(before, "of no family"));
+    expect(loadMs(estimates, "quick to load")).toBeLessThanOrEqual(6000);
+    expect(serviceMs(estimates, "of no family")).toBe(serviceMs(before, "of no family"));
+  });
+
+  test("nothing is told of a service that is far shorter than a load", () => {
+    const estimates = taught(COLD_MS);
+    for (let request = 0; request < 20; request++) warmly(estimates, "short", 200);
+    const before = serviceMs(estimates, "short");
+    expect(before * TUNING.outlier).toBeLessThan(COLD_MS);
+    for (const offMs of [3000, 1000, 2000]) coldly(estimates, "short", COLD_MS + offMs, 200);
+    // But that arrivals pass, by which the last few fade.
+    expect(Math.abs(serviceMs(estimates, "short") - before)).toBeLessThan(before / 100);
+  });
+
+  test("a hint whose loads are long looks like a long one, until it is found warm", () => {
     const estimates = taught(COLD_MS);
     for (let request = 0; request < 10; request++) coldly(estimates, "odd", 60_000, 10_000);
     // Together they are right: that is what a cold request of it takes.
@@ -103,13 +122,40 @@ describe("where loads differ", () => {
 });
 
 describe("a cold request", () => {
-  test("that was over before an average load would have been counts as a short one, not as none or less", () => {
+  test("that was over before its load should have been teaches nothing of its service", () => {
     const estimates = taught(COLD_MS);
     const expected = serviceMs(estimates, "x");
     countArrival(estimates, "x");
     learnColdService(estimates, "x", 1, 1);
-    expect(serviceMs(estimates, "x")).toBeGreaterThan(expected / TUNING.outlier);
-    expect(serviceMs(estimates, "x")).toBeLessThan(expected);
+    expect(serviceMs(estimates, "x")).toBe(expected);
+  });
+
+  test("is believed while its load may go on, also where such loads of the hint looked like services", () => {
+    const fleet = driver({ a: {} });
+    const { estimates } = fleet.its.fleet;
+    for (let request = 0; request < 40; request++) warmly(estimates, `h${request % 4}`, request % 2 === 0 ? 9000 : 11_000);
+    const before = LIMITS.loadTimesBelieved * loadMs(estimates, "heavy");
+    for (let request = 0; request < 3; request++) coldly(estimates, "heavy", 10 * COLD_MS, 10_000);
+    fleet.arrives(1, ["heavy"]);
+    expect(fleet.its.fleet.replicas.get("a")?.loading.get("heavy")?.untilMs).toBeGreaterThan(before + 10 * COLD_MS);
+  });
+
+  test("tells no load while no warm answer has been compared with what was expected of it", () => {
+    const estimates = served();
+    for (let request = 0; request < TUNING.newSamples; request++) warmly(estimates, "x", 10_000);
+    coldly(estimates, "x", 50_000, 10_000);
+    expect([estimates.warmError.weight, estimates.coldError.weight]).toEqual([0, 1]);
+    expect(loadMs(estimates, "y")).toBe(meanLoadMs(estimates));
+    countArrival(estimates, "never warm");
+    learnLoad(estimates, "never warm", 90_000);
+    expect(loadMs(estimates, "never warm")).toBe(meanLoadMs(estimates));
+  });
+
+  test("whose answer seems to come before it was sent, because a clock went back, teaches no more than other odd ones", () => {
+    const estimates = taught(1000, 60_000, 3000, 90_000);
+    const before = serviceMs(estimates, "h1");
+    learnColdService(estimates, "h1", -1e9, 40_000);
+    expect(serviceMs(estimates, "h1")).toBeLessThan(3 * before);
   });
 
   test("teaches nothing before any warm one was over", () => {

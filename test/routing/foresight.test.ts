@@ -1,7 +1,7 @@
 // When replicas that hold a hint will be free: what is left of each running request, and list scheduling over their slots.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { learnService } from "../../src/routing/estimates.ts";
+import { learnService, serviceMs } from "../../src/routing/estimates.ts";
 import { isReady, type Fleet, type Grant, type Replica, type Warmth } from "../../src/routing/fleet.ts";
 import { foresee, freeInMs, remainingMs } from "../../src/routing/foresight.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -91,9 +91,9 @@ describe("a running request is expected to take", () => {
 describe("others wait for what else the holder holds", () => {
   const { contention, contendersAtMost } = TUNING;
   /** When the slot is foreseen for a request for x, which is over in 10 s: its holder has y too, and others hold y. */
-  const startMs = (waitingFor: Readonly<Record<string, number>>, others = 0) => {
+  const startMs = (waitingFor: Readonly<Record<string, number>>, others = 0, concurrency = 1) => {
     const more = Array.from({ length: others }, (_, index) => [`other-${index}`, { hints: ["y"] }] as const);
-    const fleet = taught({ a: { hints: ["x", "y"] }, ...Object.fromEntries(more) });
+    const fleet = taught({ a: { hints: ["x", "y"], concurrency }, ...Object.fromEntries(more) });
     runs(fleet, "a", "x", 0);
     return foresee(fleet, new Map(Object.entries(waitingFor)), ["x"], anywhere, 0)?.ends[0];
   };
@@ -104,6 +104,19 @@ describe("others wait for what else the holder holds", () => {
 
   test("and less where others hold that too", () => {
     expect(startMs({ y: 1 }, 3)).toBeCloseTo(SERVING_MS + (contention * SERVING_MS) / 4, 6);
+  });
+
+  test("and less where the replica has more slots", () => {
+    expect(startMs({ y: 1 }, 0, 5)).toBeCloseTo(SERVING_MS + (contention * SERVING_MS) / 5, 6);
+  });
+
+  test("by some of its hints where it holds many", () => {
+    const hints = Array.from({ length: 4 * LIMITS.hintsContended }, (_, index) => `y+${index}`);
+    const fleet = taught({ a: { hints: ["x", ...hints] } });
+    runs(fleet, "a", "x", 0);
+    const start = foresee(fleet, new Map(hints.map((hint) => [hint, 1])), ["x"], anywhere, 0)?.ends[0] ?? 0;
+    const each = contention * serviceMs(fleet.estimates, "y+0");
+    expect(start).toBeCloseTo(SERVING_MS + (LIMITS.hintsContended - 1) * each, 3);
   });
 
   test("and no more than for so many, however many wait", () => {

@@ -69,12 +69,19 @@ describe("whether all in line start sooner than some time", () => {
         fc.array(started, { maxLength: 6 }),
         fc.integer({ min: 1, max: 6 }),
         fc.nat({ max: 12_000 }),
-        (all, inLine, thanMs) => {
-          const fleet = taught({ a: { hints: ["x"] }, b: { hints: ["x"], concurrency: 2 }, c: { hints: ["x"], concurrency: 3 } });
+        fc.nat({ max: 4 }),
+        (all, inLine, thanMs, others) => {
+          const waitingFor = new Map([["y", others]]);
+          const fleet = taught({
+            a: { hints: ["x", "y"] },
+            b: { hints: ["x"], concurrency: 2 },
+            c: { hints: ["x", "y"], concurrency: 3 },
+          });
           for (const { replica, atMs } of all) if (freeIn(fleet, replica)) runs(fleet, replica, "x", atMs);
-          if (!soon(fleet, inLine, thanMs)) return;
+          if (!soon(fleet, inLine, thanMs, ["x"], waitingFor)) return;
           said++;
-          for (const start of starts(foresee(fleet, NOBODY, ["x"], anywhere, 5000), inLine)) expect(start).toBeLessThan(thanMs);
+          const foreseen = starts(foresee(fleet, waitingFor, ["x"], anywhere, 5000), inLine);
+          for (const start of foreseen) expect(start).toBeLessThan(thanMs);
         },
       ),
       seeded(300),
