@@ -52,10 +52,13 @@ export function startSooner(
       if (!isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
       // Of before a restart: of those nobody knows, and they count as the slots they are.
       looked += holder.unclaimed;
-      const othersMs = contentionMs(fleet, waitingFor, holder, hint);
+      let othersMs: number | null = null;
       for (const grant of holder.grants.values()) {
         if (++looked > LIMITS.slotsForeseen) return false;
-        if (remainingMs(grant, now) + othersMs < thanMs && ++sooner >= inLine) return true;
+        const startMs = remainingMs(grant, now);
+        if (startMs >= thanMs) continue;
+        othersMs ??= contentionMs(fleet, waitingFor, holder, hint);
+        if (startMs + othersMs < thanMs && ++sooner >= inLine) return true;
       }
     }
     if (looked > 0) return false;
