@@ -68,8 +68,9 @@ export const TUNING = {
   /** Samples while a hint counts as new. */
   newSamples: 5,
   loadPrior: 3,
-  /** What the mean load counts beside a hint's own; and the answers of a hint found warm after which half of what is odd in its loads is told. */
+  /** What the mean load counts beside a hint's own loads, in loads. */
   ownLoadPrior: 8,
+  /** Answers of a hint found warm after which half of what is odd in its loads is told from its services. */
   toldApart: 3,
   /** How much larger the squared error of cold answers may be than that of warm ones before loads are taken to differ. */
   lessKnown: 2,
