@@ -2,8 +2,10 @@
 import type { Choice, Reason, Wanted } from "../src/routing/decide.ts";
 import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/liveness.ts";
+import type { Priority } from "../src/routing/priority.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type * as scheduling from "../src/routing/scheduler.ts";
+import type { Claim } from "../src/routing/slots.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
@@ -15,8 +17,13 @@ export interface EnqueueRequest extends Wanted {
   readonly queueLengthMax: number | null;
   /** What the client says serving costs, ms; null: nothing. */
   readonly claimedMs: number | null;
-  /** Of low priority. */
-  readonly low: boolean;
+  readonly priority: Priority;
+}
+
+/** What a Worker says of a request that runs, to an object that has restarted. */
+export interface AdoptRequest extends Omit<Claim, "startedAtMs"> {
+  /** Time since it was granted. */
+  readonly elapsedMs: number;
 }
 
 export interface GrantAnswer {
@@ -43,7 +50,9 @@ export type EnqueueAnswer =
   | { readonly standing: RefusalAnswer; readonly ticket: null };
 
 export type HeartbeatAnswer =
-  | ({ readonly kind: "accepted" } & HeartbeatTiming)
+  /** `replaced`: the replica that was at this origin until now, and has left; null: none was. */
+  | ({ readonly kind: "accepted"; readonly replaced: string | null } & HeartbeatTiming)
+  | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
   | { readonly kind: "fleet_full"; readonly detail: string }
   | { readonly kind: "rate_limited"; readonly limit: number };
@@ -52,6 +61,7 @@ export interface FleetView {
   readonly app: string;
   readonly replicas: readonly ReplicaView[];
   readonly waiting: number;
+  readonly waiting_high: number;
   readonly waiting_low: number;
   readonly in_flight: number;
   readonly counters: scheduling.Counters;
@@ -63,6 +73,11 @@ export interface FleetView {
 export function arrivalOf(request: EnqueueRequest, now: number): scheduling.Arrival {
   const { waitedMs, timeoutMs, ...rest } = request;
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+}
+
+/** The claim as the scheduler needs it: by the object's clock. */
+export function claimOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Claim {
+  return { ...rest, startedAtMs: now - elapsedMs };
 }
 
 /** A settlement's grant as the Worker needs it. */
@@ -87,7 +102,8 @@ export function viewOf(app: string, scheduler: scheduling.Scheduler, timing: Hea
     app,
     replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
     waiting: room.waiting.size,
-    waiting_low: room.low,
+    waiting_high: room.count.high,
+    waiting_low: room.count.low,
     in_flight: fleet.grants.size,
     counters,
     next_heartbeat_ms: timing.nextHeartbeatMs,

@@ -18,7 +18,7 @@ import {
   type StoredReplica,
 } from "../src/routing/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
-import { adoptSlot, grantOf, type Claim } from "../src/routing/slots.ts";
+import { adoptSlot, grantOf, isLost, unanswered } from "../src/routing/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
@@ -28,7 +28,9 @@ import {
   answerOf,
   answerOfChoice,
   arrivalOf,
+  claimOf,
   viewOf,
+  type AdoptRequest,
   type EnqueueAnswer,
   type EnqueueRequest,
   type FleetView,
@@ -38,12 +40,12 @@ import {
 } from "./fleet-answers.ts";
 import { FleetStore } from "./fleet-store.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
+import { WatchedRequests, type WatchEnd } from "./watched-requests.ts";
 
 export class Fleet extends DurableObject {
   readonly #scheduler: scheduling.Scheduler;
   readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
-  /** Requests whose Worker watches for a restart of this object. */
-  readonly #watched = new Map<number, PromiseWithResolvers<void>>();
+  readonly #watched = new WatchedRequests();
   readonly #store: FleetStore;
   readonly #settings: Settings;
   readonly #options: scheduling.SchedulerOptions;
@@ -57,13 +59,12 @@ export class Fleet extends DurableObject {
 
   /** What tickets report; not methods of the object, which anyone with its stub could call. */
   readonly #holder: TicketHolder = {
-    answered: (id, inBandHints) => {
+    answered: (id, answer) => {
       const now = Date.now();
-      const changed = scheduling.answered(this.#scheduler, id, inBandHints, now);
+      const changed = scheduling.answered(this.#scheduler, id, answer, now);
       if (changed !== null) this.#persist(changed);
       this.#settle(now);
     },
-    uploading: (id, underWay) => scheduling.uploading(this.#scheduler, id, underWay, Date.now()),
     failed: (id, failure, inBandHints) => {
       const now = Date.now();
       const changed = scheduling.failed(this.#scheduler, id, failure, inBandHints, now);
@@ -79,8 +80,7 @@ export class Fleet extends DurableObject {
       scheduling.finish(this.#scheduler, id, now);
       this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
       this.#waits.delete(id);
-      this.#watched.get(id)?.resolve();
-      this.#watched.delete(id);
+      this.#watched.end(id, "over");
       this.#settle(now);
     },
   };
@@ -102,28 +102,29 @@ export class Fleet extends DurableObject {
     this.#restore(Date.now());
   }
 
-  /** One replica's report. The answer says when to send the next. */
-  async heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer> {
+  /** One replica's report, and how long ago it reached the router. The answer says when to send the next. */
+  async heartbeat(beat: Heartbeat, elapsedMs = 0): Promise<HeartbeatAnswer> {
     const now = Date.now();
     const limit = LIMITS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
     if (this.#countBeat(now) > limit) return { kind: "rate_limited", limit };
     const { fleet, counters } = this.#scheduler;
     const first = fleet.replicas.size === 0;
     const { timeToLiveMs } = this.#timing();
-    const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now);
-    if (outcome.kind === "stale" || outcome.kind === "fleet_full") return outcome;
+    const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
+    if (outcome.kind !== "accepted" && outcome.kind !== "stopped") return outcome;
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
       this.#app = beat.app;
       counters.reclaimed += outcome.reclaimed;
+      if (outcome.replaced !== null) this.#departed([outcome.replaced]);
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
       if (first) void this.ctx.storage.setAlarm(now + LIMITS.alarmMs);
       this.#timer.wakeAt(replica.expiresAtMs);
     }
     this.#settle(now);
     if (fleet.replicas.size > 0) await this.#listing.sync(beat.app);
-    return { kind: "accepted", ...this.#timing() };
+    return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, ...this.#timing() };
   }
 
   /** Takes a request in and returns at once; a ticket that is not granted yet is awaited with `granted`. */
@@ -149,22 +150,19 @@ export class Fleet extends DurableObject {
   }
 
   /**
-   * Pending while the request runs and this object lives: it resolves when the ticket is given back, and rejects when the object
-   * restarts. False: this object does not know the ticket, so it has restarted already. One whose slot was taken back it knows: a claim
-   * would take a second slot for it.
+   * Pending while the request runs, its replica beats or has begun to answer, and this object lives; rejects when the object restarts. A ticket
+   * whose slot was taken back is known: a claim would take a second slot for it.
    */
-  async running(id: number): Promise<boolean> {
-    if (grantOf(this.#scheduler.fleet, id) === undefined) return false;
-    const watched = this.#watched.get(id) ?? Promise.withResolvers<void>();
-    this.#watched.set(id, watched);
-    await watched.promise;
-    return true;
+  async running(id: number): Promise<WatchEnd> {
+    const its = grantOf(this.#scheduler.fleet, id);
+    if (its === undefined) return "unknown";
+    return isLost(this.#scheduler.fleet, its) ? "replica_gone" : this.#watched.watch(id);
   }
 
   /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
-  adopt(claim: Claim): { readonly id: number; readonly ticket: Ticket } | null {
+  adopt(request: AdoptRequest): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
-    const grant = adoptSlot(this.#scheduler.fleet, id, claim);
+    const grant = adoptSlot(this.#scheduler.fleet, id, claimOf(request, Date.now()));
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
 
@@ -194,8 +192,9 @@ export class Fleet extends DurableObject {
   drain(id: string, drained: boolean): boolean {
     const replica = this.#scheduler.fleet.replicas.get(id);
     if (replica === undefined) return false;
-    if (setDrained(this.#scheduler.fleet, replica, drained)) this.#persist(replica);
-    this.#settle(Date.now());
+    const now = Date.now();
+    if (setDrained(this.#scheduler.fleet, replica, drained, now + this.#timing().timeToLiveMs)) this.#persist(replica);
+    this.#settle(now);
     return true;
   }
 
@@ -223,12 +222,12 @@ export class Fleet extends DurableObject {
     const stored = this.#store.replicas();
     const { fleet } = this.#scheduler;
     for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
-      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, expired: false, record: null });
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
-    this.#departed(scheduling.expire(this.#scheduler, timeToLiveMs, now));
+    this.#expire(timeToLiveMs, now);
     this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
     this.#timer.wakeAt(now + timeToLiveMs);
   }
@@ -253,9 +252,16 @@ export class Fleet extends DurableObject {
   #tick(): void {
     const now = Date.now();
     this.#store.touch();
-    this.#departed(scheduling.expire(this.#scheduler, this.#timing().timeToLiveMs, now));
+    this.#expire(this.#timing().timeToLiveMs, now);
     this.#settle(now);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+  }
+
+  /** Replicas that were silent for too long leave, and who waits for their answers to begin hears of that. */
+  #expire(timeToLiveMs: number, now: number): void {
+    const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
+    for (const replica of expired) for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
+    this.#departed(expired.map(({ id }) => id));
   }
 
   /** Replicas have left the fleet: storage follows, and with the last one Directory and alarm. */

@@ -2,12 +2,12 @@
 // disposes it when the client or the Worker goes, and that gives back whatever it held. No method of it may wait for anything: the
 // runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
-import type { Failure } from "../src/routing/ejection.ts";
+import type { Failure } from "../src/routing/outcome.ts";
+import type { Answer } from "../src/routing/scheduler.ts";
 
 /** What a ticket tells its fleet. */
 export interface TicketHolder {
-  answered(id: number, inBandHints: readonly string[] | null): void;
-  uploading(id: number, underWay: boolean): void;
+  answered(id: number, answer: Answer): void;
   failed(id: number, failure: Failure, inBandHints: readonly string[] | null): void;
   ended(id: number, whole: boolean): void;
   finished(id: number): void;
@@ -23,14 +23,9 @@ export class Ticket extends RpcTarget {
     this.#holder = holder;
   }
 
-  /** Response headers came, with the hints the replica sent along; null: it sent none. */
-  answered(inBandHints: readonly string[] | null): void {
-    this.#holder.answered(this.#id, inBandHints);
-  }
-
-  /** The client takes its time to send the body; `underWay` false: it is there, and the request is sent. */
-  uploading(underWay: boolean): void {
-    this.#holder.uploading(this.#id, underWay);
+  /** Response headers came that are no failure. */
+  answered(answer: Answer): void {
+    this.#holder.answered(this.#id, answer);
   }
 
   /** The replica failed the request, with the hints its answer brought along; null: none. */

@@ -60,14 +60,14 @@ class Fleet {
       deadlineMs: this.now + 300_000,
       queueLengthMax: null,
       claimedMs: null,
-      low: false,
+      priority: "normal" as const,
     };
     return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };
   }
 
   end(id: number, afterMs = 0): void {
     this.now += afterMs;
-    scheduling.answered(this.scheduler, id, null, this.now);
+    scheduling.answered(this.scheduler, id, { kind: "success", hints: null }, this.now);
     scheduling.finish(this.scheduler, id, this.now);
   }
 

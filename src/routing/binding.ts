@@ -1,7 +1,7 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
-import { coldChoice, decideWarm, usableIn, usableSlots, type Choice } from "./decide.ts";
-import { isWarm, type Fleet, type Replica } from "./fleet.ts";
+import { coldChoice, decideWarm, isServing, loadableIn, usableIn, usableSlots, type Choice } from "./decide.ts";
+import type { Fleet, Replica } from "./fleet.ts";
 import { expectedMs } from "./estimates.ts";
 import { elsewhereMs, foresee, nextStartMs, startSooner } from "./foresight.ts";
 import type { Lane, Lanes } from "./lanes.ts";
@@ -132,7 +132,7 @@ class Binding {
   #isWarmFor(lane: Lane, hint: string, holders: ReadonlySet<Replica>): boolean {
     const [head] = lane.queue;
     const usable = lane.open || head === undefined ? this.#usable : usableIn(this.#fleet, head, this.#now);
-    for (const holder of holders) if (isWarm(holder, hint, this.#now) && usable(holder)) return true;
+    for (const holder of holders) if (isServing(this.#fleet, holder, hint, this.#now) && usable(holder)) return true;
     return false;
   }
 
@@ -173,7 +173,8 @@ class Binding {
     // What a load would evict takes a longer look, and can only make waiting worth more. (So a lane may be patient for a moment also where
     // no free replica may be used any more, which would have been no answer.)
     if (lane.open && this.#whoLoads(lane, head, hint, 0, usable) === null) return null;
-    const placement = placeHint(this.#fleet, hint, usable, this.#regrets);
+    const loadable = loadableIn(this.#fleet, hint, usable, this.#now);
+    const placement = placeHint(this.#fleet, hint, loadable, this.#regrets);
     if (placement === null) return null;
     const waiting = this.#whoLoads(lane, head, hint, placement.regretMs, usable);
     if (waiting === null) return null;
@@ -215,8 +216,11 @@ class Binding {
     const foresight = allWait ? null : foresee(this.#fleet, byHint, head.hints, usable, this.#now);
     if (!allWait && foresight === null) return head;
     let insistsMs = Infinity;
+    const costMs = (this.#lanes.loadMs[lane.row] ?? 0) + regretMs;
     for (const waiting of lane.queue) {
-      const atMs = insistsAtMs(waiting, this.#order);
+      waiting.declinedAtMs = Math.min(waiting.declinedAtMs, this.#now);
+      // A wait that has cost more than the load was worth nothing: the forecast was wrong, and may be so again.
+      const atMs = Math.min(insistsAtMs(waiting, this.#order), waiting.declinedAtMs + costMs);
       if (atMs <= this.#now || (foresight !== null && nextStartMs(foresight) >= worthMs)) return waiting;
       insistsMs = Math.min(insistsMs, atMs);
     }
@@ -227,9 +231,9 @@ class Binding {
   }
 
   #priority(row: number, costMs: number): number {
-    const { arrivedAtMs, deadlineMs, deferredUntilMs } = this.#lanes;
+    const { arrivedAtMs, deadlineMs, deferredUntilMs, urgency } = this.#lanes;
     const queued = { arrivedAtMs: arrivedAtMs[row] ?? 0, deadlineMs: deadlineMs[row] ?? 0 };
-    const priority = priorityOf(queued, costMs, this.#order, this.#now);
+    const priority = (urgency[row] ?? 1) * priorityOf(queued, costMs, this.#order, this.#now);
     return this.#now < (deferredUntilMs[row] ?? 0) ? priority * BEHIND : priority;
   }
 

@@ -41,7 +41,7 @@ export interface Choice {
 /** The replica with a free slot that should take the request if it must not wait, or null when none may. */
 export function decide(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
   const usable = usableIn(fleet, wanted, now);
-  return decideWarm(fleet, wanted, usable, now) ?? decideCold(fleet, wanted, usable);
+  return decideWarm(fleet, wanted, usable, now) ?? decideCold(fleet, wanted, usable, now);
 }
 
 /**
@@ -57,16 +57,16 @@ export function decideWarm(fleet: Fleet, wanted: Wanted, usable: (replica: Repli
   for (const hint of wanted.hints) {
     const holders = fleet.freeHolders.get(hint);
     if (holders === undefined) continue;
-    const replica = bestHolder(fleet, holders, (holder) => isWarm(holder, hint, now) && usable(holder), hint);
+    const replica = bestHolder(fleet, holders, (holder) => isServing(fleet, holder, hint, now) && usable(holder), hint);
     if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
   }
   return null;
 }
 
 /** Where nobody is warm and free the first hint is loaded, where that hurts least (placement.ts). */
-export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean): Choice | null {
+export function decideCold(fleet: Fleet, wanted: Wanted, usable: (replica: Replica) => boolean, now: number): Choice | null {
   const [hint] = wanted.hints;
-  const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
+  const placement = hint === undefined ? null : placeHint(fleet, hint, loadableIn(fleet, hint, usable, now), new Regrets(fleet));
   return hint === undefined || placement === null ? null : coldChoice(fleet, hint, placement);
 }
 
@@ -82,7 +82,7 @@ export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): C
   const usable = usableIn(fleet, wanted, now);
   const ready = [...readyIn(fleet)].filter(usable);
   for (const hint of wanted.hints) {
-    const replica = leastLoaded(ready, (candidate) => isWarm(candidate, hint, now), hint);
+    const replica = leastLoaded(ready, (candidate) => isServing(fleet, candidate, hint, now), hint);
     if (replica !== null) return { replica, hint, warm: true, reason: "hint_match" };
   }
   const [hint] = wanted.hints;
@@ -123,6 +123,29 @@ export function usableIn(fleet: Fleet, wanted: Wanted, now: number): (replica: R
   const sound = (replica: Replica) => open(replica) && !isPassedOver(replica, now);
   for (const replica of looksDeceive(fleet) ? fleet.free : readyIn(fleet)) if (sound(replica)) return sound;
   return open;
+}
+
+/** Whether the replica holds the hint or is loading it, and is not passed over for it. */
+export function isServing({ hintFailures }: Fleet, replica: Replica, hint: string, now: number): boolean {
+  return isWarm(replica, hint, now) && hintFailures.barredUntilMs(replica, hint, now) === 0;
+}
+
+/**
+ * Replicas that have failed the hint are passed over for it, unless every other usable one has too. O(1) where none has failed it, else
+ * O(replicas that have).
+ */
+export function loadableIn(
+  fleet: Fleet,
+  hint: string,
+  usable: (replica: Replica) => boolean,
+  now: number,
+): (replica: Replica) => boolean {
+  const { hintFailures, free, busy } = fleet;
+  if (!hintFailures.knows(hint)) return usable;
+  const able = (replica: Replica) => usable(replica) && hintFailures.barredUntilMs(replica, hint, now) === 0;
+  for (const replica of free) if (able(replica)) return able;
+  for (const replica of busy) if (able(replica)) return able;
+  return usable;
 }
 
 /** Free slots, but those of suspects that may not be used. O(suspects). */

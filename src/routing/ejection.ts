@@ -3,42 +3,85 @@
 // waits because of them (Envoy's outlier detection and panic threshold,
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
 import { isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { stopLoading } from "./holdings.ts";
+import { stopLoading, withholdSlot } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
+import { addSample, clamp, valueOf } from "./mean.ts";
+import type { Failure } from "./outcome.ts";
 
-/** How a replica failed a request. On probation any of them ejects at once, but for a request that has ejected enough. */
-export type Failure =
-  /** No response headers: refused, reset, or its tunnel's word for that. Ejects at once, as 503 does, but for a request that has ejected enough. */
-  | { readonly kind: "unreachable" }
-  /** It answered 503. The ejection is no longer than its Retry-After asks (null: it does not ask). */
-  | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
-  /** No response headers in time. Ejects with the third failure in a row. */
-  | { readonly kind: "timed_out" }
-  /** It broke off in the middle of a response. Ejects with the third failure in a row; headers do not end that, a request that ends well does. */
-  | { readonly kind: "broken" };
+/** How many failures in a row eject a replica, by the kind of the last of them. */
+const FAILURES_TO_EJECT: Readonly<Record<Failure["kind"], number>> = {
+  unreachable: 1,
+  unavailable: LIMITS.refusalsToEject,
+  disconnected: LIMITS.failuresToEject,
+  timed_out: LIMITS.failuresToEject,
+  broken: LIMITS.failuresToEject,
+  error: LIMITS.errorsToEject,
+};
 
 /**
  * The replica failed the request, which may still hold its slot, or had it taken back. Says whether that ejected it: not where it is ejected
- * or was after the request was sent, since what fails together is one fault, nor where it has left meanwhile.
+ * or was after the request was sent, since what fails together is one fault, nor where it has left meanwhile. O(1); O(replicas) where many of
+ * the replica's last answers were errors.
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
-  stopLoading(fleet, grant, false);
+  stopLoading(fleet, grant, null);
   grant.failed = true;
   const { replica } = grant;
+  replica.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (fleet.replicas.get(replica.id) !== replica) return false;
+  if (failure.kind === "error") addSample(replica.errors, 1, LIMITS.errorMemory);
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
-  const decisive = failure.kind === "unreachable" || failure.kind === "unavailable" || replica.onProbation;
-  if (!decisive || grant.failures >= LIMITS.ejectionsPerRequest) {
-    replica.failuresInARow++;
-    if (replica.failuresInARow < LIMITS.failuresToEject) return false;
-  }
+  if (failure.kind === "unavailable" && !replica.onProbation && isRefusedTogether(fleet, grant, failure.retryAfterMs, now)) return false;
+  replica.failuresInARow++;
+  const needed = replica.onProbation ? 1 : FAILURES_TO_EJECT[failure.kind];
+  const enough = grant.failures < LIMITS.ejectionsPerRequest ? needed : Math.max(needed, LIMITS.failuresToEject);
+  if (replica.failuresInARow < enough && !(failure.kind === "error" && failsOften(fleet, replica))) return false;
   eject(fleet, replica, failure, now);
   return true;
 }
 
-/** The replica sent response headers: it can be reached. That shows nothing where it was ejected for a broken answer, which had headers too. */
-export function trustAnswer(fleet: Fleet, replica: Replica): void {
-  if (!replica.ejectedAsBroken) readmit(fleet, replica);
+/**
+ * A 503 says "not me, not now": a slot of the replica counts as taken for a moment, for as long as its Retry-After asks within bounds. Says
+ * whether the request was sent before the replica was known to refuse any: such 503s together are one.
+ */
+function isRefusedTogether(fleet: Fleet, grant: Grant, retryAfterMs: number | null, now: number): boolean {
+  const { replica } = grant;
+  const forMs = clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs);
+  const together = grant.grantedAtMs <= replica.refusedAtMs;
+  replica.refusedAtMs = now;
+  withholdSlot(fleet, replica, now + forMs);
+  return together;
+}
+
+/**
+ * Whether errors are much of the replica's last answers, and much less of the others': a request that fails wherever it is sent says nothing
+ * of one replica. O(replicas).
+ */
+function failsOften(fleet: Fleet, replica: Replica): boolean {
+  const { errors } = replica;
+  const share = valueOf(errors, 0);
+  if (errors.weight < LIMITS.errorSamples || share < LIMITS.errorShare) return false;
+  let [sum, weight] = [0, 0];
+  for (const other of fleet.replicas.values()) {
+    if (other === replica) continue;
+    sum += other.errors.sum;
+    weight += other.errors.weight;
+  }
+  return weight >= LIMITS.errorSamples && sum / weight <= LIMITS.errorShareOfOthers * share;
+}
+
+/** The kinds of failures that an answer's headers disprove. An error had headers too, and a broken answer had good ones. */
+const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable", "disconnected", "unavailable", "timed_out"]);
+
+/**
+ * The replica sent response headers, other than a 5xx's: it can be reached. `succeeded`: they were those of a success, which disproves
+ * errors too. Neither ends an ejection for a broken answer.
+ */
+export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
+  if (succeeded) addSample(replica.errors, 0, LIMITS.errorMemory);
+  const { ejectedFor } = replica;
+  if (ejectedFor === null) return;
+  if (DISPROVED_BY_HEADERS.has(ejectedFor) || (ejectedFor === "error" && succeeded)) readmit(fleet, replica);
 }
 
 /** An answer came whole: one that was sent after the last ejection ends it, whatever it was for. */
@@ -96,10 +139,11 @@ export function looksDeceive({ suspects, free, busy }: Fleet): boolean {
   return ready > LIMITS.suspectsShareMost * (free.size + busy.size);
 }
 
+/** One that still fails often keeps the count of its ejections: its next one is longer. */
 function readmit(fleet: Fleet, replica: Replica): void {
+  if (replica.ejectedFor !== "error" || !failsOften(fleet, replica)) replica.ejections = 0;
   replica.ejectedUntilMs = 0;
-  replica.ejections = 0;
-  replica.ejectedAsBroken = false;
+  replica.ejectedFor = null;
   replica.onProbation = false;
   replica.probe = null;
   fleet.suspects.delete(replica);
@@ -113,7 +157,7 @@ function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): v
   if (askedMs === null || askedMs > grownMs) replica.ejections++;
   replica.ejectedAtMs = now;
   replica.ejectedUntilMs = now + Math.max(LIMITS.ejectionLeastMs, Math.min(askedMs ?? grownMs, grownMs));
-  replica.ejectedAsBroken = failure.kind === "broken";
+  replica.ejectedFor = failure.kind;
   replica.onProbation = true;
   replica.probe = null;
   replica.failuresInARow = 0;

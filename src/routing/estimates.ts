@@ -152,9 +152,11 @@ export function demandShare(estimates: Estimates, hint: string): number {
   return (1 - TUNING.recentShare) * steady + TUNING.recentShare * recent;
 }
 
-/** A request for the hint has arrived. Forgets the hint longest not asked for when there are too many. */
-export function countArrival(estimates: Estimates, hint: string): void {
-  estimates.arrivals++;
+/**
+ * A request for the hint has arrived. Gives the number of the arrival. Forgets the hint longest not asked for when there are too many.
+ */
+export function countArrival(estimates: Estimates, hint: string): number {
+  const arrival = ++estimates.arrivals;
   const its = estimates.hints.get(hint);
   if (its === undefined) {
     const fresh = {
@@ -171,7 +173,7 @@ export function countArrival(estimates: Estimates, hint: string): void {
     };
     estimates.hints.set(hint, fresh);
     forgetOldest(estimates.hints);
-    return;
+    return arrival;
   }
   const since = estimates.arrivals - its.atArrival;
   its.steady = its.steady * Math.exp(-since / TUNING.steadyArrivals) + 1;
@@ -179,6 +181,18 @@ export function countArrival(estimates: Estimates, hint: string): void {
   its.atArrival = estimates.arrivals;
   estimates.hints.delete(hint);
   estimates.hints.set(hint, its);
+  return arrival;
+}
+
+/** What arrived by that number was no demand for the hint after all. Forgets the hint where nothing else is known of it. O(1). */
+export function uncountArrival({ hints }: Estimates, hint: string, arrival: number): void {
+  const its = hints.get(hint);
+  if (its === undefined) return;
+  const since = its.atArrival - arrival;
+  its.steady = Math.max(0, its.steady - Math.exp(-since / TUNING.steadyArrivals));
+  its.recent = Math.max(0, its.recent - Math.exp(-since / TUNING.recentArrivals));
+  const isUnknown = its.service.weight === 0 && its.answer.weight === 0 && its.coldAnswer.weight === 0;
+  if (isUnknown && its.steady < TUNING.noDemand) hints.delete(hint);
 }
 
 /** A request that found the hint warm was answered and is over. */

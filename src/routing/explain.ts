@@ -1,14 +1,14 @@
 // What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
 // candidates it is taken among. Changes nothing.
 import type { ReplicaStatus } from "./heartbeat.ts";
-import { heldHints, hintRoom, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
+import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
 import { usableIn } from "./decide.ts";
 import { loadMs } from "./estimates.ts";
 import { freeInMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
 import { evictionMs, occupationMs } from "./placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
-import { consider, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
+import { consider, type Arrival, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
 
 /** A replica as the admin endpoints show it. */
 export interface ReplicaView {
@@ -32,9 +32,12 @@ export interface ReplicaView {
   readonly ejections: number;
   /** Ejected since it was last trusted: it gets one request at a time. */
   readonly on_probation: boolean;
+  /** The last failure that was told of it, in this incarnation; null: none was. */
+  readonly last_error: { readonly kind: string; readonly detail: string; readonly ago_ms: number } | null;
 }
 
 export function viewReplica(replica: Replica, now: number): ReplicaView {
+  const { lastError } = replica;
   return {
     replica: replica.id,
     origin: replica.origin,
@@ -47,12 +50,13 @@ export function viewReplica(replica: Replica, now: number): ReplicaView {
     hint_slots: replica.hintSlots,
     hints_held: heldHints(replica),
     concurrency: replica.concurrency,
-    in_flight: loadOf(replica),
+    in_flight: inFlight(replica),
     served: replica.served,
     expires_in_ms: Math.max(0, replica.expiresAtMs - now),
     ejected_for_ms: Math.max(0, replica.ejectedUntilMs - now),
     ejections: replica.ejections,
     on_probation: replica.onProbation,
+    last_error: lastError && { kind: lastError.kind, detail: lastError.detail, ago_ms: Math.max(0, now - lastError.atMs) },
   };
 }
 
@@ -66,7 +70,9 @@ export interface CandidateView {
   readonly concurrency: number;
   readonly hint_room: HintRoom;
   /** Why it can't be chosen now; null: it can. */
-  readonly passed_over: "starting" | "draining" | "ejected" | "probation" | "full" | null;
+  readonly passed_over: "starting" | "draining" | "ejected" | "probation" | "hint_failed" | "full" | null;
+  /** Until it is no longer passed over because it failed the hint; 0: it is not. */
+  readonly hint_failed_for_ms: number;
   /** Whether the decision names it. */
   readonly chosen: boolean;
   /** Until it is expected to have a free slot, seconds. */
@@ -96,22 +102,28 @@ export interface Explanation {
 
 /** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
 export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: readonly string[], now: number): Explanation {
-  const arrival = { hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null, low: false };
+  const arrival: Arrival = {
+    ...{ hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null },
+    priority: "normal",
+  };
   const verdict = consider(scheduler, options, arrival, now);
   const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
   const usable = usableIn(scheduler.fleet, arrival, now);
   const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
   const candidates = order.map((replica, place): CandidateView => {
     const warmFor = hints.find((hint) => isWarm(replica, hint, now)) ?? null;
+    const failedHint = warmFor ?? hints[0];
+    const barredUntilMs = failedHint === undefined ? 0 : scheduler.fleet.hintFailures.barredUntilMs(replica, failedHint, now);
     const costs = costsOf(scheduler, replica, warmFor === null ? (hints[0] ?? null) : null, now);
     return {
       replica: replica.id,
       hash_rank: place + 1,
       warm_for: warmFor,
-      in_flight: loadOf(replica),
+      in_flight: inFlight(replica),
       concurrency: replica.concurrency,
       hint_room: hintRoom(replica),
-      passed_over: passedOver(replica, usable, now),
+      passed_over: passedOver(replica, usable, barredUntilMs > 0, now),
+      hint_failed_for_ms: Math.max(0, barredUntilMs - now),
       chosen: replica === chosen,
       ...costs,
       cost_s: round(costs.wait_s + costs.load_s + costs.eviction_s),
@@ -159,10 +171,16 @@ function decisionOf(verdict: Verdict): Explanation["decision"] {
   }
 }
 
-function passedOver(replica: Replica, usable: (replica: Replica) => boolean, now: number): CandidateView["passed_over"] {
+function passedOver(
+  replica: Replica,
+  usable: (replica: Replica) => boolean,
+  barred: boolean,
+  now: number,
+): CandidateView["passed_over"] {
   if (replica.status === "starting") return "starting";
   if (!isReady(replica)) return "draining";
   if (!usable(replica)) return replica.ejectedUntilMs > now ? "ejected" : "probation";
+  if (barred) return "hint_failed";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
 }
 

@@ -5,11 +5,14 @@
 import { Crowd } from "./crowd.ts";
 import { createEstimates, type Estimates } from "./estimates.ts";
 import type { ReplicaStatus } from "./heartbeat.ts";
+import { HintFailures } from "./hint-failures.ts";
+import { emptyMean, type Mean } from "./mean.ts";
+import type { Failure } from "./outcome.ts";
 import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
 
 /**
  * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
- * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint and sent no list since.
+ * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint, as an answer showed, and not said so since.
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
@@ -32,10 +35,12 @@ export interface Grant {
   /** How long it was expected to hold the slot, its load included. */
   readonly expectedMs: number;
   readonly grantedAtMs: number;
-  /** When it was sent to the replica; Infinity: its client's body is still on the way, so the replica does not count it. */
-  sentAtMs: number;
+  /** The number of the arrival by which it counts as demand for its hint; null: it does not. */
+  readonly countedAt: number | null;
   /** When the response headers came; null before. */
   answeredAtMs: number | null;
+  /** They were those of a success. */
+  succeeded: boolean;
   /** Replicas that failed the request before. */
   readonly failures: number;
   /** Its replica failed it, or it broke off in a way that may be the client's doing: it teaches nothing. */
@@ -72,8 +77,11 @@ export interface Replica extends Weighted {
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
-  /** Hints that it was given to load and answered, and has sent no list since. Whether they are loaded is not known, so requests for them teach nothing. */
-  readonly unreported: Set<string>;
+  /**
+   * Hints that it loaded, as a successful answer showed at that time, and has not reported since: it counts as warm for them until a later report
+   * denies that. Requests for them teach nothing, because it may have evicted them.
+   */
+  readonly unreported: Map<string, number>;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;
   /** Running requests by hint: what is in use is not evicted. */
@@ -99,6 +107,10 @@ export interface Replica extends Weighted {
   reclaimedAtMs: number;
   /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
   unclaimed: number;
+  /** Slots that count as taken until then, because the replica has answered 503; and when it last did. */
+  withheld: number;
+  withheldUntilMs: number;
+  refusedAtMs: number;
   /** Restored from storage, and its count of requests not heard since. */
   restored: boolean;
   /** The last heartbeat reported this many fewer requests than slots held, at this time. */
@@ -108,15 +120,28 @@ export interface Replica extends Weighted {
   /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
   ejectedAtMs: number;
   ejections: number;
-  /** The last ejection was for a broken answer: headers do not end it, as they do others, only an answer of which the edge says that it is whole. */
-  ejectedAsBroken: boolean;
+  /** What it was ejected for, which says what ends that; null: it is trusted. */
+  ejectedFor: Failure["kind"] | null;
   /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
   onProbation: boolean;
   probe: Probe | null;
-  /** Requests that it failed after it was reached, since the last that ended well. */
+  /** Requests that it failed since the last that ended well. */
   failuresInARow: number;
+  /** Of its last answers that were successes or errors, the share that were errors. */
+  readonly errors: Mean;
+  /** What it did last that counts as a failure, for the administrator. */
+  lastError: LastError | null;
+  /** Drained by an administrator: until then requests wait for it where no replica is ready. */
+  returnHopedUntilMs: number;
   /** Requests granted so far in this incarnation. */
   served: number;
+}
+
+/** A failure as the edge saw it. `detail` is bounded, and may quote what the runtime says. */
+export interface LastError {
+  readonly kind: Failure["kind"];
+  readonly detail: string;
+  readonly atMs: number;
 }
 
 /** What is remembered of a replica that stopped, was deleted or expired. */
@@ -127,12 +152,16 @@ export interface Departed {
   readonly untilMs: number;
   /** Deleted: this incarnation may not return before `untilMs`. */
   readonly forbidden: boolean;
+  /** It was silent for its time to live: what it has not begun to answer is lost. */
+  readonly expired: boolean;
   /** Its record, so that requests it still runs count again if it returns; null after a restart of the object. */
   readonly record: Replica | null;
 }
 
 export interface Fleet {
   readonly replicas: Map<string, Replica>;
+  /** The replica that was last heard of at each origin. */
+  readonly byOrigin: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
   readonly grants: Map<number, Grant>;
   /** Those whose slots were taken back while their requests go on, oldest first. */
@@ -146,6 +175,10 @@ export interface Fleet {
   readonly busy: Crowd<Replica>;
   /** Ejected, or on probation after it. */
   readonly suspects: Set<Replica>;
+  /** Those of which a slot counts as taken for a moment. */
+  readonly withholding: Set<Replica>;
+  /** What replicas have failed to serve. */
+  readonly hintFailures: HintFailures;
   /** Slots of all ready replicas, and how many of those are taken: requests above a replica's concurrency take none. */
   slots: number;
   taken: number;
@@ -163,6 +196,7 @@ export interface Fleet {
 export function createFleet(coldStartMs = 12_000): Fleet {
   return {
     replicas: new Map(),
+    byOrigin: new Map(),
     departed: new Map(),
     grants: new Map(),
     reclaimed: new Map(),
@@ -171,6 +205,8 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     free: new Crowd(),
     busy: new Crowd(),
     suspects: new Set(),
+    withholding: new Set(),
+    hintFailures: new HintFailures(),
     slots: 0,
     taken: 0,
     nextExpiryMs: Infinity,
@@ -196,7 +232,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     advertised: null,
     reportsHints: false,
     loading: new Map(),
-    unreported: new Set(),
+    unreported: new Map(),
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,
@@ -210,15 +246,21 @@ export function createReplica(id: string, incarnation: number): Replica {
     reclaimed: new Map(),
     reclaimedAtMs: -Infinity,
     unclaimed: 0,
+    withheld: 0,
+    withheldUntilMs: 0,
+    refusedAtMs: -Infinity,
     restored: false,
     surplus: null,
     ejectedUntilMs: 0,
     ejectedAtMs: -Infinity,
     ejections: 0,
-    ejectedAsBroken: false,
+    ejectedFor: null,
     onProbation: false,
     probe: null,
     failuresInARow: 0,
+    errors: emptyMean(),
+    lastError: null,
+    returnHopedUntilMs: 0,
     served: 0,
   };
 }
@@ -230,27 +272,45 @@ export function isReady(replica: Replica): boolean {
 
 /** Slots taken. */
 export function loadOf(replica: Replica): number {
-  return replica.grants.size + replica.unclaimed;
+  return inFlight(replica) + replica.withheld;
 }
 
-/** Whether the replica advertises the hint or is loading it. */
+/** Requests that the replica serves, as far as is known. */
+export function inFlight({ grants, unclaimed }: Replica): number {
+  return grants.size + unclaimed;
+}
+
+/** Whether the replica holds the hint, by its word or by an answer of its own. */
+export function holdsHint({ advertised, unreported }: Replica, hint: string): boolean {
+  return advertised?.has(hint) === true || unreported.has(hint);
+}
+
+/** Whether the replica holds the hint or is loading it. */
 export function isWarm(replica: Replica, hint: string, now: number): boolean {
-  if (replica.advertised?.has(hint) === true) return true;
+  if (holdsHint(replica, hint)) return true;
   const loading = replica.loading.get(hint);
   return loading !== undefined && loading.untilMs > now;
 }
 
-/** Every hint that it advertises or loads, each once. */
-export function* hintsOf({ advertised, loading }: Replica): Generator<string> {
+/** Every hint that it holds or loads, each once. */
+export function* hintsOf(replica: Replica): Generator<string> {
+  const { advertised, unreported, loading } = replica;
   if (advertised !== null) yield* advertised;
-  for (const hint of loading.keys()) if (advertised?.has(hint) !== true) yield hint;
+  yield* unreported.keys();
+  for (const hint of loading.keys()) if (!holdsHint(replica, hint)) yield hint;
 }
 
 /** How many that are. O(loads in progress). */
-export function heldHints({ advertised, loading }: Replica): number {
-  let held = advertised?.size ?? 0;
-  for (const hint of loading.keys()) if (advertised?.has(hint) !== true) held++;
+export function heldHints(replica: Replica): number {
+  const { advertised, unreported, loading } = replica;
+  let held = (advertised?.size ?? 0) + unreported.size;
+  for (const hint of loading.keys()) if (!holdsHint(replica, hint)) held++;
   return held;
+}
+
+/** How many hints it can hold: what it says, else the most it was known to hold at once. */
+export function hintCapacity({ hintSlots, mostHeld }: Replica): number {
+  return hintSlots ?? Math.max(1, mostHeld);
 }
 
 /** How welcome a hint is that the replica does not hold: a free hint slot first, then unknown, then one that must evict. */

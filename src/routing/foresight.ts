@@ -1,7 +1,9 @@
 // What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
+import { isServing } from "./decide.ts";
 import { serviceMs } from "./estimates.ts";
-import { hintsOf, isReady, isWarm, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
+import { clamp } from "./mean.ts";
 import { copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -26,7 +28,7 @@ export function foresee(
   now: number,
 ): Foresight | null {
   for (const hint of hints) {
-    const { ends, more } = endsOf(fleet, waitingFor, hint, (replica) => isWarm(replica, hint, now) && usable(replica), now);
+    const { ends, more } = endsOf(fleet, waitingFor, hint, (replica) => isServing(fleet, replica, hint, now) && usable(replica), now);
     if (ends.length > 0) return { ends, more, serviceMs: serviceMs(fleet.estimates, hint) };
   }
   return null;
@@ -49,7 +51,7 @@ export function startSooner(
   for (const hint of hints) {
     for (const holder of fleet.holders.get(hint) ?? []) {
       if (looked >= LIMITS.slotsForeseen) return false;
-      if (!isReady(holder) || !isWarm(holder, hint, now) || !usable(holder)) continue;
+      if (!isReady(holder) || !isServing(fleet, holder, hint, now) || !usable(holder)) continue;
       // Of before a restart: of those nobody knows, and they count as the slots they are.
       looked += holder.unclaimed;
       let othersMs: number | null = null;
@@ -112,16 +114,20 @@ export function elsewhereMs(
       looked += Math.max(1, loadOf(holder));
       if (holder === but || !isReady(holder)) continue;
       const inMs = loadOf(holder) < holder.concurrency ? 0 : freeInMs(holder, now);
-      if (inMs < least && isWarm(holder, hint, now) && usable(holder)) least = inMs;
+      if (inMs < least && isServing(fleet, holder, hint, now) && usable(holder)) least = inMs;
     }
   }
   return least;
 }
 
-/** When, from now on, the request is expected to be over. What runs longer than expected is expected to run a part of that time more. */
+/**
+ * When, from now on, the request is expected to be over. One that has outlived what was expected runs a part of that longer, and the more times it
+ * has outlived that, the larger a part of the time that it ran, up to as long again: what has lasted for very long has a heavy tail.
+ */
 export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): number {
   const ranMs = now - grantedAtMs;
-  return Math.max(expectedMs - ranMs, TUNING.overrun * Math.max(expectedMs, ranMs));
+  const times = clamp(ranMs / Math.max(1, expectedMs), 1, 1 / TUNING.overrun);
+  return Math.max(expectedMs - ranMs, TUNING.overrun * times * Math.max(expectedMs, ranMs));
 }
 
 /**

@@ -1,6 +1,6 @@
 // What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
 // Keeps the totals that the limits of a fleet are about. Decides nothing.
-import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { hintCapacity, hintsOf, holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { drop, put } from "./index-by.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -38,10 +38,31 @@ export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readon
   return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
 }
 
-/** Replaces what the replica advertises. Says whether the set changed. O(hints). */
-export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null): boolean {
+/** One more of its slots counts as taken, until then at least; it has refused a request. O(hints). */
+export function withholdSlot(fleet: Fleet, replica: Replica, untilMs: number): void {
+  replica.withheld = Math.min(replica.withheld + 1, replica.concurrency);
+  replica.withheldUntilMs = Math.max(replica.withheldUntilMs, untilMs);
+  fleet.withholding.add(replica);
+  reindexSlots(fleet, replica);
+}
+
+/** Slots that were withheld for long enough are free again. O(replicas that withhold any). */
+export function endWithheld(fleet: Fleet, now: number): void {
+  for (const replica of fleet.withholding) {
+    if (replica.withheldUntilMs > now) continue;
+    fleet.withholding.delete(replica);
+    replica.withheld = 0;
+    reindexSlots(fleet, replica);
+  }
+}
+
+/**
+ * Replaces what the replica advertises. What it loaded and has not reported yet is believed against a list that may have been made before the
+ * answer that showed it: a list denies only what was shown before `madeAfterMs`. Says whether the set changed. O(hints).
+ */
+export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, madeAfterMs = Infinity): boolean {
   learnEviction(replica, hints);
-  replica.unreported.clear();
+  if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => shownAtMs <= madeAfterMs || hints.includes(hint));
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
   const after = hints === null ? null : new Set(hints);
@@ -68,18 +89,26 @@ export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: 
   indexHint(fleet, grant.replica, hint);
 }
 
-/** The load that this grant started is over, whatever came of it. `loaded`: it was answered. */
-export function stopLoading(fleet: Fleet, grant: Grant, loaded: boolean): void {
+/** The load that this grant started is over. `loadedAtMs`: a successful answer showed that then; null: none did. */
+export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
-  if (loaded) {
+  if (loadedAtMs !== null) {
     if (grant.warmth === "cold") replica.evicted = grant.eviction;
-    replica.unreported.add(hint);
-    const [oldest] = replica.unreported;
-    if (replica.unreported.size > LIMITS.hintsPerReplica && oldest !== undefined) replica.unreported.delete(oldest);
+    if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
+    const [oldest] = replica.unreported.keys();
+    if (replica.unreported.size > hintCapacity(replica)) dropUnreported(fleet, replica, (other) => other === oldest);
   }
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);
+}
+
+function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, shownAtMs: number) => boolean): void {
+  for (const [hint, shownAtMs] of replica.unreported) {
+    if (!drops(hint, shownAtMs)) continue;
+    replica.unreported.delete(hint);
+    unindexHint(fleet, replica, hint);
+  }
 }
 
 /** Drops loads that were believed for too long. O(loads). */
@@ -94,6 +123,10 @@ export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void 
 /** Takes a departing replica out of every index. Its record keeps its grants and loads, for the case that it returns. */
 export function unindexReplica(fleet: Fleet, replica: Replica): void {
   advertise(fleet, replica, null);
+  dropUnreported(fleet, replica, () => true);
+  fleet.withholding.delete(replica);
+  replica.withheld = 0;
+  if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
   for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
   countSlots(fleet, replica, 0);
   fleet.free.delete(replica);
@@ -122,7 +155,7 @@ function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
 }
 
 function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  if (replica.advertised?.has(hint) === true || replica.loading.has(hint)) return;
+  if (holdsHint(replica, hint) || replica.loading.has(hint)) return;
   dropHolder(fleet, replica, hint);
 }
 

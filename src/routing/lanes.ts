@@ -1,6 +1,6 @@
 // The lanes of a waiting room. A round of binding looks at each of them, and most of what it would cost with a thousand lanes is fetching
 // their numbers from all over memory. So these stand in columns, each an array of numbers, and a lane is a row.
-import { deferredUntilMs } from "./priority.ts";
+import { deferredUntilMs, urgencyOf, type Priority } from "./priority.ts";
 import type { Waiting } from "./waiting-room.ts";
 
 /** Requests that want the same and may be taken in turn. */
@@ -9,7 +9,7 @@ export interface Lane {
   readonly hints: readonly string[];
   /** Its requests may go everywhere. */
   readonly open: boolean;
-  readonly low: boolean;
+  readonly priority: Priority;
   /** Oldest first; never empty while the room knows the lane. */
   readonly queue: Waiting[];
   /** Its place in the columns; another one when a lane has closed, and none (`CLOSED`) when it has itself. */
@@ -33,13 +33,15 @@ export class Lanes implements Iterable<Lane> {
   readonly deferredUntilMs: number[] = [];
   /** Until then its requests would rather wait for a warm replica than load. */
   readonly patientUntilMs: number[] = [];
+  /** How many times sooner it is than others. */
+  readonly urgency: number[] = [];
   /** The last round in which it could have found a free warm replica when it was looked at; Infinity: it wants no hint. */
   readonly warmInRound: number[] = [];
   readonly #columns: readonly number[][];
 
   constructor() {
-    const { waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferredUntilMs: deferred, patientUntilMs, warmInRound } = this;
-    this.#columns = [waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferred, patientUntilMs, warmInRound];
+    const { waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferredUntilMs: deferred, patientUntilMs, urgency } = this;
+    this.#columns = [waiting, arrivedAtMs, deadlineMs, loadMs, servingMs, deferred, patientUntilMs, urgency, this.warmInRound];
   }
 
   get size(): number {
@@ -55,11 +57,12 @@ export class Lanes implements Iterable<Lane> {
   }
 
   /** Nobody is in it yet. */
-  open(key: string, { hints, avoid, low }: Pick<Waiting, "hints" | "avoid" | "low">): Lane {
-    const lane: Lane = { key, hints, open: avoid.length === 0, low, queue: [], row: this.rows.length };
+  open(key: string, { hints, avoid, priority }: Pick<Waiting, "hints" | "avoid" | "priority">): Lane {
+    const lane: Lane = { key, hints, open: avoid.length === 0, priority, queue: [], row: this.rows.length };
     this.#byKey.set(key, lane);
     this.rows.push(lane);
     for (const column of this.#columns) column.push(0);
+    this.urgency[lane.row] = urgencyOf(priority);
     this.warmInRound[lane.row] = hints.length === 0 ? Infinity : 0;
     return lane;
   }
@@ -81,7 +84,7 @@ export class Lanes implements Iterable<Lane> {
   }
 
   /** Its queue has changed; `first`: and who is the first there. */
-  changed({ queue, low, row }: Lane, first: boolean): void {
+  changed({ queue, priority, row }: Lane, first: boolean): void {
     this.waiting[row] = queue.length;
     const [head] = queue;
     if (!first || head === undefined) return;
@@ -89,6 +92,6 @@ export class Lanes implements Iterable<Lane> {
     this.deadlineMs[row] = head.deadlineMs;
     this.loadMs[row] = head.loadMs;
     this.servingMs[row] = NaN;
-    this.deferredUntilMs[row] = low ? deferredUntilMs(head) : -Infinity;
+    this.deferredUntilMs[row] = priority === "low" ? deferredUntilMs(head) : -Infinity;
   }
 }

@@ -49,6 +49,29 @@ export const LIMITS = {
   probeAnsweredMs: 10 * SECOND_MS,
   /** Failures in a row that eject where one does not: it can be the request's fault. On probation one does. */
   failuresToEject: 3,
+  /** The same of answers 503, which mean "not me, not now": a full replica gives one, and one that takes nothing gives the next as well. */
+  refusalsToEject: 2,
+  /** The same of other errors, as Envoy's consecutive_5xx: some requests fail wherever they are sent. */
+  errorsToEject: 5,
+  /**
+   * One that fails now and then: errors are at least this share of about its last so many answers, of which there were at least so many, and of
+   * the others' at most that part of its share.
+   */
+  errorShare: 0.25,
+  errorMemory: 20,
+  errorSamples: 10,
+  errorShareOfOthers: 1 / 3,
+  /** How long a slot of a replica that answers 503 counts as taken; and the most that its Retry-After can make of that. */
+  refusedSlotMs: SECOND_MS,
+  refusedSlotMostMs: 10 * SECOND_MS,
+  /** Failed requests for a hint in a row after which a replica is passed over for the hint, where it had to load it. Where it held it, `errorsToEject`. */
+  hintFailuresToBar: 2,
+  /** For how long, doubled with each further time, up to the most; and of how many pairs of replica and hint that is remembered, some 200 bytes each. */
+  hintFailureMs: 30 * SECOND_MS,
+  hintFailureMostMs: 10 * 60 * SECOND_MS,
+  hintFailures: 10_000,
+  /** Characters kept of what is said of a replica's last failure. */
+  failureDetail: 200,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
   suspectsShareMost: 2 / 3,
   /** Retries of a fleet: one is earned by so many requests, and some each second; what can be spent at once is one for each slot, and at least this many. */

@@ -7,10 +7,15 @@ import { LIMITS } from "./limits.ts";
 import { holdReclaimed, reclaimOldest } from "./slots.ts";
 
 export type HeartbeatOutcome =
-  /** `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. */
-  | { readonly kind: "accepted"; readonly stored: boolean; readonly reclaimed: number }
+  /**
+   * `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. `replaced`: the replica
+   * that was at this origin until now, and has left; null: none was.
+   */
+  | { readonly kind: "accepted"; readonly stored: boolean; readonly reclaimed: number; readonly replaced: string | null }
   | { readonly kind: "stopped"; readonly known: boolean }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
+  /** A replica of that id has the origin, in a newer incarnation. */
+  | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "fleet_full"; readonly detail: string };
 
 /** What a restart of the object restores of a replica. */
@@ -29,35 +34,57 @@ export interface StoredReplica {
 
 type Accepted = Heartbeat & { readonly status: ReplicaStatus };
 
-/** Applies one heartbeat, or says why not and changes nothing. Idempotent but for the sequence number. O(hints). */
-export function applyHeartbeat(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome {
+/**
+ * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when it reached the router, which is the latest that it can have been
+ * made. Idempotent but for the sequence number. O(hints).
+ */
+export function applyHeartbeat(
+  fleet: Fleet,
+  beat: Heartbeat,
+  timeToLiveMs: number,
+  now: number,
+  cameAtMs = now,
+): HeartbeatOutcome {
   const stale = staleness(fleet, beat, timeToLiveMs, now);
   if (stale !== null) return stale;
   const known = fleet.replicas.get(beat.replica) ?? null;
   if (beat.status === "stopped") return stop(fleet, beat, now + timeToLiveMs);
+  const owner = fleet.byOrigin.get(beat.origin);
+  const other = owner === undefined || owner.id === beat.replica ? null : owner;
+  if (other !== null && other.incarnation > beat.incarnation) {
+    return { kind: "origin_taken", replica: other.id, incarnation: other.incarnation };
+  }
   const full = fullness(fleet, known, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
+  if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
   if (known !== null && same === null) unindexReplica(fleet, known);
   const replica = same ?? returning(fleet, beat) ?? createReplica(beat.replica, beat.incarnation);
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
-  const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs);
-  return { kind: "accepted", stored, reclaimed };
+  const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
+  return { kind: "accepted", stored, reclaimed, replaced: other?.id ?? null };
+}
+
+/** Another id now answers at the replica's origin: the process that it was is gone, as a container is that came back under a new name. */
+function expelOwner(fleet: Fleet, owner: Replica, untilMs: number): void {
+  const { incarnation, sequence } = owner;
+  depart(fleet, owner, { untilMs, forbidden: false, expired: false, incarnation, sequence });
 }
 
 /**
  * The list a replica sent with a response. Ignored where the replica has left meanwhile or the fleet is full of hints.
  * Says whether what a restart must know has changed.
  */
-export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[]): boolean {
+export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now = Infinity): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
-  return advertise(fleet, replica, hints);
+  return advertise(fleet, replica, hints, now);
 }
 
-/** An administrator's drain or its end. Says whether anything changed. */
-export function setDrained(fleet: Fleet, replica: Replica, drained: boolean): boolean {
+/** An administrator's drain or its end. Requests hope for its return until then, where no other replica can come. Says whether anything changed. */
+export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, hopeUntilMs = 0): boolean {
   if (replica.drained === drained) return false;
   replica.drained = drained;
+  replica.returnHopedUntilMs = hopeUntilMs;
   fleet.version++;
   reindexSlots(fleet, replica);
   return true;
@@ -65,7 +92,7 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean): bo
 
 /** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
 export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
-  depart(fleet, replica, { untilMs, forbidden: true, incarnation: replica.incarnation, sequence: replica.sequence });
+  depart(fleet, replica, { untilMs, forbidden: true, expired: false, incarnation: replica.incarnation, sequence: replica.sequence });
 }
 
 /** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
@@ -79,7 +106,7 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
   }
   for (const replica of expired) {
     const { incarnation, sequence } = replica;
-    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
+    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, expired: true, incarnation, sequence });
   }
   endEjections(fleet, now);
   for (const [id, departed] of fleet.departed) {
@@ -93,7 +120,8 @@ export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs:
   const replica = createReplica(stored.id, stored.incarnation);
   replica.drained = stored.drained;
   replica.restored = true;
-  report(fleet, replica, stored, expiresAtMs);
+  replica.returnHopedUntilMs = expiresAtMs;
+  report(fleet, replica, stored, expiresAtMs, -Infinity);
   replica.reportsHints = stored.reportsHints;
 }
 
@@ -104,12 +132,17 @@ export function storedForm(replica: Replica): StoredReplica {
 }
 
 /**
- * Until when requests may hope for a replica that none is ready to be: for ever while any is known (starting, draining, busy),
- * else while one that left could still return; 0 when there is no hope. O(departed).
+ * Until when requests may hope for a replica where none is ready: for ever while one is known that an administrator has not drained (it starts,
+ * or drains and may be followed by its next process), else while one that was drained or left could still return; 0 when there is no hope. O(1)
+ * where one is ready, else O(replicas and departed).
  */
 export function hopeUntilMs(fleet: Fleet): number {
-  if (fleet.replicas.size > 0) return Infinity;
+  if (fleet.free.size + fleet.busy.size > 0) return Infinity;
   let until = 0;
+  for (const replica of fleet.replicas.values()) {
+    if (!replica.drained) return Infinity;
+    until = Math.max(until, replica.returnHopedUntilMs);
+  }
   for (const departed of fleet.departed.values()) until = Math.max(until, departed.untilMs);
   return until;
 }
@@ -135,12 +168,12 @@ function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome 
   const last = known ?? fleet.departed.get(beat.replica);
   const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
   const { incarnation } = beat;
-  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
+  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, expired: false, incarnation, sequence });
   const departed = fleet.departed.get(beat.replica);
   if (known === undefined && departed !== undefined) {
     const same = departed.incarnation === incarnation;
-    const { record, forbidden } = same ? departed : { record: null, forbidden: false };
-    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
+    const { record, forbidden, expired } = same ? departed : { record: null, forbidden: false, expired: false };
+    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden, expired });
   }
   return { kind: "stopped", known: known !== undefined };
 }
@@ -171,12 +204,20 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
 }
 
 /** Writes what a report says into the record and the indexes. Says whether a restart must know. */
-function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number): boolean {
+function report(
+  fleet: Fleet,
+  replica: Replica,
+  said: Accepted | StoredReplica,
+  expiresAtMs: number,
+  madeAtMs: number,
+): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.departed.delete(replica.id);
   const routed =
     joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;
+  if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
+  fleet.byOrigin.set(said.origin, replica);
   replica.origin = said.origin;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
@@ -190,7 +231,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   const hinted = replica.hintSlots !== said.hintSlots || replica.reportsHints !== reportsHints;
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
-  const advertised = heard && advertise(fleet, replica, said.hints);
+  const advertised = heard && advertise(fleet, replica, said.hints, madeAtMs);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;
@@ -206,8 +247,8 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   const before = replica.surplus;
   replica.surplus = null;
   if (inFlight === null) return 0;
-  holdReclaimed(fleet, replica, inFlight - sentTo(replica));
-  const held = sentTo(replica);
+  holdReclaimed(fleet, replica, inFlight - replica.grants.size);
+  const held = replica.grants.size;
   const excess = Math.max(0, inFlight - held);
   replica.unclaimed = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unclaimed, excess);
   replica.restored = false;
@@ -215,18 +256,11 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   replica.surplus = { count: held - inFlight, atMs: now };
   if (before === null) return 0;
   let older = 0;
-  for (const grant of replica.grants.values()) if (grant.sentAtMs < before.atMs) older++;
+  for (const grant of replica.grants.values()) if (grant.grantedAtMs < before.atMs) older++;
   return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
 }
 
-/** Requests that the replica may count: those whose clients are still sending the body have not reached it. O(grants). */
-function sentTo(replica: Replica): number {
-  let sent = 0;
-  for (const grant of replica.grants.values()) if (grant.sentAtMs < Infinity) sent++;
-  return sent;
-}
-
-type Departure = { untilMs: number; forbidden: boolean; incarnation: number; sequence: number | null };
+type Departure = Omit<Departed, "record">;
 
 function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
   fleet.replicas.delete(replica.id);

@@ -1,5 +1,5 @@
 // A request arrives while slots are free: it takes one, or waits for a warm replica where that is cheaper than a load.
-import { coldChoice, decide, decideWarm, usableIn, type Choice, type Wanted } from "./decide.ts";
+import { coldChoice, decide, decideWarm, loadableIn, usableIn, type Choice, type Wanted } from "./decide.ts";
 import type { Fleet } from "./fleet.ts";
 import { foresee, nextStartMs } from "./foresight.ts";
 import { LIMITS } from "./limits.ts";
@@ -33,7 +33,7 @@ export function considerNewcomer(
   const warm = decideWarm(fleet, wanted, usable, now);
   if (warm !== null) return warm;
   const [hint] = wanted.hints;
-  const placement = hint === undefined ? null : placeHint(fleet, hint, usable, new Regrets(fleet));
+  const placement = hint === undefined ? null : placeHint(fleet, hint, loadableIn(fleet, hint, usable, now), new Regrets(fleet));
   if (hint === undefined || placement === null) return null;
   const foresight = foresee(fleet, room.byHint, wanted.hints, usable, now);
   if (foresight === null) return coldChoice(fleet, hint, placement);

@@ -3,7 +3,7 @@
 // missed by what else it holds. What is about equal goes by the hint's hash order, so that the next request for it finds it, and
 // all who decide agree.
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
-import { heldHints, hintRoom, hintsOf, loadOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
+import { heldHints, hintCapacity, hintRoom, hintsOf, loadOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { hashName } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";
@@ -100,7 +100,7 @@ export function sparingMs(fleet: Fleet, replica: Replica, hint: string): number 
 }
 
 function mustEvict(replica: Replica): boolean {
-  if (heldHints(replica) < (replica.hintSlots ?? Math.max(1, replica.mostHeld))) return false;
+  if (heldHints(replica) < hintCapacity(replica)) return false;
   return replica.advertised !== null || replica.hintSlots !== null;
 }
 

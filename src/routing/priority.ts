@@ -12,6 +12,9 @@ import type { Fleet } from "./fleet.ts";
 import { chanceAsked, copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 
+/** How urgent its client says that a request is. */
+export type Priority = "high" | "normal" | "low";
+
 /** What the order needs to know of a request. */
 export interface Queued {
   readonly arrivedAtMs: number;
@@ -71,14 +74,25 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
   return (1 + fourth * fourth) / turns;
 }
 
+/**
+ * How many times sooner a request of high priority is than it would be: as much as costs can differ, so that it is before every normal one that is
+ * within its tolerance. One that has waited `overtakenUntil` is before it, whatever the two cost.
+ */
+export function urgencyOf(priority: Priority): number {
+  return priority === "high" ? TUNING.costRange ** 2 : 1;
+}
+
 /** Until then a request of low priority waits behind all others: a part of its time, so that it does not starve. */
 export function deferredUntilMs({ arrivedAtMs, deadlineMs }: Queued): number {
   return arrivedAtMs + TUNING.deferredUntil * (deadlineMs - arrivedAtMs);
 }
 
-/** The wait, in tolerances, after which a request is before every newcomer, whatever the two cost: costs differ by `costRange` twice. */
-export function overtakenUntil(): number {
-  return (TUNING.costRange ** 2 - 1) ** (1 / 8);
+/**
+ * The wait, in tolerances, after which a request is before every newcomer of that priority, whatever the two cost: costs differ by `costRange`
+ * twice.
+ */
+export function overtakenUntil(priority: Priority = "normal"): number {
+  return (urgencyOf(priority) * TUNING.costRange ** 2 - 1) ** (1 / 8);
 }
 
 /** The cost by which a request that must load is ordered. `sharedBy`: requests that will find its load done. */

@@ -4,6 +4,7 @@ import type { Fleet } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { hasReady, hopeUntilMs } from "./membership.ts";
 import { valueOf, type Mean } from "./mean.ts";
+import type { Priority } from "./priority.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 export interface WaitingOptions {
@@ -16,8 +17,7 @@ export interface Applicant extends Wanted {
   readonly deadlineMs: number;
   /** The longest queue the client would join; null: any the router allows. */
   readonly queueLengthMax: number | null;
-  /** It waits behind those that are not. */
-  readonly low: boolean;
+  readonly priority: Priority;
 }
 
 export type Refusal =
@@ -41,9 +41,10 @@ export function refusalOf(
   if (triedAll(fleet, applicant)) return { kind: "no_other_replica" };
   if (hopeUntilMs(fleet) <= now) return noReplicas(options);
   const waiting = room.waiting.size;
-  const predictedMs = predictedWaitMs(fleet, held, applicant.low ? waiting : waiting - room.low);
+  const isLow = applicant.priority === "low";
+  const predictedMs = predictedWaitMs(fleet, held, aheadOf(applicant.priority, room));
   const full = (detail: string): Refusal => ({ kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs), detail });
-  const lengthMax = applicant.low ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
+  const lengthMax = isLow ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
   if (waiting >= lengthMax) return full(`${waiting} requests are waiting`);
   const { queueLengthMax } = applicant;
   if (queueLengthMax !== null && waiting >= queueLengthMax) {
@@ -60,6 +61,18 @@ export function noReplicas(options: WaitingOptions): Refusal {
 /** Whether no ready replica is left that has not failed the request. */
 export function triedAll(fleet: Fleet, { avoid }: Wanted): boolean {
   return avoid.length > 0 && !hasReady(fleet, avoid);
+}
+
+/** How many of those that wait may be before a newcomer. */
+function aheadOf(priority: Priority, { waiting, count }: WaitingRoom): number {
+  switch (priority) {
+    case "high":
+      return count.high;
+    case "normal":
+      return waiting.size - count.low;
+    case "low":
+      return waiting.size;
+  }
 }
 
 /** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */

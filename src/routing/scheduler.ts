@@ -3,17 +3,20 @@
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
 import { bindWaiting } from "./binding.ts";
 import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
-import { failGrant, nextTrustMs, type Failure } from "./ejection.ts";
+import { failGrant, nextTrustMs } from "./ejection.ts";
 import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
 import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { endWithheld } from "./holdings.ts";
+import { LIMITS } from "./limits.ts";
 import { applyInBandHints, hopeUntilMs, sweep } from "./membership.ts";
 import { addSample, emptyMean, type Mean } from "./mean.ts";
 import { adviseEviction } from "./placement.ts";
 import { considerNewcomer, type AffinityWait, type Wait } from "./newcomer.ts";
+import type { AnswerKind, Failure } from "./outcome.ts";
 import { noteBacklog } from "./pressure.ts";
 import { noReplicas, refusalOf, triedAll, type Applicant, type Refusal, type WaitingOptions } from "./refusals.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
-import { answerGrant, endAnswer, finishGrant, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
+import { answerGrant, endAnswer, failHint, finishGrant, forgetDemand, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
 import { TUNING } from "./tuning.ts";
 import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
 
@@ -75,7 +78,7 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
       cold: 0,
       left: 0,
       reclaimed: 0,
-      failed: { unreachable: 0, unavailable: 0, timed_out: 0, broken: 0 },
+      failed: { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 },
       ejected: 0,
     },
     retries: createRetryBudget(),
@@ -95,20 +98,24 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
   const { estimates, slots } = fleet;
   const [hint = ""] = arrival.hints;
   const isRetry = arrival.avoid.length > 0;
-  if (!isRetry) countArrival(estimates, hint);
+  endWithheld(fleet, now);
+  const countedAt = isRetry ? null : countArrival(estimates, hint);
   const verdict = consider(scheduler, options, arrival, now);
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
   if (!admit(scheduler.retries, isRetry, slots, now)) return refuse(scheduler, { kind: "no_retry_left" });
   switch (verdict.kind) {
     case "grant":
-      return grant(scheduler, id, arrival, verdict.choice, verdict.choice.reason, now);
+      return grant(scheduler, id, { ...arrival, countedAt }, verdict.choice, verdict.choice.reason, now);
     case "wait": {
-      const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low } = arrival;
+      const { hints, avoid, arrivedAtMs, deadlineMs, claimedMs, priority } = arrival;
       const expected = { expectedMs: expectedMs(estimates, hint, claimedMs), loadMs: loadMs(estimates, hint) };
-      join(room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, low, ...expected });
+      const declinedAtMs = verdict.wait === null ? Infinity : now;
+      join(room, { id, hints, avoid, arrivedAtMs, deadlineMs, claimedMs, priority, countedAt, ...expected, declinedAtMs });
       // Without a slot nobody can tell; and with few, for a moment, it is no longer than this one can wait.
       if (slots > 0) noteBacklog(estimates.pressure, Math.min(room.workMs / slots, deadlineMs - now), turnOf(estimates), now);
-      if (verdict.wait !== null) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.wait.lookAgainMs);
+      // Beside a free slot that it can't have for now, such as one of a replica that has failed its hint, nothing else would wake it.
+      const lookAgainMs = verdict.wait?.lookAgainMs ?? (fleet.free.size > 0 ? now + LIMITS.lookAgainMs : Infinity);
+      scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, lookAgainMs);
       return { kind: "waiting" };
     }
   }
@@ -147,17 +154,24 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
   forgetServing(room, its.hint);
 }
 
-/**
- * The replica sent response headers, with what it holds where it says so (null: it does not). Gives the replica where that changed what a
- * restart must know.
- */
-export function answered(scheduler: Scheduler, id: number, inBandHints: readonly string[] | null, now: number): Replica | null {
+/** Response headers, as the edge tells of them. */
+export interface Answer {
+  readonly kind: AnswerKind;
+  /** What the replica holds, where it says so; null: it does not. */
+  readonly hints: readonly string[] | null;
+}
+
+/** The replica sent response headers that are no failure. Gives the replica where what a restart must know has changed. */
+export function answered(scheduler: Scheduler, id: number, { kind, hints }: Answer, now: number): Replica | null {
   const its = grantOf(scheduler.fleet, id);
   if (its === undefined) return null;
-  answerGrant(scheduler.fleet, its, now);
-  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints);
+  answerGrant(scheduler.fleet, its, now, kind);
+  const changed = hints !== null && applyInBandHints(scheduler.fleet, its.replica, hints, now);
   return changed ? its.replica : null;
 }
+
+/** Failures that may be the hint's doing, and after which the request is not sent elsewhere by the router's own choice. */
+const HINT_FAILURES: ReadonlySet<Failure["kind"]> = new Set(["error", "timed_out", "disconnected"]);
 
 /**
  * The replica failed the request; with what it holds where its answer said so (null: it did not). Gives the replica where that changed what
@@ -174,7 +188,9 @@ export function failed(
   if (its === undefined) return null;
   scheduler.counters.failed[failure.kind]++;
   if (failGrant(scheduler.fleet, its, failure, now)) scheduler.counters.ejected++;
-  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints);
+  if (HINT_FAILURES.has(failure.kind)) failHint(scheduler.fleet, its, now);
+  if (failure.kind === "error") forgetDemand(scheduler.fleet, its);
+  const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints, now);
   return changed ? its.replica : null;
 }
 
@@ -184,15 +200,9 @@ export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
   if (its !== undefined) endAnswer(fleet, its, whole);
 }
 
-/** The client's body is on its way to the router, which has a slot for the request; or it is there, and the request is sent. */
-export function uploading(scheduler: Scheduler, id: number, underWay: boolean, now: number): void {
-  const its = grantOf(scheduler.fleet, id);
-  if (its !== undefined) its.sentAtMs = underWay ? Infinity : now;
-}
-
-/** Time passes: replicas expire. Gives the ids of those that did. */
-export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly string[] {
-  return sweep(scheduler.fleet, timeToLiveMs, now).map((replica) => replica.id);
+/** Time passes: replicas expire. Gives those that did. */
+export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly Replica[] {
+  return sweep(scheduler.fleet, timeToLiveMs, now);
 }
 
 /**
@@ -204,6 +214,7 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
   const { fleet, room } = scheduler;
   scheduler.lookAgainMs = Infinity;
   if (room.waiting.size === 0) return settled;
+  endWithheld(fleet, now);
   for (const waiting of overdue(room, now)) end(waiting, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.settlingUntilMs <= now) {
     scheduler.settlingUntilMs = 0;
@@ -235,6 +246,7 @@ export function nextEventMs(scheduler: Scheduler): number {
   if (room.waiting.size === 0) return next;
   next = Math.min(next, room.nextDeadlineMs, scheduler.lookAgainMs);
   next = Math.min(next, nextTrustMs(fleet));
+  for (const { withheldUntilMs } of fleet.withholding) next = Math.min(next, withheldUntilMs);
   if (scheduler.settlingUntilMs > 0) next = Math.min(next, scheduler.settlingUntilMs);
   return Math.min(next, hopeUntilMs(fleet));
 }
@@ -242,7 +254,7 @@ export function nextEventMs(scheduler: Scheduler): number {
 function grant(
   scheduler: Scheduler,
   id: number,
-  { claimedMs, avoid }: Pick<Arrival, "claimedMs" | "avoid">,
+  { claimedMs, avoid, countedAt }: Pick<Waiting, "claimedMs" | "avoid" | "countedAt">,
   choice: Choice,
   reason: Exclude<Reason, "snapshot_hash">,
   now: number,
@@ -252,7 +264,7 @@ function grant(
   const loads = warmthOf(replica, hint, warm) === "cold";
   if (loads) scheduler.counters.cold++;
   const eviction = loads ? adviseEviction(scheduler.fleet, replica) : null;
-  const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs, failures: avoid.length }, now);
+  const taken = takeSlot(scheduler.fleet, id, { ...choice, eviction, claimedMs, failures: avoid.length, countedAt }, now);
   return { kind: "granted", grant: taken, reason, warm: choice.warm };
 }
 

@@ -9,19 +9,23 @@ import {
   ownLoadMs,
   serviceMs,
   turnOf,
+  uncountArrival,
 } from "./estimates.ts";
 import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
-import { isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
+import { holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
+import type { AnswerKind } from "./outcome.ts";
 import { noteBusy } from "./pressure.ts";
 
-/** A request that says it runs already: granted by this object before it restarted. */
+/** A request that says it runs already: granted by this object before it restarted. By the object's clock. */
 export interface Claim {
   readonly replica: string;
   readonly incarnation: number;
   readonly hint: string | null;
   readonly startedAtMs: number;
+  /** Its answer has begun. */
+  readonly answered: boolean;
 }
 
 /** What is granted. */
@@ -32,11 +36,12 @@ export interface Taking {
   readonly eviction?: Grant["eviction"];
   readonly claimedMs?: number | null;
   readonly failures?: number;
+  readonly countedAt?: number | null;
 }
 
 /** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most 10 times what a load takes. */
 export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
-  const { replica, hint, warm, eviction = null, claimedMs = null, failures = 0 } = taking;
+  const { replica, hint, warm, eviction = null, claimedMs = null, failures = 0, countedAt = null } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   countBusy(fleet, now);
   const warmth = warmthOf(replica, hint, warm);
@@ -45,7 +50,8 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   const grant = hold(fleet, {
     ...{ id, replica, hint, warmth, eviction, claimedMs, failures },
     expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0),
-    ...{ grantedAtMs: now, sentAtMs: now, answeredAtMs: null, failed: false, proves: replica.ejectedAsBroken },
+    ...{ grantedAtMs: now, countedAt, answeredAtMs: null, succeeded: false, failed: false },
+    proves: replica.ejectedFor === "broken",
   });
   replica.served++;
   beginProbe(grant, now);
@@ -59,13 +65,27 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
   const replica = fleet.replicas.get(claim.replica) ?? fleet.departed.get(claim.replica)?.record ?? null;
   if (replica === null || replica.incarnation !== claim.incarnation) return null;
   replica.unclaimed = Math.max(0, replica.unclaimed - 1);
-  const { hint, startedAtMs } = claim;
+  const { hint, startedAtMs, answered } = claim;
   return hold(fleet, {
     // Whether it had to load is not known any more, so it teaches nothing.
     ...{ id, replica, hint, warmth: "unknown", eviction: null, claimedMs: null, failures: 0 },
     expectedMs: serviceMs(fleet.estimates, hint ?? ""),
-    ...{ grantedAtMs: startedAtMs, sentAtMs: startedAtMs, answeredAtMs: null, failed: false, proves: false },
+    ...{ grantedAtMs: startedAtMs, countedAt: null, answeredAtMs: answered ? startedAtMs : null, succeeded: answered },
+    ...{ failed: false, proves: false },
   });
+}
+
+/** Requests that the replica has not begun to answer; also those whose slots were taken back. */
+export function* unanswered(replica: Replica): Generator<Grant> {
+  for (const grants of [replica.grants, replica.reclaimed]) {
+    for (const grant of grants.values()) if (grant.answeredAtMs === null) yield grant;
+  }
+}
+
+/** Whether the request waits in vain for its answer to begin: its replica was silent for its time to live, and has not returned. */
+export function isLost({ departed }: Fleet, { replica, answeredAtMs }: Grant): boolean {
+  const gone = departed.get(replica.id);
+  return answeredAtMs === null && gone?.record === replica && gone.expired;
 }
 
 /** A request's grant, also one whose slot was taken back while the request goes on. */
@@ -73,17 +93,38 @@ export function grantOf({ grants, reclaimed }: Fleet, id: number): Grant | undef
   return grants.get(id) ?? reclaimed.get(id);
 }
 
-/** The response headers came: the load, if it was one, is over, and the replica is reachable. */
-export function answerGrant(fleet: Fleet, grant: Grant, now: number): void {
+/** The response headers came, and the replica is reachable. Only a success shows that the hint is loaded, and how long that took. */
+export function answerGrant(fleet: Fleet, grant: Grant, now: number, kind: AnswerKind = "success"): void {
+  const { hint, replica } = grant;
+  const succeeded = kind === "success";
   if (grant.answeredAtMs === null) {
-    const afterMs = now - grant.grantedAtMs;
-    if (grant.warmth === "cold") learnLoad(fleet.estimates, grant.hint ?? "", afterMs);
-    else if (grant.warmth === "warm" || grant.warmth === "none") learnAnswer(fleet.estimates, grant.hint ?? "", afterMs);
+    if (succeeded) learnFirstAnswer(fleet, grant, now - grant.grantedAtMs);
+    else forgetDemand(fleet, grant);
+    if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
+    if (kind === "unsupported" && hint !== null && fleet.hintFailures.isServedElsewhere(replica, hint)) failHint(fleet, grant, now);
   }
   grant.answeredAtMs ??= now;
-  stopLoading(fleet, grant, true);
-  trustAnswer(fleet, grant.replica);
+  grant.succeeded = succeeded;
+  stopLoading(fleet, grant, succeeded ? now : null);
+  trustAnswer(fleet, replica, succeeded);
   answerProbe(grant, now);
+}
+
+function learnFirstAnswer({ estimates }: Fleet, { hint, warmth }: Grant, afterMs: number): void {
+  if (warmth === "cold") learnLoad(estimates, hint ?? "", afterMs);
+  else if (warmth === "warm" || warmth === "none") learnAnswer(estimates, hint ?? "", afterMs);
+}
+
+/** A request that its replica did not serve is no demand for copies of its hint. */
+export function forgetDemand({ estimates }: Fleet, { hint, countedAt }: Grant): void {
+  if (countedAt !== null) uncountArrival(estimates, hint ?? "", countedAt);
+}
+
+/** The replica did not serve the hint, which may be the hint's doing. */
+export function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
+  if (hint === null) return;
+  const failuresToBar = warmth === "warm" ? LIMITS.errorsToEject : LIMITS.hintFailuresToBar;
+  fleet.hintFailures.failed(replica, hint, failuresToBar, grantedAtMs, now);
 }
 
 /** The answer came whole; or it broke off, and whose doing that was is not known: then it counts neither for nor against the replica. */
@@ -92,9 +133,9 @@ export function endAnswer(fleet: Fleet, grant: Grant, whole: boolean): void {
   else if (wentWell(grant)) trustWhole(fleet, grant);
 }
 
-/** Whether the request was answered, and its answer not broken off. */
-export function wentWell({ answeredAtMs, failed }: Grant): boolean {
-  return answeredAtMs !== null && !failed;
+/** Whether the request was answered with a success, which did not break off. */
+export function wentWell({ succeeded, failed }: Grant): boolean {
+  return succeeded && !failed;
 }
 
 /**
@@ -132,8 +173,8 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
  */
 export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sentBeforeMs: number, now: number): number {
   const surplus = [...replica.grants.values()]
-    .filter((grant) => grant.sentAtMs < sentBeforeMs)
-    .sort((a, b) => a.sentAtMs - b.sentAtMs)
+    .filter((grant) => grant.grantedAtMs < sentBeforeMs)
+    .sort((a, b) => a.grantedAtMs - b.grantedAtMs)
     .slice(0, count);
   for (const grant of surplus) {
     uncount(fleet, grant);
@@ -175,8 +216,9 @@ export function holdReclaimed(fleet: Fleet, replica: Replica, most: number): voi
 /** What a request for the hint finds there, before it is given its slot. */
 export function warmthOf(replica: Replica, hint: string | null, warm: boolean): Warmth {
   if (hint === null) return "none";
-  if (!warm) return replica.unreported.has(hint) ? "unknown" : "cold";
-  return replica.loading.has(hint) && replica.advertised?.has(hint) !== true ? "loading" : "warm";
+  if (replica.unreported.has(hint) || (!warm && holdsHint(replica, hint))) return "unknown";
+  if (!warm) return "cold";
+  return replica.loading.has(hint) && !holdsHint(replica, hint) ? "loading" : "warm";
 }
 
 function countBusy({ estimates, taken, slots }: Fleet, now: number): void {
@@ -206,6 +248,6 @@ function uncount(fleet: Fleet, grant: Grant): void {
     if (users > 0) replica.users.set(hint, users);
     else replica.users.delete(hint);
   }
-  stopLoading(fleet, grant, false);
+  stopLoading(fleet, grant, null);
   reindexSlots(fleet, replica);
 }

@@ -39,7 +39,7 @@ export const TUNING = {
   /** and this part of a load more for each request that waits per slot, up to the most counted. */
   waitSharePerWaiting: 0.56,
   waitingPerSlotAtMost: 10,
-  /** A request that runs longer than expected is expected to run this part of the time it has run more (foresight.ts). */
+  /** A request that runs as long as was expected is expected to run this part of that more (foresight.ts). */
   overrun: 0.15,
   /** Those who wait for something else that a replica holds delay one who waits for it by this part of what they take, up to so many for each hint. */
   contention: 0.3,
@@ -79,6 +79,8 @@ export const TUNING = {
   /** Arrivals of anything in which the count of a hint's requests fades to 1/e. */
   steadyArrivals: 2000,
   recentArrivals: 30,
+  /** A count of requests below that is none. */
+  noDemand: 1e-6,
   /** How much of the expected demand is what was asked for lately: users send several of a kind in a row. */
   recentShare: 0.4,
   /** Turns in which the share of busy slots of before fades to 1/e, and the longest backlog. */

@@ -3,6 +3,7 @@
 import type { Wanted } from "./decide.ts";
 import { drop, put } from "./index-by.ts";
 import { Lanes, type Lane } from "./lanes.ts";
+import type { Priority } from "./priority.ts";
 
 export interface Waiting extends Wanted {
   readonly id: number;
@@ -11,11 +12,14 @@ export interface Waiting extends Wanted {
   readonly deadlineMs: number;
   /** What its client says serving it costs; null: nothing. */
   readonly claimedMs: number | null;
-  /** It waits behind those that are not, for a while (priority.ts). */
-  readonly low: boolean;
+  readonly priority: Priority;
+  /** The number of its arrival; null: it is a retry. */
+  readonly countedAt: number | null;
   /** How long it was expected to hold a slot when it came, and its first hint to load. */
   readonly expectedMs: number;
   readonly loadMs: number;
+  /** Since when it waits for a warm replica though it could load; Infinity: it could not, so far. */
+  declinedAtMs: number;
 }
 
 export interface WaitingRoom {
@@ -27,9 +31,9 @@ export interface WaitingRoom {
   readonly byHint: Map<string, number>;
   /** Those that may not go everywhere. */
   readonly avoiding: Map<number, Waiting>;
-  /** How many are low. */
-  low: number;
-  /** Time that serving all but the low ones is expected to take, were all warm. */
+  /** How many of each priority. */
+  readonly count: Record<Priority, number>;
+  /** Time that serving all but those of low priority is expected to take, were all warm. */
   workMs: number;
   /** No deadline is before; a lower bound. */
   nextDeadlineMs: number;
@@ -44,7 +48,7 @@ export function createWaitingRoom(): WaitingRoom {
     lanesOf: new Map(),
     byHint: new Map(),
     avoiding: new Map(),
-    low: 0,
+    count: { high: 0, normal: 0, low: 0 },
     workMs: 0,
     nextDeadlineMs: Infinity,
     rounds: 0,
@@ -66,8 +70,8 @@ export function join(room: WaitingRoom, waiting: Waiting): void {
   if (waiting.avoid.length > 0) room.avoiding.set(waiting.id, waiting);
   const [hint] = waiting.hints;
   if (hint !== undefined) room.byHint.set(hint, (room.byHint.get(hint) ?? 0) + 1);
-  if (waiting.low) room.low++;
-  if (!waiting.low) room.workMs += waiting.expectedMs;
+  room.count[waiting.priority]++;
+  if (waiting.priority !== "low") room.workMs += waiting.expectedMs;
   room.nextDeadlineMs = Math.min(room.nextDeadlineMs, waiting.deadlineMs);
 }
 
@@ -96,7 +100,7 @@ export function leave(room: WaitingRoom, id: number): boolean {
   const waiting = room.waiting.get(id);
   if (waiting === undefined) return false;
   room.waiting.delete(id);
-  if (waiting.low) room.low--;
+  room.count[waiting.priority]--;
   room.avoiding.delete(id);
   const lane = room.lanes.get(keyOf(waiting));
   if (lane !== undefined) {
@@ -111,8 +115,8 @@ export function leave(room: WaitingRoom, id: number): boolean {
     if (others > 0) room.byHint.set(hint, others);
     else room.byHint.delete(hint);
   }
-  if (room.waiting.size === room.low) room.workMs = 0;
-  else if (!waiting.low) room.workMs -= waiting.expectedMs;
+  if (room.waiting.size === room.count.low) room.workMs = 0;
+  else if (waiting.priority !== "low") room.workMs -= waiting.expectedMs;
   return true;
 }
 
@@ -132,7 +136,7 @@ export function overdue(room: WaitingRoom, now: number): readonly Waiting[] {
  * Requests share a lane when they want the same hints, may go to the same replicas, are equally urgent and cost about the same: those with
  * a claim within a factor of two. No hint holds a comma.
  */
-function keyOf({ hints, avoid, claimedMs, low }: Waiting): string {
+function keyOf({ hints, avoid, claimedMs, priority }: Waiting): string {
   const cost = claimedMs === null ? "" : String(Math.floor(Math.log2(claimedMs)));
-  return `${hints.join(",")}\n${cost}\n${low ? "low" : ""}\n${avoid.join("\n")}`;
+  return `${hints.join(",")}\n${cost}\n${priority}\n${avoid.join("\n")}`;
 }

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Failure } from "../../src/routing/ejection.ts";
+import type { Failure } from "../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -35,7 +35,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, low: false };
+const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, priority: "normal" };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
   runInDurableObject(stub, (_fleet, { storage }) => Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]));

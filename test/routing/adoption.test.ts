@@ -15,7 +15,7 @@ describe("after a restart of the object", () => {
     return fleet;
   }
   const adopt = (fleet: Fleet, id: number) =>
-    adoptSlot(fleet, id, { replica: "a", incarnation: 1, hint: null, startedAtMs: -1000 });
+    adoptSlot(fleet, id, { replica: "a", incarnation: 1, hint: null, startedAtMs: -1000, answered: true });
   const load = (fleet: Fleet) => loadOf(known(fleet, "a"));
 
   test.each<[string, number, number, number | null, number]>([

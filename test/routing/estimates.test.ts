@@ -197,7 +197,7 @@ describe("what a grant teaches of its hint", () => {
     const warm = happens !== "cold" && happens !== "after an unreported load";
     const grant =
       happens === "before a restart"
-        ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0 })
+        ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0, answered: true })
         : takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm }, 0);
     if (grant === null) throw new Error("not adopted");
     if (happens !== "unanswered") for (const now of [3000, 4000]) answerGrant(fleet, grant, now);

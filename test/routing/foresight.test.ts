@@ -44,7 +44,7 @@ describe("a running request is expected to take", () => {
     const hint = warmth === "none" ? null : warmth === "warm" ? "y" : "x";
     const grant =
       warmth === "unknown"
-        ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0 })
+        ? adoptSlot(fleet, 99, { replica: "a", incarnation: 1, hint, startedAtMs: 0, answered: true })
         : takeSlot(fleet, 99, { replica: known(fleet, "a"), hint, warm: warmth !== "cold" }, 0);
     expect(grant?.warmth).toBe(warmth);
     if (grant === null) throw new Error("not adopted");

@@ -5,7 +5,7 @@ import { TUNING } from "../../src/routing/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { OPTIONS } from "./support/fleets.ts";
 
-const LOW = { low: true } as const;
+const LOW = { priority: "low" } as const;
 
 /** One replica with one slot, which request 1 holds. */
 function busy() {

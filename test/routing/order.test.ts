@@ -104,7 +104,7 @@ test("the backlog is the work of those that wait for each slot of a ready replic
   expect(one).toBeGreaterThan(4 * 50_000);
   expect(backlogMs({ a: { concurrency: 3 }, b: {}, c: { concurrency: 5, status: "starting" } }, 4)).toBeCloseTo(one / 4, 3);
   // Normal requests do not wait for low ones, and nobody waits beyond a deadline.
-  expect(backlogMs({ a: {} }, 1, { deadlineMs: Infinity, low: true })).toBe(0);
+  expect(backlogMs({ a: {} }, 1, { deadlineMs: Infinity, priority: "low" })).toBe(0);
   expect(backlogMs({ a: {} }, 1, { deadlineMs: 90_000 })).toBe(90_000);
   // While every replica is starting nobody can tell.
   expect(backlogMs({ a: { status: "starting" } }, 0)).toBe(0);

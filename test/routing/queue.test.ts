@@ -171,7 +171,7 @@ describe("after a restart of the object", () => {
 
   test("a request that reports that it runs keeps its slot", () => {
     const fleet = restarted();
-    adoptSlot(fleet.its.fleet, 50, { replica: "a", incarnation: 1, hint: "x", startedAtMs: -3000 });
+    adoptSlot(fleet.its.fleet, 50, { replica: "a", incarnation: 1, hint: "x", startedAtMs: -3000, answered: true });
     fleet.arrives(1, ["x"], 100);
     expect(fleet.settles(500)).toEqual({});
     fleet.ends(50, 2000);

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
-import type { Failure } from "../../src/routing/ejection.ts";
+import type { Failure } from "../../src/routing/outcome.ts";
 import { createScheduler, type Counters } from "../../src/routing/scheduler.ts";
 import { seeded } from "./support/seeded.ts";
 import { World, type Command } from "./support/world.ts";

@@ -7,12 +7,12 @@ import { seeded } from "./support/seeded.ts";
 
 /** With a request that came first by its time, or among those of one time by its number. */
 function laneOf(id: number, arrivedAtMs: number): Lane {
-  const wanted = { hints: [], avoid: [], deadlineMs: Infinity, claimedMs: null, low: false, expectedMs: 0, loadMs: 0 };
+  const wanted = { hints: [], avoid: [], deadlineMs: Infinity, claimedMs: null, priority: "normal", expectedMs: 0, loadMs: 0 };
   return {
     key: String(id),
     hints: [],
     open: true,
-    low: false,
+    priority: "normal",
     queue: [{ id, arrivedAtMs, ...wanted }],
     row: 0,
   };

@@ -13,7 +13,7 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
   arrivedAtMs,
   deadlineMs: 100,
   claimedMs: null,
-  low: false,
+  priority: "normal",
   expectedMs: 0,
   loadMs: 0,
   ...rest,

@@ -62,7 +62,7 @@ export class Fleet extends ProductionFleet {
     return super.granted(id);
   }
 
-  override async running(id: number): Promise<boolean> {
+  override async running(id: number): ReturnType<Fleet["running"]> {
     this.#switch.check();
     return super.running(id);
   }

@@ -61,12 +61,12 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
           deadlineMs,
           queueLengthMax: null,
           claimedMs: costMs,
-          low: false,
+          priority: "normal",
         });
         enqueue(id, [], now);
       },
       answered(id, hints, now) {
-        scheduling.answered(scheduler, id, hints, now);
+        scheduling.answered(scheduler, id, { kind: "success", hints }, now);
         settle(now);
       },
       finished(id, now) {

@@ -1,7 +1,7 @@
 // Everything that can happen to a fleet, done to the real one and to the reference model alike; what the real one tells is checked by the
 // model. The commands are made of these.
 import { expect } from "vitest";
-import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Failure } from "../../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { Standing } from "../../../src/routing/scheduler.ts";
 import { agrees } from "./agreement.ts";

@@ -1,6 +1,6 @@
 // The commands of the model-based test: what each does, and when it can. `which` picks one of those there are.
 import type fc from "fast-check";
-import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Failure } from "../../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import * as act from "./acts.ts";
 import { agrees } from "./agreement.ts";
@@ -243,7 +243,7 @@ function passesEjections(state: State, real: FleetObject): void {
 }
 
 function anyRequest(now: number, avoid: readonly string[]): Request {
-  const none = { hints: [], low: false, claimedMs: null, queueLengthMax: null };
+  const none = { hints: [], priority: "normal", claimedMs: null, queueLengthMax: null };
   return { ...none, avoid, arrivedAtMs: now, deadlineMs: now + 30_000 };
 }
 

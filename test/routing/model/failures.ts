@@ -1,6 +1,6 @@
 // The reference model of what failures do: replicas that are passed over, tried with one request at a time, and trusted again; and how many
 // retries a fleet has.
-import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Failure } from "../../../src/routing/outcome.ts";
 import { hasSlot, loadOn, readyMembers, slotsOf, type Debt, type Process, type Running, type State } from "./state.ts";
 
 /** The replica failed the request. */

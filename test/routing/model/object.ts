@@ -1,7 +1,7 @@
 // The real code under test: the functions that durable-objects/fleet.ts calls, in its order, with a clock, a timer and a store that are
 // plain values. It decides and checks nothing.
 import type { Choice, Wanted } from "../../../src/routing/decide.ts";
-import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Failure } from "../../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/liveness.ts";
 import {

@@ -61,7 +61,7 @@ export interface Gone {
 export interface Request {
   readonly hints: readonly string[];
   readonly avoid: readonly string[];
-  readonly low: boolean;
+  readonly priority: Priority;
   readonly claimedMs: number | null;
   readonly queueLengthMax: number | null;
   readonly arrivedAtMs: number;

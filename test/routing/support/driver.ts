@@ -1,5 +1,6 @@
 // A scheduler over a small fleet, driven in a line each: requests are numbered as the test likes. Calls it as the Fleet object does.
 import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
+import type { AnswerKind } from "../../../src/routing/outcome.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import { arrival, brief, COLD_MS, hears, OPTIONS, type Said } from "./fleets.ts";
 import { inOrder } from "./waits.ts";
@@ -11,7 +12,8 @@ export function driver(replicas: Readonly<Record<string, Said>> = {}, options: s
   for (const [id, said] of Object.entries(replicas)) hears(its.fleet, id, said);
   const arrives = (id: number, hints: readonly string[], now = 0, rest: Partial<scheduling.Arrival> = {}) =>
     brief(scheduling.enqueue(its, options, id, arrival(hints, now, rest), now));
-  const answers = (id: number, now = 0, inBand: readonly string[] | null = null) => scheduling.answered(its, id, inBand, now);
+  const answers = (id: number, now = 0, hints: readonly string[] | null = null, kind: AnswerKind = "success") =>
+    scheduling.answered(its, id, { kind, hints }, now);
   const ends = (id: number, now = 0) => scheduling.finish(its, id, now);
   return {
     its,

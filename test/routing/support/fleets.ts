@@ -97,7 +97,7 @@ export function arrival(hints: readonly string[], now = 0, rest: Partial<Arrival
     deadlineMs: now + 180_000,
     queueLengthMax: null,
     claimedMs: null,
-    low: false,
+    priority: "normal",
     ...rest,
   };
 }

@@ -12,7 +12,7 @@ type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];
 export function roomOf(...requests: readonly Request[]): WaitingRoom {
   const room = createWaitingRoom();
   for (const [index, [hints, rest]] of requests.entries()) {
-    const expected = { claimedMs: null, low: false, expectedMs: 0, loadMs: COLD_MS };
+    const expected = { claimedMs: null, priority: "normal", expectedMs: 0, loadMs: COLD_MS };
     join(room, { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], ...expected, hints, ...rest });
   }
   return room;

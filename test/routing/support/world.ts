@@ -2,7 +2,7 @@
 // time. It drives the real scheduler, keeps its own books of who may be given what, and complains when the two disagree.
 import { expect } from "vitest";
 import type { Reason } from "../../../src/routing/decide.ts";
-import type { Failure } from "../../../src/routing/ejection.ts";
+import type { Failure } from "../../../src/routing/outcome.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredReplica } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
@@ -27,7 +27,7 @@ export type Command =
       readonly timeoutMs: number;
       readonly queueLengthMax: number | null;
       readonly claimedMs: number | null;
-      readonly low: boolean;
+      readonly priority: Priority;
     }
   /** `which` picks one of the requests that have not ended. */
   | { readonly does: "fail"; readonly which: number; readonly failure: Failure }

@@ -1,0 +1,24 @@
+// What becomes of a request that was sent to a replica, as the edge tells it: its answer's kind, or how the replica failed it.
+
+/**
+ * What an answer's status says of its replica and its hint. `success`: 101, 2xx or 3xx. `unsupported`: 404 or 422, with which a replica may say
+ * that it does not serve the hint. `rejected`: any other 4xx, and a 5xx of which the replica says itself what to do. Other 5xx are failures.
+ */
+export type AnswerKind = "success" | "unsupported" | "rejected";
+
+/** How a replica failed a request, and what the edge can say of it to the administrator: at most `failureDetail` characters. */
+export type Failure = FailureKind & { readonly detail?: string };
+
+type FailureKind =
+  /** No response headers, and nothing answers there: refused, reset, or its tunnel's word for that. */
+  | { readonly kind: "unreachable" }
+  /** No response headers, though the replica can be reached; or a 502 of what stands before it. */
+  | { readonly kind: "disconnected" }
+  /** It answered 503: not now. A slot of it counts as taken for a moment. An ejection is no longer than Retry-After asks (null: it does not ask). */
+  | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
+  /** No response headers in time. */
+  | { readonly kind: "timed_out" }
+  /** It broke off or stalled in the middle of a response. */
+  | { readonly kind: "broken" }
+  /** It answered with another 5xx. */
+  | { readonly kind: "error" };
