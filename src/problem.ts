@@ -18,7 +18,9 @@ export type RouterError =
   | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
   | { readonly type: "internal_error" }
   | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
-  | { readonly type: "runner_disconnected" }
+  /** `replica`: the last that failed the request, and why; absent where it is one that was asked before. */
+  | { readonly type: "runner_disconnected"; readonly replica?: string; readonly cause?: string }
+  | { readonly type: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly type: "no_replicas"; readonly retryAfterMs: number }
   | { readonly type: "runner_scheduling_failure"; readonly retryAfterMs: number }
   | { readonly type: "request_timeout"; readonly timeout: "user" | "router"; readonly detail: string }
@@ -42,6 +44,11 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
     status: 409,
     title: "Stale heartbeat",
     detail: "A later report of this replica is known, or this incarnation of it was deleted.",
+  },
+  origin_taken: {
+    status: 409,
+    title: "Origin taken",
+    detail: "Another replica of the app has this origin, in a newer incarnation.",
   },
   payload_too_large: { status: 413, title: "Payload too large" },
   invalid_heartbeat: { status: 422, title: "Invalid heartbeat" },
@@ -100,6 +107,10 @@ function membersOf(error: RouterError): object {
       return { field: error.field };
     case "misconfigured":
       return { setting: error.setting };
+    case "runner_disconnected":
+      return error.replica === undefined ? {} : { replica: error.replica, cause: error.cause };
+    case "origin_taken":
+      return { replica: error.replica, known: { incarnation: error.incarnation } };
     case "stale_heartbeat":
       return { known: { incarnation: error.incarnation, sequence: error.sequence } };
     default:

@@ -16,6 +16,7 @@ export type HeartbeatResult =
   | { readonly ok: false; readonly error: RouterError };
 
 export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<HeartbeatResult> {
+  const cameAtMs = Date.now();
   let text: string | null;
   try {
     text = await readText(request, LIMITS.heartbeatBodyBytes);
@@ -45,16 +46,16 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   const key = replicaKey(app.value, beat.value.replica);
   const limited = await rateFault(env, "HEARTBEAT_LIMIT", key, "The replica sends too many heartbeats.");
   if (limited !== null) return failed(limited);
-  const answer = await fleetOf(env, settings, app.value).heartbeat({
-    ...beat.value,
-    hints: beat.value.hints && [...beat.value.hints],
-  });
+  const report = { ...beat.value, hints: beat.value.hints && [...beat.value.hints] };
+  const answer = await fleetOf(env, settings, app.value).heartbeat(report, Date.now() - cameAtMs);
   switch (answer.kind) {
     case "accepted":
       if (beat.value.status !== "stopped") rememberApp(app.value, Date.now());
       return { ok: true, body: { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs } };
     case "stale":
       return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });
+    case "origin_taken":
+      return failed({ type: "origin_taken", replica: answer.replica, incarnation: answer.incarnation });
     case "fleet_full":
       return failed({ type: "fleet_full", detail: `${answer.detail}.` });
     case "rate_limited": {

@@ -1,5 +1,5 @@
 // Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
-import type { EnqueueAnswer, GrantAnswer } from "../../durable-objects/fleet-answers.ts";
+import type { EnqueueAnswer, GrantAnswer, SettledAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Reason } from "../routing/decide.ts";
 import { LIMITS } from "../routing/limits.ts";
@@ -8,6 +8,7 @@ import { bySnapshot, mayAskAgain, noteReach, waitHere } from "./by-snapshot.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 import { Slot, type HeldSlot } from "./slot.ts";
+import { TOO_LATE, within } from "./within.ts";
 
 export interface Destination {
   readonly replica: string;
@@ -37,6 +38,8 @@ export interface Admitting {
   readonly timeoutMs: number;
   /** How many may wait beside it in this isolate, where the object is out of reach. */
   readonly queueLengthMax: number;
+  /** How old a snapshot may be that it is routed by. */
+  readonly snapshotMaxAgeMs: number;
 }
 
 /**
@@ -58,7 +61,7 @@ export async function admit(admitting: Admitting): Promise<Admission> {
       const found = bySnapshot(admitting, wait.spentMs, true);
       if (found.kind !== "full") return found;
       const leftMs = wait.deadlineMs - Date.now();
-      if (leftMs <= 0) return { kind: "refused", refusal: { kind: "timed_out" } };
+      if (leftMs <= 0) return TIMED_OUT;
       if (place === null) {
         const taken = waitHere(admitting);
         if ("kind" in taken) return { kind: "refused", refusal: taken };
@@ -73,12 +76,12 @@ export async function admit(admitting: Admitting): Promise<Admission> {
   }
 }
 
-/** What the object says, or null where it does not answer. */
+/** What the object says, or null where it does not answer several times in a row. Each time that it has taken the request in they count anew. */
 async function askAgain(admitting: Admitting, wait: Wait): Promise<Admission | null> {
   for (let attempt = 0; attempt < LIMITS.objectAttempts; attempt++) {
     if (attempt > 0) await scheduler.wait(LIMITS.objectRetryMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
     try {
-      const admission = await ask(admitting, wait);
+      const admission = await ask(admitting, wait, () => (attempt = 0));
       if (admission !== null) return admission;
     } catch (error) {
       console.warn(JSON.stringify({ message: "the fleet did not answer", app: admitting.client.app, error: String(error) }));
@@ -89,11 +92,16 @@ async function askAgain(admitting: Admitting, wait: Wait): Promise<Admission | n
   return null;
 }
 
+/** The object does not answer in time, or nobody can be had by then. */
+const TIMED_OUT = { kind: "refused", refusal: { kind: "timed_out" } } as const;
+
 /** A destination for a request that takes no slot and never waits. */
 export async function choose(admitting: Admitting): Promise<Admission> {
   try {
     const { hints } = admitting.client;
-    const grant = await admitting.fleet().choose({ hints: [...hints], avoid: [...admitting.avoid] });
+    const chosen = Promise.resolve(admitting.fleet().choose({ hints: [...hints], avoid: [...admitting.avoid] }));
+    const grant = await within(chosen, admitting.timeoutMs + LIMITS.deadlineGraceMs);
+    if (grant === TOO_LATE) return TIMED_OUT;
     if (grant !== null) return { kind: "granted", to: destination(grant, 0), slot: null };
     const refusal: Refusal =
       admitting.avoid.length > 0 ? { kind: "no_other_replica" } : { kind: "no_replicas", retryAfterMs: 1000 };
@@ -110,20 +118,29 @@ interface Wait {
   spentMs: number;
 }
 
-/** One round with the object; null where it restarted between two calls and knows nothing of the request. */
-async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> {
+/**
+ * One round with the object; null where it restarted between two calls and knows nothing of the request. `takenIn` is called once it has it. An
+ * object that is well ends a request at its deadline; one that stalls does not, and is not waited for.
+ */
+async function ask(admitting: Admitting, wait: Wait, takenIn: () => void): Promise<Admission | null> {
   const { client, avoid, arrivedAtMs } = admitting;
   const now = Date.now();
+  const timeoutMs = Math.max(0, wait.deadlineMs - now);
   const fleet = admitting.fleet();
-  const answer = (await fleet.enqueue({
-    hints: [...client.hints],
-    avoid: [...avoid],
-    waitedMs: now - arrivedAtMs,
-    timeoutMs: Math.max(0, wait.deadlineMs - now),
-    queueLengthMax: client.queueLengthMax,
-    claimedMs: client.claimedMs,
-    low: client.low,
-  })) as EnqueueAnswer & Disposable;
+  const enqueued = Promise.resolve(
+    fleet.enqueue({
+      hints: [...client.hints],
+      avoid: [...avoid],
+      waitedMs: now - arrivedAtMs,
+      timeoutMs,
+      queueLengthMax: client.queueLengthMax,
+      claimedMs: client.claimedMs,
+      priority: client.priority,
+    }) as Promise<EnqueueAnswer & Disposable>,
+  );
+  const answer = await within(enqueued, timeoutMs + LIMITS.deadlineGraceMs, (late) => late[Symbol.dispose]());
+  if (answer === TOO_LATE) return TIMED_OUT;
+  takenIn();
   // Now, and not once a slot is free: others that wait here would stay behind for as long.
   noteReach(client.app, true, Date.now());
   const { standing } = answer;
@@ -137,12 +154,13 @@ async function ask(admitting: Admitting, wait: Wait): Promise<Admission | null> 
 }
 
 /** On the object's stub and not on the ticket: a call pending inside the ticket would keep it when the client has gone. */
-async function waitFor(fleet: DurableObjectStub<Fleet>, id: number, held: Disposable, wait: Wait) {
+async function waitFor(fleet: DurableObjectStub<Fleet>, id: number, held: Disposable, wait: Wait): Promise<SettledAnswer | null> {
   const sinceMs = Date.now();
+  const leftMs = Math.max(0, wait.deadlineMs - sinceMs) + LIMITS.deadlineGraceMs;
   try {
-    const settled = await fleet.granted(id);
+    const settled = await within(Promise.resolve(fleet.granted(id)), leftMs);
     if (settled === null) held[Symbol.dispose]();
-    return settled;
+    return settled === TOO_LATE ? TIMED_OUT : settled;
   } catch (error) {
     held[Symbol.dispose]();
     throw error;

@@ -1,20 +1,18 @@
 // One request to one replica, up to its response headers.
-import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
-import type { Settings } from "../settings/settings.ts";
-import type { Destination } from "./admission.ts";
 import type { ClientBody } from "./body.ts";
-import { VIA_NAME } from "./client-request.ts";
-import { sign } from "./signature.ts";
+import { isOutOfReach } from "./verdict.ts";
 
-export type Sent =
+type Sent =
   | { readonly kind: "answered"; readonly response: Response }
-  /** Refused, reset before headers, or a tunnel's answer that says so. The two kinds can't be told apart by the runtime. */
-  | { readonly kind: "unreachable"; readonly response: Response | null }
-  | { readonly kind: "timed_out" };
+  /** Refused, reset before headers, or a tunnel's answer that says so. */
+  | { readonly kind: "unreachable"; readonly response: Response | null; readonly error: unknown }
+  | { readonly kind: "timed_out" }
+  /** The replica was silent for its time to live, and its answer had not begun. */
+  | { readonly kind: "lost" };
 
-/** What Cloudflare answers in a replica's stead when it, its DNS name or its tunnel can't be reached. Loopback never shows these. */
-const UNREACHABLE = new Set([521, 522, 523, 525, 526, 530]);
+/** What came of sending a request, and how long after that. */
+export type Attempt = Sent & { readonly afterMs: number };
 
 /** A replica's answers are computed, also where a path ends in .png; `cache: "no-store"` would add headers to the request. */
 const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1 } };
@@ -26,73 +24,52 @@ export interface Outgoing {
   readonly headers: Headers;
   readonly body: ClientBody;
   readonly firstByteTimeoutMs: number;
+  /** Takes a function that ends the attempt: nothing more is to be expected of the replica. */
+  readonly onLost: (end: () => void) => void;
 }
 
 /**
- * Sends the request. Redirects, compressed bytes and caching headers are left alone. A request that the runtime can't make
- * is thrown as a TypeError, and is nothing that the replica did.
+ * Sends the request. Where it may be sent again and the connection broke off within a moment, it is sent to the same replica once more: the
+ * replica may have closed an idle connection just as the request came, which shows nothing of it, and the runtime does not try again by itself.
+ * A request that the runtime can't make is thrown as a TypeError, and is nothing that the replica did.
  */
-export async function send({ url, request, headers, body, firstByteTimeoutMs }: Outgoing): Promise<Sent> {
+export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
+  const first = await sendOnce(outgoing);
+  const mayBeIdle = first.kind === "unreachable" && first.response === null && first.afterMs < LIMITS.briefAttemptMs;
+  return mayBeIdle && mayRepeat ? sendOnce(outgoing) : first;
+}
+
+async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
+  const sentAtMs = Date.now();
+  const sent = await fetchOnce(outgoing);
+  return { ...sent, afterMs: Date.now() - sentAtMs };
+}
+
+/** Redirects, compressed bytes and caching headers are left alone. */
+async function fetchOnce({ url, request, headers, body, firstByteTimeoutMs, onLost }: Outgoing): Promise<Sent> {
   const abort = new AbortController();
+  let ended: Sent | null = null;
+  const end = (how: Sent) => {
+    ended ??= how;
+    abort.abort();
+  };
   const init = { headers, redirect: "manual", encodeResponseBody: "manual", cf: NEVER_CACHE, signal: abort.signal } as const;
-  const timer = setTimeout(() => abort.abort(), firstByteTimeoutMs);
+  const timer = setTimeout(() => end({ kind: "timed_out" }), firstByteTimeoutMs);
+  onLost(() => end({ kind: "lost" }));
   try {
     const response = body.streamed
       ? await fetch(new Request(url, request), init)
       : await fetch(url, { ...init, method: request.method, body: body.bytes });
     // Neither a 101 that is no WebSocket nor a status above 599 can be passed on.
     const { status, webSocket } = response;
-    if (webSocket === null && (status < 200 || status > 599)) return { kind: "unreachable", response: null };
-    return { kind: UNREACHABLE.has(response.status) ? "unreachable" : "answered", response };
+    if (webSocket === null && (status < 200 || status > 599))
+      return { kind: "unreachable", response: null, error: `status ${status}` };
+    return isOutOfReach(response) ? { kind: "unreachable", response, error: null } : { kind: "answered", response };
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    return abort.signal.aborted ? { kind: "timed_out" } : { kind: "unreachable", response: null };
+    return ended ?? { kind: "unreachable", response: null, error };
   } finally {
     clearTimeout(timer);
+    onLost(() => {});
   }
-}
-
-/**
- * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. For requests that sent a
- * body: where a client breaks that off, or a replica answers and closes without reading it, the runtime says the same as where the replica
- * is gone.
- */
-export async function isReachable(
-  { origin, replica }: Pick<Destination, "origin" | "replica">,
-  settings: Settings,
-): Promise<boolean> {
-  const signal = AbortSignal.timeout(LIMITS.probeMs);
-  const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
-  await sign(headers, settings, { method: "OPTIONS", target: "/", replica });
-  try {
-    const response = await fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
-    await response.body?.cancel();
-    return !UNREACHABLE.has(response.status);
-  } catch {
-    return signal.aborted;
-  }
-}
-
-/**
- * How an answer shows that its replica failed the request; null: it did not. A 503 says that the replica takes no requests now, and for how
- * long, where it says so in seconds; not where it has a word of its own on retries. 520 and 524 are Cloudflare's: the answer was broken, or
- * did not begin in time.
- */
-export function failureOf({ status, headers }: Response): Failure | null {
-  if (status === 520) return { kind: "broken" };
-  if (status === 524) return { kind: "timed_out" };
-  if (status !== 503 || headers.has("x-fal-needs-retry")) return null;
-  const seconds = headers.get("retry-after") ?? "";
-  return { kind: "unavailable", retryAfterMs: /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : null };
-}
-
-/**
- * Whether an answer may be replaced by another replica's: the replica's own word where it gives one on a 5xx or 429, else only
- * "unavailable" (503).
- */
-export function asksForRetry(response: Response): boolean {
-  const { status } = response;
-  const word = status >= 500 || status === 429 ? response.headers.get("x-fal-needs-retry") : null;
-  if (word === "1" || word === "0") return word === "1";
-  return status === 503 || UNREACHABLE.has(status);
 }

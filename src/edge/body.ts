@@ -1,7 +1,8 @@
 // A client's body, kept for a second attempt where it is small enough, else streamed once.
 import { takeRoom } from "./kept-bytes.ts";
+import { TOO_LATE, within } from "./within.ts";
 
-/** The client did not send a short body in time: its slot is wanted by others. */
+/** The client did not send a body that is kept in time. */
 export class UploadTimeout extends Error {}
 
 export interface ClientBody extends Disposable {
@@ -24,16 +25,12 @@ export async function takeBody(request: Request, maxBytes: number, withinMs: num
   const unusual = method === "GET" || method === "HEAD";
   const dispose = unusual || !(length <= maxBytes) ? null : takeRoom(length);
   if (dispose === null) return { bytes: null, streamed: true, [Symbol.dispose]: () => {} };
-  const late = Promise.withResolvers<null>();
-  const timer = setTimeout(() => late.resolve(null), withinMs);
   try {
-    const bytes = await Promise.race([request.arrayBuffer(), late.promise]);
-    if (bytes === null) throw new UploadTimeout();
+    const bytes = await within(request.arrayBuffer(), withinMs);
+    if (bytes === TOO_LATE) throw new UploadTimeout();
     return { bytes, streamed: false, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }

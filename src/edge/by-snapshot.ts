@@ -19,11 +19,12 @@ export interface Full {
 }
 
 /** `takesSlot` false: it goes to a full replica too. */
-export function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number, takesSlot: true): Admission | Full;
-export function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number, takesSlot: false): Admission;
-export function bySnapshot({ client, requestId, avoid }: Admitting, waitedMs: number, takesSlot: boolean): Admission | Full {
+export function bySnapshot(admitting: Admitting, waitedMs: number, takesSlot: true): Admission | Full;
+export function bySnapshot(admitting: Admitting, waitedMs: number, takesSlot: false): Admission;
+export function bySnapshot(admitting: Admitting, waitedMs: number, takesSlot: boolean): Admission | Full {
+  const { client, requestId, avoid, snapshotMaxAgeMs } = admitting;
   const now = Date.now();
-  const open = lastSnapshot(client.app).filter(({ id }) => !avoid.includes(id));
+  const open = lastSnapshot(client.app, snapshotMaxAgeMs, now).filter(({ id }) => !avoid.includes(id));
   if (open.length === 0) {
     return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
   }

@@ -2,6 +2,7 @@
 import { isAppName } from "../routing/heartbeat.ts";
 import { parseRequestHints } from "../routing/hints.ts";
 import { LIMITS } from "../routing/limits.ts";
+import type { Priority } from "../routing/priority.ts";
 import type { RouterError } from "../problem.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
 
@@ -11,6 +12,8 @@ export interface ClientRequest {
   readonly target: string;
   /** Path alone. */
   readonly path: string;
+  /** What was cut from the client's path; empty: nothing. */
+  readonly prefix: string;
   readonly hints: readonly string[];
   /** Time the request may wait before it is first sent to a replica, and whose limit that is. */
   readonly timeoutMs: number;
@@ -18,8 +21,7 @@ export interface ClientRequest {
   readonly queueLengthMax: number | null;
   /** What the client says serving costs; null: nothing. */
   readonly claimedMs: number | null;
-  /** It waits behind those that are not. */
-  readonly low: boolean;
+  readonly priority: Priority;
   readonly mayRetry: boolean;
 }
 
@@ -39,6 +41,10 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   if (!hasPlainHost(request)) return failed({ type: "bad_request", detail: "Host: must be a host, or a host and a port" });
   const handshakeFault = asksForWebSocket(headers) ? webSocketFault(request) : null;
   if (handshakeFault !== null) return failed({ type: "bad_request", detail: handshakeFault });
+  // The runtime forwards such a request without its body, and says nothing.
+  if ((request.method === "GET" || request.method === "HEAD") && headers.has("transfer-encoding")) {
+    return failed({ type: "bad_request", detail: `Transfer-Encoding: a ${request.method} can't have a body in chunks` });
+  }
   const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
@@ -54,15 +60,15 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
     return failed({ type: "bad_request", detail });
   }
   const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
-  if (priority !== "normal" && priority !== "low") {
-    return failed({ type: "bad_request", detail: "x-fal-queue-priority: must be normal or low" });
+  if (!isPriority(priority)) {
+    return failed({ type: "bad_request", detail: "x-fal-queue-priority: must be low, normal or high" });
   }
   const queueLengthMax = parseQueueLength(url.query);
   if (queueLengthMax === "malformed") {
     return failed({ type: "bad_request", detail: "fal_max_queue_length: must be an integer of at least 0" });
   }
   const patient = asked === null || asked >= settings.QUEUE_TIMEOUT_MS;
-  const { app, path } = place;
+  const { app, path, prefix } = place;
   const target = path + url.query;
   if (target.length > LIMITS.targetLength) {
     return failed({ type: "bad_request", detail: `The URL is longer than ${LIMITS.targetLength} characters, escaped.` });
@@ -72,13 +78,14 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
     value: {
       app,
       path,
+      prefix,
       target,
       hints: hints.hints,
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,
       claimedMs,
-      low: priority === "low",
+      priority,
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
     },
   };
@@ -144,21 +151,25 @@ export function isControlPath(path: string): boolean {
   return path === "/-" || path.startsWith("/-/");
 }
 
-function placeOf({ host, path }: SplitUrl, from: AppFrom): { readonly app: string; readonly path: string } | null {
+function placeOf({ host, path }: SplitUrl, from: AppFrom): Pick<ClientRequest, "app" | "path" | "prefix"> | null {
   switch (from.kind) {
     case "fixed":
-      return { app: from.app, path };
+      return { app: from.app, path, prefix: "" };
     case "host": {
       const app = (host.split(/[.:]/, 1)[0] ?? "").toLowerCase();
-      return isAppName(app) ? { app, path } : null;
+      return isAppName(app) ? { app, path, prefix: "" } : null;
     }
     case "path": {
       const segments = path.split("/", from.segments + 1).slice(1);
       const app = segments.join("/");
       if (segments.length < from.segments || !isAppName(app)) return null;
-      return { app, path: path.slice(app.length + 1) || "/" };
+      return { app, path: path.slice(app.length + 1) || "/", prefix: `/${app}` };
     }
   }
+}
+
+function isPriority(text: string): text is Priority {
+  return text === "low" || text === "normal" || text === "high";
 }
 
 function parseSeconds(header: string | null): number | null | "malformed" {

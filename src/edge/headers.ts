@@ -40,6 +40,7 @@ export function requestHeaders(request: Request, { client, requestId, webSocket 
   headers.set("x-fal-endpoint", client.path);
   headers.set("x-forwarded-host", request.headers.get("host") ?? url.host);
   headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
+  if (client.prefix !== "") headers.set("x-forwarded-prefix", client.prefix);
   const address = clientAddress(request);
   if (address !== null) headers.set("x-forwarded-for", address);
   if (evict !== null) headers.set("x-warmpath-evict", evict);

@@ -5,7 +5,8 @@ import { LIMITS } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { LruMap } from "./lru.ts";
 import { clientKey, rateFault } from "./rate-limits.ts";
-import { lastSnapshot } from "./snapshots.ts";
+import { hasSnapshot } from "./snapshots.ts";
+import { TOO_LATE, within } from "./within.ts";
 
 /** Names of apps only: those that the Directory denies are not kept, however many are asked for. */
 const known = new LruMap<{ readonly untilMs: number }>(LIMITS.knownApps);
@@ -36,7 +37,9 @@ export async function appExists(env: Cloudflare.Env, app: string, now: number): 
   if ((known.get(app)?.untilMs ?? 0) > now) return true;
   const directory: DurableObjectStub<Directory> = env.DIRECTORY.getByName(DIRECTORY_NAME);
   try {
-    if (await directory.knows(app)) {
+    const knows = await within(Promise.resolve(directory.knows(app)), LIMITS.directoryMs);
+    if (knows === TOO_LATE) throw new Error("it did not answer in time");
+    if (knows) {
       rememberApp(app, now);
       return true;
     }
@@ -58,7 +61,7 @@ export function rememberApp(app: string, now: number): void {
  * other names a few may, since an app that is new to this isolate is better served than refused; a flood of made-up ones may not.
  */
 function mayExist(app: string, now: number): boolean {
-  if (known.get(app) !== undefined || lastSnapshot(app).length > 0) return true;
+  if (known.get(app) !== undefined || hasSnapshot(app)) return true;
   if (now - unchecked.sinceMs >= LIMITS.uncheckedAppsMs) {
     unchecked.sinceMs = now;
     unchecked.names.clear();

@@ -1,37 +1,43 @@
 // A replica's response on its way to the client, byte for byte, with the slot held until its last byte and not a moment longer.
 //
 // Each line here cost an experiment. The response must pass through a stream that the Worker made: an upstream body answered as it
-// is gives the slot back at once. The pipe must not be put into `waitUntil`: after a client's reset the slot would stay taken until
-// the replica next sends. Bodies are fetched and answered with "manual" encoding, or compressed ones would be recoded.
+// is gives the slot back at once. What moves it must not be put into `waitUntil`: after a client's reset the slot would stay taken until
+// the replica next sends. Bodies are fetched and answered with "manual" encoding, or compressed ones would be recoded. A reader of the
+// default kind gets 4 KiB at a time, which costs ten times as much as one that brings its own buffer.
 import { LIMITS } from "../routing/limits.ts";
+import { IncomingBody } from "./incoming-body.ts";
 
 export interface Relay {
   readonly upstream: Response;
   readonly headers: Headers;
+  /** How long the replica may send nothing in the middle of its answer; 0: for ever. */
+  readonly idleMs: number;
   /** Called exactly when the replica is done with the request, and the answer is whole. */
   readonly whole: () => void;
-  /** Called instead where the client broke it off. */
-  readonly release: () => void;
   /** Takes the promise that the response has passed, where `whole` or `broken` must be called even if all is over with its last byte. */
   readonly passing?: ((passed: Promise<void>) => void) | undefined;
-  /** Called instead where the response broke off: the replica's end of it, or with `Request.signal` aborted, the client's. */
+  /** Called instead where the response broke off or stalled: the replica's end of it, or with `Request.signal` aborted, the client's. */
   readonly broken: () => void;
 }
 
 /** The client's response, or null where a short body broke off before anything was sent. */
-export async function relay({ upstream, headers, whole, broken, passing }: Omit<Relay, "release">): Promise<Response | null> {
+export async function relay({ upstream, headers, idleMs, whole, broken, passing }: Relay): Promise<Response | null> {
   const { status, statusText, body } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
-  if (body === null) {
-    whole();
-    return new Response(null, init);
-  }
   const length = lengthOf(upstream.headers);
+  if (body === null || length === 0) {
+    whole();
+    return new Response(body && new ArrayBuffer(0), init);
+  }
+  const incoming = new IncomingBody(body, idleMs);
   if (length !== null && length <= LIMITS.wholeResponseBytes) {
     try {
-      const bytes = await upstream.arrayBuffer();
-      whole();
-      return new Response(bytes, init);
+      // Most are there with their headers. The others' headers go out without them.
+      const bytes = await incoming.readWhole(length, LIMITS.wholeResponseMs);
+      if (bytes !== null) {
+        whole();
+        return new Response(bytes, init);
+      }
     } catch {
       broken();
       return null;
@@ -39,52 +45,9 @@ export async function relay({ upstream, headers, whole, broken, passing }: Omit<
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   // A client that goes ends this request and everything in it, unless something is still in `waitUntil`: then it fails here too.
-  const passed = body.pipeTo(writable).then(whole, broken);
+  const passed = incoming.pumpTo(writable).then(whole, broken);
   passing?.(passed);
   return new Response(readable, init);
-}
-
-/**
- * Joins two WebSockets until either closes. There is no back-pressure between WebSockets in the runtime, which reads as fast as
- * it can: what a slow side has not taken yet is bounded by the runtime's own limit on messages and the isolate's memory.
- */
-export function relayWebSocket({ upstream, headers, whole, release, broken }: Relay, replica: WebSocket): Response {
-  const { 0: outer, 1: inner } = new WebSocketPair();
-  for (const socket of [replica, inner]) {
-    socket.binaryType = "arraybuffer";
-    socket.accept();
-  }
-  joinOneWay(inner, replica, whole, release);
-  joinOneWay(replica, inner, whole, broken);
-  return new Response(null, { status: upstream.status, headers, webSocket: outer });
-}
-
-function joinOneWay(from: WebSocket, to: WebSocket, closed: () => void, brokeOff: () => void): void {
-  from.addEventListener("message", (event) => {
-    if (to.readyState === WebSocket.OPEN) to.send(event.data);
-  });
-  from.addEventListener("close", (event) => {
-    if (event.code === 1006) brokeOff();
-    else closed();
-    close(to, event.code, event.reason);
-    close(from, event.code, event.reason);
-  });
-  from.addEventListener("error", () => {
-    brokeOff();
-    close(to, 1011, "the other side broke off");
-  });
-}
-
-/** 1005 and 1006 say that no code came; they can't be sent, and a normal or abnormal end says the same. */
-function close(socket: WebSocket, code: number, reason: string): void {
-  if (socket.readyState === WebSocket.CLOSED) return;
-  try {
-    if (code === 1005) socket.close();
-    else if (code === 1006) socket.close(1011, "the other side broke off");
-    else socket.close(code, reason);
-  } catch (error) {
-    console.warn(JSON.stringify({ message: "a WebSocket did not close", code, error: String(error) }));
-  }
 }
 
 /** Null: not known. Where a response has chunks, as RFC 9112 6.3 has it, they count and a length beside them does not. */

@@ -3,17 +3,20 @@ import { LIMITS } from "../routing/limits.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, choose, type Admission } from "./admission.ts";
-import { asksForRetry, send, type Sent } from "./attempt.ts";
+import { send, type Attempt } from "./attempt.ts";
 import { takeBody, UploadTimeout, type ClientBody } from "./body.ts";
 import { asksForWebSocket, readClientRequest, type ClientRequest } from "./client-request.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { unknownAppFault } from "./known-apps.ts";
 import { park, report, type Granted, type Outcome } from "./outcome.ts";
-import { relay, relayWebSocket } from "./relay.ts";
+import { relay } from "./relay.ts";
 import { sign } from "./signature.ts";
 import type { HeldSlot } from "./slot.ts";
 import { refreshSnapshot } from "./snapshots.ts";
+import { Tries } from "./tries.ts";
+import { relayWebSocket } from "./websocket-relay.ts";
+import { isReplaceable, wordOnRetry } from "./verdict.ts";
 
 interface Context {
   readonly request: Request;
@@ -47,85 +50,76 @@ export async function route(
 
 /** Attempts until one answers for good, none is left, or nobody else can take the request. */
 async function attemptAll(context: Context): Promise<Response> {
-  const { settings, client, ctx } = context;
-  const avoid: string[] = [];
-  let body: ClientBody | null = null;
+  const { settings, client, ctx, request } = context;
+  const body = await bodyOf(context);
+  if (body instanceof Response) return body;
+  const tries = new Tries(settings.MAX_ATTEMPTS, request.method);
+  const mayRepeat = client.mayRetry && !body.streamed;
   let failed: Outcome | null = null;
-  let counted = 0;
   try {
     for (;;) {
-      const admission = await admissionFor(context, avoid);
-      if (admission.kind !== "granted") return failed === null ? refused(context, admission) : deliver(context, failed);
-      const taken: ClientBody | Response = body ?? (await bodyOf(context, admission));
-      if (taken instanceof Response) return taken;
-      body = taken;
-      const sent = await sendTo(context, admission, body);
-      if (sent.kind === "timed_out") return await firstByteTimeout(context, admission, body.streamed);
+      const granted = await admissionFor(context, tries.failed);
+      if (granted.kind !== "granted") return failed === null ? refused(context, granted) : await deliver(context, failed);
+      const attempt = await sendTo(context, granted, body, mayRepeat);
       failed?.giveBack?.();
-      failed = { granted: admission, response: sent.response, giveBack: null, body };
-      await report(failed, sent.kind, settings, ctx);
-      if (sent.kind === "answered" || avoid.length >= LIMITS.unreachedAttempts) counted++;
-      const wanted = sent.response === null || asksForRetry(sent.response);
-      const allowed = client.mayRetry && !body.streamed && counted < settings.MAX_ATTEMPTS;
-      if (!wanted || !allowed) return await deliver(context, failed);
+      failed = await report(attempt, { granted, body, settings, ctx });
+      if (attempt.kind === "timed_out") return firstByteTimeout(context, failed);
+      const word = failed.response && wordOnRetry(failed.response);
+      const wanted = failed.response === null || (word ?? isReplaceable(failed.response));
+      const { replica } = granted.to;
+      const tried = { replica, afterMs: attempt.afterMs, unreached: failed.unreached, word };
+      if (!wanted || !mayRepeat || !tries.mayGoOn(tried)) return await deliver(context, failed);
       failed = await park(failed);
-      avoid.push(admission.to.replica);
     }
   } finally {
     failed?.giveBack?.();
-    body?.[Symbol.dispose]();
+    body[Symbol.dispose]();
   }
 }
 
 /** A slot, or for `OPTIONS`, which takes none, just a destination. The deadline is for the first dispatch. */
 function admissionFor(context: Context, avoid: readonly string[]): Promise<Admission> {
   const { env, settings, client, requestId, arrivedAtMs, request } = context;
-  const timeoutMs = avoid.length > 0 ? settings.QUEUE_TIMEOUT_MS : client.timeoutMs - (Date.now() - arrivedAtMs);
+  const timeoutMs = avoid.length > 0 ? settings.QUEUE_TIMEOUT_MS : leftMs(context);
   const fleet = () => fleetOf(env, settings, client.app);
-  const queueLengthMax = settings.QUEUE_LENGTH_MAX;
-  const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs, queueLengthMax };
+  const { QUEUE_LENGTH_MAX: queueLengthMax, SNAPSHOT_MAX_AGE_MS: snapshotMaxAgeMs } = settings;
+  const admitting = { fleet, client, requestId, arrivedAtMs, avoid, timeoutMs, queueLengthMax, snapshotMaxAgeMs };
   return request.method === "OPTIONS" ? choose(admitting) : admit(admitting);
 }
 
-/** What the client sends along, or the error where it does not. Gives the slot back where there is nothing to send. */
-async function bodyOf(context: Context, { slot }: Granted): Promise<ClientBody | Response> {
-  const { request, ctx, requestId, settings } = context;
-  const take = () => takeBody(request, settings.RETRY_BODY_MAX_BYTES, uploadWithinMs(settings));
-  if (request.body === null) return take();
-  let slow = false;
-  const timer = setTimeout(() => {
-    slow = true;
-    if (slot !== null) ctx.waitUntil(slot.uploading(true));
-  }, LIMITS.slowUploadMs);
+/** Time until the request must have been sent. */
+function leftMs({ client, arrivedAtMs }: Context): number {
+  return client.timeoutMs - (Date.now() - arrivedAtMs);
+}
+
+/** What the client sends along, or the error where it does not. A body that is kept is read before the request waits: it holds no slot meanwhile. */
+async function bodyOf(context: Context): Promise<ClientBody | Response> {
+  const { request, requestId, settings } = context;
+  const uploadMs = Math.min(LIMITS.bodyReadMs, settings.FIRST_BYTE_TIMEOUT_MS);
+  const deadlineMs = leftMs(context);
   try {
-    const body = await take();
-    if (slow && slot !== null) ctx.waitUntil(slot.uploading(false));
-    return body;
+    return await takeBody(request, settings.RETRY_BODY_MAX_BYTES, Math.max(0, Math.min(uploadMs, deadlineMs)));
   } catch (error) {
-    slot?.release();
-    if (error instanceof UploadTimeout) return uploadTimeout(context);
-    return problemResponse({ type: "bad_request", detail: "The request's body broke off." }, request, requestId);
-  } finally {
-    clearTimeout(timer);
+    const detail = "The request's body broke off.";
+    if (!(error instanceof UploadTimeout)) return problemResponse({ type: "bad_request", detail }, request, requestId);
+    if (deadlineMs < uploadMs) return refused(context, { kind: "refused", refusal: { kind: "timed_out" } });
+    const late = `The request's body did not arrive within ${uploadMs / 1000} s.`;
+    return problemResponse({ type: "upload_timeout", detail: late }, request, requestId);
   }
 }
 
-async function sendTo(context: Context, { to }: Granted, body: ClientBody): Promise<Sent> {
+async function sendTo(context: Context, { to, slot }: Granted, body: ClientBody, mayRepeat: boolean): Promise<Attempt> {
   const { request, settings, client } = context;
   const headers = requestHeaders(request, context, to.evict);
   await sign(headers, settings, { method: request.method, target: client.target, replica: to.replica });
-  return send({
-    url: to.origin + client.target,
-    request,
-    headers,
-    body,
-    firstByteTimeoutMs: settings.FIRST_BYTE_TIMEOUT_MS,
-  });
+  const url = to.origin + client.target;
+  const onLost = (end: () => void) => slot?.onLost(end);
+  return send({ url, request, headers, body, firstByteTimeoutMs: settings.FIRST_BYTE_TIMEOUT_MS, onLost }, mayRepeat);
 }
 
 /** The replica's answer for the client; where there is none, the router's. */
-async function deliver(context: Context, { granted, response, body }: Outcome): Promise<Response> {
-  const { request, ctx, requestId, arrivedAtMs } = context;
+async function deliver(context: Context, { granted, response, body, cause }: Outcome): Promise<Response> {
+  const { request, ctx, requestId, arrivedAtMs, settings } = context;
   const { slot } = granted;
   const release = () => slot?.release();
   const whole = () => {
@@ -138,20 +132,22 @@ async function deliver(context: Context, { granted, response, body }: Outcome): 
     // whose client has gone.
     const refused = response !== null && response.status >= 400 && response.status < 500;
     if (body.streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
-    else ctx.waitUntil(slot.failed({ kind: "broken" }).finally(release));
+    else ctx.waitUntil(slot.failed({ kind: "broken", detail: "broke off in its answer" }).finally(release));
   };
+  const { replica, reason, waitedMs, sentAtMs } = granted.to;
   if (response !== null) {
-    const { replica, reason, waitedMs, sentAtMs } = granted.to;
     const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
     const headers = responseHeaders(response.headers, { replica, reason, requestId, queueMs: waitedMs, routeMs });
     if (response.webSocket) return relayWebSocket({ upstream: response, headers, whole, release, broken }, response.webSocket);
     const passing =
       slot?.proves === true ? (passed: Promise<void>) => ctx.waitUntil(proof(passed, slot, request.signal)) : undefined;
-    const relayed = await relay({ upstream: response, headers, whole, broken, passing });
+    const relayed = await relay({ upstream: response, headers, idleMs: settings.IDLE_TIMEOUT_MS, whole, broken, passing });
     if (relayed !== null) return relayed;
   }
   release();
-  return problemResponse({ type: "runner_disconnected" }, request, requestId);
+  const why = cause ?? "broke_off";
+  console.warn(JSON.stringify({ message: "a request was not answered", requestId, app: context.client.app, replica, why }));
+  return problemResponse({ type: "runner_disconnected", replica, cause: why }, request, requestId);
 }
 
 /**
@@ -166,19 +162,8 @@ async function proof(passed: Promise<void>, slot: HeldSlot, client: AbortSignal)
   if (client.aborted) await slot.brokeOff();
 }
 
-function uploadWithinMs({ FIRST_BYTE_TIMEOUT_MS }: Settings): number {
-  return Math.min(LIMITS.bodyReadMs, FIRST_BYTE_TIMEOUT_MS);
-}
-
-function uploadTimeout({ request, requestId, settings }: Context): Response {
-  const detail = `The request's body did not arrive within ${uploadWithinMs(settings) / 1000} s.`;
-  return problemResponse({ type: "upload_timeout", detail }, request, requestId);
-}
-
-async function firstByteTimeout({ request, requestId }: Context, { slot }: Granted, streamed: boolean): Promise<Response> {
-  // A client that is still sending may be what the replica waits for.
-  if (!streamed) await slot?.failed({ kind: "timed_out" });
-  slot?.release();
+function firstByteTimeout({ request, requestId }: Context, { granted }: Outcome): Response {
+  granted.slot?.release();
   const detail = "The replica did not begin to answer in time.";
   return problemResponse({ type: "request_timeout", timeout: "router", detail }, request, requestId);
 }

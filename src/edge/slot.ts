@@ -3,19 +3,21 @@
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
-import type { Failure } from "../routing/ejection.ts";
+import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import { LIMITS } from "../routing/limits.ts";
+import type { AnswerKind, Failure } from "../routing/outcome.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 
 /** The methods of a ticket as a stub has them. */
-type TicketStub = Pick<Ticket, "answered" | "failed" | "uploading" | "ended">;
+type TicketStub = Pick<Ticket, "answered" | "failed" | "ended">;
 
 /** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
 export interface HeldSlot {
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
-  answered(inBandHints: readonly string[] | null): Promise<void>;
-  uploading(underWay: boolean): Promise<void>;
+  /** Calls the function where the replica is gone and the answer has not begun; the last function given alone. */
+  onLost(end: () => void): void;
+  answered(kind: AnswerKind, inBandHints: readonly string[] | null): Promise<void>;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
   /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
   done(): Promise<void> | null;
@@ -35,6 +37,9 @@ export class Slot implements HeldSlot {
   #watch: ReturnType<typeof setTimeout> | null;
   #over = false;
   #failed = false;
+  #answered = false;
+  #lost = false;
+  #onLost = () => {};
 
   /** `held` is what the object answered: disposing it gives back the ticket in it. */
   constructor(fleet: () => DurableObjectStub<Fleet>, grant: GrantAnswer, held: Disposable, ticket: unknown) {
@@ -50,14 +55,15 @@ export class Slot implements HeldSlot {
     return this.#grant.proves;
   }
 
-  /** Response headers came. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
-  async answered(inBandHints: readonly string[] | null): Promise<void> {
-    await this.#tell((ticket) => ticket.answered(inBandHints && [...inBandHints]));
+  onLost(end: () => void): void {
+    this.#onLost = end;
+    if (this.#lost) end();
   }
 
-  /** The client takes its time to send the body; `underWay` false: it is there, and the request is sent. Never fails. */
-  async uploading(underWay: boolean): Promise<void> {
-    await this.#tell((ticket) => ticket.uploading(underWay));
+  /** Response headers came that are no failure. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
+  async answered(kind: AnswerKind, inBandHints: readonly string[] | null): Promise<void> {
+    this.#answered = true;
+    await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints] }));
   }
 
   /** The replica failed the request; what it does after that is no failure more. Awaited, so that the next decision knows. */
@@ -105,21 +111,31 @@ export class Slot implements HeldSlot {
    */
   async #watchForRestart(): Promise<void> {
     this.#watch = null;
-    do if (await this.#isKnown()) return;
-    while (await this.#adopt());
+    do {
+      const end = await this.#running();
+      if (end === "over") return;
+      if (end === "replica_gone") return this.#lose();
+    } while (await this.#adopt());
   }
 
-  /** Pending while the request runs; false: the object has restarted. One that is overloaded has not, and is asked again later. */
-  async #isKnown(): Promise<boolean> {
+  /** What is sent is lost; unless its answer has begun, of which the object has not heard yet. */
+  #lose(): void {
+    if (this.#answered) return;
+    this.#lost = true;
+    this.#onLost();
+  }
+
+  /** Pending while the request runs. An object that is overloaded has not restarted, and is asked again later. */
+  async #running(): Promise<WatchEnd> {
     for (let pauseMs: number = LIMITS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, LIMITS.watchAgainMostMs)) {
       try {
         return await this.#fleet().running(this.#id);
       } catch (error) {
-        if (!isOverloaded(error)) return false;
+        if (!isOverloaded(error)) return "unknown";
       }
       await scheduler.wait(pauseMs);
     }
-    return true;
+    return "over";
   }
 
   /** Says whether the new object now holds the slot. */
@@ -128,7 +144,8 @@ export class Slot implements HeldSlot {
     for (let attempt = 0; attempt < LIMITS.adoptAttempts && !this.#over; attempt++) {
       if (attempt > 0) await scheduler.wait(LIMITS.adoptRetryMs * 2 ** (attempt - 1));
       try {
-        const adopted = await this.#fleet().adopt({ replica, incarnation, hint, startedAtMs: this.#grantedAtMs });
+        const elapsedMs = Date.now() - this.#grantedAtMs;
+        const adopted = await this.#fleet().adopt({ replica, incarnation, hint, elapsedMs, answered: this.#answered });
         if (adopted === null) return false;
         // The old ticket is dead with its object, unless it was only the way there that failed.
         this.#held[Symbol.dispose]();

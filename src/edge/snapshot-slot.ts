@@ -1,7 +1,7 @@
 // A place on a replica for a request that is routed by the last snapshot, while the object that counts slots is out of reach. Each isolate then
 // counts its own requests, and passes over a replica that has just failed one: not the whole truth, but all that it can know.
-import type { Failure } from "../routing/ejection.ts";
 import { LIMITS } from "../routing/limits.ts";
+import type { Failure } from "../routing/outcome.ts";
 import { keepAlive, Room } from "./room.ts";
 import type { HeldSlot } from "./slot.ts";
 
@@ -39,11 +39,12 @@ export class SnapshotSlot implements HeldSlot {
     this.release = standing.begin(Date.now());
   }
 
+  /** No object says that its replica has expired. */
+  onLost(): void {}
+
   async answered(): Promise<void> {
     this.#standing.note(false, Date.now());
   }
-
-  async uploading(): Promise<void> {}
 
   done(): null {
     this.release();
@@ -56,6 +57,6 @@ export class SnapshotSlot implements HeldSlot {
 
   /** Those after which another replica is tried; of others it takes more than one, which nobody counts here. */
   async failed({ kind }: Failure): Promise<void> {
-    if (kind === "unreachable" || kind === "unavailable") this.#standing.note(true, Date.now());
+    if (kind === "unreachable" || kind === "disconnected" || kind === "unavailable") this.#standing.note(true, Date.now());
   }
 }

@@ -16,6 +16,8 @@ export interface EdgeReplica extends SnapshotReplica, Weighted {
 interface Held {
   readonly version: string;
   readonly replicas: readonly EdgeReplica[];
+  /** When the object last said that this is true. */
+  trueAtMs: number;
 }
 
 const SHARE = Math.floor(LIMITS.snapshotReplicas / LIMITS.snapshotApps);
@@ -24,8 +26,15 @@ const held = new LruMap<Held>(LIMITS.snapshotReplicas, (entry) => Math.max(SHARE
 /** When each app's was last asked for: the lock that lets one request alone refresh it. */
 const askedAtMs = new LruMap<number>(LIMITS.knownApps);
 
-export function lastSnapshot(app: string): readonly EdgeReplica[] {
-  return held.get(app)?.replicas ?? [];
+/** The replicas of the last view; none where that is older than `maxAgeMs`: an origin of then may be somebody else's now. */
+export function lastSnapshot(app: string, maxAgeMs: number, now: number): readonly EdgeReplica[] {
+  const its = held.get(app);
+  return its === undefined || now - its.trueAtMs > maxAgeMs ? [] : its.replicas;
+}
+
+/** Whether this isolate has ever seen replicas of the app, as far as it remembers. */
+export function hasSnapshot(app: string): boolean {
+  return held.get(app) !== undefined;
 }
 
 /** Fetches the fleet's view if the one here is older than 10 s and no other request is at it. For `waitUntil`; never fails. */
@@ -35,9 +44,10 @@ export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, a
   askedAtMs.set(app, now);
   try {
     const fresh = await fleetOf(env, settings, app).snapshot(before?.version ?? null);
-    if (fresh === null) return;
-    if (fresh.replicas.length === 0) held.delete(app);
-    else held.set(app, { version: fresh.version, replicas: toEdge(fresh.replicas, before?.replicas ?? []) });
+    if (fresh === null) {
+      if (before !== undefined) before.trueAtMs = now;
+    } else if (fresh.replicas.length === 0) held.delete(app);
+    else held.set(app, { version: fresh.version, replicas: toEdge(fresh.replicas, before?.replicas ?? []), trueAtMs: now });
   } catch (error) {
     console.warn(JSON.stringify({ message: "no new snapshot", app, error: String(error) }));
   }

@@ -31,7 +31,8 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   if (fleet.replicas.get(replica.id) !== replica) return false;
   if (failure.kind === "error") addSample(replica.errors, 1, LIMITS.errorMemory);
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
-  if (failure.kind === "unavailable" && !replica.onProbation && isRefusedTogether(fleet, grant, failure.retryAfterMs, now)) return false;
+  if (failure.kind === "unavailable" && !replica.onProbation && isRefusedTogether(fleet, grant, failure.retryAfterMs, now))
+    return false;
   replica.failuresInARow++;
   const needed = replica.onProbation ? 1 : FAILURES_TO_EJECT[failure.kind];
   const enough = grant.failures < LIMITS.ejectionsPerRequest ? needed : Math.max(needed, LIMITS.failuresToEject);

@@ -28,7 +28,13 @@ export function foresee(
   now: number,
 ): Foresight | null {
   for (const hint of hints) {
-    const { ends, more } = endsOf(fleet, waitingFor, hint, (replica) => isServing(fleet, replica, hint, now) && usable(replica), now);
+    const { ends, more } = endsOf(
+      fleet,
+      waitingFor,
+      hint,
+      (replica) => isServing(fleet, replica, hint, now) && usable(replica),
+      now,
+    );
     if (ends.length > 0) return { ends, more, serviceMs: serviceMs(fleet.estimates, hint) };
   }
   return null;

@@ -31,7 +31,14 @@ export class HintFailures {
    * does that, but for those that were sent before. Forgets the oldest where there are too many. O(1).
    */
   failed(replica: Process, hint: string, failuresToBar: number, sentAtMs: number, now: number): void {
-    const its = this.#of(replica, hint) ?? { hint, process: nameOf(replica), failures: 0, bars: 0, sinceMs: -Infinity, untilMs: 0 };
+    const its = this.#of(replica, hint) ?? {
+      hint,
+      process: nameOf(replica),
+      failures: 0,
+      bars: 0,
+      sinceMs: -Infinity,
+      untilMs: 0,
+    };
     if (sentAtMs <= its.sinceMs) return;
     its.failures++;
     if (its.bars > 0 || its.failures >= failuresToBar) {

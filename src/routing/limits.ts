@@ -115,16 +115,23 @@ export const LIMITS = {
   alarmMs: 5 * 60 * SECOND_MS,
 
   /**
-   * Attempts of one request that MAX_ATTEMPTS does not count because the replica could not be reached. Enough for half a fleet of eight to
-   * die at once; few, because a request that kills replicas looks the same.
+   * An attempt that MAX_ATTEMPTS does not count: the first that failed within that time because nothing answers at its replica any more, which likely
+   * never got the request. One only, because a request that kills replicas looks the same: none reaches more than MAX_ATTEMPTS + 1.
    */
-  unreachedAttempts: 4,
+  unreachedAttempts: 1,
+  briefAttemptMs: SECOND_MS,
+  /** A request that a replica has worked on for longer, and that may not be repeated without harm by its method, is not sent again by the router's own choice. */
+  repeatWithinMs: 60 * SECOND_MS,
   /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot, and the pauses between, doubled and spread. */
   objectAttempts: 3,
   objectRetryMs: 50,
   /** A running request whose object restarted reports itself to the new one, this often at most, first at once. */
   adoptAttempts: 5,
   adoptRetryMs: 200,
+  /** How much later than its object the edge ends a request whose deadline has passed: an object that is well does that itself, and counts it. */
+  deadlineGraceMs: 250,
+  /** How long the Directory may take before it counts as out of reach. */
+  directoryMs: 5 * SECOND_MS,
   /** A request that runs for less than this does not watch for a restart of its object. */
   watchAfterMs: 100,
   /** Where the object is too busy to be watched: the pause before the next try, doubled up to the most. */
@@ -134,19 +141,24 @@ export const LIMITS = {
   keptBytesPerIsolate: 32 * MEBIBYTE,
   /** What an isolate counts for a request (such bodies, slots by snapshot) counts this long after it is no more: a reset ends it without a word. The living renew it three times as often. */
   leaseMs: 3 * SECOND_MS,
-  /** In which a client must have sent a body that is kept: it holds a slot meanwhile. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
+  /** In which a client must have sent a body that is kept: it takes room of others. 1 MiB in that time is 280 kbit/s. FIRST_BYTE_TIMEOUT_MS bounds it too. */
   bodyReadMs: 30 * SECOND_MS,
-  /** A body that takes longer is told to the object: its replica can't count the request yet. */
-  slowUploadMs: 100,
   /** A body up to this is on its way before a replica that answers and closes without reading could break it off. */
   bodySentBytes: 64 * KIBIBYTE,
-  /** How long a replica may take to answer `OPTIONS /` where it is not clear who broke off. */
+  /** How long a replica may take to answer `OPTIONS /` or to accept a connection where it is not clear who broke off; and the pause before it is asked. */
   probeMs: 2 * SECOND_MS,
-  /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
+  beforeProbeMs: 100,
+  /** Response bodies of known length up to this are read whole, which frees the slot without a stream through the Worker, where they are there that soon after their headers. */
   wholeResponseBytes: 64 * KIBIBYTE,
+  wholeResponseMs: 20,
+  /** What is read at once of a stream: little of one that trickles, of which an isolate may hold thousands, and the most of one that is fast. */
+  readBytesLeast: 4 * KIBIBYTE,
+  readBytesMost: 64 * KIBIBYTE,
+  /** How often a stream is looked at for a stall, as a part of IDLE_TIMEOUT_MS. */
+  idleLooks: 4,
   /** In which an answer that another replica's may replace must be there to be kept. */
   keptAnswerMs: 2 * SECOND_MS,
-  /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */
+  /** The age at which an isolate fetches a new snapshot (SNAPSHOT_MAX_AGE_MS says until when it is used), and what its cache may hold over all apps. */
   snapshotAgeMs: 10 * SECOND_MS,
   snapshotApps: 100,
   snapshotReplicas: 20_000,

@@ -92,7 +92,13 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, hop
 
 /** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
 export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
-  depart(fleet, replica, { untilMs, forbidden: true, expired: false, incarnation: replica.incarnation, sequence: replica.sequence });
+  depart(fleet, replica, {
+    untilMs,
+    forbidden: true,
+    expired: false,
+    incarnation: replica.incarnation,
+    sequence: replica.sequence,
+  });
 }
 
 /** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
@@ -204,13 +210,7 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
 }
 
 /** Writes what a report says into the record and the indexes. Says whether a restart must know. */
-function report(
-  fleet: Fleet,
-  replica: Replica,
-  said: Accepted | StoredReplica,
-  expiresAtMs: number,
-  madeAtMs: number,
-): boolean {
+function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number, madeAtMs: number): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.departed.delete(replica.id);

@@ -3,7 +3,17 @@
 // missed by what else it holds. What is about equal goes by the hint's hash order, so that the next request for it finds it, and
 // all who decide agree.
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
-import { heldHints, hintCapacity, hintRoom, hintsOf, loadOf, type Eviction, type Fleet, type HintRoom, type Replica } from "./fleet.ts";
+import {
+  heldHints,
+  hintCapacity,
+  hintRoom,
+  hintsOf,
+  loadOf,
+  type Eviction,
+  type Fleet,
+  type HintRoom,
+  type Replica,
+} from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
 import { hashName } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";

@@ -101,7 +101,8 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number, kind: Answe
     if (succeeded) learnFirstAnswer(fleet, grant, now - grant.grantedAtMs);
     else forgetDemand(fleet, grant);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
-    if (kind === "unsupported" && hint !== null && fleet.hintFailures.isServedElsewhere(replica, hint)) failHint(fleet, grant, now);
+    if (kind === "unsupported" && hint !== null && fleet.hintFailures.isServedElsewhere(replica, hint))
+      failHint(fleet, grant, now);
   }
   grant.answeredAtMs ??= now;
   grant.succeeded = succeeded;

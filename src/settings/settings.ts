@@ -177,6 +177,8 @@ const SettingsSchema = v.object({
   QUEUE_TIMEOUT_MS: setting(integer(0, DAY_MS), 300_000),
   QUEUE_LENGTH_MAX: setting(integer(0, 10_000), 1000),
   FIRST_BYTE_TIMEOUT_MS: setting(integer(1, DAY_MS), 600_000),
+  IDLE_TIMEOUT_MS: setting(integer(0, DAY_MS), 600_000),
+  SNAPSHOT_MAX_AGE_MS: setting(integer(0, DAY_MS), 300_000),
   HEARTBEAT_INTERVAL_MS: setting(integer(10, DAY_MS), 5000),
   HEARTBEAT_RATE_MAX: setting(integer(1, 100_000), 200),
   COLD_START_MS: setting(integer(1, DAY_MS), 12_000),

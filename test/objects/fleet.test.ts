@@ -35,7 +35,15 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = { hints: ["sdxl"], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, priority: "normal" };
+const REQUEST = {
+  hints: ["sdxl"],
+  avoid: [],
+  waitedMs: 0,
+  timeoutMs: 60_000,
+  queueLengthMax: null,
+  claimedMs: null,
+  priority: "normal",
+};
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
   runInDurableObject(stub, (_fleet, { storage }) => Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]));

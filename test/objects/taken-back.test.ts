@@ -12,7 +12,15 @@ test("it is watched like any other, and not taken for one of before a restart", 
     ...{ hints: [], hintSlots: 3, concurrency: 1, inFlight: 0, status: "ready" },
   };
   await stub.heartbeat(says);
-  const request = { hints: [], avoid: [], waitedMs: 0, timeoutMs: 60_000, queueLengthMax: null, claimedMs: null, priority: "normal" };
+  const request = {
+    hints: [],
+    avoid: [],
+    waitedMs: 0,
+    timeoutMs: 60_000,
+    queueLengthMax: null,
+    claimedMs: null,
+    priority: "normal",
+  };
   const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {
     await stub.heartbeat(says);

@@ -62,7 +62,7 @@ export class Fleet extends ProductionFleet {
     return super.granted(id);
   }
 
-  override async running(id: number): ReturnType<Fleet["running"]> {
+  override async running(id: number): ReturnType<ProductionFleet["running"]> {
     this.#switch.check();
     return super.running(id);
   }

@@ -1,0 +1,67 @@
+// What became of a replica that gave no response headers. The runtime has one error for a connection that was refused, reset or closed, and
+// another for names and certificates, so the replica is asked once more: with `OPTIONS /`, and for a connection.
+import { connect } from "cloudflare:sockets";
+import { LIMITS } from "../routing/limits.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Destination } from "./admission.ts";
+import { VIA_NAME } from "./client-request.ts";
+import { sign } from "./signature.ts";
+import { isOutOfReach } from "./verdict.ts";
+import { TOO_LATE, within } from "./within.ts";
+
+/** Why there were no response headers, as far as can be told. */
+export type Cause = "refused" | "reset" | "dns" | "tls" | "connection_lost" | "expired";
+
+export interface Diagnosis {
+  /** It answers now. */
+  readonly reachable: boolean;
+  readonly cause: Cause;
+}
+
+type Target = Pick<Destination, "origin" | "replica">;
+
+/** Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most `probeMs`, and a pause before. */
+export async function diagnose(target: Target, error: unknown, settings: Settings): Promise<Diagnosis> {
+  // A replica that closes idle connections closes several at a time: the runtime must have noticed, or it would ask by another of these.
+  await scheduler.wait(LIMITS.beforeProbeMs);
+  const [reachable, connected] = await Promise.all([isReachable(target, settings), connectionOf(target.origin)]);
+  return { reachable, cause: causeOf(String(error), reachable, connected) };
+}
+
+/**
+ * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there.
+ */
+async function isReachable({ origin, replica }: Target, settings: Settings): Promise<boolean> {
+  const signal = AbortSignal.timeout(LIMITS.probeMs);
+  const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
+  await sign(headers, settings, { method: "OPTIONS", target: "/", replica });
+  try {
+    const response = await fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
+    await response.body?.cancel();
+    return !isOutOfReach(response);
+  } catch {
+    return signal.aborted;
+  }
+}
+
+/** Whether a connection can be made; null: that is not known, since the runtime makes none to Cloudflare's own addresses. */
+async function connectionOf(origin: string): Promise<boolean | null> {
+  const { hostname, port, protocol } = new URL(origin);
+  try {
+    const socket = connect({ hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) });
+    socket.closed.catch(() => {});
+    const opened = await within(socket.opened, LIMITS.probeMs);
+    void socket.close().catch(() => {});
+    return opened === TOO_LATE ? null : true;
+  } catch (error) {
+    return String(error).includes("HTTP-based service") && !/^[\d.[]/.test(hostname) ? null : false;
+  }
+}
+
+/** The runtime's two errors, told apart further by whether a connection can be made. */
+function causeOf(error: string, reachable: boolean, connected: boolean | null): Cause {
+  const named = error.includes("internal error");
+  if (named) return connected === true ? "tls" : "dns";
+  if (reachable || connected === true) return "reset";
+  return connected === false ? "refused" : "connection_lost";
+}

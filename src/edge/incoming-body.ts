@@ -1,0 +1,106 @@
+// A replica's body as it is read: whole where all of it is there at once, else piece by piece, with a look at how long nothing comes.
+import { LIMITS } from "../routing/limits.ts";
+import { TOO_LATE, within } from "./within.ts";
+
+/** The replica has sent nothing for as long as it may. */
+class Stalled extends Error {
+  constructor() {
+    super("the replica stopped in the middle of its answer");
+  }
+}
+
+export class IncomingBody {
+  readonly #body: ReadableStream<Uint8Array>;
+  readonly #idleMs: number;
+  #reader: ReadableStreamBYOBReader | null = null;
+  /** Bytes that were read and not passed on yet, and a read that was begun and has given nothing yet. */
+  readonly #pieces: Uint8Array[] = [];
+  #pending: Promise<ReadableStreamReadResult<Uint8Array>> | null = null;
+
+  /** `idleMs` 0: a stall is not looked for. */
+  constructor(body: ReadableStream<Uint8Array>, idleMs: number) {
+    this.#body = body;
+    this.#idleMs = idleMs;
+  }
+
+  /** The whole body of that length, which is above 0; null where that takes longer: then `pumpTo` passes it on. Throws where it breaks off. */
+  async readWhole(length: number, withinMs: number): Promise<Uint8Array | null> {
+    const deadlineMs = Date.now() + withinMs;
+    const reader = (this.#reader = this.#body.getReader({ mode: "byob" }));
+    for (let read = 0; read < length;) {
+      this.#pending = reader.read(new Uint8Array(length - read));
+      const result = await within(this.#pending, Math.max(0, deadlineMs - Date.now()));
+      if (result === TOO_LATE) return null;
+      this.#pending = null;
+      if (result.done) throw new Error("the body ended early");
+      this.#pieces.push(result.value);
+      read += result.value.byteLength;
+    }
+    const [first] = this.#pieces;
+    return first !== undefined && this.#pieces.length === 1 ? first : new Uint8Array(await new Blob(this.#pieces).arrayBuffer());
+  }
+
+  /**
+   * Passes the body on until its end. Rejects where it breaks off or stalls, or where the other side goes: the other end breaks off too. A client
+   * that reads slowly is waited for: only the replica's silence counts.
+   */
+  async pumpTo(writable: WritableStream<Uint8Array>): Promise<void> {
+    // The runtime's own pipe costs half of ours, but shows nothing of what passes.
+    if (this.#idleMs === 0 && this.#reader === null) return this.#body.pipeTo(writable);
+    const reader = (this.#reader ??= this.#body.getReader({ mode: "byob" }));
+    const writer = writable.getWriter();
+    const watch = new IdleWatch(this.#idleMs, () => void reader.cancel(new Stalled()).catch(() => {}));
+    try {
+      for (const piece of this.#pieces) await writer.write(piece);
+      let buffer = new ArrayBuffer(LIMITS.readBytesLeast);
+      for (;;) {
+        watch.begin();
+        const pending = this.#pending ?? reader.read(new Uint8Array(buffer));
+        this.#pending = null;
+        const { done, value } = await pending;
+        watch.end();
+        if (watch.stalled) throw new Stalled();
+        if (done) break;
+        await writer.write(value);
+        const full = value.byteLength === value.buffer.byteLength && value.byteLength < LIMITS.readBytesMost;
+        buffer = full ? new ArrayBuffer(4 * value.byteLength) : (value.buffer as ArrayBuffer);
+      }
+      await writer.close();
+    } catch (error) {
+      void writer.abort(error).catch(() => {});
+      void reader.cancel(error).catch(() => {});
+      throw error;
+    } finally {
+      watch.stop();
+    }
+  }
+}
+
+/** Notices that one thing takes too long, with one timer for all of them. */
+class IdleWatch {
+  stalled = false;
+  #sinceMs: number | null = null;
+  readonly #timer: ReturnType<typeof setInterval> | null;
+
+  constructor(idleMs: number, onStall: () => void) {
+    const look = () => {
+      if (this.#sinceMs === null || Date.now() - this.#sinceMs < idleMs) return;
+      this.stalled = true;
+      this.stop();
+      onStall();
+    };
+    this.#timer = idleMs === 0 ? null : setInterval(look, idleMs / LIMITS.idleLooks);
+  }
+
+  begin(): void {
+    this.#sinceMs = Date.now();
+  }
+
+  end(): void {
+    this.#sinceMs = null;
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+}
