@@ -89,7 +89,7 @@ test("what a replica is answered", async () => {
   expectUntold(await router().beat({ ...beat, origin: `http://user@${HOST}` }, BEARER), "invalid_heartbeat");
   expectUntold(await router().beat({ ...beat, origin: router().url }, BEARER), "invalid_heartbeat");
   expectUntold(await router().beat(beat, { authorization: `Bearer ${MARK}-theirs` }), "forbidden");
-  expectUntold(await router().beat(" ".repeat(70_000), BEARER), "payload_too_large");
+  expectUntold(await router().beat(" ".repeat(270_000), BEARER), "payload_too_large");
   await using slow = await TestRouter.start({ ...SECRETS, HEARTBEAT_RATE_MAX: "1" });
   const replies: Reply[] = [];
   for (let n = 0; n < 6; n++) replies.push(await slow.beat(beat, BEARER));
