@@ -1,5 +1,5 @@
 // The router's own errors as HTTP: one closed union, one table, problem details (RFC 9457) with fal's `detail` and `error_type`
-// inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
+// and OpenAI's `error` inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
 
 /** What the router can answer instead of a replica. Where `detail` is absent the table has the text. */
 export type RouterError =
@@ -82,12 +82,14 @@ export function problemResponse(error: RouterError, request: Request, requestId:
   if ("allow" in error) headers.set("allow", error.allow);
   if ("retryAfterMs" in error) headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   if ("timeout" in error) headers.set("x-fal-request-timeout-type", error.timeout);
+  const message = "detail" in error ? error.detail : detail;
   const body = {
     type: `urn:warmpath:error:${error.type}`,
     title,
     status,
-    detail: "detail" in error ? error.detail : detail,
+    detail: message,
     error_type: error.type,
+    error: { message, type: openAiType(status), code: error.type },
     ...membersOf(error),
   };
   return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
@@ -105,6 +107,14 @@ function membersOf(error: RouterError): object {
     default:
       return {};
   }
+}
+
+/** OpenAI's class of errors for a status. Its clients print `error.message` and nothing else of a body. */
+function openAiType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
 /** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */
