@@ -17,6 +17,7 @@ export type RouterError =
   | { readonly type: "queue_full"; readonly detail: string; readonly retryAfterMs: number }
   | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
   | { readonly type: "internal_error" }
+  | { readonly type: "queue_not_available" }
   | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
   | { readonly type: "runner_disconnected" }
   | { readonly type: "no_replicas"; readonly retryAfterMs: number }
@@ -50,6 +51,11 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   rate_limited: { status: 429, title: "Too many requests" },
   internal_error: { status: 500, title: "Internal error", detail: "The router failed; its log has the cause." },
   misconfigured: { status: 500, title: "Misconfigured" },
+  queue_not_available: {
+    status: 501,
+    title: "Queue not available",
+    detail: "The router has no queue that keeps requests: send the request itself (fal's run or stream) and wait for its answer.",
+  },
   runner_disconnected: {
     status: 502,
     title: "Runner disconnected",
