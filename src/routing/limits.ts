@@ -157,6 +157,8 @@ export const LIMITS = {
   /** Patterns in ORIGIN_ALLOW, names in HINT_HEADERS. */
   originPatterns: 256,
   hintHeaders: 8,
+  /** Origins in CORS_ORIGINS, all compared for an error that has an `Origin`. */
+  corsOrigins: 256,
   /** Rows in one answer of the admin endpoints. */
   appsPerPage: 1000,
   candidatesExplained: 100,
