@@ -31,7 +31,6 @@ const stateFolder = path.join(PROJECT, ".warmpath");
 try {
   const holder = lockFolder(stateFolder);
   if (holder !== null) fail(`process ${holder} runs on ${stateFolder} already`);
-  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
   bundle();
   const router = await startRouter({
     port,
@@ -40,6 +39,7 @@ try {
     settings,
     log: (line) => console.error(line),
   });
+  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
   console.log(`ready ${router.url}`);
   const end = await Promise.race([interrupted(), router.ended.then(() => null)]);
   if (end === null) fail("workerd ended");
