@@ -5,6 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { parse } from "smol-toml";
+import { misspeltSettings } from "../src/settings/misspelt.ts";
 import { SETTING_NAMES } from "../src/settings/settings.ts";
 import { BUNDLE, PROJECT } from "./bundle.ts";
 
@@ -110,7 +111,8 @@ function writeConfig({ port, host = "127.0.0.1", stateFolder, settings, bundle =
     compatibility_date: string;
     compatibility_flags: readonly string[];
   };
-  const names = SETTING_NAMES.filter((name) => settings[name] !== undefined);
+  const misspelt = misspeltSettings(Object.keys(settings)).map(({ name }) => name);
+  const names = [...SETTING_NAMES.filter((name) => settings[name] !== undefined), ...misspelt];
   const bindings = [
     `(name = "FLEET", durableObjectNamespace = "Fleet")`,
     `(name = "DIRECTORY", durableObjectNamespace = "Directory")`,

@@ -8,7 +8,7 @@ export type RouterError =
   | { readonly type: "forbidden"; readonly detail: string }
   | { readonly type: "not_found"; readonly detail: string }
   | { readonly type: "app_not_found"; readonly detail: string }
-  | { readonly type: "method_not_allowed"; readonly allow: string }
+  | { readonly type: "method_not_allowed"; readonly allow: string; readonly detail: string }
   | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
   | { readonly type: "upload_timeout"; readonly detail: string }
   | { readonly type: "payload_too_large"; readonly detail: string }
@@ -37,7 +37,7 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   forbidden: { status: 403, title: "Forbidden" },
   not_found: { status: 404, title: "Not found" },
   app_not_found: { status: 404, title: "App not found" },
-  method_not_allowed: { status: 405, title: "Method not allowed", detail: "See the Allow header." },
+  method_not_allowed: { status: 405, title: "Method not allowed" },
   upload_timeout: { status: 408, title: "Upload timeout" },
   stale_heartbeat: {
     status: 409,
