@@ -5,6 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { parse } from "smol-toml";
+import { misspeltSettings } from "../src/settings/misspelt.ts";
 import { SETTING_NAMES } from "../src/settings/settings.ts";
 import { BUNDLE, PROJECT } from "./bundle.ts";
 
@@ -51,7 +52,7 @@ cat >/dev/null
 kill -KILL $pid 2>/dev/null
 wait $pid 2>/dev/null`;
 
-/** Starts the router and waits until it listens. Throws with workerd's words when it doesn't. */
+/** Starts the router and waits until it listens. Throws with workerd's words when it doesn't, and logs none of them. */
 export async function startRouter(options: RouterOptions): Promise<RouterProcess> {
   const config = writeConfig(options);
   const workerd = path.join(PROJECT, "node_modules", "workerd", "bin", "workerd");
@@ -61,15 +62,17 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
     env: { PATH: process.env["PATH"], TZ: process.env["TZ"], ...options.settings },
   });
   const said: string[] = [];
+  let started = false;
   const take = (line: string) => {
-    if (said.length < 50) said.push(line);
-    options.log?.(line);
+    if (started) options.log?.(line);
+    else if (said.length < 50) said.push(line);
   };
   const { promise: pidLine, resolve: havePid } = Promise.withResolvers<number>();
   createInterface({ input: child.stdout }).on("line", (line) => (/^\d+$/.test(line) ? havePid(Number(line)) : take(line)));
   createInterface({ input: child.stderr }).on("line", take);
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const allSaid = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const control = child.stdio[3] as Readable;
   let inspectorPort: number | null = null;
   const listening = new Promise<number>((resolve, reject) => {
@@ -81,15 +84,23 @@ export async function startRouter(options: RouterOptions): Promise<RouterProcess
       })
       .on("close", () => {
         child.stdin.end();
-        reject(new Error(`workerd ended:\n${said.join("\n")}`));
+        void allSaid.then(() => reject(new Error(startFault(options.port, said))));
       });
   });
   const port = await listening;
+  started = true;
+  for (const line of said) options.log?.(line);
   const stop = async () => {
     child.stdin.end();
     await ended;
   };
   return { url: `http://${options.host ?? "127.0.0.1"}:${port}`, port, inspectorPort, pid: await pidLine, ended, stop };
+}
+
+function startFault(port: number, said: readonly string[]): string {
+  const taken = said.some((line) => /address already in use/i.test(line));
+  if (taken) return `port ${port} is in use: stop what listens there, or choose another with PORT`;
+  return `workerd ended:\n${said.join("\n")}`;
 }
 
 /** Settings reach workerd by its environment, so that no secret is written to disk. */
@@ -100,7 +111,8 @@ function writeConfig({ port, host = "127.0.0.1", stateFolder, settings, bundle =
     compatibility_date: string;
     compatibility_flags: readonly string[];
   };
-  const names = SETTING_NAMES.filter((name) => settings[name] !== undefined);
+  const misspelt = misspeltSettings(Object.keys(settings)).map(({ name }) => name);
+  const names = [...SETTING_NAMES.filter((name) => settings[name] !== undefined), ...misspelt];
   const bindings = [
     `(name = "FLEET", durableObjectNamespace = "Fleet")`,
     `(name = "DIRECTORY", durableObjectNamespace = "Directory")`,

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { parse } from "smol-toml";
+import { misspeltSettings } from "../src/settings/misspelt.ts";
 import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
 import { bundle, PROJECT } from "./bundle.ts";
 import { interrupted } from "./interrupted.ts";
@@ -24,6 +25,7 @@ helpAlone(USAGE);
 const port = Number(process.env["PORT"] ?? 8787);
 if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`PORT must be a port, not ${process.env["PORT"]}`);
 const settings = readSettings();
+for (const { warning } of misspeltSettings(Object.keys(settings))) console.error(`warmpath: ${warning}`);
 const parsed = parseSettings(settings);
 if (!parsed.ok) fail(`${parsed.setting} ${parsed.detail}`);
 const stateFolder = path.join(PROJECT, ".warmpath");
@@ -31,7 +33,6 @@ const stateFolder = path.join(PROJECT, ".warmpath");
 try {
   const holder = lockFolder(stateFolder);
   if (holder !== null) fail(`process ${holder} runs on ${stateFolder} already`);
-  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
   bundle();
   const router = await startRouter({
     port,
@@ -40,6 +41,7 @@ try {
     settings,
     log: (line) => console.error(line),
   });
+  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
   console.log(`ready ${router.url}`);
   const end = await Promise.race([interrupted(), router.ended.then(() => null)]);
   if (end === null) fail("workerd ended");
@@ -49,6 +51,7 @@ try {
   fail(error instanceof Error ? error.message : String(error));
 }
 
+/** With the names that look misspelt, so that the router warns of them too; their values stay here. */
 function readSettings(): Record<string, string> {
   const file = path.join(PROJECT, ".dev.vars");
   const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as {
@@ -60,6 +63,7 @@ function readSettings(): Record<string, string> {
     const value = sources.map((source) => source[name]).find((each) => each !== undefined);
     if (value !== undefined) settings[name] = String(value);
   }
+  for (const { name } of misspeltSettings(new Set(sources.flatMap((source) => Object.keys(source))))) settings[name] = "";
   return settings;
 }
 

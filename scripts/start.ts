@@ -99,21 +99,14 @@ async function demo(interruption: AbortSignal): Promise<void> {
   console.log("\nstopping");
 }
 
-async function startDemoRouter(stateFolder: string, heartbeatToken: string, adminToken: string): Promise<RouterProcess> {
+function startDemoRouter(stateFolder: string, heartbeatToken: string, adminToken: string): Promise<RouterProcess> {
   const settings = {
     HEARTBEAT_TOKENS: heartbeatToken,
     ADMIN_TOKEN: adminToken,
     ALLOW_PRIVATE_ORIGINS: "true",
     COLD_START_MS: String(SIMULATED_LOAD_MS),
   };
-  try {
-    return await startRouter({ port, stateFolder, settings, log: (line) => console.error(`router: ${line}`) });
-  } catch (error) {
-    if (!/address already in use/i.test(String(error))) throw error;
-    throw new Error(`port ${port} is taken. Stop what listens there, or choose another: PORT=${port + 1} npm start`, {
-      cause: error,
-    });
-  }
+  return startRouter({ port, stateFolder, settings, log: (line) => console.error(`router: ${line}`) });
 }
 
 /** A replica holds on to this process by its standard input. Of what it says only problems are passed on. */

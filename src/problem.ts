@@ -1,5 +1,5 @@
 // The router's own errors as HTTP: one closed union, one table, problem details (RFC 9457) with fal's `detail` and `error_type`
-// inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
+// and OpenAI's `error` inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
 
 /** What the router can answer instead of a replica. Where `detail` is absent the table has the text. */
 export type RouterError =
@@ -8,7 +8,7 @@ export type RouterError =
   | { readonly type: "forbidden"; readonly detail: string }
   | { readonly type: "not_found"; readonly detail: string }
   | { readonly type: "app_not_found"; readonly detail: string }
-  | { readonly type: "method_not_allowed"; readonly allow: string }
+  | { readonly type: "method_not_allowed"; readonly allow: string; readonly detail: string }
   | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
   | { readonly type: "upload_timeout"; readonly detail: string }
   | { readonly type: "payload_too_large"; readonly detail: string }
@@ -17,6 +17,7 @@ export type RouterError =
   | { readonly type: "queue_full"; readonly detail: string; readonly retryAfterMs: number }
   | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
   | { readonly type: "internal_error" }
+  | { readonly type: "queue_not_available" }
   | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
   /** `replica`: the last that failed the request, and why; absent where it is one that was asked before. */
   | { readonly type: "runner_disconnected"; readonly replica?: string; readonly cause?: string }
@@ -38,7 +39,7 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   forbidden: { status: 403, title: "Forbidden" },
   not_found: { status: 404, title: "Not found" },
   app_not_found: { status: 404, title: "App not found" },
-  method_not_allowed: { status: 405, title: "Method not allowed", detail: "See the Allow header." },
+  method_not_allowed: { status: 405, title: "Method not allowed" },
   upload_timeout: { status: 408, title: "Upload timeout" },
   stale_heartbeat: {
     status: 409,
@@ -57,6 +58,11 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   rate_limited: { status: 429, title: "Too many requests" },
   internal_error: { status: 500, title: "Internal error", detail: "The router failed; its log has the cause." },
   misconfigured: { status: 500, title: "Misconfigured" },
+  queue_not_available: {
+    status: 501,
+    title: "Queue not available",
+    detail: "The router has no queue that keeps requests: send the request itself (fal's run or stream) and wait for its answer.",
+  },
   runner_disconnected: {
     status: 502,
     title: "Runner disconnected",
@@ -89,12 +95,14 @@ export function problemResponse(error: RouterError, request: Request, requestId:
   if ("allow" in error) headers.set("allow", error.allow);
   if ("retryAfterMs" in error) headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   if ("timeout" in error) headers.set("x-fal-request-timeout-type", error.timeout);
+  const message = "detail" in error ? error.detail : detail;
   const body = {
     type: `urn:warmpath:error:${error.type}`,
     title,
     status,
-    detail: "detail" in error ? error.detail : detail,
+    detail: message,
     error_type: error.type,
+    error: { message, type: openAiType(status), code: error.type },
     ...membersOf(error),
   };
   return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
@@ -116,6 +124,14 @@ function membersOf(error: RouterError): object {
     default:
       return {};
   }
+}
+
+/** OpenAI's class of errors for a status. Its clients print `error.message` and nothing else of a body. */
+function openAiType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
 /** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */

@@ -35,13 +35,16 @@ export interface Heartbeats {
   stop(): Promise<void>;
 }
 
-type Result = { readonly ok: true; readonly intervalMs: number } | { readonly ok: false; readonly problem: string };
+type Result =
+  | { readonly ok: true; readonly intervalMs: number; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problem: string };
 
 export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
   // A restarted process has a higher incarnation, so that late heartbeats of the dead one are refused.
   const incarnation = Date.now();
   const stopping = new AbortController();
   let sequence = 0;
+  let warned = "";
   const beat = (status: "ready" | "stopped", signal: AbortSignal) =>
     send(options, { ...reportOf(options), incarnation, sequence: ++sequence, status }, signal);
 
@@ -52,7 +55,12 @@ export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
       const result = await beat("ready", AbortSignal.any([stopping.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]));
       if (stopping.signal.aborted) return;
       failures = result.ok ? 0 : failures + 1;
-      if (result.ok) ({ intervalMs } = result);
+      if (result.ok) {
+        ({ intervalMs } = result);
+        const warnings = result.warnings.join("; ");
+        if (warnings !== warned) options.log(`the router warns: ${warnings || "no more"}`);
+        warned = warnings;
+      }
       const pauseMs = failures === 0 ? intervalMs : backoffMs(intervalMs, failures);
       if (!result.ok) options.log(`heartbeat failed: ${result.problem}; the next in ${(pauseMs / 1000).toFixed(1)} s`);
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
@@ -89,8 +97,16 @@ async function send({ routerUrl, token }: HeartbeatOptions, report: object, sign
       body: JSON.stringify(report),
       signal,
     });
-    const answer = (await response.json()) as { next_heartbeat_ms?: unknown; detail?: unknown; known?: unknown };
-    if (response.ok) return { ok: true, intervalMs: intervalOf(answer.next_heartbeat_ms) };
+    const answer = (await response.json()) as {
+      next_heartbeat_ms?: unknown;
+      warnings?: unknown;
+      detail?: unknown;
+      known?: unknown;
+    };
+    if (response.ok) {
+      const warnings = Array.isArray(answer.warnings) ? answer.warnings.map(String) : [];
+      return { ok: true, intervalMs: intervalOf(answer.next_heartbeat_ms), warnings };
+    }
     if (response.status === 409) {
       const known = JSON.stringify(answer.known);
       const why = "does another process use this replica's id, or was it deleted at the router?";

@@ -8,6 +8,7 @@ import { isAppName } from "../routing/heartbeat.ts";
 import { parseRequestHints } from "../routing/hints.ts";
 import { LIMITS } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
+import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
 import { bearsToken } from "./auth.ts";
 import { takeHeartbeat } from "./heartbeat.ts";
@@ -23,7 +24,7 @@ type Handler = (call: Call) => Promise<Response> | Response;
 
 /** Methods by path; anything else on a known path is 405, any other path 404. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  "/-/healthz": { GET: (call) => answer(call, { status: "ok" }) },
+  "/-/healthz": { GET: health },
   "/-/heartbeat": { POST: heartbeat },
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
@@ -33,15 +34,23 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
 };
 
+/** No route, and may be one whose app or replica has a `/` in its name that was not encoded. */
+const SPLIT_NAME = /^\/-\/apps\/[^/]+\/.*[^/]$/;
+
 /** By the same reading of the URL that told control plane and clients' traffic apart. */
 export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
   for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
-  control.all(path, (call) => problem(call, { type: "method_not_allowed", allow }));
+  const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.`;
+  control.all(path, (call) => problem(call, { type: "method_not_allowed", allow, detail }));
 }
-control.notFound((call) => problem(call, { type: "not_found", detail: `There is nothing at ${call.req.path}.` }));
+control.notFound((call) => {
+  const { path } = call.req;
+  const detail = `There is nothing at ${path}.${SPLIT_NAME.test(path) ? " A / in an app's or replica's name is written %2F." : ""}`;
+  return problem(call, { type: "not_found", detail });
+});
 control.onError((error) => {
   throw error;
 });
@@ -49,6 +58,11 @@ control.onError((error) => {
 async function heartbeat(call: Call): Promise<Response> {
   const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
   return result.ok ? answer(call, result.body) : problem(call, result.error);
+}
+
+function health(call: Call): Response {
+  const warnings = misspeltSettings(Object.keys(call.env.env)).map(({ warning }) => warning);
+  return answer(call, { status: "ok", ...(warnings.length > 0 && { warnings }) });
 }
 
 /** Lets only the administrator through; where no ADMIN_TOKEN is set, nobody. */

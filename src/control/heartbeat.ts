@@ -4,15 +4,22 @@ import { fleetOf } from "../edge/fleet-stub.ts";
 import { rememberApp } from "../edge/known-apps.ts";
 import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
 import type { RouterError } from "../problem.ts";
-import { parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
+import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
 import { LIMITS } from "../routing/limits.ts";
 import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
 import { appsOfToken } from "./auth.ts";
 import { readText } from "./bounded-body.ts";
 
+interface HeartbeatAnswer {
+  readonly time_to_live_ms: number;
+  readonly next_heartbeat_ms: number;
+  /** Absent where there are none. */
+  readonly warnings?: readonly string[];
+}
+
 export type HeartbeatResult =
-  | { readonly ok: true; readonly body: { readonly time_to_live_ms: number; readonly next_heartbeat_ms: number } }
+  | { readonly ok: true; readonly body: HeartbeatAnswer }
   | { readonly ok: false; readonly error: RouterError };
 
 export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<HeartbeatResult> {
@@ -49,9 +56,12 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   const report = { ...beat.value, hints: beat.value.hints && [...beat.value.hints] };
   const answer = await fleetOf(env, settings, app.value).heartbeat(report, Date.now() - cameAtMs);
   switch (answer.kind) {
-    case "accepted":
+    case "accepted": {
       if (beat.value.status !== "stopped") rememberApp(app.value, Date.now());
-      return { ok: true, body: { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs } };
+      const warnings = heartbeatWarnings(json);
+      const times = { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs };
+      return { ok: true, body: { ...times, ...(warnings.length > 0 && { warnings }) } };
+    }
     case "stale":
       return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });
     case "origin_taken":

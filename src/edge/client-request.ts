@@ -34,6 +34,12 @@ export const VIA_NAME = "warmpath";
 
 const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
 
+/**
+ * Calls of fal's queue about a request that was submitted: its result, state or end. fal's clients send them below owner and app, so with
+ * path:2 alone; with any other APP_FROM such a path is the replica's own.
+ */
+const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?$/;
+
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
 export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {
   const { headers } = request;
@@ -48,6 +54,8 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
+  const queueCall = settings.APP_FROM.kind === "path" && settings.APP_FROM.segments === 2 && FAL_QUEUE_CALL.test(place.path);
+  if (queueCall) return failed({ type: "queue_not_available" });
   const hints = parseRequestHints(settings.HINT_HEADERS.flatMap((name) => headers.get(name) ?? []));
   if (!hints.ok) return failed({ type: "bad_request", detail: `${settings.HINT_HEADERS.join(", ")}: ${hints.detail}` });
   const asked = parseSeconds(headers.get("x-fal-request-timeout"));

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { hintFault } from "./hints.ts";
 import { LIMITS } from "./limits.ts";
+import { nearName } from "./near-name.ts";
 
 export type ReplicaStatus = "starting" | "ready" | "draining";
 
@@ -104,6 +105,21 @@ export function isAppName(text: string): boolean {
 export function parseHeartbeatApp(body: unknown): Parsed<string> {
   const result = v.safeParse(v.object({ app: AppName }, "must be an object"), body, { abortEarly: true });
   return result.success ? { ok: true, value: result.output.app } : faultOf(result.issues);
+}
+
+const FIELDS: ReadonlySet<string> = new Set(Object.keys(HeartbeatBody.entries));
+
+/** What a heartbeat that was accepted holds and means nothing: the first few names, cut short, with the field that may be meant. */
+export function heartbeatWarnings(body: unknown): readonly string[] {
+  const warnings: string[] = [];
+  for (const name in body as object) {
+    if (warnings.length === LIMITS.warnings) break;
+    if (FIELDS.has(name)) continue;
+    const meant = nearName(name, FIELDS);
+    const shown = name.slice(0, LIMITS.warnedNameLength);
+    warnings.push(`unknown field ${shown}${meant === null ? "" : `: did you mean ${meant}?`}`);
+  }
+  return warnings;
 }
 
 /** Unknown fields are ignored, null is as good as absent. Fields are checked in the order of the contract. */

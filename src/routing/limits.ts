@@ -5,13 +5,15 @@ const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;
+const HINT_LENGTH = 512;
+const HINTS_PER_REPLICA = 256;
 
 export const LIMITS = {
   /** Hints one request may name, and characters of one hint. A header of 8 x 512 stays far below the runtime's header limit. */
   hintsPerRequest: 8,
-  hintLength: 512,
+  hintLength: HINT_LENGTH,
   /** Hints one replica may advertise, in a heartbeat (more is an error) or in band (the rest is skipped). */
-  hintsPerReplica: 256,
+  hintsPerReplica: HINTS_PER_REPLICA,
   /** Replicas, advertised hints and characters of advertised hints in one fleet: what fits one Durable Object's 128 MB with room. */
   replicasPerApp: 10_000,
   hintsPerApp: 200_000,
@@ -25,7 +27,14 @@ export const LIMITS = {
   /** `origin` and `replica` of a heartbeat, in characters. A host name has at most 253. */
   originLength: 300,
   replicaIdLength: 256,
-  heartbeatBodyBytes: 64 * KIBIBYTE,
+  /**
+   * Every hint at its longest, of characters that JSON escapes with a backslash, in quotes and parted by a comma and a space; and room for the
+   * other fields, which need less than half of it so written. It bounds what somebody without a token can make an isolate keep.
+   */
+  heartbeatBodyBytes: HINTS_PER_REPLICA * (2 * HINT_LENGTH + 4) + 4 * KIBIBYTE,
+  /** Warnings in one answer, and characters of a name shown in one that its sender chose: enough to find a slip. */
+  warnings: 8,
+  warnedNameLength: 64,
 
   /** A cold grant counts as a load in progress for at most this many estimated load times. */
   loadTimesBelieved: 10,
@@ -183,6 +192,8 @@ export const LIMITS = {
   /** Patterns in ORIGIN_ALLOW, names in HINT_HEADERS. */
   originPatterns: 256,
   hintHeaders: 8,
+  /** Origins in CORS_ORIGINS, all compared for an error that has an `Origin`. */
+  corsOrigins: 256,
   /** Rows in one answer of the admin endpoints. */
   appsPerPage: 1000,
   candidatesExplained: 100,

@@ -113,6 +113,23 @@ const originPatterns = v.pipe(
   }),
 );
 
+const CORS_RULE = "must be * or origins like https://app.example.com";
+/** As browsers write them in `Origin`, which is compared as text. A host beyond ASCII is named as they name it: xn--… */
+const corsOrigins = v.pipe(
+  list(LIMITS.corsOrigins),
+  v.rawTransform<string[], readonly string[]>(({ dataset, addIssue, NEVER }) => {
+    const origins = dataset.value.map((element) => (element === "*" ? element : originOf(element)));
+    const bad = origins.indexOf(null);
+    if (bad < 0) return origins.filter((origin) => origin !== null);
+    addIssue({ message: `${CORS_RULE}, but element ${bad + 1} is not one` });
+    return NEVER;
+  }),
+);
+
+function originOf(text: string): string | null {
+  return /^https?:\/\/[\w.:[\]-]+$/i.test(text) && URL.canParse(text) ? new URL(text).origin : null;
+}
+
 const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
 /** A header field can't bring anything else, so another token could never be presented. The message must not show the token. */
 const TOKEN_RULE = "must be visible ASCII characters (U+0021 to U+007E), without spaces";
@@ -183,6 +200,7 @@ const SettingsSchema = v.object({
   HEARTBEAT_RATE_MAX: setting(integer(1, 100_000), 200),
   COLD_START_MS: setting(integer(1, DAY_MS), 12_000),
   AFFINITY_WAIT: setting(choice(["auto", "never"]), "auto"),
+  CORS_ORIGINS: setting<readonly string[]>(corsOrigins, []),
 });
 
 export type Settings = v.InferOutput<typeof SettingsSchema>;

@@ -61,6 +61,32 @@ describe("the app, by APP_FROM", () => {
     expectProblem(await two.send("/other/flux/run"), 404, "app_not_found");
   });
 
+  test("APP-13 path:2: a call of fal's queue is 501, whatever its method, and reaches no replica", async () => {
+    await using two = await TestRouter.start({ APP_FROM: "path:2" });
+    await using replica = await TestReplica.start();
+    await two.join({ app: "owner/app", replica: "r1", origin: replica.origin });
+    for (const rest of ["", "/status", "/status/stream", "/response", "/cancel"]) {
+      for (const method of ["GET", "PUT", "POST", "OPTIONS"]) {
+        const target = `/owner/app/requests/80e732af-660e-45cd-bd63-580e4f2a94cc${rest}?logs=1`;
+        expectProblem(await two.send(target, { method }), 501, "queue_not_available");
+      }
+    }
+    expectProblem(await two.send("/never/heard/../heard/requests/1"), 501, "queue_not_available");
+    expect(replica.received).toHaveLength(0);
+    const others = ["", "/requests", "/requests/", "/requests/1/", "/requests/1/logs", "/requests/1/status/x", "/x/requests/1"];
+    for (const rest of others) expect((await two.send(`/owner/app${rest}`)).status, rest).toBe(200);
+    expect(replica.received.map(({ target }) => target)).toEqual(["/", ...others.slice(1)]);
+  });
+
+  test("APP-13 with any other APP_FROM such a path is the replica's own", async () => {
+    const app = freshApp();
+    expect(await targetFor(`/${app}/requests/1/status`, app)).toBe("/requests/1/status");
+    await using fixed = await TestRouter.start({ APP_FROM: "fixed:owner/app" });
+    expect(await targetFor("/requests/1", "owner/app", fixed)).toBe("/requests/1");
+    await using byHost = await TestRouter.start({ APP_FROM: "host" });
+    expect(await targetFor("/requests/1/cancel", "a", byHost, "a.example.com")).toBe("/requests/1/cancel");
+  });
+
   test("APP-7 host takes the first DNS label, lower-cased, and leaves the path", async () => {
     await using byHost = await TestRouter.start({ APP_FROM: "host" });
     expect(await targetFor("/run/x?y", "my-model", byHost, "My-Model.gpu.example.com")).toBe("/run/x?y");

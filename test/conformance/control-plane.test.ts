@@ -36,6 +36,22 @@ describe("who may call", () => {
   test("CTRL-2 /-/healthz is open", async () => {
     expect((await router().send("/-/healthz")).status).toBe(200);
     expect((await router().send("/-/healthz?probe=1", { method: "HEAD" })).status).toBe(200);
+    expect((await router().send("/-/healthz")).json()).toEqual({ status: "ok" });
+  });
+
+  test("CTRL-17 /-/healthz warns of names that are near a setting's, and shows nothing of their values", async () => {
+    const values = { ADMIN_TOKENS: "s3cret-a", ORIGIN_ALOW: "s3cret-b", QUEUE_TIMEOUT: "s3cret-c", PATH_PREFIX: "x" };
+    await using misspelt = await TestRouter.start(values);
+    const reply = await misspelt.send("/-/healthz");
+    expect(reply).toMatchObject({ status: 200 });
+    expect(reply.json()).toEqual({
+      status: "ok",
+      warnings: [
+        "ADMIN_TOKENS is not a setting: did you mean ADMIN_TOKEN?",
+        "ORIGIN_ALOW is not a setting: did you mean ORIGIN_ALLOW?",
+        "QUEUE_TIMEOUT is not a setting: did you mean QUEUE_TIMEOUT_MS?",
+      ],
+    });
   });
 });
 
@@ -75,6 +91,24 @@ describe("looking", () => {
     expectProblem(await router().admin("/-/apps/owner/app"), 404, "not_found");
     expectProblem(await router().admin("/-/apps/owner%252Fapp"), 404, "app_not_found");
   });
+
+  test.each([
+    ["GET", "/-/apps/owner/app"],
+    ["GET", "/-/apps/owner/app/explain"],
+    ["POST", "/-/apps/x/replicas/zone/gpu:2/drain"],
+    ["POST", "/-/apps/owner/app/replicas/gpu/undrain"],
+    ["DELETE", "/-/apps/x/replicas/zone/gpu:2"],
+  ])("CTRL-5 %s %s, with a / that is not encoded, is told how to write it", async (method, target) => {
+    const { detail } = expectProblem(await router().admin(target, method), 404, "not_found");
+    expect(detail).toBe(`There is nothing at ${target}. A / in an app's or replica's name is written %2F.`);
+  });
+
+  test.each(["/-/nothing", "/-/apps/", "/-/apps/a/", "/-/apps//", "/-/healthz/x/y"])(
+    "CTRL-5 %s is told nothing of that",
+    async (target) => {
+      expect(expectProblem(await router().admin(target), 404, "not_found").detail).toBe(`There is nothing at ${target}.`);
+    },
+  );
 
   test("CTRL-6 an app nobody heard of is 404", async () => {
     for (const name of ["never-heard", "bad%20name", "%00", "%FF"]) {
@@ -243,7 +277,8 @@ describe("paths and methods", () => {
     ["GET", "/-/heartbeat", "POST"],
   ])("CTRL-15 %s %s is 405 with Allow: %s, before 401", async (method, target, allowed) => {
     const reply = await router().send(target, { method });
-    expectProblem(reply, 405, "method_not_allowed");
+    const { detail } = expectProblem(reply, 405, "method_not_allowed");
+    expect(detail).toMatch(new RegExp(`^Use ${allowed}( or HEAD)?;`));
     expect(String(reply.headers.allow).split(/ *, */)).toContain(allowed);
     expect(String(reply.headers.allow).split(/ *, */)).not.toContain(method);
   });

@@ -14,7 +14,7 @@ const CAUSES: readonly (readonly [string, number, (headers: Record<string, strin
   ["unauthorized", 401, (headers) => router().send("/-/apps", { headers })],
   ["bad_request", 400, (headers) => router().send("/any/x", { headers: { ...headers, "x-fal-runner-hint": "\u00e9" } })],
   ["loop_detected", 508, (headers) => router().send("/any/x", { headers: { ...headers, via: "1.1 warmpath" } })],
-  ["payload_too_large", 413, (headers) => router().beat(" ".repeat(70_000), headers)],
+  ["payload_too_large", 413, (headers) => router().beat(" ".repeat(270_000), headers)],
   ["bad_request", 400, (headers) => router().beat("{", { ...headers, authorization: "Bearer beat-token" })],
   ["invalid_heartbeat", 422, (headers) => router().beat("{}", { ...headers, authorization: "Bearer beat-token" })],
 ];

@@ -72,6 +72,42 @@ test("BEAT-3 unknown fields are ignored", async () => {
   expect(await viewAfter({ gpu: "H100", nested: { a: [1] } })).toMatchObject({ status: "ready" });
 });
 
+describe("BEAT-3 the answer names fields that it does not know", () => {
+  async function warningsOf(beat: string): Promise<unknown> {
+    const reply = await router().beat(beat);
+    expect(reply.status, reply.text).toBe(200);
+    return reply.json()["warnings"];
+  }
+  const withFields = (fields: string) => JSON.stringify(validBeat(freshApp())).replace("{", `{${fields},`);
+
+  test("with the field that may be meant, in their order", async () => {
+    const beat = withFields('"hint_slot":2,"gpu":"H100","inFlight":1,"concurency":3,"nested":{"hint":1},"__proto__":{}');
+    expect(await warningsOf(beat)).toEqual([
+      "unknown field hint_slot: did you mean hint_slots?",
+      "unknown field gpu",
+      "unknown field inFlight: did you mean in_flight?",
+      "unknown field concurency: did you mean concurrency?",
+      "unknown field nested",
+      "unknown field __proto__",
+    ]);
+  });
+
+  test("at most eight, each cut at 64 characters", async () => {
+    const many = Array.from({ length: 5000 }, (_, n) => `"${`n${n}`.padEnd(40, "x")}":0`);
+    const warnings = await warningsOf(withFields([`"${"long".repeat(10_000)}":0`, ...many].join(",")));
+    expect(warnings).toHaveLength(8);
+    expect(warnings).toContain(`unknown field ${"long".repeat(16)}`);
+  });
+
+  test("the member is absent where there are none, and in an error", async () => {
+    const all = { incarnation: 1, sequence: 1, hints: [], hint_slots: 1, concurrency: 1, in_flight: 0, status: "ready" };
+    expect(await warningsOf(JSON.stringify(validBeat(freshApp(), all)))).toBeUndefined();
+    const refused = await router().beat(validBeat(freshApp(), { hint_slot: 1, status: "idle" }));
+    expectProblem(refused, 422, "invalid_heartbeat");
+    expect(refused.text).not.toContain("unknown field");
+  });
+});
+
 describe("origin", () => {
   test.each([
     ["http://127.0.0.1:9", "http://127.0.0.1:9"],

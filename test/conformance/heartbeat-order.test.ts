@@ -11,7 +11,8 @@ const TOKENS = JSON.stringify({
 });
 const router = sharedRouter({ HEARTBEAT_TOKENS: TOKENS });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-const TOO_LONG = " ".repeat(64 * 1024 + 1);
+const MOST_BYTES = 261 * 1024;
+const TOO_LONG = " ".repeat(MOST_BYTES + 1);
 
 describe("order", () => {
   test("ORDER-1 405 comes before everything", async () => {
@@ -33,11 +34,35 @@ describe("order", () => {
     );
   });
 
-  test("ORDER-2 64 KiB are admitted", async () => {
+  test("ORDER-2 261 KiB are admitted", async () => {
     const text = JSON.stringify(validBeat("mine"));
-    const fits = text.padEnd(64 * 1024, " ");
+    const fits = text.padEnd(MOST_BYTES, " ");
     expect((await router().beat(fits, bearer("mine-token"))).status).toBe(200);
     expectProblem(await router().beat(`${fits} `, bearer("mine-token")), 413, "payload_too_large");
+  });
+
+  test("ORDER-2 every field may be as long as it may be, with a backslash before each character and a space after each comma", async () => {
+    const hints = Array.from({ length: 256 }, (_, n) =>
+      n.toString(2).padStart(512, "0").replaceAll("0", '"').replaceAll("1", "\\"),
+    );
+    const app = `${"a".repeat(128)}/${"b".repeat(128)}`;
+    const longest = {
+      app,
+      replica: '"'.repeat(256),
+      origin: `http://${"a".repeat(60)}.${"b".repeat(60)}.localhost:65535`,
+      incarnation: Number.MAX_SAFE_INTEGER,
+      sequence: Number.MAX_SAFE_INTEGER,
+      hints,
+      hint_slots: 256,
+      concurrency: 10_000,
+      in_flight: 0,
+      status: "draining",
+    };
+    const text = JSON.stringify(longest, null, 1).replaceAll(/\n */g, " ").replaceAll("/", "\\/");
+    expect(text.length).toBeGreaterThan(256 * 1024);
+    expect(MOST_BYTES - text.length).toBeGreaterThan(2 * 300);
+    expect((await router().beat(text, bearer("any-token"))).status).toBe(200);
+    expect((await router().view(app)).replicas).toMatchObject([{ replica: longest.replica, hints }]);
   });
 
   test("ORDER-3 401 comes before 400", async () => {

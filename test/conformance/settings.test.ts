@@ -38,6 +38,7 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["HEARTBEAT_RATE_MAX", "0"],
     ["COLD_START_MS", "12s"],
     ["AFFINITY_WAIT", "maybe"],
+    ["CORS_ORIGINS", "app.example.com"],
   ])("SET-1 %s = %s", async (setting, value) => {
     await using router = await TestRouter.start({ [setting]: value });
     for (const [method, target] of TARGETS) {
@@ -68,6 +69,7 @@ test("SET-3 good ones are admitted together, and empty text is as good as none",
     QUEUE_TIMEOUT_MS: "1",
     QUEUE_LENGTH_MAX: "0",
     AFFINITY_WAIT: "never",
+    CORS_ORIGINS: "https://app.example.com, http://localhost:5173",
     ORIGIN_SIGNING_KEY: "",
     COLD_START_MS: "",
   };

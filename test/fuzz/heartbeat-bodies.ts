@@ -1,5 +1,6 @@
 // Bodies that are no heartbeat. All but the fault would change what is known of the replica, so that accepting one shows.
 import type { Draw } from "./draw.ts";
+import { MAX_BYTES } from "./heartbeat-odd.ts";
 import { HOST, type Said } from "./input.ts";
 
 type Report = Record<string, unknown>;
@@ -163,7 +164,7 @@ function tooLong(draw: Draw, report: Report): Said {
     ["hints", ["x".repeat(draw.int(513, 3000))]],
     ["hints", Array.from({ length: draw.int(257, 600) }, (_, index) => `h${index}`)],
     ["hints", ["a,b"]],
-    ["padding", " ".repeat(draw.int(65_536, 90_000))],
+    ["padding", " ".repeat(draw.int(MAX_BYTES, MAX_BYTES + 25_000))],
   ]);
   return refusing("too long", { ...report, [field]: value }, field);
 }

@@ -1,6 +1,6 @@
 // Heartbeats that must be refused, each with the error that the contract names, and odd ones that say what is known already.
 import { badBody } from "./heartbeat-bodies.ts";
-import { oddReport, scratchReport } from "./heartbeat-odd.ts";
+import { MAX_BYTES, oddReport, scratchReport } from "./heartbeat-odd.ts";
 import type { Draw } from "./draw.ts";
 import { HOST, HTTP_LAYER, requestBytes, type Input, type Said } from "./input.ts";
 import { TOKEN } from "../support/router.ts";
@@ -40,7 +40,7 @@ function framed(draw: Draw, { fault, body, allowed }: Said, denied: boolean): In
     ...(draw.chance(0.3) ? [`content-type: ${draw.pick(CONTENT_TYPES)}`] : []),
   ];
   const chunks = draw.chance(0.2) ? [draw.int(1, 9), draw.int(1, 2000)] : null;
-  const tooLarge = body.length > 65_536;
+  const tooLarge = body.length > MAX_BYTES;
   return input({
     fault,
     bytes: requestBytes({ method: "POST", target: "/-/heartbeat", lines, body, chunks }),

@@ -4,7 +4,7 @@ import type { Draw } from "./draw.ts";
 import { BEATS_ORIGIN, type Said } from "./input.ts";
 
 const ACCEPTED = ["200 router"];
-const MAX_BYTES = 65_536;
+export const MAX_BYTES = 267_264;
 
 /** What the replica `h1` of `beats` always says. */
 export function knownReport() {

@@ -62,6 +62,17 @@ test("stream", async () => {
   expect(cold.last.target).toBe("/stream");
 });
 
+test("a call of the queue is refused in words that the client shows", async () => {
+  const before = [warm.received.length, cold.received.length];
+  for (const call of ["status", "result", "cancel"] as const) {
+    await expect(client("sdxl").queue[call]("acme/any-model", { requestId: "1" })).rejects.toMatchObject({
+      status: 501,
+      body: { error_type: "queue_not_available" },
+    });
+  }
+  expect([warm.received.length, cold.received.length]).toEqual(before);
+});
+
 test("a replica's error and the router's own both reach the client as it knows them", async () => {
   await expect(client("sdxl").run("acme/any-model/fail", { input: {} })).rejects.toMatchObject({
     status: 422,

@@ -58,6 +58,13 @@ test.each<[string, string, Sending]>([
   expectUntold(await router().send(target, sending), type);
 });
 
+test("queue_not_available: a call of fal's queue", async () => {
+  await using two = await TestRouter.start({ ...SECRETS, APP_FROM: "path:2" });
+  const beat = { app: "owner/app", replica: `${MARK}-replica`, origin: `http://${HOST}:9` };
+  expect((await two.beat(beat, BEARER)).status).toBe(200);
+  expectUntold(await two.send("/owner/app/requests/1/status"), "queue_not_available");
+});
+
 test("runner_disconnected: the only replica is dead, and of several all", async () => {
   const app = await appAt(`http://${HOST}:9`);
   expectUntold(await router().send(`/${app}/x`), "runner_disconnected");
@@ -89,7 +96,7 @@ test("what a replica is answered", async () => {
   expectUntold(await router().beat({ ...beat, origin: `http://user@${HOST}` }, BEARER), "invalid_heartbeat");
   expectUntold(await router().beat({ ...beat, origin: router().url }, BEARER), "invalid_heartbeat");
   expectUntold(await router().beat(beat, { authorization: `Bearer ${MARK}-theirs` }), "forbidden");
-  expectUntold(await router().beat(" ".repeat(70_000), BEARER), "payload_too_large");
+  expectUntold(await router().beat(" ".repeat(270_000), BEARER), "payload_too_large");
   await using slow = await TestRouter.start({ ...SECRETS, HEARTBEAT_RATE_MAX: "1" });
   const replies: Reply[] = [];
   for (let n = 0; n < 6; n++) replies.push(await slow.beat(beat, BEARER));

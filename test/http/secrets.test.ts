@@ -35,7 +35,7 @@ async function heartbeats(router: TestRouter, origin: string): Promise<Reply[]> 
     validBeat("b"),
     { app: "?" },
     "not JSON",
-    " ".repeat(70_000),
+    " ".repeat(270_000),
   ];
   const replies: Reply[] = [];
   for (const headers of [...tokens, ...malformed.map((authorization) => ({ authorization })), {}]) {

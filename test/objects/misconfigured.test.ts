@@ -44,6 +44,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   HEARTBEAT_RATE_MAX: [MARK],
   COLD_START_MS: [MARK],
   AFFINITY_WAIT: [MARK],
+  CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(LIMITS.corsOrigins + 1).join()],
 };
 
 /** A binding of type JSON can be what is no text. */

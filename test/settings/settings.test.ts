@@ -30,6 +30,7 @@ const DEFAULTS: Settings = {
   HEARTBEAT_RATE_MAX: 200,
   COLD_START_MS: 12_000,
   AFFINITY_WAIT: "auto",
+  CORS_ORIGINS: [],
 };
 
 describe("defaults", () => {
@@ -148,6 +149,36 @@ describe("HINT_HEADERS", () => {
 
   test("one header named twice in different case is one", () => {
     expect(valueOf("HINT_HEADERS", "X-A,x-a")).toEqual(["x-a"]);
+  });
+});
+
+describe("CORS_ORIGINS", () => {
+  const origins = (count: number) => Array.from({ length: count }, (_, index) => `https://a${index}.example.com`);
+  test.each<[string, string, string[]]>([
+    ["all", "*", ["*"]],
+    ["one", "https://app.example.com", ["https://app.example.com"]],
+    [
+      "as browsers write it",
+      "HTTPS://App.Example.com:443 http://LOCALHOST:5173",
+      ["https://app.example.com", "http://localhost:5173"],
+    ],
+    ["addresses", "http://127.0.0.1:3000,http://[::1]:3000", ["http://127.0.0.1:3000", "http://[::1]:3000"]],
+    ["exactly 256", origins(256).join(), origins(256)],
+  ])("%s", (_, text, is) => {
+    expect(valueOf("CORS_ORIGINS", text)).toEqual(is);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["257", origins(257).join(), /more than 256/],
+    ["no scheme", "https://a.example.com app.example.com", /like https:\/\/app.example.com, but element 2 is not one/],
+    ["a path", "https://app.example.com/", /element 1 /],
+    ["a wildcard", "https://*.example.com", /element 1 /],
+    ["a user", "https://u@app.example.com", /element 1 /],
+    ["another scheme", "ftp://app.example.com", /element 1 /],
+    ["a port that is none", "https://app.example.com:99999", /element 1 /],
+    ["the origin of a file", "null", /element 1 /],
+  ])("refuses %s", (_, text, fault) => {
+    expect(valueOf("CORS_ORIGINS", text)).toMatch(fault);
   });
 });
 

@@ -31,7 +31,15 @@ export interface ProblemBody {
   readonly status: number;
   readonly detail: string;
   readonly error_type: string;
+  readonly error: { readonly message: string; readonly type: string; readonly code: string };
 }
+
+/** As OpenAI's API has them; its clients tell errors apart by the status. */
+const OPENAI_TYPES = new Map([
+  [401, "authentication_error"],
+  [403, "permission_error"],
+  [429, "rate_limit_error"],
+]);
 
 /** The reply is the router's own error, in the form of the contract; gives its body. */
 export function expectProblem(reply: Reply, status: number, errorType: string): ProblemBody {
@@ -43,6 +51,8 @@ export function expectProblem(reply: Reply, status: number, errorType: string): 
   expect(body.type).toMatch(/\S/);
   expect(body.title).toMatch(/\S/);
   expect(body.detail).toMatch(/\S/);
+  const type = OPENAI_TYPES.get(status) ?? (status < 500 ? "invalid_request_error" : "server_error");
+  expect(body.error).toEqual({ message: body.detail, type, code: errorType });
   return body;
 }
 

@@ -28,6 +28,9 @@ const GOOD: Partial<Record<keyof Settings, fc.Arbitrary<unknown>>> = {
   MAX_ATTEMPTS: fc.integer({ min: 1, max: 10 }),
   QUEUE_TIMEOUT_MS: fc.integer({ min: 0, max: 86_400_000 }).map(String),
   AFFINITY_WAIT: fc.constantFrom("auto", "never"),
+  CORS_ORIGINS: fc
+    .array(fc.constantFrom("*", "https://app.example.com", "HTTP://localhost:80", "http://[::1]:9"))
+    .map((all) => all.join()),
 };
 const odd = fc.oneof(
   fc.string({ unit: "binary", maxLength: 30 }),
@@ -63,6 +66,7 @@ function written(settings: Settings): Record<string, unknown> {
       .join(" "),
     APP_FROM: place[from.kind](),
     HINT_HEADERS: headers.join(","),
+    CORS_ORIGINS: settings.CORS_ORIGINS.join(),
   };
 }
 
