@@ -58,7 +58,7 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   switch (answer.kind) {
     case "accepted": {
       if (beat.value.status !== "stopped") rememberApp(app.value, Date.now());
-      const warnings = heartbeatWarnings(json);
+      const warnings = [...heartbeatWarnings(json), ...replacedWarning(answer.replaced)];
       const times = { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs };
       return { ok: true, body: { ...times, ...(warnings.length > 0 && { warnings }) } };
     }
@@ -73,6 +73,11 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
       return failed({ type: "rate_limited", detail, retryAfterMs: 1000 });
     }
   }
+}
+
+/** Two processes that report one origin end each other's entries in turn, and nothing else would tell. */
+function replacedWarning(replaced: string | null): readonly string[] {
+  return replaced === null ? [] : [`origin was that of the replica ${replaced}, which counts as gone now`];
 }
 
 function parseJson(text: string): unknown {

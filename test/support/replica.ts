@@ -1,6 +1,6 @@
 // A real HTTP replica in the test's process, which records what it was sent and answers as the test says.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from "node:net";
 
 export interface Received {
   readonly method: string;
@@ -13,6 +13,14 @@ export interface Received {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 
+/** Every one that listens, by its origin. */
+const listening = new Map<string, TestReplica>();
+
+/** The origin at which a replica of that name is reached, where one of another name may have this one: an origin belongs to one replica of an app. */
+export async function ownOrigin(origin: string, app: string, name: string): Promise<string> {
+  return (await listening.get(origin)?.originOf(app, name)) ?? origin;
+}
+
 export class TestReplica implements AsyncDisposable {
   readonly server: Server;
   readonly received: Received[] = [];
@@ -22,6 +30,9 @@ export class TestReplica implements AsyncDisposable {
   /** Requests that broke off before their response was complete. */
   aborted = 0;
   readonly #sockets = new Set<Socket>();
+  /** Further ports, and the names that are reached there by app; the first of an app has the server's own. */
+  readonly #doors: TcpServer[] = [];
+  readonly #names = new Map<string, string[]>();
 
   private constructor(server: Server) {
     this.server = server;
@@ -43,7 +54,23 @@ export class TestReplica implements AsyncDisposable {
       void replica.#serve(request, response, answer, options.raw === true);
     });
     await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+    listening.set(replica.origin, replica);
     return replica;
+  }
+
+  /** Each name of an app has an origin of its own, at which this server answers. */
+  async originOf(app: string, name: string): Promise<string> {
+    const names = this.#names.get(app) ?? [];
+    this.#names.set(app, names);
+    const known = names.indexOf(name);
+    const place = known < 0 ? names.push(name) - 1 : known;
+    if (place === 0) return this.origin;
+    while (this.#doors.length < place) {
+      const door = createTcpServer((socket) => this.server.emit("connection", socket));
+      this.#doors.push(door);
+      await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+    }
+    return `http://127.0.0.1:${(this.#doors[place - 1]?.address() as AddressInfo).port}`;
   }
 
   get port(): number {
@@ -62,6 +89,8 @@ export class TestReplica implements AsyncDisposable {
 
   /** Ends every connection at once, as a crash does. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const [origin, its] of listening) if (its === this) listening.delete(origin);
+    for (const door of this.#doors) door.close();
     for (const socket of this.#sockets) socket.destroy();
     if (this.server.listening) await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }

@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { startRouter, type RouterProcess } from "../../scripts/router-process.ts";
+import { ownOrigin } from "./replica.ts";
 
 export const TOKEN = "beat-token";
 export const ADMIN = "admin-token";
@@ -118,9 +119,9 @@ export class TestRouter implements AsyncDisposable {
     });
   }
 
-  /** A heartbeat that must be accepted. */
+  /** A heartbeat that must be accepted. Replicas that share a test's server are reached by a port each. */
   async join(beat: Beat & { readonly origin: string }): Promise<{ time_to_live_ms: number; next_heartbeat_ms: number }> {
-    const reply = await this.beat(beat);
+    const reply = await this.beat({ ...beat, origin: await ownOrigin(beat.origin, beat.app, beat.replica) });
     if (reply.status !== 200) throw new Error(`the heartbeat was refused: ${reply.status} ${reply.text}`);
     return reply.json();
   }
