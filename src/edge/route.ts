@@ -10,10 +10,11 @@ import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { unknownAppFault } from "./known-apps.ts";
 import { park, report, type Granted, type Outcome } from "./outcome.ts";
-import { relay, relayWebSocket } from "./relay.ts";
+import { relay } from "./relay.ts";
 import { sign } from "./signature.ts";
 import type { HeldSlot } from "./slot.ts";
 import { refreshSnapshot } from "./snapshots.ts";
+import { relayWebSocket } from "./websocket-relay.ts";
 
 interface Context {
   readonly request: Request;

@@ -121,6 +121,8 @@ export const LIMITS = {
   probeMs: 2 * SECOND_MS,
   /** Response bodies of known length up to this are read whole, which frees the slot without a pipe through the Worker. */
   wholeResponseBytes: 64 * KIBIBYTE,
+  /** How long after one side's Close of a WebSocket the other's is waited for, with what it still has under way. */
+  closeHandshakeMs: 10 * SECOND_MS,
   /** In which an answer that another replica's may replace must be there to be kept. */
   keptAnswerMs: 2 * SECOND_MS,
   /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. */
