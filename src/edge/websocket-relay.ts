@@ -1,51 +1,129 @@
-// Joins two WebSockets.
+// Joins a client's WebSocket with a replica's, message by message, until both are closed.
+//
+// Each direction is closed by itself. A Close is passed on behind the messages that came before it, and answered only with the other
+// side's own Close: what that still has under way is passed on before.
+import { LIMITS } from "../routing/limits.ts";
+
 export interface WebSocketRelay {
   readonly upstream: Response;
   readonly headers: Headers;
+  /** The replica has closed. */
   readonly whole: () => void;
+  /** It is over, and nobody's failure. */
   readonly release: () => void;
+  /** The replica broke off. */
   readonly broken: () => void;
 }
 
+interface Close {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** How the runtime tells that a message was too large for it. It has told the sender, and ended that connection. */
+const TOO_LARGE = "protocolError.statusCode = 1009";
+const TOO_LARGE_CLOSE: Close = { code: 1009, reason: "a message of more than 32 MiB" };
+const BROKE_OFF: Close = { code: 1011, reason: "the other side broke off" };
+
 /**
- * Joins two WebSockets until either closes. There is no back-pressure between WebSockets in the runtime, which reads as fast as
- * it can: what a slow side has not taken yet is bounded by the runtime's own limit on messages and the isolate's memory.
+ * The slot is held until the replica has closed, or the client has gone, or LIMITS.closeHandshakeMs after the client's Close. There is
+ * no back-pressure between WebSockets in the runtime, which reads as fast as it can: what a slow side has not taken yet is bounded by
+ * the runtime's own limit on messages and the isolate's memory.
  */
 export function relayWebSocket({ upstream, headers, whole, release, broken }: WebSocketRelay, replica: WebSocket): Response {
-  const { 0: outer, 1: inner } = new WebSocketPair();
-  for (const socket of [replica, inner]) {
-    socket.binaryType = "arraybuffer";
-    socket.accept();
-  }
-  joinOneWay(inner, replica, whole, release);
-  joinOneWay(replica, inner, whole, broken);
+  const { 0: outer, 1: client } = new WebSocketPair();
+  const [fromClient, fromReplica] = [new Side(client), new Side(replica)];
+  let told = false;
+  /** What is first told of the slot counts. */
+  const tell = (news: () => void) => {
+    if (!told) news();
+    told = true;
+  };
+  fromClient.joinTo(fromReplica, {
+    closed: () => {},
+    broke: () => tell(release),
+    unanswered: () => tell(release),
+  });
+  fromReplica.joinTo(fromClient, {
+    closed: () => tell(whole),
+    broke: (tooLarge) => tell(tooLarge || fromClient.over ? release : broken),
+    unanswered: () => {},
+  });
   return new Response(null, { status: upstream.status, headers, webSocket: outer });
 }
 
-function joinOneWay(from: WebSocket, to: WebSocket, closed: () => void, brokeOff: () => void): void {
-  from.addEventListener("message", (event) => {
-    if (to.readyState === WebSocket.OPEN) to.send(event.data);
-  });
-  from.addEventListener("close", (event) => {
-    if (event.code === 1006) brokeOff();
-    else closed();
-    close(to, event.code, event.reason);
-    close(from, event.code, event.reason);
-  });
-  from.addEventListener("error", () => {
-    brokeOff();
-    close(to, 1011, "the other side broke off");
-  });
+interface Ends {
+  /** Its Close came. */
+  readonly closed: () => void;
+  /** It ended without one. */
+  readonly broke: (tooLarge: boolean) => void;
+  /** The other side did not answer its Close in time. */
+  readonly unanswered: () => void;
 }
 
-/** 1005 and 1006 say that no code came; they can't be sent, and a normal or abnormal end says the same. */
-function close(socket: WebSocket, code: number, reason: string): void {
-  if (socket.readyState === WebSocket.CLOSED) return;
-  try {
-    if (code === 1005) socket.close();
-    else if (code === 1006) socket.close(1011, "the other side broke off");
-    else socket.close(code, reason);
-  } catch (error) {
-    console.warn(JSON.stringify({ message: "a WebSocket did not close", code, error: String(error) }));
+class Side {
+  readonly #socket: WebSocket;
+  /** Nothing more comes from it. */
+  over = false;
+  /** It was sent a Close, or is gone: nothing more goes to it. */
+  #closed = false;
+  #unanswered: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    // Without this the runtime answers a Close at once, and drops what is sent to that side later.
+    socket.accept({ allowHalfOpen: true });
+  }
+
+  joinTo(other: Side, { closed, broke, unanswered }: Ends): void {
+    this.#socket.addEventListener("message", ({ data }) => other.#send(data));
+    this.#socket.addEventListener("close", ({ code, reason }) => {
+      if (code === 1006) return this.#goneFrom(other, BROKE_OFF, () => broke(false));
+      if (!this.#ends()) return;
+      closed();
+      other.#close({ code, reason });
+      if (other.over) return;
+      other.#unanswered = setTimeout(() => {
+        unanswered();
+        this.#close({ code, reason });
+      }, LIMITS.closeHandshakeMs);
+    });
+    this.#socket.addEventListener("error", ({ message }) => {
+      const tooLarge = message.includes(TOO_LARGE);
+      this.#goneFrom(other, tooLarge ? TOO_LARGE_CLOSE : BROKE_OFF, () => broke(tooLarge));
+    });
+  }
+
+  /** False: that was so before. */
+  #ends(): boolean {
+    if (this.over) return false;
+    this.over = true;
+    if (this.#unanswered !== null) clearTimeout(this.#unanswered);
+    return true;
+  }
+
+  #goneFrom(other: Side, close: Close, broke: () => void): void {
+    if (!this.#ends()) return;
+    broke();
+    other.#close(close);
+    this.#close(close);
+  }
+
+  #send(data: string | ArrayBuffer | Blob): void {
+    if (!this.#closed) this.#socket.send(data as string | ArrayBuffer);
+  }
+
+  /** 1005 says that there was no code; it can't be sent. */
+  #close({ code, reason }: Close): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    try {
+      if (code === 1005) this.#socket.close();
+      else this.#socket.close(code, reason);
+    } catch (error) {
+      console.warn(JSON.stringify({ message: "a WebSocket did not close", code, error: String(error) }));
+    }
   }
 }

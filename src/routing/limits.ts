@@ -165,6 +165,8 @@ export const LIMITS = {
   readBytesMost: 64 * KIBIBYTE,
   /** How often a stream is looked at for a stall, as a part of IDLE_TIMEOUT_MS. */
   idleLooks: 4,
+  /** How long after one side's Close of a WebSocket the other's is waited for, with what it still has under way. */
+  closeHandshakeMs: 10 * SECOND_MS,
   /** In which an answer that another replica's may replace must be there to be kept. */
   keptAnswerMs: 2 * SECOND_MS,
   /** The age at which an isolate fetches a new snapshot (SNAPSHOT_MAX_AGE_MS says until when it is used), and what its cache may hold over all apps. */
