@@ -82,6 +82,8 @@ export interface Replica extends Weighted {
    * denies that. Requests for them teach nothing, because it may have evicted them.
    */
   readonly unreported: Map<string, number>;
+  /** The latest that its last list can have been made; -Infinity: it has sent none. */
+  listedAtMs: number;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;
   /** Running requests by hint: what is in use is not evicted. */
@@ -233,6 +235,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     reportsHints: false,
     loading: new Map(),
     unreported: new Map(),
+    listedAtMs: -Infinity,
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,

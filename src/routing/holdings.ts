@@ -57,12 +57,15 @@ export function endWithheld(fleet: Fleet, now: number): void {
 }
 
 /**
- * Replaces what the replica advertises. What it loaded and has not reported yet is believed against a list that may have been made before the
- * answer that showed it: a list denies only what was shown before `madeAfterMs`. Says whether the set changed. O(hints).
+ * Replaces what the replica advertises. What it loaded and has not reported yet is believed against a list that was made before the answer that
+ * showed it, which is a list that came before that. `cameAtMs`: when the list did. Says whether the set changed. O(hints).
  */
-export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, madeAfterMs = Infinity): boolean {
+export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, cameAtMs = Infinity): boolean {
   learnEviction(replica, hints);
-  if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => shownAtMs <= madeAfterMs || hints.includes(hint));
+  if (hints !== null) {
+    replica.listedAtMs = cameAtMs;
+    dropUnreported(fleet, replica, (hint, shownAtMs) => isLater(cameAtMs, shownAtMs) || hints.includes(hint));
+  }
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
   const after = hints === null ? null : new Set(hints);
@@ -95,12 +98,18 @@ export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | nul
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loadedAtMs !== null) {
     if (grant.warmth === "cold") replica.evicted = grant.eviction;
-    if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
+    const isDenied = replica.listedAtMs > grant.grantedAtMs && isLater(replica.listedAtMs, loadedAtMs);
+    if (!holdsHint(replica, hint) && !isDenied) replica.unreported.set(hint, loadedAtMs);
     const [oldest] = replica.unreported.keys();
     if (replica.unreported.size > hintCapacity(replica)) dropUnreported(fleet, replica, (other) => other === oldest);
   }
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);
+}
+
+/** Whether a list came later than an answer of which news came then: the news may have taken a moment. */
+function isLater(listedAtMs: number, shownAtMs: number): boolean {
+  return listedAtMs > shownAtMs - LIMITS.newsMs;
 }
 
 function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, shownAtMs: number) => boolean): void {

@@ -79,6 +79,8 @@ export const LIMITS = {
   hintFailureMs: 30 * SECOND_MS,
   hintFailureMostMs: 10 * 60 * SECOND_MS,
   hintFailures: 10_000,
+  /** How long news of an answer may take from an edge to the object. */
+  newsMs: 100,
   /** Characters kept of what is said of a replica's last failure. */
   failureDetail: 200,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */

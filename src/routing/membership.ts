@@ -75,7 +75,7 @@ function expelOwner(fleet: Fleet, owner: Replica, untilMs: number): void {
  * The list a replica sent with a response. Ignored where the replica has left meanwhile or the fleet is full of hints.
  * Says whether what a restart must know has changed.
  */
-export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now = Infinity): boolean {
+export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now: number): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
   return advertise(fleet, replica, hints, now);
 }
