@@ -3,7 +3,7 @@ import { LIMITS } from "../routing/limits.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 /** The replica has sent nothing for as long as it may. */
-class Stalled extends Error {
+export class Stalled extends Error {
   constructor() {
     super("the replica stopped in the middle of its answer");
   }

@@ -34,6 +34,8 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["QUEUE_TIMEOUT_MS", "soon"],
     ["QUEUE_LENGTH_MAX", "1.5"],
     ["FIRST_BYTE_TIMEOUT_MS", "0x10"],
+    ["IDLE_TIMEOUT_MS", "-1"],
+    ["SNAPSHOT_MAX_AGE_MS", "5m"],
     ["HEARTBEAT_INTERVAL_MS", "0"],
     ["HEARTBEAT_RATE_MAX", "0"],
     ["COLD_START_MS", "12s"],
