@@ -54,7 +54,7 @@ export function applyHeartbeat(
   if (other !== null && other.incarnation > beat.incarnation) {
     return { kind: "origin_taken", replica: other.id, incarnation: other.incarnation };
   }
-  const full = fullness(fleet, known, beat);
+  const full = fullness(fleet, known ?? other, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
   if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
@@ -92,7 +92,13 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, hop
 
 /** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
 export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
-  depart(fleet, replica, { untilMs, forbidden: true, expired: false, incarnation: replica.incarnation, sequence: replica.sequence });
+  depart(fleet, replica, {
+    untilMs,
+    forbidden: true,
+    expired: false,
+    incarnation: replica.incarnation,
+    sequence: replica.sequence,
+  });
 }
 
 /** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
@@ -191,6 +197,7 @@ function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: num
   return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
 }
 
+/** `known`: whose place it takes; null: it has none yet. */
 function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string | null {
   if (known === null && fleet.replicas.size >= LIMITS.replicasPerApp) return `the app has ${LIMITS.replicasPerApp} replicas`;
   if (admitsHints(fleet, known, beat.hints)) return null;
@@ -204,13 +211,7 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
 }
 
 /** Writes what a report says into the record and the indexes. Says whether a restart must know. */
-function report(
-  fleet: Fleet,
-  replica: Replica,
-  said: Accepted | StoredReplica,
-  expiresAtMs: number,
-  madeAtMs: number,
-): boolean {
+function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number, madeAtMs: number): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.departed.delete(replica.id);
