@@ -42,7 +42,7 @@ const REQUEST = {
   timeoutMs: 60_000,
   queueLengthMax: null,
   claimedMs: null,
-  priority: "normal",
+  priority: "normal" as const,
 };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
@@ -127,7 +127,7 @@ describe("liveness", () => {
   test("a replica that stops beating is gone after its time to live, on an otherwise idle fleet", async () => {
     const { app, stub } = fleet();
     const answer = await stub.heartbeat(beat(app, "r"));
-    expect(answer).toEqual({ kind: "accepted", timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
+    expect(answer).toEqual({ kind: "accepted", replaced: null, timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
     const since = Date.now();
     await until("storage is empty", async () => (await tables(stub)).length === 0);
     expect(Date.now() - since).toBeGreaterThan(5500);
@@ -258,7 +258,7 @@ describe("tickets", () => {
     const { app, stub: before } = fleet();
     await before.heartbeat(beat(app, "r", { concurrency: 1 }));
     const stub = await kill(app);
-    const claim = { replica: "r", incarnation: 1, hint: "sdxl", startedAtMs: Date.now() };
+    const claim = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 1000, answered: false };
     const held = [await stub.adopt(claim), await stub.adopt(claim)] as unknown as (Disposable & { id: number })[];
     expect((await stub.view())?.replicas[0]?.in_flight).toBe(2);
     expect(await stub.adopt({ ...claim, incarnation: 2 })).toBe(null);
@@ -266,9 +266,9 @@ describe("tickets", () => {
     const running = stub.running(held[0]?.id ?? 0);
     await stub.view();
     for (const each of held) each[Symbol.dispose]();
-    expect(await running).toBe(true);
+    expect(await running).toBe("over");
     await until("both slots are free", async () => (await stub.view())?.in_flight === 0);
-    expect(await stub.running(1)).toBe(false);
+    expect(await stub.running(1)).toBe("unknown");
   });
 
   test("after a crash nothing is granted for half a second, then those who asked meanwhile are", async () => {

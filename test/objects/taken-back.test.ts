@@ -19,18 +19,18 @@ test("it is watched like any other, and not taken for one of before a restart", 
     timeoutMs: 60_000,
     queueLengthMax: null,
     claimedMs: null,
-    priority: "normal",
+    priority: "normal" as const,
   };
   const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {
     await stub.heartbeat(says);
     return (await stub.view())?.in_flight === 0;
   });
-  let known: boolean | null = null;
+  let known: string | null = null;
   const running = stub.running(held.standing.id).then((answer) => (known = answer));
   await stub.view();
   expect(known).toBe(null);
   held.ticket[Symbol.dispose]();
-  expect(await running).toBe(true);
-  expect(await stub.running(held.standing.id)).toBe(false);
+  expect(await running).toBe("over");
+  expect(await stub.running(held.standing.id)).toBe("unknown");
 });
