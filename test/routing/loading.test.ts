@@ -30,7 +30,7 @@ describe("no report denies a load while it lasts", () => {
     ["a heartbeat without it", (fleet) => hears(fleet, "a", SAID, 5000)],
     ["a heartbeat with an empty list", (fleet) => hears(fleet, "a", { ...SAID, hints: [] }, 5000)],
     ["a heartbeat that does not specialise", (fleet) => hears(fleet, "a", { ...SAID, hints: null }, 5000)],
-    ["a list in band without it", (fleet) => applyInBandHints(fleet, known(fleet, "a"), ["flux"])],
+    ["a list in band without it", (fleet) => applyInBandHints(fleet, known(fleet, "a"), ["flux"], 0)],
     [
       "a list that has it and then one that has not",
       (fleet) => [hears(fleet, "a", { ...SAID, hints: ["flux", "sdxl"] }, 5000), hears(fleet, "a", SAID, 6000)],

@@ -144,6 +144,7 @@ function newProcess(id: string, incarnation: number): Process {
     fewer: null,
     loads: [],
     unreported: [],
+    listedAtMs: -Infinity,
     mostHeld: 0,
     withheld: 0,
     withheldUntilMs: 0,

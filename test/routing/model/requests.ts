@@ -7,7 +7,7 @@ import type { Settlement } from "../../../src/routing/scheduler.ts";
 import type { AnswerKind } from "../../../src/routing/outcome.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
 import { lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
-import { lists } from "./lists.ts";
+import { lists, mayDeny } from "./lists.ts";
 import {
   hasLoaded,
   hasSlot,
@@ -168,7 +168,8 @@ export function answers(state: State, run: Running, kind: AnswerKind, inBand: re
   for (const ticket of state.tickets) if (ticket.id === run.id) ticket.answered = true;
   if (run.cold && succeeded) state.loadsSeen = true;
   const load = process.loads.find(({ request }) => request === run.id);
-  if (succeeded && load !== undefined && !hasLoaded(process, load.hint)) shows(state, process, load.hint, now);
+  const denied = process.listedAtMs > run.grantedAtMs && mayDeny(process.listedAtMs, now);
+  if (succeeded && load !== undefined && !hasLoaded(process, load.hint) && !denied) shows(state, process, load.hint, now);
   process.loads = process.loads.filter((load) => load.request !== run.id);
   if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
   trustsAnswer(state, process, succeeded);

@@ -32,6 +32,8 @@ export interface Process {
   loads: readonly Load[];
   /** Hints that an answer showed to be loaded at that time, and that it has not listed since; the oldest first. */
   unreported: readonly { readonly hint: string; readonly shownAtMs: number }[];
+  /** When its last list came. */
+  listedAtMs: number;
   /** The longest list it ever sent: as many it can hold, where it does not say. */
   mostHeld: number;
   /** Slots that its answers 503 have taken for a moment, until when, and when the last such answer came. */
