@@ -2,6 +2,7 @@
 import { MEBIBYTE, type MemorySample } from "../live/memory.ts";
 import { table } from "../simulate/report.ts";
 import type { Checked } from "./check/check.ts";
+import type { CrowdFigures } from "./check/crowds.ts";
 import type { Sample } from "./history.ts";
 import type { Violation } from "./check/violations.ts";
 import { recoveries } from "./recovery.ts";
@@ -29,6 +30,8 @@ export interface Summary {
     readonly at_new_process: number;
     readonly most_above: number;
   };
+  /** What became of the requests that faults drew, by kind. */
+  readonly crowds: readonly CrowdFigures[];
   /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
   readonly recovery_s: Readonly<Record<string, number>>;
   readonly whole_after_s: number | null;
@@ -41,7 +44,7 @@ const SHOWN_MOST = 50;
 
 export function summaryOf(
   schedule: Schedule,
-  { facts, violations, overConcurrency }: Checked,
+  { facts, violations, overConcurrency, crowds }: Checked,
   memory: readonly MemorySample[],
   tookMs: number,
 ): Summary {
@@ -71,6 +74,7 @@ export function summaryOf(
       at_new_process: overConcurrency.atNewProcess,
       most_above: overConcurrency.mostAbove,
     },
+    crowds,
     recovery_s: Object.fromEntries([...recoveries(facts)].map(([kind, ms]) => [kind, seconds(ms)])),
     whole_after_s: wholeMs === null ? null : seconds(wholeMs - quietMs),
     memory_mb: { first: megabytes[0] ?? 0, most: Math.max(0, ...megabytes), last: megabytes.at(-1) ?? 0 },
@@ -99,6 +103,7 @@ export function tables(summary: Summary): string {
       ...Object.entries(faults).map(([kind, count]) => [kind, String(count), String(recovery[kind] ?? "-")]),
     ]),
     "",
+    ...(summary.crowds.length === 0 ? [] : [crowdsTable(summary.crowds), ""]),
     `retries ${summary.retries}; slots taken back ${summary.reclaimed}; over concurrency ${over.after_restart} after restarts and stalls, ${over.by_snapshot} by snapshot, ${over.at_new_process} at restarted replicas, at most ${over.most_above} above`,
     `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
     `memory of workerd ${memory.first} MB at first, ${memory.most} MB at most, ${memory.last} MB at last`,
@@ -107,15 +112,27 @@ export function tables(summary: Summary): string {
   ].join("\n");
 }
 
+function crowdsTable(crowds: readonly CrowdFigures[]): string {
+  return table([
+    ["crowd of", "times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"],
+    ...crowds.map(({ kind, judged, failed, ...its }) => [
+      kind,
+      ...[its.periods, its.requests, its.felt, its.failed_learning, its.excused, its.turned_away, judged, failed].map(String),
+      judged === 0 ? "-" : ((100 * failed) / judged).toFixed(1),
+    ]),
+  ]);
+}
+
 export function scheduleText({ faults }: Schedule): string {
   return table([
-    ["at s", "fault", "for s", "app", "replica"],
-    ...faults.map(({ atMs, kind, forMs, app, replica }) => [
+    ["at s", "fault", "for s", "app", "replica", "hint"],
+    ...faults.map(({ atMs, kind, forMs, app, replica, hint }) => [
       (atMs / 1000).toFixed(2),
       kind,
       (forMs / 1000).toFixed(2),
       app || "-",
       replica || "-",
+      hint || "-",
     ]),
   ]);
 }

@@ -264,7 +264,7 @@ test.each<[string, (history: Draft) => void]>([
     "a connection that broke with the router",
     (history) => {
       history.injected.push({
-        fault: { kind: "router_killed", atMs: 0, forMs: 10, app: "", replica: "" },
+        fault: { kind: "router_killed", atMs: 0, forMs: 10, app: "", replica: "", hint: "" },
         beganMs: 1010,
         endedMs: 1020,
       });

@@ -26,7 +26,15 @@ export function ran(sending: ChaosSending, replica: string, beganMs: number, cha
   const concurrency = REPLICAS.find((shape) => shape.app === app && shape.replica === replica)?.concurrency ?? 1;
   return {
     ...{ key, app, replica, incarnation: 1, requestId: key, method: sending.method, present: 1, concurrency, trouble: null },
-    ...{ beganMs, servedMs: beganMs, headersMs: beganMs + SERVED_MS, endedMs: beganMs + SERVED_MS, status: 200, end: "complete" },
+    ...{
+      beganMs,
+      servedMs: beganMs,
+      headersMs: beganMs + SERVED_MS,
+      lastSentMs: beganMs + SERVED_MS,
+      endedMs: beganMs + SERVED_MS,
+      status: 200,
+      end: "complete",
+    },
     upload: digestOf(sending.upload === null ? Buffer.alloc(0) : uploadOf(key, sending.upload.bytes)),
     ...change,
   };
@@ -49,7 +57,7 @@ export function refusal(status: number, errorType: string, detail: string | null
 }
 
 export function fault(kind: FaultKind, replica: string, beganMs: number, endedMs: number): Injected {
-  return { fault: { kind, atMs: beganMs, forMs: endedMs - beganMs, app: APP, replica }, beganMs, endedMs };
+  return { fault: { kind, atMs: beganMs, forMs: endedMs - beganMs, app: APP, replica, hint: "" }, beganMs, endedMs };
 }
 
 /** `s1`, `s2` and `s3` are served one after the other by r4, at 1000, 1100 and 1200 ms. */
