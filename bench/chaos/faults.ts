@@ -48,7 +48,7 @@ const CROWD: Crowd = { warm: true, learning: 10, failing: 0.03 };
  * A replica that fails now and then is known only by many of its answers, and each that goes well is a reason to trust it again. Half of what
  * reaches it fails, so without any ejection half of what asks for its hint would.
  */
-const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.15 };
+const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.1 };
 
 /** Long enough for a replica to be ejected, tried and ejected again a few times. */
 function withCrowd(rest: Partial<FaultShape> = {}): FaultShape {

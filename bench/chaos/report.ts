@@ -39,8 +39,8 @@ export interface Summary {
   readonly violations: readonly Violation[];
 }
 
-/** Of violations that are printed; the rest is counted. */
-const SHOWN_MOST = 50;
+/** Of violations of one rule that are printed; the rest is counted. */
+const SHOWN_MOST = 10;
 
 export function summaryOf(
   schedule: Schedule,
@@ -138,12 +138,16 @@ export function scheduleText({ faults }: Schedule): string {
 }
 
 function violationsOf({ seed, violations }: Summary): string {
-  const shown = violations.slice(0, SHOWN_MOST).map(({ rule, key, atMs, what }) => {
-    const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
-    return `VIOLATION seed ${seed}, ${when}${key === null ? "" : `, request ${key}`}: ${rule}\n  ${what}`;
+  const counts = counted(violations.map(({ rule }) => rule));
+  const lines = Object.entries(counts).flatMap(([rule, count]) => {
+    const its = violations.filter((violation) => violation.rule === rule).slice(0, SHOWN_MOST);
+    const shown = its.map(({ key, atMs, what }) => {
+      const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
+      return `VIOLATION seed ${seed}, ${when}${key === null ? "" : `, request ${key}`}: ${rule}\n  ${what}`;
+    });
+    return count > shown.length ? [...shown, `and ${count - shown.length} more: ${rule}`] : shown;
   });
-  const more = violations.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n");
+  return lines.join("\n");
 }
 
 /** A count begins again with each start of its object. */

@@ -45,6 +45,8 @@ const PERIOD_MOST = { failed: 5, share: 2 };
 /** Of a kind, so many periods make it certain that something can be judged. */
 const PERIODS_CERTAIN = 3;
 const TURNED_AWAY_MOST = 0.5;
+/** Of a kind, so many judged requests have a share. */
+const JUDGED_LEAST = 100;
 const SHOWN_MOST = 5;
 
 type Verdict = "fine" | "failed" | "turned_away" | "excused";
@@ -163,8 +165,7 @@ function checkKind(figures: CrowdFigures | undefined, kind: FaultKind, periods: 
   const { judged, felt, turned_away: turnedAway } = figures;
   const violations: Violation[] = [];
   const about = (rule: string, what: string) => violations.push({ rule, key: null, atMs: null, what: `${kind}: ${what}` });
-  // A single request of few may be more than the share.
-  if (figures.failed > 1 && figures.failed >= share * judged) {
+  if (judged >= JUDGED_LEAST && figures.failed >= share * judged) {
     const worst = periods.flatMap((period) => casesOf(period, "failed").map((its) => ({ period, its })));
     const shown = worst.slice(0, SHOWN_MOST).map(({ period, its }) => {
       return `\n    ${describedFault(period.injected)}: ${its.sending.asked.key}, ${describedCase(its)}`;
