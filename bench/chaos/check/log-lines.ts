@@ -24,6 +24,10 @@ const EXPECTED: readonly Expected[] = [
     because: "the object failed or ended while a request reported itself",
     pattern: new RegExp(`^{"message":"the fleet did not adopt a request",.*"error":"${OUT_OF_REACH}`),
   },
+  {
+    because: "a replica did not answer, which the client was told",
+    pattern: /^{"message":"a request was not answered",.*"why":"(refused|reset|expired|broke_off)"}/,
+  },
   { because: "the object failed or ended", pattern: new RegExp(`^{"message":"no new snapshot",.*"error":"${OUT_OF_REACH}`) },
   {
     because: "the Directory failed or ended",
