@@ -125,9 +125,27 @@ describe("a replica whose answers are errors now and then", () => {
     expect(shared(20, 3, 0)[0]).toBe(11);
   });
 
-  test("not where fewer are, or there are too few to tell", () => {
+  test("not where fewer are, or there are too few to tell, of it or of the others", () => {
     expect(shared(40, 5, 0)).toEqual([]);
-    expect(shared(LIMITS.errorSamples - 1, 2, 0)).toEqual([]);
+    for (const [few, many] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      const fleet = roomy();
+      for (let now = 0; now < 30; now++) {
+        const id = now < LIMITS.errorSamples - 1 ? few : many;
+        if (id === "a" && now % 2 === 0) expect(fails(fleet, "a", now, ERROR)).toBe(false);
+        else serves(fleet, id, now);
+      }
+    }
+  });
+
+  test("whatever else it rejects: that is no answer of which an error is a share", () => {
+    const fleet = roomy();
+    for (let now = 0; now < 40; now++) for (const id of ["a", "b"]) serves(fleet, id, now, "rejected");
+    expect(shared(20, 4, 0, fleet)[0]).toBe(11);
+    for (let now = 50; now < 90; now++) serves(fleet, "a", now, "rejected");
+    expect(fails(fleet, "a", 200_000, ERROR)).toBe(true);
   });
 
   test("not where the others have a third as many, or are not known: what fails everywhere is the requests' fault", () => {
@@ -153,15 +171,14 @@ describe("a replica whose answers are errors now and then", () => {
     expect(times).toEqual([40_000, 80_000, 160_000]);
   });
 
-  test("and for 10 s again once it works", () => {
+  test("until a success ends one while it no longer does: then the next is for 10 s again", () => {
     const fleet = roomy();
-    shared(12, 4, 0, fleet);
-    expect(known(fleet, "a").ejections).toBe(1);
-    for (let now = 100_000; now < 100_030; now++) serves(fleet, "a", now);
+    shared(12, 2, 0, fleet);
+    for (let now = 100_000; now < 100_080; now++) serves(fleet, "a", now);
     for (let now = 200_000; now < 200_005; now++) fails(fleet, "a", now, ERROR);
-    expect(ejectedFor(fleet, "a", 200_004)).toBeGreaterThan(0);
+    expect(ejectedFor(fleet, "a", 200_004)).toBe(40_000);
     serves(fleet, "a", 300_000);
-    expect(known(fleet, "a").onProbation).toBe(false);
+    expect(known(fleet, "a")).toMatchObject({ onProbation: false, ejections: 0 });
   });
 });
 

@@ -45,6 +45,12 @@ describe("a slot counts as taken", () => {
     expect(known(fleet, "a").withheld).toBe(0);
   });
 
+  test("beside the request itself, while that holds its own", () => {
+    const fleet = fleetWith({ a: { concurrency: 2 } });
+    for (const grant of occupy(fleet, "a", 1, 0)) failGrant(fleet, grant, UNAVAILABLE, 1);
+    expect([violations(fleet, 1), fleet.taken, fleet.busy.size]).toEqual([[], 2, 1]);
+  });
+
   test("not once more by one of which the moment is over, though nobody came meanwhile", () => {
     const fleet = fleetWith({ a: { concurrency: 3 } });
     const [first, second] = occupy(fleet, "a", 2, 0);
@@ -108,15 +114,25 @@ test("others are sent elsewhere meanwhile, and who waits for the slot has it whe
   expect(fleet.settles(3100)).toEqual({ 2: "a hint_wait" });
 });
 
-test("a newcomer has it as soon, and what explains a decision says so", () => {
+/** `a` has refused its only request at time 0. */
+function refusedOnce() {
   const fleet = driver({ a: { hints: ["x"] } }, NEVER);
   fleet.arrives(1, ["x"]);
   failed(fleet.its, 1, UNAVAILABLE, null, 0);
   fleet.ends(1);
+  return fleet;
+}
+
+test("a newcomer has it as soon", () => {
+  expect(refusedOnce().arrives(2, ["x"], 999)).toBe("waiting");
+  expect(refusedOnce().arrives(2, ["x"], 1000)).toBe("a hint_match");
+});
+
+test("what explains a decision says so", () => {
+  const fleet = refusedOnce();
   const seen = (now: number) => explain(fleet.its, NEVER, ["x"], now);
   expect([seen(999).decision.outcome, seen(999).candidates[0]]).toMatchObject(["wait", { in_flight: 0, passed_over: "full" }]);
   expect([seen(1000).decision.outcome, seen(1000).candidates[0]]).toMatchObject(["grant", { passed_over: null }]);
-  expect(fleet.arrives(2, ["x"], 1000)).toBe("a hint_match");
 });
 
 function raise(): never {
