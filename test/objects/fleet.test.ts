@@ -4,6 +4,7 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Failure } from "../../src/routing/outcome.ts";
+import type { Answer } from "../../src/routing/scheduler.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -23,7 +24,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   return {
     app,
     replica,
-    origin: "https://gpu.example.com",
+    origin: `https://${replica}.example.com`,
     incarnation: 1,
     sequence: null,
     hints: ["sdxl"],
@@ -212,12 +213,12 @@ describe("tickets", () => {
     await stub.enqueue({ ...REQUEST, hints: ["flux"] });
     const ticket = first.ticket as unknown as {
       failed(failure: Failure, hints: null): Promise<void>;
-      answered(hints: null): Promise<void>;
+      answered(answer: Answer): Promise<void>;
     };
     await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
     expect(waiting.standing.kind).toBe("waiting");
-    await ticket.answered(null);
+    await ticket.answered({ kind: "success", hints: null });
     expect(await stub.granted((waiting.standing as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
 

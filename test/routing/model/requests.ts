@@ -6,7 +6,7 @@ import type { Refusal } from "../../../src/routing/refusals.ts";
 import type { Settlement } from "../../../src/routing/scheduler.ts";
 import type { AnswerKind } from "../../../src/routing/outcome.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
-import { lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
+import { barredForMs, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
 import { lists, mayDeny } from "./lists.ts";
 import {
   hasLoaded,
@@ -135,11 +135,14 @@ export function takes(state: State, request: Request, told: Granted, loadUntilMs
   // What it has loaded and not reported it may have evicted, and what it is loading is not there yet.
   const wasWarm = warm && grant.hint !== null && process.hints?.includes(grant.hint) === true;
   if (warm && !wasWarm && hasLoaded(process, grant.hint ?? "")) state.note("a load that was not reported counted as warm");
-  if (cold) {
+  const [hint = ""] = hints;
+  if (cold && loadUntilMs === null) {
+    // Another was sent there in the same moment and began the load anew, because every replica is passed over for the hint.
+    expect(barredForMs(state, process, hint, now)).toBeGreaterThan(0);
+  } else if (cold) {
     expect(loadUntilMs).toBeGreaterThanOrEqual(now);
     const firstMs = 10 * state.options.coldStartMs;
     if (!state.loadsSeen) expect(loadUntilMs).toBe(now + firstMs);
-    const hint = hints[0] ?? "";
     const others = process.loads.filter((load) => load.hint !== hint);
     process.loads = [...others, { hint, request: grant.id, untilMs: loadUntilMs ?? 0 }];
   }
