@@ -2,8 +2,9 @@
 import { env } from "cloudflare:workers";
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
+import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Failure } from "../../src/routing/outcome.ts";
+import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -23,7 +24,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   return {
     app,
     replica,
-    origin: "https://gpu.example.com",
+    origin: `https://${replica}.example.com`,
     incarnation: 1,
     sequence: null,
     hints: ["sdxl"],
@@ -35,7 +36,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = {
+const REQUEST: EnqueueRequest = {
   hints: ["sdxl"],
   avoid: [],
   waitedMs: 0,
@@ -127,7 +128,7 @@ describe("liveness", () => {
   test("a replica that stops beating is gone after its time to live, on an otherwise idle fleet", async () => {
     const { app, stub } = fleet();
     const answer = await stub.heartbeat(beat(app, "r"));
-    expect(answer).toEqual({ kind: "accepted", timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
+    expect(answer).toEqual({ kind: "accepted", replaced: null, timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
     const since = Date.now();
     await until("storage is empty", async () => (await tables(stub)).length === 0);
     expect(Date.now() - since).toBeGreaterThan(5500);
@@ -212,12 +213,12 @@ describe("tickets", () => {
     await stub.enqueue({ ...REQUEST, hints: ["flux"] });
     const ticket = first.ticket as unknown as {
       failed(failure: Failure, hints: null): Promise<void>;
-      answered(hints: null): Promise<void>;
+      answered(answer: { kind: AnswerKind; hints: null }): Promise<void>;
     };
     await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
     expect(waiting.standing.kind).toBe("waiting");
-    await ticket.answered(null);
+    await ticket.answered({ kind: "success", hints: null });
     expect(await stub.granted((waiting.standing as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
 
@@ -258,7 +259,7 @@ describe("tickets", () => {
     const { app, stub: before } = fleet();
     await before.heartbeat(beat(app, "r", { concurrency: 1 }));
     const stub = await kill(app);
-    const claim = { replica: "r", incarnation: 1, hint: "sdxl", startedAtMs: Date.now() };
+    const claim = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 0, answered: false };
     const held = [await stub.adopt(claim), await stub.adopt(claim)] as unknown as (Disposable & { id: number })[];
     expect((await stub.view())?.replicas[0]?.in_flight).toBe(2);
     expect(await stub.adopt({ ...claim, incarnation: 2 })).toBe(null);
@@ -266,9 +267,9 @@ describe("tickets", () => {
     const running = stub.running(held[0]?.id ?? 0);
     await stub.view();
     for (const each of held) each[Symbol.dispose]();
-    expect(await running).toBe(true);
+    expect(await running).toBe("over");
     await until("both slots are free", async () => (await stub.view())?.in_flight === 0);
-    expect(await stub.running(1)).toBe(false);
+    expect(await stub.running(1)).toBe("unknown");
   });
 
   test("after a crash nothing is granted for half a second, then those who asked meanwhile are", async () => {

@@ -40,6 +40,8 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   QUEUE_TIMEOUT_MS: [MARK],
   QUEUE_LENGTH_MAX: [MARK],
   FIRST_BYTE_TIMEOUT_MS: [MARK],
+  IDLE_TIMEOUT_MS: [MARK],
+  SNAPSHOT_MAX_AGE_MS: [MARK],
   HEARTBEAT_INTERVAL_MS: [MARK],
   HEARTBEAT_RATE_MAX: [MARK],
   COLD_START_MS: [MARK],
