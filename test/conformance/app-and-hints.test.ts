@@ -146,7 +146,7 @@ describe("hints", () => {
       ["cold", []],
     ] as const) {
       const { origin } = stack.use(await TestReplica.start());
-      await router().join({ app, replica, origin, hints: held, hint_slots: Math.max(1, held.length), concurrency: 8 });
+      await router().join({ app, replica, origin, hints: held, hint_slots: held.length || 8, concurrency: 8 });
     }
     return { app, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { holdAnswers } from "../support/held.ts";
-import { TestReplica } from "../support/replica.ts";
+import { keepsNothing, TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
@@ -166,17 +166,19 @@ describe("explain", () => {
 
 describe("drain, undrain, DELETE", () => {
   async function pair() {
-    const replica = await TestReplica.start();
+    const stack = new AsyncDisposableStack();
+    const [a, b] = [stack.use(await TestReplica.start()), stack.use(await TestReplica.start(keepsNothing))];
     const app = freshApp("drained");
-    const says = { app, origin: replica.origin, concurrency: 8 };
+    const says = { app, origin: a.origin, concurrency: 8 };
     await router().join({ ...says, replica: "a", hints: ["h"], incarnation: 1 });
-    await router().join({ ...says, replica: "b", hints: [], incarnation: 1 });
+    await router().join({ ...says, replica: "b", hints: [], incarnation: 1, origin: b.origin });
     const ask = async () => {
       const reply = await router().send(`/${app}/x`, { headers: { "x-fal-runner-hint": "h" } });
+      await until("the router knows the answer", async () => (await router().view(app)).in_flight === 0);
       return reply.headers["x-fal-served-from"];
     };
     const call = (what: string, method = "POST") => router().admin(`/-/apps/${app}/replicas/${what}`, method);
-    return { app, says, ask, call, [Symbol.asyncDispose]: () => replica[Symbol.asyncDispose]() };
+    return { app, says, ask, call, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   }
 
   test("CTRL-8 a drained replica is listed and gets nothing new until undrain", async () => {

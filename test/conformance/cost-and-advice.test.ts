@@ -145,6 +145,7 @@ describe("x-warmpath-evict", () => {
     const spoofing = { "x-warmpath-evict": "spoofed" };
     for (const hint of ["old", ""]) expect(await its.advised(hint, spoofing)).toBeUndefined();
     expect(await its.advised("new", spoofing)).toBe("old");
+    await its.join({});
     expect(await its.advised("newer", { ...spoofing, connection: "x-warmpath-evict" })).toBe("old");
   });
 

@@ -93,8 +93,9 @@ describe("a cold hint", () => {
     expect(new Set(owners.values()).size).toBe(3);
   });
 
-  test("DEC-6 a replica that leaves moves only its own hints, and gets them back", async () => {
-    await using its = await fleet({ a: { concurrency: 64 }, b: { concurrency: 64 }, c: { concurrency: 64 } });
+  test("DEC-6 a replica that leaves moves only its own hints, and gets back those that nobody holds", async () => {
+    const says = { concurrency: 64 };
+    await using its = await fleet({ a: says, b: says, c: says });
     const hints = Array.from({ length: 30 }, (_, n) => `hint-${n}`);
     const ownersNow = async () => Promise.all(hints.map((hint) => servedBy(its.app, hint)));
     const before = await ownersNow();
@@ -103,7 +104,26 @@ describe("a cold hint", () => {
     for (const [place, owner] of before.entries()) if (owner !== "b") expect(without[place]).toBe(owner);
     expect(without).not.toContain("b");
     await router().admin(`/-/apps/${its.app}/replicas/b/undrain`, "POST");
+    for (const [place, owner] of (await ownersNow()).entries()) if (before[place] !== "b") expect(owner).toBe(before[place]);
+    // A new process has loaded nothing.
+    for (const { replica, origin } of (await router().view(its.app)).replicas) {
+      await router().join({ app: its.app, replica, origin, ...says, incarnation: 1 });
+    }
     expect(await ownersNow()).toEqual(before);
+  });
+
+  test("DEC-15 a successful answer makes its replica warm for the hint, until a later list denies it", async () => {
+    await using its = await fleet({ a: { hints: [] }, b: { hints: [] }, c: { hints: [] } });
+    const owner = await servedBy(its.app, "loaded");
+    for (let again = 0; again < 3; again++) {
+      const { headers } = await ask(its.app, "loaded");
+      expect(headers).toMatchObject({ "x-warmpath-reason": "hint_match", "x-fal-served-from": owner });
+    }
+    const { replicas } = await router().view(its.app);
+    const origin = replicas.find(({ replica }) => replica === owner)?.origin ?? "";
+    await router().join({ app: its.app, replica: String(owner), origin, concurrency: 8, hints: [] });
+    const { headers } = await ask(its.app, "loaded");
+    expect(headers).toMatchObject({ "x-warmpath-reason": "hash_owner", "x-fal-served-from": owner });
   });
 
   test("DEC-7 a burst of 20 on an idle fleet loads once", async () => {
@@ -140,6 +160,7 @@ describe("a cold hint", () => {
     await until("the load is over", async () =>
       (await router().view(its.app)).replicas.every(({ loading }) => loading.length === 0),
     );
+    for (const { replica, origin } of replicas) await router().join({ app: its.app, replica, origin, concurrency: 8, hints: [] });
     expect((await ask(its.app, "loaded")).headers["x-warmpath-reason"]).toBe("hash_owner");
   });
 });
@@ -156,7 +177,7 @@ describe("the three advertised states", () => {
     await using its = await fleet({
       full: { hints: ["x", "y"], hint_slots: 2 },
       unknown: { hints: ["x"] },
-      room: { hints: ["x", "y"], hint_slots: 3 },
+      room: { hints: ["x", "y"], hint_slots: 2 + cold.length },
     });
     for (const hint of cold) expect(await servedBy(its.app, hint)).toBe("room");
   });

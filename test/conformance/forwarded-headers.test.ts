@@ -103,7 +103,6 @@ test("FWD-4 inbound x-fal-*, x-warmpath-*, forwarded and x-forwarded-* are dropp
     forwarded: "for=spoofed",
     "x-forwarded-for": "203.0.113.9",
     "x-forwarded-port": "99",
-    "X-Forwarded-Prefix": "/spoofed",
   };
   const got = await forwarded("/run", { headers: spoofed });
   for (const name of Object.keys(spoofed)) expect(got.headers[name.toLowerCase()], name).toBeUndefined();
@@ -115,10 +114,11 @@ test("FWD-4 spoofed values of headers the router adds are replaced", async () =>
     "x-fal-endpoint": "spoofed",
     "x-forwarded-host": "spoofed",
     "x-forwarded-proto": "spoofed",
+    "X-Forwarded-Prefix": "/spoofed",
     "x-warmpath-signature": "spoofed",
   };
   const got = await forwarded("/run", { headers: spoofed });
-  for (const name of Object.keys(spoofed)) expect(String(got.headers[name]), name).not.toContain("spoofed");
+  for (const name of Object.keys(spoofed)) expect(String(got.headers[name.toLowerCase()]), name).not.toContain("spoofed");
 });
 
 test("FWD-5 a hint header outside the reserved names passes", async () => {
@@ -204,4 +204,19 @@ test("FWD-11 without ORIGIN_SIGNING_KEY there is no signature, also not a client
   await unsigned.join({ app: "a", replica: "r1", origin: replica.origin });
   await unsigned.send("/a/x", { headers: { "x-warmpath-signature": "t=1,v1=00" } });
   expect(replica.last.headers["x-warmpath-signature"]).toBeUndefined();
+});
+
+test.each([
+  ["path:1", "/app/run/x?y", "app", "/app"],
+  ["path:1", "/app", "app", "/app"],
+  ["path:2", "/owner/app/run", "owner/app", "/owner/app"],
+  ["host", "/run", "app", undefined],
+  ["fixed:app", "/app/run", "app", undefined],
+])("FWD-12 x-forwarded-prefix is what was cut from the path: %s, %s", async (APP_FROM, target, app, prefix) => {
+  await using other = await TestRouter.start({ APP_FROM });
+  await using replica = await TestReplica.start();
+  await other.join({ app, replica: "r1", origin: replica.origin });
+  const headers = { host: "app.example.com", "x-forwarded-prefix": "/spoofed" };
+  expect((await other.send(target, { headers })).status).toBe(200);
+  expect(replica.last.headers["x-forwarded-prefix"]).toBe(prefix);
 });

@@ -1,4 +1,4 @@
-// Contract, "Waiting": X-Fal-Queue-Priority, which puts a request behind the others that wait.
+// Contract, "Waiting": X-Fal-Queue-Priority, which puts a request behind the others that wait, or before them.
 import { describe, expect, test } from "vitest";
 import { expectProblem, expectRetryAfter, freshApp, sharedRouter } from "../support/conformance.ts";
 import { holdAnswers } from "../support/held.ts";
@@ -49,6 +49,16 @@ test("PRIO-1 low waits behind normal, whoever came first, and is served", async 
   expect(busy.replica.received.map((request) => request.target)).toEqual(["/first", "/plain", "/normal", "/low"]);
 });
 
+test("PRIO-4 high waits before normal, whoever came first", async () => {
+  await using busy = await busyApp();
+  await busy.waits("low", LOW);
+  await busy.waits("normal");
+  await busy.waits("high", { "x-fal-queue-priority": "high" });
+  expect(await router().view(busy.app)).toMatchObject({ waiting: 3, waiting_high: 1, waiting_low: 1 });
+  for (const reply of await busy.all()) expect(reply.status).toBe(200);
+  expect(busy.replica.received.map((request) => request.target)).toEqual(["/first", "/high", "/normal", "/low"]);
+});
+
 test("PRIO-2 low may fill half of the queue, normal all of it", async () => {
   await using busy = await busyApp();
   await busy.waits("1", LOW);
@@ -62,7 +72,7 @@ test("PRIO-2 low may fill half of the queue, normal all of it", async () => {
 });
 
 describe("PRIO-3 the value", () => {
-  test.each(["LOW", " low ", "Normal"])("is read without regard to case: %s", async (value) => {
+  test.each(["LOW", " low ", "Normal", "high", "HIGH "])("is read without regard to case: %s", async (value) => {
     await using replica = await TestReplica.start();
     const app = freshApp("priority");
     await router().join({ app, replica: "r1", origin: replica.origin });
@@ -70,7 +80,7 @@ describe("PRIO-3 the value", () => {
     expect(replica.last.headers).not.toHaveProperty("x-fal-queue-priority");
   });
 
-  test.each(["high", "", "low,low", "1"])("is normal or low, else 400: %j", async (value) => {
+  test.each(["urgent", "", "low,low", "1"])("is low, normal or high, else 400: %j", async (value) => {
     await using replica = await TestReplica.start();
     const app = freshApp("priority");
     await router().join({ app, replica: "r1", origin: replica.origin });

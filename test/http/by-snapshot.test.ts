@@ -105,7 +105,7 @@ describe("while every replica is full", () => {
     const waiting = await sendAndWait();
     await fetch(`${router.url}/__chaos/${app}/throwing?ms=1`, { method: "POST" });
     const { status, headers } = await waiting.reply;
-    expect([status, headers.get("x-warmpath-reason")]).toEqual([200, "hash_owner"]);
+    expect([status, headers.get("x-warmpath-reason")]).toEqual([200, "hint_match"]);
   });
 
   test("a client that would join no queue gets 429 at once", async () => {

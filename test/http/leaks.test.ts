@@ -1,5 +1,5 @@
-// The router's own answers tell a client nothing of the fleet: no origin, no replica's id, no token. One test for each kind of error
-// that a client or a replica can get; the administrator sees the fleet, and no secret.
+// The router's own answers tell a client nothing of the fleet: no origin, no token, and no replica's id but that of the one that failed its
+// request. One test for each kind of error that a client or a replica can get; the administrator sees the fleet, and no secret.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -65,12 +65,17 @@ test("queue_not_available: a call of fal's queue", async () => {
   expectUntold(await two.send("/owner/app/requests/1/status"), "queue_not_available");
 });
 
-test("runner_disconnected: the only replica is dead, and of several all", async () => {
-  const app = await appAt(`http://${HOST}:9`);
+test("runner_disconnected: the only replica is dead, and of several all; it names the one, and nothing else", async () => {
+  const app = freshApp();
+  const join = (replica: string, port: number) => router().beat({ app, replica, origin: `http://${HOST}:${port}` }, BEARER);
+  expect((await join("first", 9)).status).toBe(200);
   expectUntold(await router().send(`/${app}/x`), "runner_disconnected");
-  await router().beat({ app, replica: `${MARK}-second`, origin: `http://${HOST}:10` }, BEARER);
-  expectUntold(await router().send(`/${app}/x`, { method: "POST", body: "b" }), "runner_disconnected");
-  expectUntold(await router().send(`/${app}/x`, { headers: { "x-fal-no-retry": "1" } }), "runner_disconnected");
+  expect((await join("second", 10)).status).toBe(200);
+  for (const sending of [{ method: "POST", body: "b" }, { headers: { "x-fal-no-retry": "1" } }]) {
+    const reply = await router().send(`/${app}/x`, sending);
+    expectUntold(reply, "runner_disconnected");
+    expect(reply.json()).toMatchObject({ replica: expect.stringMatching(/^(first|second)$/) as string, cause: "refused" });
+  }
 });
 
 test("no_replicas: there is none ready", async () => {

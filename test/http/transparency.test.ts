@@ -126,6 +126,7 @@ describe("request", () => {
       "x-fal-endpoint": "/h",
       "x-fal-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       "x-forwarded-host": `127.0.0.1:${router.port}`,
+      "x-forwarded-prefix": "/echo",
       "x-forwarded-proto": "http",
     });
   });

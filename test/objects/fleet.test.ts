@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
+import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Failure } from "../../src/routing/outcome.ts";
 import type { Answer } from "../../src/routing/scheduler.ts";
@@ -36,7 +37,7 @@ function beat(app: string, replica: string, more: Partial<Heartbeat> = {}): Hear
   };
 }
 
-const REQUEST = {
+const REQUEST: EnqueueRequest = {
   hints: ["sdxl"],
   avoid: [],
   waitedMs: 0,

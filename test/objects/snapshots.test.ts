@@ -32,7 +32,8 @@ function watched(): { readonly watchedEnv: Cloudflare.Env; readonly asked: reado
   return { watchedEnv: { ...env, FLEET: { getByName } } as unknown as Cloudflare.Env, asked };
 }
 
-const idsOf = (app: string) => lastSnapshot(app).map(({ id }) => id);
+const MAX_AGE_MS = 300_000;
+const idsOf = (app: string, now = NOW) => lastSnapshot(app, MAX_AGE_MS, now).map(({ id }) => id);
 
 test("of apps without replicas nothing is kept, so that any number of them pushes no snapshot out", async () => {
   await beat("kept", "ready");
@@ -73,4 +74,14 @@ test("a snapshot goes with the last ready replica, and stays while the object fa
   await beat("comes-and-goes", "stopped");
   await refreshSnapshot(env, settings(), "comes-and-goes", NOW + 2 * LIMITS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual([]);
+});
+
+test("one that is older than SNAPSHOT_MAX_AGE_MS is not used, until the object has said that it is true", async () => {
+  await beat("ages", "ready");
+  await refreshSnapshot(env, settings(), "ages", NOW);
+  expect(idsOf("ages", NOW + MAX_AGE_MS)).toEqual(["r"]);
+  const late = NOW + MAX_AGE_MS + 1;
+  expect(idsOf("ages", late)).toEqual([]);
+  await refreshSnapshot(env, settings(), "ages", late);
+  expect(idsOf("ages", late)).toEqual(["r"]);
 });

@@ -1,6 +1,8 @@
 // A request whose slot the Fleet object took back because its replica counts fewer: the object still knows it.
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
+import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { until } from "../support/until.ts";
 
@@ -12,7 +14,7 @@ test("it is watched like any other, and not taken for one of before a restart", 
     ...{ hints: [], hintSlots: 3, concurrency: 1, inFlight: 0, status: "ready" },
   };
   await stub.heartbeat(says);
-  const request = {
+  const request: EnqueueRequest = {
     hints: [],
     avoid: [],
     waitedMs: 0,
@@ -26,7 +28,7 @@ test("it is watched like any other, and not taken for one of before a restart", 
     await stub.heartbeat(says);
     return (await stub.view())?.in_flight === 0;
   });
-  let known: string | null = null;
+  let known: WatchEnd | null = null;
   const running = stub.running(held.standing.id).then((answer) => (known = answer));
   await stub.view();
   expect(known).toBe(null);

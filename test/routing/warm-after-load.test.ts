@@ -5,6 +5,7 @@ import { failGrant } from "../../src/routing/ejection.ts";
 import { heldHints, hintRoom, isWarm, type Fleet } from "../../src/routing/fleet.ts";
 import { applyHeartbeat, applyInBandHints, deleteReplica, sweep } from "../../src/routing/membership.ts";
 import type { AnswerKind } from "../../src/routing/outcome.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { answerGrant, finishGrant } from "../../src/routing/slots.ts";
 import { ERROR } from "./support/failing.ts";
 import { beat, fleetWith, hears, known, load, occupy, TTL_MS, wants, type Said } from "./support/fleets.ts";
@@ -66,7 +67,8 @@ describe("a list denies it", () => {
     void applyHeartbeat(fleet, beat("a", { ...SAID, sequence: null }), TTL_MS, now, cameAtMs);
 
   test.each<[string, (fleet: Fleet) => unknown, boolean]>([
-    ["that came before the answer, though it is applied after it", heartbeat(999, 1500), true],
+    ["that came before the answer, though it is applied after it", heartbeat(1000 - LIMITS.newsMs, 1500), true],
+    ["that came within the time that news of the answer may take", heartbeat(1001 - LIMITS.newsMs, 1500), false],
     ["that came as the answer did", heartbeat(1000, 1500), false],
     ["that came after it", heartbeat(1001, 1500), false],
     ["in band, with a later answer", (fleet) => applyInBandHints(fleet, known(fleet, "a"), ["w"], 1001), false],

@@ -26,6 +26,9 @@ export function sharedRouter(settings: Record<string, string> = {}): () => TestR
 }
 
 export interface ProblemBody {
+  /** Of 502 runner_disconnected. */
+  readonly replica?: string;
+  readonly cause?: string;
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -61,7 +64,18 @@ export function expectRetryAfter(reply: Reply): void {
   expect(reply.headers["retry-after"]).toMatch(/^[1-9]\d*$/);
 }
 
-/** A heartbeat without faults, for tests that spoil one field. Its origin is nobody's. */
+/** A heartbeat without faults, for tests that spoil one field. Its origin is nobody's, and each replica of an app has one of its own. */
 export function validBeat(app: string, change: Record<string, unknown> = {}): Beat & { readonly origin: string } {
-  return { app, replica: "r1", origin: "http://127.0.0.1:9", ...change };
+  const { replica } = change;
+  return { app, replica: "r1", origin: deadOrigin(app, typeof replica === "string" ? replica : "r1"), ...change };
+}
+
+const deadNames = new Map<string, Map<string, number>>();
+
+function deadOrigin(app: string, replica: string): string {
+  const names = deadNames.get(app) ?? new Map<string, number>();
+  deadNames.set(app, names);
+  const place = names.get(replica) ?? names.size;
+  names.set(replica, place);
+  return `http://127.0.${Math.floor(place / 250)}.${1 + (place % 250)}:9`;
 }

@@ -70,7 +70,8 @@ export class TestReplica implements AsyncDisposable {
       this.#doors.push(door);
       await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
     }
-    return `http://127.0.0.1:${(this.#doors[place - 1]?.address() as AddressInfo).port}`;
+    const address = this.#doors[place - 1]?.address() as AddressInfo;
+    return `http://127.0.0.1:${address.port}`;
   }
 
   get port(): number {
@@ -122,6 +123,12 @@ export class TestReplica implements AsyncDisposable {
     await answer(request, response);
   }
 }
+
+/** Answers, and says in band that it holds nothing: what was asked for is not warm there after. */
+export const keepsNothing: Answer = (_request, response) => {
+  response.setHeader("x-fal-runner-hints", "");
+  response.end("ok");
+};
 
 function ok(_request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("content-type", "text/plain");

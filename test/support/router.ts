@@ -148,6 +148,7 @@ export class TestRouter implements AsyncDisposable {
 export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
+  readonly waiting_high: number;
   readonly waiting_low: number;
   readonly counters: {
     readonly cold: number;
@@ -170,6 +171,7 @@ export interface AppView {
     readonly ejected_for_ms: number;
     readonly ejections: number;
     readonly on_probation: boolean;
+    readonly last_error: { readonly kind: string; readonly detail: string; readonly ago_ms: number } | null;
     readonly expires_in_ms: number;
   }[];
 }
