@@ -12,7 +12,7 @@ const SHORT_MS: Readonly<Partial<Record<keyof typeof LIMITS | Coming, number>>> 
   ejectionMostMs: 4000,
   hintFailureMs: 1500,
   hintFailureMostMs: 8000,
-  unavailableHoldMs: 100,
+  unavailableHoldMs: 250,
   snapshotAgeMs: 1000,
   knownAppMs: 1000,
   bodyReadMs: 1500,
