@@ -5,8 +5,8 @@
 // - are not among the few from the first on that met the fault: the router must learn what is wrong; and
 // - lived wholly while enough replicas of the app stood that no fault could be felt at, and nothing else troubled the app: not its object,
 //   which would forget what it has learned, nor the router's process, nor a burst.
-// Of those fewer than a share may fail, of each kind of fault over the run; and of each period no more than would mean that nothing is learned
-// at all. Requests that are turned away for want of room are neither; they may not be the most. A kind that happened a few times must have
+// Of those fewer than a share may fail, of each kind of fault over the run, once there are enough of them to have a share; and of each period
+// no more than would mean that nothing is learned at all. Requests that are turned away for want of room are neither; they may not be the most. A kind that happened a few times must have
 // been felt, and judged.
 import { FAULTS, type Crowd, type FaultKind, type Injected } from "../faults.ts";
 import { TIMES_MS } from "../settings.ts";
