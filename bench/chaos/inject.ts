@@ -2,11 +2,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Member } from "../live/fleet.ts";
 import type { Trouble } from "../live/trouble.ts";
-import type { Fault, Injected } from "./faults.ts";
+import { FAULTS, type Fault, type Injected } from "./faults.ts";
 
 /** An hour: how far a clock jumps. */
 const JUMP_MS = 3_600_000;
 const SLOW_FACTOR = 4;
+const ERRING_SHARE = 0.5;
 /** A call to a switch of the router under chaos. Stalls take as long as they last. */
 const SWITCH_TIMEOUT_MS = 10_000;
 
@@ -63,13 +64,14 @@ async function begin(fleet: Fleet, fault: Fault): Promise<Undo> {
       };
     }
     default:
-      return beginAt(fleet, fleet.member(app, fault.replica), kind, app, fault.replica);
+      return beginAt(fleet, fleet.member(app, fault.replica), fault);
   }
 }
 
-async function beginAt(fleet: Fleet, member: Member, kind: Fault["kind"], app: string, id: string): Promise<Undo> {
+async function beginAt(fleet: Fleet, member: Member, { kind, app, replica: id, hint }: Fault): Promise<Undo> {
   const { replica, heartbeats } = member;
   const { router } = fleet;
+  await awaitCrowd(member, kind, hint);
   switch (kind) {
     case "dies":
       return stop(member, false);
@@ -86,6 +88,20 @@ async function beginAt(fleet: Fleet, member: Member, kind: Fault["kind"], app: s
       return trouble(member, { kind: "hang" });
     case "slow":
       return trouble(member, { kind: "slow", factor: SLOW_FACTOR });
+    case "errs":
+      return trouble(member, { kind: "errs", share: ERRING_SHARE });
+    case "fails_fast":
+      return trouble(member, { kind: "status", status: 500 });
+    case "fails_hint":
+      return trouble(member, { kind: "fails_hint", hint });
+    case "stalls":
+      return trouble(member, { kind: "stall" });
+    case "closes_kept":
+      return trouble(member, { kind: "closes_kept" });
+    case "full":
+      return trouble(member, { kind: "full" });
+    case "freezes":
+      return freeze(member);
     case "drains":
       heartbeats.status = "draining";
       void heartbeats.beat();
@@ -122,12 +138,30 @@ async function beginAt(fleet: Fleet, member: Member, kind: Fault["kind"], app: s
     };
   }
 
+  function freeze(member: Member): Undo {
+    member.replica.freeze();
+    const goOn = disturb(member, "lost");
+    return () => {
+      member.replica.thaw();
+      return goOn();
+    };
+  }
+
   function disturb({ heartbeats }: Member, what: Member["heartbeats"]["disturbance"]): Undo {
     heartbeats.disturbance = what;
     return () => {
       heartbeats.disturbance = null;
     };
   }
+}
+
+/** What the replica holds before the requests of a crowd come. The router is told before the fault begins. */
+async function awaitCrowd({ replica, heartbeats }: Member, kind: Fault["kind"], hint: string): Promise<void> {
+  const { crowd } = FAULTS[kind];
+  if (crowd === null) return;
+  if (crowd.warm) replica.service.hold(hint);
+  else replica.service.forgetHints();
+  await heartbeats.beat();
 }
 
 /** The process ends, and a new one is started in its place when the fault ends. `says`: it tells the router so. */

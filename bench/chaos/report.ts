@@ -2,6 +2,7 @@
 import { MEBIBYTE, type MemorySample } from "../live/memory.ts";
 import { table } from "../simulate/report.ts";
 import type { Checked } from "./check/check.ts";
+import type { CrowdFigures } from "./check/crowds.ts";
 import type { Sample } from "./history.ts";
 import type { Violation } from "./check/violations.ts";
 import { recoveries } from "./recovery.ts";
@@ -29,6 +30,8 @@ export interface Summary {
     readonly at_new_process: number;
     readonly most_above: number;
   };
+  /** What became of the requests that faults drew, by kind. */
+  readonly crowds: readonly CrowdFigures[];
   /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
   readonly recovery_s: Readonly<Record<string, number>>;
   readonly whole_after_s: number | null;
@@ -36,12 +39,12 @@ export interface Summary {
   readonly violations: readonly Violation[];
 }
 
-/** Of violations that are printed; the rest is counted. */
-const SHOWN_MOST = 50;
+/** Of violations of one rule that are printed; the rest is counted. */
+const SHOWN_MOST = 10;
 
 export function summaryOf(
   schedule: Schedule,
-  { facts, violations, overConcurrency }: Checked,
+  { facts, violations, overConcurrency, crowds }: Checked,
   memory: readonly MemorySample[],
   tookMs: number,
 ): Summary {
@@ -71,6 +74,7 @@ export function summaryOf(
       at_new_process: overConcurrency.atNewProcess,
       most_above: overConcurrency.mostAbove,
     },
+    crowds,
     recovery_s: Object.fromEntries([...recoveries(facts)].map(([kind, ms]) => [kind, seconds(ms)])),
     whole_after_s: wholeMs === null ? null : seconds(wholeMs - quietMs),
     memory_mb: { first: megabytes[0] ?? 0, most: Math.max(0, ...megabytes), last: megabytes.at(-1) ?? 0 },
@@ -99,6 +103,7 @@ export function tables(summary: Summary): string {
       ...Object.entries(faults).map(([kind, count]) => [kind, String(count), String(recovery[kind] ?? "-")]),
     ]),
     "",
+    ...(summary.crowds.length === 0 ? [] : [crowdsTable(summary.crowds), ""]),
     `retries ${summary.retries}; slots taken back ${summary.reclaimed}; over concurrency ${over.after_restart} after restarts and stalls, ${over.by_snapshot} by snapshot, ${over.at_new_process} at restarted replicas, at most ${over.most_above} above`,
     `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
     `memory of workerd ${memory.first} MB at first, ${memory.most} MB at most, ${memory.last} MB at last`,
@@ -107,26 +112,42 @@ export function tables(summary: Summary): string {
   ].join("\n");
 }
 
+function crowdsTable(crowds: readonly CrowdFigures[]): string {
+  return table([
+    ["crowd of", "times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"],
+    ...crowds.map(({ kind, judged, failed, ...its }) => [
+      kind,
+      ...[its.periods, its.requests, its.felt, its.failed_learning, its.excused, its.turned_away, judged, failed].map(String),
+      judged === 0 ? "-" : ((100 * failed) / judged).toFixed(1),
+    ]),
+  ]);
+}
+
 export function scheduleText({ faults }: Schedule): string {
   return table([
-    ["at s", "fault", "for s", "app", "replica"],
-    ...faults.map(({ atMs, kind, forMs, app, replica }) => [
+    ["at s", "fault", "for s", "app", "replica", "hint"],
+    ...faults.map(({ atMs, kind, forMs, app, replica, hint }) => [
       (atMs / 1000).toFixed(2),
       kind,
       (forMs / 1000).toFixed(2),
       app || "-",
       replica || "-",
+      hint || "-",
     ]),
   ]);
 }
 
 function violationsOf({ seed, violations }: Summary): string {
-  const shown = violations.slice(0, SHOWN_MOST).map(({ rule, key, atMs, what }) => {
-    const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
-    return `VIOLATION seed ${seed}, ${when}${key === null ? "" : `, request ${key}`}: ${rule}\n  ${what}`;
+  const counts = counted(violations.map(({ rule }) => rule));
+  const lines = Object.entries(counts).flatMap(([rule, count]) => {
+    const its = violations.filter((violation) => violation.rule === rule).slice(0, SHOWN_MOST);
+    const shown = its.map(({ key, atMs, what }) => {
+      const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
+      return `VIOLATION seed ${seed}, ${when}${key === null ? "" : `, request ${key}`}: ${rule}\n  ${what}`;
+    });
+    return count > shown.length ? [...shown, `and ${count - shown.length} more: ${rule}`] : shown;
   });
-  const more = violations.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n");
+  return lines.join("\n");
 }
 
 /** A count begins again with each start of its object. */

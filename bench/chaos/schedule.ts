@@ -1,10 +1,11 @@
 // What a seed means: which faults happen when and to whom, and which requests go out when. Computed before anything is started, so that the
 // same seed gives the same schedule whatever the run makes of it.
 import { seeded, seedFor, type Random } from "../simulate/random.ts";
+import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import type { Timed } from "../live/open-loop.ts";
 import { FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./faults.ts";
-import { APPS, REPLICAS } from "./settings.ts";
-import { burst, draw, steadyTraffic, type ChaosSending } from "./traffic.ts";
+import { APPS, REPLICAS, type ReplicaShape } from "./settings.ts";
+import { burst, crowd, draw, steadyTraffic, type ChaosSending } from "./traffic.ts";
 
 export interface Schedule {
   readonly seed: number;
@@ -30,53 +31,166 @@ const QUIET_MS = 500;
 const TROUBLED_MOST = 2;
 /** Between two faults of one replica. */
 const RESPITE_MS = 500;
+const CROWD_PER_SECOND = 40;
+/** Between two crowds of an app there is time for so many other faults, on average. */
+const PAUSE_FAULTS = 12;
+/** Kinds tried for one place in time. */
+const TRIES = 6;
+/** Names tried for a hint that a replica owns. It owns a ninth of all names at least. */
+const NAMES_MOST = 1000;
 
 export function scheduleOf({ seed, forMs, requestsPerSecond, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions): Schedule {
-  const faults = drawFaults(seeded(seedFor(seed, "faults")), forMs, faultEveryMs, kinds);
-  const random = seeded(seedFor(seed, "traffic"));
+  const drawing = (name: string) => seeded(seedFor(seed, name));
+  const crowding = kinds.filter((kind) => FAULTS[kind].crowd !== null);
+  const others = kinds.filter((kind) => FAULTS[kind].crowd === null);
+  const long = drawCrowdFaults(drawing("crowd faults"), forMs, faultEveryMs, crowding);
+  const short = drawFaults(drawing("faults"), forMs, faultEveryMs, others, long);
+  const faults = [...long, ...short].sort((a, b) => a.atMs - b.atMs);
+  const random = drawing("traffic");
   const requests = steadyTraffic(random, requestsPerSecond, forMs);
-  for (const [index, { kind, app, atMs, forMs: lasts }] of faults.entries()) {
+  const ofCrowds = drawing("crowds");
+  for (const [index, fault] of faults.entries()) {
+    const { kind, app, hint, atMs, forMs: lasts } = fault;
     if (kind === "burst") requests.push(...burst(random, `b${index}`, app, atMs, lasts));
+    if (hint === "") continue;
+    const span = { fromMs: atMs, toMs: atMs + lasts, perSecond: CROWD_PER_SECOND };
+    requests.push(...crowd(ofCrowds, hint, { app, hint }, span));
   }
   requests.sort((a, b) => a.atMs - b.atMs);
   return { seed, forMs, faults, requests };
 }
 
 /** Kinds are dealt like cards, so that each happens about as often and a short run sees all of them. */
-function drawFaults(random: Random, forMs: number, everyMs: number, kinds: readonly FaultKind[]): Fault[] {
-  const faults: Fault[] = [];
+function dealer(random: Random, kinds: readonly FaultKind[]) {
   let deck: FaultKind[] = [];
-  for (let atMs = QUIET_MS; ;) {
-    atMs += everyMs * (0.5 + random());
-    if (deck.length === 0) deck = shuffled(random, kinds);
-    const kind = deck.pop();
-    if (kind === undefined || atMs + FAULTS[kind].leastMs >= forMs) return faults;
-    const fault = place(random, kind, atMs, forMs, faults);
-    if (fault === null) deck.unshift(kind);
-    else faults.push(fault);
+  return {
+    next(): FaultKind | undefined {
+      if (deck.length === 0) deck = shuffled(random, kinds);
+      return deck.pop();
+    },
+    /** To be dealt later. */
+    putBack: (kind: FaultKind) => void deck.unshift(kind),
+  };
+}
+
+/** Faults that draw crowds last long: one after the other in each app, with long pauses between them, in which others have it to themselves. */
+function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: readonly FaultKind[]): Fault[] {
+  const faults: Fault[] = [];
+  const dealt = dealer(random, kinds);
+  const pauseMs = () => RESPITE_MS + PAUSE_FAULTS * everyMs * (0.5 + random());
+  const next = APPS.map((app) => ({ app, atMs: QUIET_MS + pauseMs() }));
+  for (;;) {
+    next.sort((a, b) => a.atMs - b.atMs);
+    const [first] = next;
+    const kind = dealt.next();
+    if (first === undefined || kind === undefined) return faults;
+    const { leastMs, mostMs } = FAULTS[kind];
+    const { app, atMs } = first;
+    if (atMs + leastMs > forMs) return faults;
+    const lastsMs = Math.min(leastMs + (mostMs - leastMs) * random(), forMs - atMs);
+    // The more requests it takes, the more often: one that is busy with a single request for long feels little.
+    const slots = replicasOf(app).flatMap((shape) => Array.from({ length: shape.concurrency }, () => shape));
+    const { replica } = draw(random, slots);
+    const hint = hintOwnedBy(app, replica, `c${faults.length + 1}`);
+    faults.push({ kind, atMs: Math.round(atMs), forMs: Math.floor(lastsMs), app, replica, hint });
+    first.atMs += lastsMs + pauseMs();
   }
 }
 
+/** The others, as short as they are many. */
+function drawFaults(
+  random: Random,
+  forMs: number,
+  everyMs: number,
+  kinds: readonly FaultKind[],
+  long: readonly Fault[],
+): Fault[] {
+  const faults: Fault[] = [];
+  const dealt = dealer(random, kinds);
+  for (let atMs = QUIET_MS; ;) {
+    atMs += everyMs * (0.5 + random());
+    if (atMs >= forMs) return faults;
+    for (let tried = 0; tried < TRIES; tried++) {
+      const kind = dealt.next();
+      if (kind === undefined) return faults;
+      const fits = atMs + FAULTS[kind].leastMs < forMs;
+      const fault = fits ? place(random, kind, { atMs, untilMs: forMs }, [...long, ...faults]) : null;
+      if (fault !== null) {
+        faults.push(fault);
+        break;
+      }
+      dealt.putBack(kind);
+    }
+  }
+}
+
+interface Place {
+  readonly atMs: number;
+  readonly untilMs: number;
+}
+
 /** Null: every app is in enough trouble already. */
-function place(random: Random, kind: FaultKind, atMs: number, untilMs: number, before: readonly Fault[]): Fault | null {
+function place(random: Random, kind: FaultKind, { atMs, untilMs }: Place, others: readonly Fault[]): Fault | null {
   const { target, leastMs, mostMs } = FAULTS[kind];
   const lastsMs = Math.round(Math.min(leastMs + (mostMs - leastMs) * random(), untilMs - atMs));
-  const fault = { kind, atMs: Math.round(atMs), forMs: lastsMs, app: "", replica: "" };
+  const fault = { kind, atMs: Math.round(atMs), forMs: lastsMs, app: "", replica: "", hint: "" };
   if (target === "directory" || target === "router") return fault;
   for (const app of shuffled(random, APPS)) {
-    const busy = troubled(before, app, atMs);
+    const busy = troubled(others, app, atMs, atMs + lastsMs);
     if (busy.has("")) continue;
-    if (target !== "replica") return { ...fault, app };
-    const free = REPLICAS.filter((shape) => shape.app === app && !busy.has(shape.replica));
-    if (busy.size < TROUBLED_MOST) return { ...fault, app, replica: draw(random, free).replica };
+    if (target !== "replica") {
+      if (isAmidCrowd(others, { ...fault, app })) continue;
+      return { ...fault, app };
+    }
+    const free = replicasOf(app)
+      .map(({ replica }) => ({ ...fault, app, replica }))
+      .filter((placed) => !busy.has(placed.replica) && !isTooMuchForCrowd(others, placed));
+    if (busy.size < TROUBLED_MOST && free.length > 0) return draw(random, free);
   }
   return null;
 }
 
-/** Replicas of the app in a fault of their own at the time; the empty name for all of them. */
-function troubled(faults: readonly Fault[], app: string, atMs: number): Set<string> {
-  const there = faults.filter((fault) => fault.app === app && fault.atMs + fault.forMs + RESPITE_MS > atMs);
+/** What befalls a whole app would excuse all that becomes of a crowd. */
+function isAmidCrowd(others: readonly Fault[], fault: Fault): boolean {
+  const { lingersMs } = FAULTS[fault.kind];
+  return others.some((other) => other.hint !== "" && other.app === fault.app && overlaps(fault, other, lingersMs));
+}
+
+/** While a crowd is there, no more than one replica beside its own is in trouble, or has not yet recovered. */
+function isTooMuchForCrowd(others: readonly Fault[], fault: Fault): boolean {
+  const same = others.filter((other) => other.app === fault.app);
+  return same.some((crowd) => {
+    if (crowd.hint === "" || !overlaps(fault, crowd, FAULTS[fault.kind].lingersMs)) return false;
+    const felt = same.filter((other) => other.replica !== "" && overlaps(other, crowd, FAULTS[other.kind].lingersMs));
+    return felt.some(({ replica }) => replica !== crowd.replica && replica !== fault.replica);
+  });
+}
+
+/** The first, which lingers for so long, overlaps the second. */
+function overlaps(first: Fault, second: Fault, lingersMs: number): boolean {
+  return first.atMs < second.atMs + second.forMs && second.atMs < first.atMs + first.forMs + lingersMs;
+}
+
+/** Replicas of the app in a fault of their own in that time; the empty name for all of them. */
+function troubled(faults: readonly Fault[], app: string, fromMs: number, toMs: number): Set<string> {
+  const there = faults.filter(
+    (fault) => fault.app === app && fault.atMs + fault.forMs + RESPITE_MS > fromMs && fault.atMs < toMs + RESPITE_MS,
+  );
   return new Set(there.filter(({ kind, replica }) => replica !== "" || kind === "all_stop").map(({ replica }) => replica));
+}
+
+function replicasOf(app: string): ReplicaShape[] {
+  return REPLICAS.filter((shape) => shape.app === app);
+}
+
+/** A hint that the router takes to the replica first, by its own hash. */
+function hintOwnedBy(app: string, replica: string, name: string): string {
+  const all = replicasOf(app).map((shape) => ({ ...shape, hash: hashName(shape.replica), weight: shape.concurrency }));
+  for (let number = 0; number < NAMES_MOST; number++) {
+    const hint = `${name}.${number}`;
+    if (ownerOf(hashName(hint), all)?.replica === replica) return hint;
+  }
+  throw new Error(`no hint is owned by ${replica}`);
 }
 
 function shuffled<T>(random: Random, from: readonly T[]): T[] {

@@ -6,14 +6,15 @@ export const TIMES_MS = {
   timeToLiveMs: 1500,
   queueTimeoutMs: 6000,
   firstByteTimeoutMs: 1500,
+  idleTimeoutMs: 1000,
   ejectionMostMs: 4000,
   /** After a restart of an app's object: it settles, and requests that run report themselves. */
   restartMs: 2000,
 } as const;
 
 export const MAX_ATTEMPTS = 3;
-/** Attempts that do not count, as in src/routing/limits.ts. */
-export const EJECTING_ATTEMPTS = 4;
+/** The most replicas that one request can go to. */
+export const REPLICAS_MAX = MAX_ATTEMPTS + 1;
 export const RETRY_BODY_MAX_BYTES = 65_536;
 export const QUEUE_LENGTH_MAX = 60;
 
@@ -21,6 +22,7 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   HEARTBEAT_INTERVAL_MS: String(TIMES_MS.heartbeatMs),
   QUEUE_TIMEOUT_MS: String(TIMES_MS.queueTimeoutMs),
   FIRST_BYTE_TIMEOUT_MS: String(TIMES_MS.firstByteTimeoutMs),
+  IDLE_TIMEOUT_MS: String(TIMES_MS.idleTimeoutMs),
   MAX_ATTEMPTS: String(MAX_ATTEMPTS),
   RETRY_BODY_MAX_BYTES: String(RETRY_BODY_MAX_BYTES),
   QUEUE_LENGTH_MAX: String(QUEUE_LENGTH_MAX),

@@ -69,12 +69,14 @@ const SHAPES = {
   web_socket_leaves: { weight: 1, webSocket: true, leaving: () => ({ when: "mid_answer" }) },
   options: { weight: 2, method: "OPTIONS" },
   unknown_app: { weight: 1, unknownApp: true },
+  /** Only in crowds: short, and what its replica fails may be sent to another. */
+  crowd: { weight: 0, bytes: [10, 2000], serviceMs: 8 },
 } as const satisfies Readonly<Record<string, Shape>>;
 
 export type ClientKind = keyof typeof SHAPES;
 
 const KINDS = Object.keys(SHAPES) as readonly ClientKind[];
-const WEIGHTS = KINDS.map((kind) => SHAPES[kind].weight);
+const WEIGHTS: readonly number[] = KINDS.map((kind) => SHAPES[kind].weight);
 const WEIGHT = WEIGHTS.reduce((sum, weight) => sum + weight, 0);
 
 const SERVICE_MS = { least: 10, most: 250 };
@@ -87,7 +89,7 @@ const BURST_REQUESTS = 110;
 export function steadyTraffic(random: Random, perSecond: number, untilMs: number): Timed<ChaosSending>[] {
   const requests: Timed<ChaosSending>[] = [];
   for (let atMs = 0; ;) {
-    atMs += (-Math.log(1 - random()) * 1000) / perSecond;
+    atMs += gapMs(random, perSecond);
     if (atMs >= untilMs) return requests;
     requests.push({ atMs, sending: sendingOf(random, `s${requests.length}`, drawKind(random), draw(random, APPS)) });
   }
@@ -99,6 +101,32 @@ export function burst(random: Random, name: string, app: string, fromMs: number,
     atMs: fromMs + (forMs * index) / BURST_REQUESTS,
     sending: sendingOf(random, `${name}.${index}`, burstKind(random), app),
   }));
+}
+
+/** Requests for one hint at random moments, `perSecond` on average. `name` begins their keys. */
+export function crowd(random: Random, name: string, of: Of, { fromMs, toMs, perSecond }: Lasting): Timed<ChaosSending>[] {
+  const requests: Timed<ChaosSending>[] = [];
+  for (let atMs = fromMs; ;) {
+    atMs += gapMs(random, perSecond);
+    if (atMs >= toMs) return requests;
+    requests.push({ atMs, sending: sendingOf(random, `${name}.${requests.length}`, "crowd", of.app, of.hint) });
+  }
+}
+
+interface Of {
+  readonly app: string;
+  readonly hint: string;
+}
+
+interface Lasting {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly perSecond: number;
+}
+
+/** Exponential. */
+function gapMs(random: Random, perSecond: number): number {
+  return (-Math.log(1 - random()) * 1000) / perSecond;
 }
 
 export function sendingOf(random: Random, key: string, kind: ClientKind, app: string, hint = drawHint(random)): ChaosSending {

@@ -8,7 +8,7 @@
 //   const memory = started.use(new MemorySampler(() => router.pid, 1000));
 //   await sendOpenLoop(requests, { way, signal, onCame });                       // each at its time; what came of it: sending.ts
 //
-// Faults: `member.replica.trouble`, `.cut()`, `.die()`, `.revive()`; `member.heartbeats.disturbance`, `.status`, `.pause()`,
+// Faults: `member.replica.trouble`, `.freeze()`, `.thaw()`, `.cut()`, `.die()`, `.revive()`; `member.heartbeats.disturbance`, `.status`, `.pause()`,
 // `.resume()`; `router.kill()`, `.restart()`. What a replica ran comes to `onRun`, what it was answered as a report to `onBeat`.
 import { setTimeout as sleep } from "node:timers/promises";
 import { keptConnections } from "./exchange.ts";

@@ -38,6 +38,8 @@ export class LiveReplica implements AsyncDisposable {
   readonly #webSockets = new WebSocketServer({ noServer: true });
   #server: Server;
   #port = 0;
+  /** Resolved when it is thawed; null: it is not frozen. */
+  #frozen: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   private constructor(options: ReplicaOptions, incarnation: number) {
     this.options = options;
@@ -59,6 +61,25 @@ export class LiveReplica implements AsyncDisposable {
 
   get isUp(): boolean {
     return this.#server.listening;
+  }
+
+  /** As SIGSTOP: nothing goes on, connections are accepted and stay open. Its reports are the caller's to hold back. */
+  freeze(): void {
+    this.trouble = { kind: "freeze" };
+    this.#frozen ??= Promise.withResolvers();
+  }
+
+  /** As SIGCONT: everything goes on where it was. */
+  thaw(): void {
+    this.trouble = null;
+    this.#frozen?.resolve();
+    this.#frozen = null;
+  }
+
+  /** Waits while it is frozen. Throws where `until` is aborted by then. */
+  async thawed(until: AbortSignal): Promise<void> {
+    if (this.#frozen !== null) await this.#frozen.promise;
+    until.throwIfAborted();
   }
 
   /** Nothing listens any more, and every connection is reset. What ran is over, what was in memory stays: a network that is cut. */

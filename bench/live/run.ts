@@ -28,6 +28,8 @@ export interface Run {
   /** When its turn came; null: it did not. */
   servedMs: number | null;
   headersMs: number | null;
+  /** When it last sent anything of its answer; null: nothing. */
+  lastSentMs: number | null;
   status: number | null;
   endedMs: number | null;
   end: RunEnd | null;

@@ -2,10 +2,11 @@
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { answerBody, ASKED_HEADER, digestOf, FOUND_HEADER, PIECES, UPLOAD_HEADER, type Asked } from "./proof.ts";
 import type { LiveReplica } from "./replica.ts";
 import type { Run, RunEnd } from "./run.ts";
-import { nameOf, type Trouble } from "./trouble.ts";
+import { isAmong, nameOf, type Trouble } from "./trouble.ts";
 import { Turns } from "./turns.ts";
 
 /** A request that is there. */
@@ -22,6 +23,8 @@ export class Service {
   readonly #replica: LiveReplica;
   readonly #present = new Set<Present>();
   readonly #turns: Turns;
+  /** Connections that have had a request. */
+  readonly #kept = new WeakSet<Socket>();
   /** The least recently used first. */
   #held: string[] = [];
   #served = 0;
@@ -56,6 +59,11 @@ export class Service {
     this.#held = [];
   }
 
+  hold(hint: string): void {
+    const others = this.#held.filter((held) => held !== hint);
+    this.#held = [...others, hint].slice(-this.#replica.options.hintSlots);
+  }
+
   /** Everything that is there is over. */
   end(how: RunEnd): void {
     for (const present of [...this.#present]) this.leave(present, how);
@@ -69,9 +77,13 @@ export class Service {
     request.on("error", () => {});
     response.on("error", () => {});
     response.on("close", () => this.leave(present, "left"));
+    const { socket } = request;
+    if (this.closesAtOnce(trouble, socket)) return this.#reset(present);
+    this.#kept.add(socket);
     try {
       const body = await buffer(request);
       run.upload = digestOf(body);
+      await this.#replica.thawed(over.signal);
       if (trouble?.kind === "hang") return;
       if (trouble?.kind === "reset_before_headers") return this.#reset(present);
       await this.#answer(asked, present, response, trouble);
@@ -79,6 +91,11 @@ export class Service {
       // The other side left, or the replica died: the record says so already.
       if (!over.signal.aborted) this.#reset(present);
     }
+  }
+
+  /** It closed the connection after the last answer, without a word. */
+  closesAtOnce(trouble: Trouble | null, socket: Socket): boolean {
+    return trouble?.kind === "closes_kept" && this.#kept.has(socket);
   }
 
   arrive(request: IncomingMessage, asked: Asked, trouble: Trouble | null, reset: () => void): Present {
@@ -95,7 +112,7 @@ export class Service {
       present: this.inFlight + (slotless ? 0 : 1),
       concurrency: options.concurrency,
       trouble: trouble === null ? null : nameOf(trouble),
-      ...{ servedMs: null, headersMs: null, status: null, endedMs: null, end: null, upload: null },
+      ...{ servedMs: null, headersMs: null, lastSentMs: null, status: null, endedMs: null, end: null, upload: null },
     };
     this.#most = Math.max(this.#most, run.present);
     const present = { run, slotless, over: new AbortController(), reset };
@@ -120,14 +137,19 @@ export class Service {
     run.servedMs = performance.now();
     const found = asked.hint === null || this.#held.includes(asked.hint) ? "warm" : "load";
     if (found === "load") await sleep(this.#replica.options.loadMs, undefined, { signal });
-    if (asked.hint !== null) this.#hold(asked.hint);
+    if (asked.hint !== null) this.hold(asked.hint);
     await sleep(workMs, undefined, { signal });
+    await this.#replica.thawed(signal);
     return found;
   }
 
-  #hold(hint: string): void {
-    const others = this.#held.filter((held) => held !== hint);
-    this.#held = [...others, hint].slice(-this.#replica.options.hintSlots);
+  /** The trouble is that it can't load the request's hint: it has tried to when this returns. */
+  async cantLoad(asked: Asked, { run, slotless, over }: Present, trouble: Trouble | null): Promise<boolean> {
+    if (trouble?.kind !== "fails_hint" || asked.hint !== trouble.hint) return false;
+    if (!slotless) await this.#turns.take(over.signal);
+    run.servedMs = performance.now();
+    await sleep(this.#replica.options.loadMs, undefined, { signal: over.signal });
+    return true;
   }
 
   #reset(present: Present): void {
@@ -142,34 +164,49 @@ export class Service {
     const share = (asked.serviceMs * factor) / (whole ? 1 : PIECES + 1);
     const begin = (status: number, headers: Record<string, string>) => {
       run.status = status;
-      run.headersMs = performance.now();
+      run.headersMs = run.lastSentMs = performance.now();
       response.writeHead(status, { "x-fal-runner-hints": this.#held.join(","), ...headers });
+    };
+    const refuse = (status: number) => {
+      const text = Buffer.from(`${status} in trouble\n`);
+      begin(status, { "content-length": String(text.length) });
+      finish(text);
     };
     const finish = (body?: Buffer) => {
       this.leave(present, "complete");
       response.end(body);
     };
-    if (trouble?.kind === "status") {
-      const text = Buffer.from(`${trouble.status} in trouble\n`);
-      begin(trouble.status, { "content-length": String(text.length) });
-      return finish(text);
-    }
+    const refusal = refusalOf(run, trouble);
+    if (refusal !== null) return refuse(refusal);
+    if (await this.cantLoad(asked, present, trouble)) return refuse(500);
     const found = await this.work(asked, present, share);
+    if (trouble?.kind === "errs" && isAmong(trouble.share, run.key, run.replica)) return refuse(500);
     const body = answerBody(asked, { ...run });
     const length: Record<string, string> = asked.shape === "chunked" ? {} : { "content-length": String(body.length) };
     begin(200, { ...length, [FOUND_HEADER]: found, [UPLOAD_HEADER]: run.upload ?? "" });
     const breaks = trouble?.kind === "reset_mid_body";
-    if (whole && !breaks) return finish(body);
+    const stalls = trouble?.kind === "stall";
+    if (whole && !breaks && !stalls) return finish(body);
     response.flushHeaders();
     const size = Math.ceil(body.length / PIECES);
     for (let piece = 0; piece < PIECES; piece++) {
       await sleep(share, undefined, { signal: over.signal });
+      await this.#replica.thawed(over.signal);
       if (breaks && piece > 0) return this.#reset(present);
+      // Nothing more is sent; the request is over when the other side closes.
+      if (stalls && piece > 0) return;
       // With the last byte it is over for the other side, whenever this side comes to know of it.
       if (piece === PIECES - 1) return finish(body.subarray(piece * size));
       if (!response.write(body.subarray(piece * size, (piece + 1) * size))) await drained(response, over.signal);
+      run.lastSentMs = performance.now();
     }
   }
+}
+
+/** The status that the trouble answers with at once; null: none. */
+export function refusalOf({ present, concurrency }: Run, trouble: Trouble | null): number | null {
+  if (trouble?.kind === "status") return trouble.status;
+  return trouble?.kind === "full" && present > Math.floor(concurrency / 2) ? 503 : null;
 }
 
 export function readAsked(request: IncomingMessage): Asked {

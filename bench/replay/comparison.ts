@@ -77,7 +77,7 @@ export function agrees({ missAgrees, meanAgrees, faults }: Comparison): boolean 
 }
 
 function outcomeOf({ error, found, inSystemMs, queuedMs }: Answer): Outcome {
-  return { waitedMs: queuedMs, inSystemMs, cold: found, served: error === null, refused: null };
+  return { waitedMs: queuedMs, inSystemMs, cold: found, served: error === null, failed: false, refused: null };
 }
 
 function figuresOf(outcomes: readonly Outcome[], compression: number): Figures {

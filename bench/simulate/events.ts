@@ -1,5 +1,6 @@
 // What happens in a simulated world, in order of time; of what happens at one time, in the order in which it was foreseen.
 import TinyQueue from "tinyqueue";
+import type { Ending } from "./faults.ts";
 import type { Job } from "./replica.ts";
 
 /** What happens at a time. `process` tells a replica's lives apart: what was begun in one does not end in the next. */
@@ -19,6 +20,7 @@ export type Event =
       readonly replica: number;
       readonly job: Job;
       readonly process: number;
+      readonly ends: Ending;
     }
   | { readonly atMs: number; readonly does: "refused"; readonly id: number }
   | { readonly atMs: number; readonly does: "die" | "join"; readonly replica: number }

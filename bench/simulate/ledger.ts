@@ -7,6 +7,8 @@ export interface Outcome {
   inSystemMs: number;
   cold: "warm" | "load" | "joined";
   served: boolean;
+  /** Its replica answered 500, or its answer was cut off. */
+  failed: boolean;
   refused: "timed_out" | "queue_full" | null;
 }
 
@@ -39,6 +41,7 @@ export class Ledger {
       inSystemMs: 0,
       cold: "warm",
       served: false,
+      failed: false,
       refused: null,
     }));
   }

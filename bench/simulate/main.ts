@@ -1,6 +1,7 @@
 // `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together; knows nothing of its own.
 import { writeFileSync } from "node:fs";
 import { EXIT_USAGE } from "./arguments.ts";
+import { canFail } from "./faults.ts";
 import { experiment, IDEAL, limits, type Result } from "./experiment.ts";
 import { BadInput, boundsOf, planOf, workloadOf } from "./inputs.ts";
 import { parseOptions, type Options } from "./options.ts";
@@ -26,6 +27,7 @@ async function run(options: Options): Promise<void> {
   const plan = planOf(options);
   const workload = workloadOf(options);
   const bounds = boundsOf(workload, options);
+  const fails = canFail(options.faults);
   const progress = progressLine(process.stderr);
   if (!options.json) console.log(header(options, workload));
   const found = options.findLimit ? limits(workload, plan, progress.tell) : new Map<string, number>();
@@ -33,7 +35,9 @@ async function run(options: Options): Promise<void> {
   for (const results of experiment(workload, plan, progress.tell)) {
     all.push(...results);
     progress.clear();
-    console.log(options.json ? results.map((result) => jsonLine(result, bounds, found)).join("\n") : `\n${tables(results)}`);
+    console.log(
+      options.json ? results.map((result) => jsonLine(result, bounds, found, fails)).join("\n") : `\n${tables(results, fails)}`,
+    );
   }
   if (!options.json) console.log(`\n${footer(all, bounds, found)}`);
   if (options.plot === null) return;

@@ -5,7 +5,7 @@ import { LOAD_MS_MAX } from "./load-times.ts";
 import { allPolicies } from "./policies.ts";
 import type { Retiming } from "./retime.ts";
 import type { WarmpathOptions } from "./routers/warmpath.ts";
-import type { Faults } from "./faults.ts";
+import { IDLE_TIMEOUT_MS, type Faults } from "./faults.ts";
 
 export interface Options {
   /** Null: a synthetic workload. */
@@ -48,6 +48,7 @@ Examples:
   npm run simulate -- --load 0.4,0.6,0.8 --plot out.svg   latency against load
   npm run simulate -- --trace trace.csv.gz --service-scale 0.63 --bootstrap 4 --policies warmpath,fal
   npm run simulate -- --late-ms 15000 --drop 0.05 --no-hint-slots --json
+  npm run simulate -- --fails-fast --policies warmpath,least-loaded
 
 Seconds are simulated. The figures: bench/simulate/statistics.ts.`;
 
@@ -69,6 +70,10 @@ interface Raw extends Omit<Options, "faults" | "warmpath" | "loads" | "policies"
   readonly lateMs: number;
   readonly drop: number;
   readonly churnS: number;
+  readonly errorShare: number;
+  readonly failingHint?: string | true;
+  readonly failsFast: boolean;
+  readonly stalls: boolean;
   readonly plot?: string;
 }
 
@@ -102,6 +107,10 @@ function optionsOf(raw: Raw): Options {
       lateMs: raw.lateMs,
       dropped: raw.drop,
       churnMs: raw.churnS * 1000,
+      errorShare: raw.errorShare,
+      failingHint: raw.failingHint ?? null,
+      failsFast: raw.failsFast,
+      stalls: raw.stalls,
     },
     costs: raw.costs,
     streams: raw.streams,
@@ -182,7 +191,14 @@ function faultOptions(program: Command): void {
       "each replica dies this often on average, and is back a minute later",
       number(60, 1e9),
       Infinity,
-    );
+    )
+    .option("--error-share <share>", "each answer is a 500 with this probability, after its usual time", number(0, 1), 0)
+    .option(
+      "--failing-hint [hint]",
+      "one replica can't load this hint, the most frequent where none is named: 500 after a load's time",
+    )
+    .option("--fails-fast", "one replica answers 500 to everything within 5 ms", false)
+    .option("--stalls", `one replica's answers stop in the middle, and are ended after ${IDLE_TIMEOUT_MS / 1000} s`, false);
 }
 
 function policyOptions(program: Command): void {

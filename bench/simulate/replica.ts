@@ -24,12 +24,16 @@ export interface Happenings {
   loads(hint: string, job: Job, untilMs: number): void;
   /** The job found its hint being loaded. */
   joinsLoad(job: Job): void;
+  /** The job will fail at that time, and is not served. */
+  fails?(job: Job, untilMs: number): void;
 }
 
 export interface ReplicaOptions {
   readonly slots: number;
   readonly concurrency: number;
   readonly loadMs: (hint: string) => number;
+  /** After how long it fails a request for the hint; null: it serves it. */
+  readonly failsAfterMs?: (hint: string) => number | null;
 }
 
 export class SimulatedReplica {
@@ -80,7 +84,9 @@ export class SimulatedReplica {
   #start(job: Job, nowMs: number): void {
     this.#active++;
     this.#happenings.starts(job);
-    this.#use(job, nowMs);
+    const failsAfterMs = this.#options.failsAfterMs?.(job.hint) ?? null;
+    if (failsAfterMs === null) this.#use(job, nowMs);
+    else this.#happenings.fails?.(job, nowMs + failsAfterMs);
   }
 
   #use(job: Job, nowMs: number): void {

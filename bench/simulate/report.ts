@@ -28,6 +28,7 @@ const SHARES: readonly Column[] = [
   ["timed out", "timed_out"],
   ["refused", "queue_full"],
 ];
+const FAILED: Column = ["failed", "failed"];
 const TAIL: readonly Column[] = [
   ["mean s", "tail_mean_s"],
   ["p95 s", "tail_p95_s"],
@@ -51,6 +52,12 @@ export function header(
     faults.lateMs > 0 ? `reports ${faults.lateMs / 1000} s late` : "",
     faults.dropped > 0 ? `${faults.dropped * 100} % of hints dropped` : "",
     faults.churnMs < Infinity ? `a replica dies every ${faults.churnMs / 1000} s` : "",
+    faults.errorShare > 0 ? `${faults.errorShare * 100} % of answers fail` : "",
+    faults.failingHint === null
+      ? ""
+      : `a replica fails ${faults.failingHint === true ? "the most frequent hint" : faults.failingHint}`,
+    faults.failsFast ? "a replica fails fast" : "",
+    faults.stalls ? "a replica stalls" : "",
   ].filter((flaw) => flaw !== "");
   const retimed = retiming === "linear" ? "retimed linearly" : `retimed flat by ${retiming}, 1 h windows`;
   return [
@@ -62,22 +69,23 @@ export function header(
   ].join("\n");
 }
 
-/** All results of one load. */
-export function tables(results: readonly Result[]): string {
+/** All results of one load. `canFail`: replicas may fail requests, and their share is a column. */
+export function tables(results: readonly Result[], canFail: boolean): string {
   const several = (results[0]?.paths.length ?? 0) > 1;
   const times = results.map(({ policy, paths }) => {
     const [figures, spread] = [averagedOf(paths), deviations(paths.map((path) => path.figures))];
     const [mean, ...others] = TIMES.map(([, name]) => shown(figures[name], name));
     return [policy, mean ?? "", ...(several ? [`±${shown(spread.mean_s, "mean_s")}`] : []), ...others, boundedWord(paths)];
   });
+  const shares = canFail ? [...SHARES, FAILED] : SHARES;
   const rest = results.map(({ policy, paths }) => {
     const figures = averagedOf(paths);
-    return [policy, ...[...SHARES, ...TAIL].map(([, name]) => shown(figures[name], name))];
+    return [policy, ...[...shares, ...TAIL].map(([, name]) => shown(figures[name], name))];
   });
   const [mean, ...others] = TIMES.map(([heading]) => heading);
   const headings = [`load ${results[0]?.load ?? ""}`, mean ?? "", ...(several ? ["sd"] : []), ...others, "queue"];
   const tailHeadings = TAIL.map(([heading]) => `rare ${heading}`);
-  return `${table([headings, ...times])}\n\n${table([["", ...SHARES.map(([heading]) => heading), ...tailHeadings], ...rest])}`;
+  return `${table([headings, ...times])}\n\n${table([["", ...shares.map(([heading]) => heading), ...tailHeadings], ...rest])}`;
 }
 
 export function footer(results: readonly Result[], bounds: Bounds, limits: ReadonlyMap<string, number>): string {
@@ -104,8 +112,8 @@ function limitLines(results: readonly Result[], limits: ReadonlyMap<string, numb
   return ["Highest of these loads at which the queue stays bounded:", table(rows)];
 }
 
-/** Without the line's end. A figure that cannot be had is null. */
-export function jsonLine(result: Result, bounds: Bounds, limits: ReadonlyMap<string, number>): string {
+/** Without the line's end. A figure that cannot be had is null. `canFail` as in `tables`. */
+export function jsonLine(result: Result, bounds: Bounds, limits: ReadonlyMap<string, number>, canFail: boolean): string {
   const { policy, load, paths } = result;
   const [original] = paths;
   const several = paths.length > 1 && original !== undefined;
@@ -113,14 +121,19 @@ export function jsonLine(result: Result, bounds: Bounds, limits: ReadonlyMap<str
   return JSON.stringify({
     policy,
     load,
-    ...rounded(averagedOf(paths)),
+    ...figuresOf(averagedOf(paths)),
     bounded: isBounded(paths),
     ...(limit === undefined ? {} : { limit_load: limit }),
     bound_compulsory: short(bounds.compulsory),
     bound_belady: short(bounds.belady),
     paths: paths.length,
-    ...(several ? { sd: rounded(deviations(paths.map(({ figures }) => figures))), original: rounded(original.figures) } : {}),
+    ...(several ? { sd: figuresOf(deviations(paths.map(({ figures }) => figures))), original: figuresOf(original.figures) } : {}),
   });
+
+  function figuresOf(figures: Figures): Record<string, number> {
+    const names = FIGURE_NAMES.filter((name) => canFail || name !== "failed");
+    return Object.fromEntries(names.map((name) => [name, short(figures[name])]));
+  }
 }
 
 function averagedOf(paths: Result["paths"]): Figures {
@@ -134,10 +147,6 @@ export function isBounded(paths: Result["paths"]): boolean {
 
 function boundedWord(paths: Result["paths"]): string {
   return isBounded(paths) ? "bounded" : "grows";
-}
-
-function rounded(figures: Figures): Record<string, number> {
-  return Object.fromEntries(FIGURE_NAMES.map((name) => [name, short(figures[name])]));
 }
 
 function short(value: number): number {

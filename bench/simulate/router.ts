@@ -30,12 +30,21 @@ export interface Actions {
   refuse(id: number, why: "timed_out" | "queue_full"): void;
 }
 
+/** A replica's response headers. */
+export interface Answer {
+  readonly status: 200 | 500;
+  /** What it holds, where it says so in band; null: it does not. */
+  readonly hints: readonly string[] | null;
+}
+
 export interface Router {
   report(report: Report, nowMs: number): void;
   arrive(arrival: Arrival, nowMs: number): void;
-  /** A replica's response headers, with what it holds where it says so in band. Its slot is held until `finished`. */
-  answered(id: number, hints: readonly string[] | null, nowMs: number): void;
+  /** Its slot is held until `finished` or `brokeOff`. The client gets the answer, whatever its status. */
+  answered(id: number, answer: Answer, nowMs: number): void;
   finished(id: number, nowMs: number): void;
+  /** The answer stopped in the middle and was ended. */
+  brokeOff(id: number, nowMs: number): void;
   /** The connection to the replica broke; the request waits again, at its old place as well as may be. */
   failed(id: number, nowMs: number): void;
   /** Time has come to `nextEventMs`. */

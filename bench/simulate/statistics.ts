@@ -34,6 +34,8 @@ export const FIGURE_NAMES = [
   /** Of all requests, those that waited until their deadline, and those refused at once. */
   "timed_out",
   "queue_full",
+  /** Of all requests, those that their replica failed. Reported where replicas can. */
+  "failed",
 ] as const;
 
 export type FigureName = (typeof FIGURE_NAMES)[number];
@@ -100,6 +102,7 @@ export function measure(workload: Workload, run: Run, slots: number, { meanS, p9
     utilisation: busyMs / (slots * endMs),
     timed_out: perRequest(outcomes.filter(({ refused }) => refused === "timed_out").length),
     queue_full: perRequest(outcomes.filter(({ refused }) => refused === "queue_full").length),
+    failed: perRequest(outcomes.filter((outcome) => outcome.failed).length),
   };
   return { figures, bounded: staysBounded(outcomes.map(({ inSystemMs }) => inSystemMs)) };
 }

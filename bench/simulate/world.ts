@@ -1,7 +1,7 @@
 // The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report,
 // and faults. No wall clock and no randomness of its own: the same options give the same run.
 import { Events, type Event } from "./events.ts";
-import { ReportedLists, type Faults } from "./faults.ts";
+import { Failures, IDLE_TIMEOUT_MS, ReportedLists, type Ending, type Faults } from "./faults.ts";
 import { Ledger, type Run } from "./ledger.ts";
 import { SimulatedReplica, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
@@ -35,6 +35,8 @@ interface Place {
   readonly loading: Set<string>;
 }
 
+type Ends = Extract<Event, { does: "answers" | "over" }>;
+
 const REJOIN_MS = 60_000;
 /** A dead replica refuses a connection after this long. */
 const REFUSAL_MS = 1;
@@ -59,6 +61,7 @@ class World {
   readonly #places: Place[];
   readonly #router: Router;
   readonly #ledger: Ledger;
+  readonly #failures: Failures;
   readonly #waiting = new Set<number>();
   #nowMs = 0;
   #tickMs = Infinity;
@@ -71,6 +74,7 @@ class World {
     this.#options = options;
     this.#open = workload.length;
     this.#ledger = new Ledger(workload.length);
+    this.#failures = new Failures(options.faults, workload, options.replicas, options.faultRandom);
     this.#places = Array.from({ length: options.replicas }, (_, index) => this.#place(index, 1));
     this.#router = makeRouter(
       { send: (id, replica, evict) => this.#send(id, replica, evict ?? null), refuse: (id, why) => this.#refuse(id, why) },
@@ -112,9 +116,9 @@ class World {
       case "loaded":
         return this.#loaded(event.replica, event.hint, event.process);
       case "answers":
-        return this.#answers(event.replica, event.job, event.process);
+        return this.#answers(event);
       case "over":
-        return this.#over(event.replica, event.job, event.process);
+        return this.#over(event);
       case "refused":
         return this.#router.failed(event.id, this.#nowMs);
       case "die":
@@ -168,9 +172,15 @@ class World {
   }
 
   #runs(index: number, job: Job, untilMs: number): void {
-    const { process } = this.#at(index);
-    this.#events.push({ atMs: this.#options.streams ? this.#nowMs : untilMs, does: "answers", replica: index, job, process });
-    this.#events.push({ atMs: untilMs, does: "over", replica: index, job, process });
+    const ends = this.#failures.endingOf(index, job.id);
+    const answersMs = this.#options.streams && ends !== "error" ? this.#nowMs : untilMs;
+    this.#ends(index, job, ends, answersMs, ends === "stall" ? answersMs + IDLE_TIMEOUT_MS : untilMs);
+  }
+
+  #ends(replica: number, job: Job, ends: Ending, answersMs: number, overMs: number): void {
+    const { process } = this.#at(replica);
+    this.#events.push({ atMs: answersMs, does: "answers", replica, job, process, ends });
+    this.#events.push({ atMs: overMs, does: "over", replica, job, process, ends });
   }
 
   #loadStarts(index: number, hint: string, job: Job, untilMs: number): void {
@@ -191,7 +201,7 @@ class World {
     place.lists.note(place.replica, this.#nowMs);
   }
 
-  #over(index: number, job: Job, process: number): void {
+  #over({ replica: index, job, process, ends }: Ends): void {
     const place = this.#at(index);
     if (place.process !== process) return;
     place.jobs.delete(job.id);
@@ -199,17 +209,20 @@ class World {
     place.replica.finish(job, this.#nowMs);
     place.lists.note(place.replica, this.#nowMs);
     const outcome = this.#ledger.of(job.id);
-    outcome.served = true;
+    outcome.served = ends === "served";
+    outcome.failed = ends !== "served";
     outcome.inSystemMs = this.#sinceArrivalMs(job.id);
     this.#open--;
     this.#lastEndMs = this.#nowMs;
-    this.#router.finished(job.id, this.#nowMs);
+    if (ends === "stall") this.#router.brokeOff(job.id, this.#nowMs);
+    else this.#router.finished(job.id, this.#nowMs);
   }
 
-  #answers(index: number, job: Job, process: number): void {
+  #answers({ replica: index, job, process, ends }: Ends): void {
     const place = this.#at(index);
     if (place.process !== process) return;
-    this.#router.answered(job.id, this.#options.faults.noInBand ? null : place.replica.loaded(), this.#nowMs);
+    const hints = this.#options.faults.noInBand ? null : place.replica.loaded();
+    this.#router.answered(job.id, { status: ends === "error" ? 500 : 200, hints }, this.#nowMs);
   }
 
   #die(index: number): void {
@@ -259,8 +272,10 @@ class World {
       joinsLoad: (job: Job) => {
         this.#ledger.of(job.id).cold = "joined";
       },
+      fails: (job: Job, untilMs: number) => this.#ends(index, job, "error", untilMs, untilMs),
     };
-    const replica = new SimulatedReplica({ slots, concurrency, loadMs }, happenings);
+    const failsAfterMs = (hint: string) => this.#failures.refusesAfterMs(index, hint, loadMs);
+    const replica = new SimulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
     const lists = new ReportedLists(faults, faultRandom);
     return { replica, process, alive: true, sequence: 0, lists, jobs: new Map(), loading: new Set() };
   }

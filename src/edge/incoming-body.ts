@@ -3,7 +3,10 @@ import { LIMITS } from "../routing/limits.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 /** The replica has sent nothing for as long as it may. */
-class Stalled extends Error {
+export class Stalled extends Error {
+  /** The runtime takes an error that says so for a connection that broke off, as it does with its own, and does not log it as the Worker's fault. */
+  readonly retryable = true;
+
   constructor() {
     super("the replica stopped in the middle of its answer");
   }

@@ -17,7 +17,7 @@ export interface Relay {
   /** Takes the promise that the response has passed, where `whole` or `broken` must be called even if all is over with its last byte. */
   readonly passing?: ((passed: Promise<void>) => void) | undefined;
   /** Called instead where the response broke off or stalled: the replica's end of it, or with `Request.signal` aborted, the client's. */
-  readonly broken: () => void;
+  readonly broken: (error: unknown) => void;
 }
 
 /** The client's response, or null where a short body broke off before anything was sent. */
@@ -38,8 +38,8 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
         whole();
         return new Response(bytes, init);
       }
-    } catch {
-      broken();
+    } catch (error) {
+      broken(error);
       return null;
     }
   }

@@ -9,6 +9,7 @@ import { asksForWebSocket, readClientRequest, type ClientRequest } from "./clien
 import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { unknownAppFault } from "./known-apps.ts";
+import { Stalled } from "./incoming-body.ts";
 import { park, report, type Granted, type Outcome } from "./outcome.ts";
 import { relay } from "./relay.ts";
 import { sign } from "./signature.ts";
@@ -126,13 +127,14 @@ async function deliver(context: Context, { granted, response, body, cause }: Out
     const told = slot?.done() ?? null;
     if (told !== null) ctx.waitUntil(told);
   };
-  const broken = () => {
+  const broken = (error?: unknown) => {
     if (slot === null) return;
     // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken; nor is one
     // whose client has gone.
     const refused = response !== null && response.status >= 400 && response.status < 500;
     if (body.streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
-    else ctx.waitUntil(slot.failed({ kind: "broken", detail: "broke off in its answer" }).finally(release));
+    else
+      ctx.waitUntil(slot.failed({ kind: "broken", detail: error instanceof Stalled ? "stalled" : "broke off" }).finally(release));
   };
   const { replica, reason, waitedMs, sentAtMs } = granted.to;
   if (response !== null) {

@@ -3,7 +3,7 @@
 // waits because of them (Envoy's outlier detection and panic threshold,
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
 import { isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { stopLoading, withholdSlot } from "./holdings.ts";
+import { endWithheld, stopLoading, withholdSlot } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 import { addSample, clamp, valueOf } from "./mean.ts";
 import type { Failure } from "./outcome.ts";
@@ -50,6 +50,7 @@ function isRefusedTogether(fleet: Fleet, grant: Grant, retryAfterMs: number | nu
   const forMs = clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs);
   const together = grant.grantedAtMs <= replica.refusedAtMs;
   replica.refusedAtMs = now;
+  endWithheld(fleet, now);
   withholdSlot(fleet, replica, now + forMs);
   return together;
 }
@@ -87,7 +88,7 @@ export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean):
 
 /** An answer came whole: one that was sent after the last ejection ends it, whatever it was for. */
 export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
-  if (grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
+  if (replica.ejectedFor !== null && grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
 }
 
 /** The request is the one that its replica may have on probation, where there is none. */

@@ -1,10 +1,11 @@
 // What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
-// candidates it is taken among. Changes nothing.
+// candidates it is taken among. Changes nothing, but that slots which were withheld for long enough are free again.
 import type { ReplicaStatus } from "./heartbeat.ts";
 import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
 import { usableIn } from "./decide.ts";
 import { loadMs } from "./estimates.ts";
 import { freeInMs } from "./foresight.ts";
+import { endWithheld } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
 import { evictionMs, occupationMs } from "./placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
@@ -106,6 +107,7 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
     ...{ hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null },
     priority: "normal",
   };
+  endWithheld(scheduler.fleet, now);
   const verdict = consider(scheduler, options, arrival, now);
   const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
   const usable = usableIn(scheduler.fleet, arrival, now);

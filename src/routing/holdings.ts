@@ -145,7 +145,9 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
 
 /** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
 export function indexReplica(fleet: Fleet, replica: Replica): void {
-  for (const hint of replica.loading.keys()) indexHint(fleet, replica, hint);
+  for (const hints of [replica.loading, replica.unreported]) {
+    for (const hint of hints.keys()) indexHint(fleet, replica, hint);
+  }
   if (replica.onProbation) fleet.suspects.add(replica);
 }
 

@@ -54,7 +54,7 @@ export function applyHeartbeat(
   if (other !== null && other.incarnation > beat.incarnation) {
     return { kind: "origin_taken", replica: other.id, incarnation: other.incarnation };
   }
-  const full = fullness(fleet, known, beat);
+  const full = fullness(fleet, known ?? other, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
   if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
@@ -197,6 +197,7 @@ function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: num
   return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
 }
 
+/** `known`: whose place it takes; null: it has none yet. */
 function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string | null {
   if (known === null && fleet.replicas.size >= LIMITS.replicasPerApp) return `the app has ${LIMITS.replicasPerApp} replicas`;
   if (admitsHints(fleet, known, beat.hints)) return null;

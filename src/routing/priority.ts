@@ -75,11 +75,12 @@ export function priorityOf(queued: Queued, costMs: number, order: Order, now: nu
 }
 
 /**
- * How many times sooner a request of high priority is than it would be: as much as costs can differ, so that it is before every normal one that is
- * within its tolerance. One that has waited `overtakenUntil` is before it, whatever the two cost.
+ * How many times sooner a request of high priority is than it would be: twice as much as costs can differ, because age has doubled the priority of
+ * one at the end of its tolerance. So it is before every normal one that is within its own. One that has waited `overtakenUntil` is before it,
+ * whatever the two cost.
  */
 export function urgencyOf(priority: Priority): number {
-  return priority === "high" ? TUNING.costRange ** 2 : 1;
+  return priority === "high" ? 2 * TUNING.costRange ** 2 : 1;
 }
 
 /** Until then a request of low priority waits behind all others: a part of its time, so that it does not starve. */

@@ -4,8 +4,8 @@ import type { Sent } from "../../bench/live/open-loop.ts";
 import { digestOf, uploadOf } from "../../bench/live/proof.ts";
 import type { Run } from "../../bench/live/run.ts";
 import type { Came } from "../../bench/live/sending.ts";
-import type { Injected } from "../../bench/chaos/faults.ts";
-import type { FaultKind } from "../../bench/chaos/faults.ts";
+import { check } from "../../bench/chaos/check/check.ts";
+import type { FaultKind, Injected } from "../../bench/chaos/faults.ts";
 import type { History } from "../../bench/chaos/history.ts";
 import { APPS, HINTS, REPLICAS } from "../../bench/chaos/settings.ts";
 import { sendingOf, type ChaosSending, type ClientKind } from "../../bench/chaos/traffic.ts";
@@ -16,8 +16,8 @@ const SERVED_MS = 50;
 /** Parts of a history that tests may change. */
 export type Draft = { -readonly [Key in keyof History]: History[Key] extends readonly (infer T)[] ? T[] : History[Key] };
 
-export function request(key: string, kind: ClientKind = "get"): ChaosSending {
-  return sendingOf(() => 0.5, key, kind, APP, "h1");
+export function request(key: string, kind: ClientKind = "get", hint = "h1"): ChaosSending {
+  return sendingOf(() => 0.5, key, kind, APP, hint);
 }
 
 /** A whole run that began at the moment. */
@@ -26,7 +26,15 @@ export function ran(sending: ChaosSending, replica: string, beganMs: number, cha
   const concurrency = REPLICAS.find((shape) => shape.app === app && shape.replica === replica)?.concurrency ?? 1;
   return {
     ...{ key, app, replica, incarnation: 1, requestId: key, method: sending.method, present: 1, concurrency, trouble: null },
-    ...{ beganMs, servedMs: beganMs, headersMs: beganMs + SERVED_MS, endedMs: beganMs + SERVED_MS, status: 200, end: "complete" },
+    ...{
+      beganMs,
+      servedMs: beganMs,
+      headersMs: beganMs + SERVED_MS,
+      lastSentMs: beganMs + SERVED_MS,
+      endedMs: beganMs + SERVED_MS,
+      status: 200,
+      end: "complete",
+    },
     upload: digestOf(sending.upload === null ? Buffer.alloc(0) : uploadOf(key, sending.upload.bytes)),
     ...change,
   };
@@ -48,8 +56,8 @@ export function refusal(status: number, errorType: string, detail: string | null
   return { status, errorType, detail, headers: {}, proof: null };
 }
 
-export function fault(kind: FaultKind, replica: string, beganMs: number, endedMs: number): Injected {
-  return { fault: { kind, atMs: beganMs, forMs: endedMs - beganMs, app: APP, replica }, beganMs, endedMs };
+export function fault(kind: FaultKind, replica: string, beganMs: number, endedMs: number, hint = ""): Injected {
+  return { fault: { kind, atMs: beganMs, forMs: endedMs - beganMs, app: APP, replica, hint }, beganMs, endedMs };
 }
 
 /** `s1`, `s2` and `s3` are served one after the other by r4, at 1000, 1100 and 1200 ms. */
@@ -92,4 +100,19 @@ function beats(): Beat[] {
       return { app, replica, incarnation: 1, sequence, status: "ready", sentMs, answeredMs: sentMs + 2, answered: 200 };
     }),
   );
+}
+
+/** The rules that the history breaks when it is doctored. */
+export function rulesBroken(doctor: (history: Draft) => void): string[] {
+  const history = goodHistory();
+  doctor(history);
+  return [...new Set(check(history).violations.map(({ rule }) => rule))];
+}
+
+/** Changes one line of the history's ledger, and what replicas noted of the request. */
+export function request1(history: Draft, change: Parameters<typeof came>[3], runs?: Draft["runs"]): void {
+  const line = history.sent[0];
+  if (line === undefined) throw new Error("there is no request");
+  history.sent[0] = { ...line, came: came(line.sending, "r4", 1000, change) };
+  if (runs !== undefined) history.runs = [...runs, ...history.runs.filter(({ key }) => key !== line.sending.asked.key)];
 }

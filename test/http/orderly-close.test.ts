@@ -1,11 +1,14 @@
 // A client that closes its connection in an orderly way is not seen to go before something is written to it.
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { holdAnswers } from "../support/held.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
 import { rawRequest } from "../support/wire.ts";
 
-/** So often the slot is looked at. */
+/** So often the fleet is looked at. */
 const LOOKS = 40;
 
 test("a client that closes before the headers keeps its slot until the replica's first bytes", async () => {
@@ -26,4 +29,58 @@ test("a client that closes before the headers keeps its slot until the replica's
   begin();
   await until("the slot is free", async () => (await router.view("a")).in_flight === 0);
   await until("the request is cancelled at the replica", () => replica.running === 0);
+});
+
+test("a client that closes while it waits keeps its place, and its request is sent in its turn", async () => {
+  const held = holdAnswers();
+  await using replica = await TestReplica.start(held.answer);
+  await using router = await TestRouter.start();
+  await router.join({ app: "a", replica: "r", origin: replica.origin });
+  const first = router.send("/a/first");
+  await until("it is there", () => held.holding === 1);
+  const socket = await rawRequest(router.port, "/a/second");
+  await until("it waits", async () => (await router.view("a")).waiting === 1);
+  socket.destroy();
+  for (let look = 0; look < LOOKS; look++) expect((await router.view("a")).waiting).toBe(1);
+  held.releaseOne();
+  expect((await first).status).toBe(200);
+  await until("the second is there", () => replica.received.length === 2);
+  held.releaseAll();
+  await until("the slot is free", async () => (await router.view("a")).in_flight === 0);
+});
+
+test("a client that closes in a silent stream keeps its slot until the replica's next bytes", async () => {
+  const { promise: more, resolve: sendMore } = Promise.withResolvers<void>();
+  await using replica = await TestReplica.start(async (_request, response) => {
+    response.writeHead(200);
+    response.write("first\n");
+    await more;
+    const timer = setInterval(() => response.write("data\n"), 10);
+    response.on("close", () => clearInterval(timer));
+  });
+  await using router = await TestRouter.start();
+  await router.join({ app: "a", replica: "r", origin: replica.origin });
+  const socket = await rawRequest(router.port, "/a/x");
+  // With bytes left unread the system would reset the connection.
+  let read = "";
+  socket.on("data", (bytes: Buffer) => (read += bytes.toString()));
+  await until("it has read all there is", () => read.includes("first\n\r\n"));
+  socket.destroy();
+  for (let look = 0; look < LOOKS; look++) expect((await router.view("a")).in_flight).toBe(1);
+  sendMore();
+  await until("the slot is free", async () => (await router.view("a")).in_flight === 0);
+  await until("the request is cancelled at the replica", () => replica.running === 0);
+});
+
+test("a client that ends only its own direction gets its whole answer", async () => {
+  const held = holdAnswers((response) => response.end("whole"));
+  await using replica = await TestReplica.start(held.answer);
+  await using router = await TestRouter.start();
+  await router.join({ app: "a", replica: "r", origin: replica.origin });
+  const socket = connect({ port: router.port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.end("GET /a/x HTTP/1.1\r\nHost: router.test\r\n\r\n");
+  await until("it is there", () => held.holding === 1);
+  for (let look = 0; look < LOOKS; look++) expect((await router.view("a")).in_flight).toBe(1);
+  held.releaseOne();
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nwhole/s);
 });

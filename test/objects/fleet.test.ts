@@ -4,7 +4,8 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { describe, expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
+import type { Failure } from "../../src/routing/outcome.ts";
+import type { Answer } from "../../src/routing/scheduler.ts";
 import type { Heartbeat } from "../../src/routing/heartbeat.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
@@ -43,7 +44,7 @@ const REQUEST: EnqueueRequest = {
   timeoutMs: 60_000,
   queueLengthMax: null,
   claimedMs: null,
-  priority: "normal",
+  priority: "normal" as const,
 };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>
@@ -213,7 +214,7 @@ describe("tickets", () => {
     await stub.enqueue({ ...REQUEST, hints: ["flux"] });
     const ticket = first.ticket as unknown as {
       failed(failure: Failure, hints: null): Promise<void>;
-      answered(answer: { kind: AnswerKind; hints: null }): Promise<void>;
+      answered(answer: Answer): Promise<void>;
     };
     await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
@@ -259,7 +260,7 @@ describe("tickets", () => {
     const { app, stub: before } = fleet();
     await before.heartbeat(beat(app, "r", { concurrency: 1 }));
     const stub = await kill(app);
-    const claim = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 0, answered: false };
+    const claim = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 1000, answered: false };
     const held = [await stub.adopt(claim), await stub.adopt(claim)] as unknown as (Disposable & { id: number })[];
     expect((await stub.view())?.replicas[0]?.in_flight).toBe(2);
     expect(await stub.adopt({ ...claim, incarnation: 2 })).toBe(null);

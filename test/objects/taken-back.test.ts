@@ -21,7 +21,7 @@ test("it is watched like any other, and not taken for one of before a restart", 
     timeoutMs: 60_000,
     queueLengthMax: null,
     claimedMs: null,
-    priority: "normal",
+    priority: "normal" as const,
   };
   const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {

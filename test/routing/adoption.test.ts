@@ -78,7 +78,7 @@ describe("after a restart of the object", () => {
 });
 
 describe("adoption", () => {
-  const CLAIM = { replica: "a", incarnation: 1, hint: "sdxl", startedAtMs: 500 };
+  const CLAIM = { replica: "a", incarnation: 1, hint: "sdxl", startedAtMs: 500, answered: false };
 
   test("may exceed the concurrency; then nothing is free until enough have ended", () => {
     const fleet = fleetWith({ a: { concurrency: 2 } });

@@ -75,14 +75,14 @@ describe("in band", () => {
     ["the same in another order is no news", ["x", "y"], ["y", "x"], ["x", "y"], false],
   ])("%s", (_, before, said, after, news) => {
     const fleet = fleetWith({ a: { hints: before } });
-    expect(applyInBandHints(fleet, known(fleet, "a"), said)).toBe(news);
+    expect(applyInBandHints(fleet, known(fleet, "a"), said, 0)).toBe(news);
     expect([...(known(fleet, "a").advertised ?? ["does not specialise"])]).toEqual(after);
     expect(Object.keys(holders(fleet))).toEqual(after);
   });
 
   test("the last to arrive wins: a heartbeat that lists hints replaces what came in band", () => {
     const fleet = fleetWith({ a: { hints: ["x"] } });
-    applyInBandHints(fleet, known(fleet, "a"), ["y"]);
+    applyInBandHints(fleet, known(fleet, "a"), ["y"], 0);
     hears(fleet, "a", { hints: ["x"] }, 1000);
     expect(Object.keys(holders(fleet))).toEqual(["x"]);
   });
@@ -91,7 +91,7 @@ describe("in band", () => {
   // Such a heartbeat has no hints.
   test("a heartbeat that only brings origin and liveness leaves what came in band", () => {
     const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["sdxl"]);
+    applyInBandHints(fleet, known(fleet, "a"), ["sdxl"], 0);
     hears(fleet, "a", {}, 5000);
     expect(isWarm(known(fleet, "a"), "sdxl", 5000)).toBe(true);
   });
@@ -102,7 +102,7 @@ describe("in band", () => {
     ["comes from a new process: nothing is known of that one", { incarnation: 2 }, null],
   ])("a heartbeat that %s", (_, said, after) => {
     const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
     hears(fleet, "a", said, 5000);
     const { advertised } = known(fleet, "a");
     expect(advertised && [...advertised]).toEqual(after);
@@ -110,7 +110,7 @@ describe("in band", () => {
 
   test("once a heartbeat has listed hints, one without a list means what it says: does not specialise", () => {
     const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
     hears(fleet, "a", { hints: ["y"] }, 5000);
     hears(fleet, "a", {}, 10_000);
     expect(known(fleet, "a").advertised).toBeNull();
@@ -118,7 +118,7 @@ describe("in band", () => {
 
   test("what came in band outlives a restart of the object and the heartbeats without hints after it", () => {
     const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
     const restarted = createFleet();
     restoreReplica(restarted, storedForm(known(fleet, "a")), TTL_MS);
     hears(restarted, "a", {}, 5000);
@@ -128,7 +128,7 @@ describe("in band", () => {
   test("a list that the heartbeat gave too means the same after a restart of the object", () => {
     const fleet = fleetWith({ a: { hints: ["x"] } });
     let stored = storedForm(known(fleet, "a"));
-    if (applyInBandHints(fleet, known(fleet, "a"), ["x"])) stored = storedForm(known(fleet, "a"));
+    if (applyInBandHints(fleet, known(fleet, "a"), ["x"], 0)) stored = storedForm(known(fleet, "a"));
     const restarted = createFleet();
     restoreReplica(restarted, stored, TTL_MS);
     const after = [fleet, restarted].map((either) => {
@@ -141,9 +141,9 @@ describe("in band", () => {
   test("a replica that lists the same in heartbeats and in band causes no writes", () => {
     const fleet = fleetWith({ a: { hints: ["x"] } });
     for (let round = 1; round < 4; round++) {
-      applyInBandHints(fleet, known(fleet, "a"), ["x"]);
+      applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
       expect(hears(fleet, "a", { hints: ["x"] }, round * 5000)).toMatchObject({ stored: false });
-      expect(applyInBandHints(fleet, known(fleet, "a"), ["x"])).toBe(false);
+      expect(applyInBandHints(fleet, known(fleet, "a"), ["x"], 0)).toBe(false);
     }
   });
 
@@ -157,7 +157,7 @@ describe("in band", () => {
     const record = known(fleet, "a");
     leaves(fleet);
     const before = picture(fleet);
-    expect(applyInBandHints(fleet, record, ["y"])).toBe(false);
+    expect(applyInBandHints(fleet, record, ["y"], 0)).toBe(false);
     expect(picture(fleet)).toEqual(before);
   });
 });
@@ -181,7 +181,7 @@ describe("limits of one fleet", () => {
       "fleet_full",
     );
     expect(hears(fleet, "last", { incarnation: 2, hints: numbered("last-", 65) }, 1000).kind).toBe("fleet_full");
-    expect(applyInBandHints(fleet, known(fleet, "last"), numbered("last-", 65))).toBe(false);
+    expect(applyInBandHints(fleet, known(fleet, "last"), numbered("last-", 65), 0)).toBe(false);
     expect({ ...known(fleet, "last") }).toEqual(last);
     expect([fleet.version, fleet.advertisedHints, fleet.advertisedText, fleet.holders.size, fleet.replicas.size]).toEqual(before);
   });
@@ -211,7 +211,7 @@ describe("limits of one fleet", () => {
     }
     expect(fleet.advertisedText).toBe(LIMITS.hintTextPerApp);
     expect(hears(fleet, "new", { hints: ["a"] }).kind).toBe("fleet_full");
-    expect(applyInBandHints(fleet, known(fleet, "r0"), ["a"])).toBe(true);
+    expect(applyInBandHints(fleet, known(fleet, "r0"), ["a"], 0)).toBe(true);
     expect(hears(fleet, "new", { hints: ["a"] }).kind).toBe("accepted");
   });
 

@@ -247,8 +247,8 @@ test("decideWarm and decideCold are the two halves of decide", () => {
   expect(decideWarm(fleet, wants(["sdxl"]), anywhere, 0)?.replica.id).toBe("a");
   expect(decideWarm(fleet, wants(["cold"]), anywhere, 0)).toBeNull();
   expect(decideWarm(fleet, wants([]), anywhere, 0)?.reason).toBe("least_loaded");
-  expect(decideCold(fleet, wants([]), anywhere)).toBeNull();
-  expect(decideCold(fleet, wants(["cold"]), anywhere)?.warm).toBe(false);
+  expect(decideCold(fleet, wants([]), anywhere, 0)).toBeNull();
+  expect(decideCold(fleet, wants(["cold"]), anywhere, 0)?.warm).toBe(false);
 });
 
 describe("for a request that takes no slot", () => {

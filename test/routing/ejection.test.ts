@@ -5,7 +5,7 @@ import { failGrant, isPassedOver } from "../../src/routing/ejection.ts";
 import type { Fleet } from "../../src/routing/fleet.ts";
 import { deleteReplica, sweep } from "../../src/routing/membership.ts";
 import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
-import { BROKEN, ejectedFor, fails, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
+import { BROKEN, ejectedFor, fails, refuses, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, loads, occupy, picture, TTL_MS, wants } from "./support/fleets.ts";
 
 const chosen = (fleet: Fleet, hints: readonly string[], now = 0, avoid: readonly string[] = []) =>
@@ -211,17 +211,18 @@ describe("the time of an ejection", () => {
     ["no longer than without a Retry-After, whatever it asks for", 86_400_000, 10_000, 20_000],
   ])("of a 503: %s", (_, retryAfterMs, expected, next) => {
     const fleet = two();
-    fails(fleet, "a", 0, { kind: "unavailable", retryAfterMs });
-    expect(ejectedFor(fleet, "a", 0)).toBe(expected);
-    fails(fleet, "a", expected);
-    expect(ejectedFor(fleet, "a", expected)).toBe(next);
+    expect(refuses(fleet, "a", 1, retryAfterMs)).toBe(true);
+    expect(ejectedFor(fleet, "a", 1)).toBe(expected);
+    fails(fleet, "a", 1 + expected);
+    expect(ejectedFor(fleet, "a", 1 + expected)).toBe(next);
   });
 
   test("of 503s that ask for five minutes grows up to that", () => {
     const fleet = two();
-    let now = 0;
+    let now = 1;
     const times = Array.from({ length: 7 }, () => {
-      fails(fleet, "a", now, { kind: "unavailable", retryAfterMs: 300_000 });
+      if (now === 1) refuses(fleet, "a", now, 300_000);
+      else fails(fleet, "a", now, { kind: "unavailable", retryAfterMs: 300_000 });
       const forMs = ejectedFor(fleet, "a", now);
       now += forMs;
       return forMs / 1000;

@@ -192,7 +192,7 @@ describe("what a grant teaches of its hint", () => {
     for (const hint of ["", "x", "y"]) countArrival(estimates, hint);
     learnAnswer(estimates, "another", 1000);
     if (happens === "behind a load") load(fleet, "a", "y");
-    if (happens === "after an unreported load") stopLoading(fleet, load(fleet, "a", "y"), true);
+    if (happens === "after an unreported load") stopLoading(fleet, load(fleet, "a", "y"), 0);
     const hint = happens === "no hint" ? null : happens === "warm" || happens === "unanswered" ? "x" : "y";
     const warm = happens !== "cold" && happens !== "after an unreported load";
     const grant =

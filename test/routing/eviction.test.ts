@@ -132,7 +132,7 @@ describe("advice on what to evict", () => {
       hears(fleet, "a", SAID, 500);
       expect(replica.heedsAdvice).toBeNull();
       answerGrant(fleet, grant, 1000);
-      if (inBand && list !== null) applyInBandHints(fleet, replica, list);
+      if (inBand && list !== null) applyInBandHints(fleet, replica, list, 0);
       else hears(fleet, "a", { ...SAID, hints: list }, 2000);
       expect(replica.heedsAdvice).toBe(heeds);
     }

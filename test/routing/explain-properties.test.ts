@@ -55,7 +55,7 @@ function play(scheduler: Scheduler, options: SchedulerOptions, steps: readonly S
   for (const [index, [does, what, said]] of steps.entries()) {
     if (does === "report") hears(scheduler.fleet, what, said, now);
     else if (does === "request") enqueue(scheduler, options, index, arrival(what, now), now);
-    else if (does === "answer") answered(scheduler, what, null, now);
+    else if (does === "answer") answered(scheduler, what, { kind: "success", hints: null }, now);
     else if (does === "fail") unreachable(scheduler, what, now);
     else if (does === "settling") scheduler.settlingUntilMs = now + what;
     else expire(scheduler, TTL_MS, (now += what));

@@ -44,6 +44,7 @@ test("a replica as it is believed to be", () => {
     ejected_for_ms: 7000,
     ejections: 1,
     on_probation: true,
+    last_error: { kind: "unreachable", detail: "", ago_ms: 3000 },
   });
 });
 
@@ -104,15 +105,15 @@ describe("candidates", () => {
     }
   });
 
-  test("cost a load also where one was answered, until a report says that the hint is held", () => {
+  test("cost no load where one was answered, until a report says that the hint is not held", () => {
     const scheduler = schedulerWith({ a: { hints: ["u"], hintSlots: 1, concurrency: 2 } });
     const loading = load(scheduler.fleet, "a", "x");
     const first = () => explain(scheduler, OPTIONS, ["x"], 2000).candidates[0];
     expect(first()).toMatchObject({ warm_for: "x", load_s: 0 });
     answerGrant(scheduler.fleet, loading, 1000);
-    expect(first()).toMatchObject({ warm_for: null, load_s: 12, chosen: true });
-    hears(scheduler.fleet, "a", { hints: ["x"], hintSlots: 1, concurrency: 2 });
-    expect(first()).toMatchObject({ warm_for: "x", load_s: 0 });
+    expect(first()).toMatchObject({ warm_for: "x", load_s: 0, chosen: true });
+    hears(scheduler.fleet, "a", { hints: ["u"], hintSlots: 1, concurrency: 2 }, 2000);
+    expect(first()).toMatchObject({ warm_for: null, load_s: 12 });
   });
 
   test("of which the one that the decision names is chosen, and no other", () => {

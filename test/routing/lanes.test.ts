@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Lanes } from "../../src/routing/lanes.ts";
 
-const wanting = (hint: string) => ({ hints: [hint], avoid: [], priority: "normal" });
+const wanting = (hint: string) => ({ hints: [hint], avoid: [], priority: "normal" as const });
 
 /** All that a round has noted of the lane. */
 function notedOf(lanes: Lanes, key: string): (number | undefined)[] {
@@ -34,7 +34,7 @@ test("a row that is used again has nothing of the one before", () => {
   const lane = lanes.get("a");
   if (lane !== undefined) lanes.close(lane);
   lanes.open("b", wanting("b"));
-  lanes.open("none", { hints: [], avoid: [], priority: "normal" });
+  lanes.open("none", { hints: [], avoid: [], priority: "normal" as const });
   expect(notedOf(lanes, "b")).toEqual([0, 0, 0]);
   expect(notedOf(lanes, "none")).toEqual([0, 0, Infinity]);
 });

@@ -74,13 +74,13 @@ describe("the queue", () => {
     fleet.arrives(2, ["x"], 0, LOW);
     fleet.arrives(3, ["x"], 0, LOW);
     fleet.arrives(4, ["x"], 0);
-    expect(fleet.its.room.low).toBe(2);
+    expect(fleet.its.room.count.low).toBe(2);
     fleet.ends(2, 1);
-    expect(fleet.its.room.low).toBe(1);
+    expect(fleet.its.room.count.low).toBe(1);
     fleet.ends(4, 1);
     fleet.ends(1, 1);
     fleet.settles(1);
-    expect([fleet.its.room.low, fleet.its.room.waiting.size]).toEqual([0, 0]);
+    expect([fleet.its.room.count.low, fleet.its.room.waiting.size]).toEqual([0, 0]);
   });
 
   test("is as long for a request as what stands before it: low ones do not for others", () => {

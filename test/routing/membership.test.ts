@@ -5,8 +5,8 @@ import { restoreReplica, setDrained, storedForm } from "../../src/routing/member
 import { releaseSlot } from "../../src/routing/slots.ts";
 import { fleetWith, hears, known, load, loads, occupy, picture, TTL_MS, type Said } from "./support/fleets.ts";
 
-const ACCEPTED = { kind: "accepted", stored: true, reclaimed: 0 };
-const UNCHANGED = { kind: "accepted", stored: false, reclaimed: 0 };
+const ACCEPTED = { kind: "accepted", stored: true, reclaimed: 0, replaced: null };
+const UNCHANGED = { kind: "accepted", stored: false, reclaimed: 0, replaced: null };
 
 describe("join and change", () => {
   test("a first report is stored and makes the replica live for one time to live", () => {

@@ -2,28 +2,13 @@
 // the wrong one was taken.
 import { describe, expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
-import type { HeartbeatOutcome } from "../../src/routing/membership.ts";
-import { expire, failed, uploading } from "../../src/routing/scheduler.ts";
+import { expire, failed } from "../../src/routing/scheduler.ts";
 import { finishGrant } from "../../src/routing/slots.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, loads, occupy, TTL_MS } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
-
-const reclaimed = (outcome: HeartbeatOutcome) => (outcome.kind === "accepted" ? outcome.reclaimed : outcome.kind);
-
-describe("a request whose client is still sending the body", () => {
-  test("is not missed by a replica that it has not reached, and its slot is not taken back", () => {
-    const fleet = driver({ a: { concurrency: 2 } });
-    fleet.arrives(1, [], 0);
-    uploading(fleet.its, 1, true, 1);
-    for (const atMs of [10, 20, 30]) expect(reclaimed(fleet.hears("a", { concurrency: 2, inFlight: 0 }, atMs))).toBe(0);
-    uploading(fleet.its, 1, false, 40);
-    for (const atMs of [50, 60])
-      expect(reclaimed(fleet.hears("a", { concurrency: 2, inFlight: 0 }, atMs))).toBe(atMs === 60 ? 1 : 0);
-  });
-});
 
 describe("which of the requests was over when a slot was taken back is not known", () => {
   /** Requests 1 and 2 on a replica of two slots, of which it counts one: request 1's slot is taken back at 20, and 3 has it from 30 on. */
@@ -126,14 +111,6 @@ describe("what becomes of a request whose slot was taken back", () => {
     expect(failed(fleet.its, 1, UNREACHABLE, ["flux"], 1000)?.id).toBe("a");
     expect(fleet.its.counters).toMatchObject({ ejected: 1, failed: { unreachable: 1 } });
     expect(loads(fleet.its.fleet)).toEqual({ a: 0 });
-  });
-
-  test("a body on its way keeps the slot that is given back", () => {
-    const fleet = takenBack();
-    uploading(fleet.its, 1, true, 30);
-    fleet.hears("a", { inFlight: 1 }, 40);
-    countsNothing(fleet, "a", 50);
-    expect(loads(fleet.its.fleet)).toEqual({ a: 1 });
   });
 
   test("a replica that hangs and counts nothing is ejected with the third timeout, then for each that it has on probation", () => {

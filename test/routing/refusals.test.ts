@@ -69,7 +69,7 @@ describe("predicted wait = those ahead x mean time a slot is held / slots of rea
   function serve(scheduler: scheduling.Scheduler, now: number, heldMs: number, answered = true): void {
     const id = nextId++;
     scheduling.enqueue(scheduler, ROOMY, id, arrival([], now), now);
-    if (answered) scheduling.answered(scheduler, id, null, now + 1);
+    if (answered) scheduling.answered(scheduler, id, { kind: "success", hints: null }, now + 1);
     scheduling.finish(scheduler, id, now + heldMs);
   }
 
@@ -125,7 +125,10 @@ describe("no_replicas", () => {
   test.each<[string, (scheduler: scheduling.Scheduler) => unknown]>([
     ["one is starting", ({ fleet }) => hears(fleet, "a", { status: "starting" })],
     ["one is draining", ({ fleet }) => hears(fleet, "a", { status: "draining" })],
-    ["one is drained by an administrator", ({ fleet }) => [hears(fleet, "a"), setDrained(fleet, known(fleet, "a"), true)]],
+    [
+      "one is drained by an administrator",
+      ({ fleet }) => [hears(fleet, "a"), setDrained(fleet, known(fleet, "a"), true, TTL_MS)],
+    ],
     ["one has just stopped", ({ fleet }) => [hears(fleet, "a"), hears(fleet, "a", { status: "stopped" })]],
     ["one has just been deleted", ({ fleet }) => [hears(fleet, "a"), deleteReplica(fleet, known(fleet, "a"), TTL_MS)]],
     ["one has just expired", (scheduler) => [hears(scheduler.fleet, "a", {}, -TTL_MS), scheduling.expire(scheduler, TTL_MS, 0)]],

@@ -88,7 +88,13 @@ describe("over a restart of the object", () => {
           hears(after, id, { ...its, incarnation, inFlight: loads(before)[id] ?? 0 }, 1000);
         });
         const claiming = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
-          const claim = { replica: replica.id, incarnation: replica.incarnation, hint, startedAtMs: grantedAtMs };
+          const claim = {
+            replica: replica.id,
+            incarnation: replica.incarnation,
+            hint,
+            startedAtMs: grantedAtMs,
+            answered: false,
+          };
           expect(adoptSlot(after, 1000 + id, claim)).not.toBeNull();
         });
         const events = [...reporting, ...claiming];

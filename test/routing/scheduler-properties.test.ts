@@ -3,10 +3,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadOf } from "../../src/routing/fleet.ts";
+import { endWithheld } from "../../src/routing/holdings.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import type { Failure } from "../../src/routing/outcome.ts";
 import { createScheduler, type Counters } from "../../src/routing/scheduler.ts";
+import type { Command } from "./support/happenings.ts";
+import { violations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
-import { World, type Command } from "./support/world.ts";
+import { World } from "./support/world.ts";
 
 const REPLICAS = ["a", "b", "c"];
 const HINTS = ["v", "w", "x", "y", "z"];
@@ -21,6 +25,7 @@ const report: fc.Arbitrary<Command> = fc.record({
   replica,
   process: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
   sequence: fc.constantFrom("next", "next", "next", "none", "old"),
+  at: fc.constantFrom(null, null, null, null, null, null, null, null, ...REPLICAS),
   said: fc.record({
     status: fc.constantFrom("ready", "ready", "ready", "ready", "starting", "draining", "stopped"),
     concurrency: fc.constantFrom(1, 1, 2, 3),
@@ -37,20 +42,28 @@ const arrive: fc.Arbitrary<Command> = fc.record({
   timeoutMs: fc.constantFrom(0, 3000, 20_000, 60_000),
   queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
   claimedMs: fc.constantFrom(null, null, null, 400, 9000),
-  low: fc.constantFrom(false, false, true),
+  priority: fc.constantFrom("normal", "normal", "high", "low"),
 });
 
 const failure: fc.Arbitrary<Failure> = fc.oneof(
-  fc.record({ kind: fc.constantFrom("unreachable", "timed_out", "broken") }),
+  fc.record({ kind: fc.constantFrom("unreachable", "disconnected", "timed_out", "broken", "error", "error") }),
   fc.record({ kind: fc.constant("unavailable" as const), retryAfterMs: fc.constantFrom(null, 0, 2000, 1e9) }),
 );
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: report },
   { weight: 6, arbitrary: arrive },
-  { weight: 3, arbitrary: fc.record({ does: fc.constantFrom("answer", "end", "endTwice"), which }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constantFrom("end", "endTwice"), which }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant("answer" as const),
+      which,
+      kind: fc.constantFrom("success", "success", "success", "unsupported", "rejected"),
+      hints: fc.option(hintList, { freq: 3 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("fail" as const), which, failure }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant("teach" as const), which, hints: hintList }) },
   {
     weight: 2,
     arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.constantFrom(0, 1, 500, 2000, 5000, 15_000, 20_000) }),
@@ -79,6 +92,8 @@ describe.each(["auto", "never"] as const)("with AFFINITY_WAIT=%s", (affinityWait
         kept += world.kept;
         const { fleet, room, counters } = world.scheduler;
         expect([fleet.grants.size, room.waiting.size]).toEqual([0, 0]);
+        endWithheld(fleet, world.now + LIMITS.refusedSlotMostMs);
+        expect(violations(fleet, world.now)).toEqual([]);
         for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([0, 0]);
         for (const [what, times] of counts(counters)) if (times > 0) reached.add(what);
       }),

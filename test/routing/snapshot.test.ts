@@ -30,7 +30,7 @@ describe("the version grows with who may be chosen and where, and with nothing e
     ["it expires", true, (fleet) => sweep(fleet, TTL_MS, TTL_MS)],
     ["it says the same again", false, (fleet) => hears(fleet, "a", {}, 5000)],
     ["its hints change", false, (fleet) => hears(fleet, "a", { hints: ["sdxl"] })],
-    ["its hints change in band", false, (fleet) => applyInBandHints(fleet, known(fleet, "a"), ["sdxl"])],
+    ["its hints change in band", false, (fleet) => applyInBandHints(fleet, known(fleet, "a"), ["sdxl"], 0)],
     ["it takes a request", false, (fleet) => occupy(fleet, "a", 1)],
     ["its stale heartbeat is refused", false, (fleet) => hears(fleet, "a", { incarnation: 0, concurrency: 9 })],
   ])("%s: %j", (_, grows, change) => {

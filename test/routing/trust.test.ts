@@ -1,27 +1,36 @@
 // What ends an ejection and the probation after it: that depends on what the replica was ejected for. And what a failure on probation does.
 import { describe, expect, test } from "vitest";
 import { decide } from "../../src/routing/decide.ts";
-import { failGrant, nextTrustMs, type Failure } from "../../src/routing/ejection.ts";
+import { failGrant, nextTrustMs } from "../../src/routing/ejection.ts";
 import type { Fleet, Grant } from "../../src/routing/fleet.ts";
+import type { Failure } from "../../src/routing/outcome.ts";
 import { createScheduler, expire } from "../../src/routing/scheduler.ts";
 import { answerGrant, endAnswer, finishGrant, takeSlot } from "../../src/routing/slots.ts";
-import { BROKEN, ejectedFor, fails, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
+import {
+  BROKEN,
+  DISCONNECTED,
+  ejectedFor,
+  ERROR,
+  fails,
+  serves,
+  TIMED_OUT,
+  UNAVAILABLE,
+  UNREACHABLE,
+} from "./support/failing.ts";
 import { fleetWith, hears, known, occupy, TTL_MS, wants } from "./support/fleets.ts";
 
-const UNAVAILABLE = { kind: "unavailable", retryAfterMs: null } as const;
-const FAILURES: [Failure["kind"], Failure][] = [UNREACHABLE, UNAVAILABLE, TIMED_OUT, BROKEN].map((failure) => [
-  failure.kind,
-  failure,
-]);
+const FAILURES: [Failure["kind"], Failure][] = [UNREACHABLE, DISCONNECTED, UNAVAILABLE, TIMED_OUT, BROKEN, ERROR].map(
+  (failure) => [failure.kind, failure],
+);
 
-/** Two replicas of three slots, of which every request would rather go to the first. */
-const pair = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 3 }, b: { hints: [], concurrency: 3 } });
+/** Two replicas of five slots, of which every request would rather go to the first. */
+const pair = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 5 }, b: { hints: [], concurrency: 5 } });
 
 const chosen = (fleet: Fleet, now: number) => decide(fleet, wants(["sdxl"]), now)?.replica.id ?? "nobody";
 
 /** The replica a fails so that it is ejected, from so many ms after 0 on. */
 function ejects(fleet: Fleet, failure: Failure): number {
-  for (let now = 0; now < 3; now++) if (fails(fleet, "a", now, failure)) return now;
+  for (let now = 0; now < 5; now++) if (fails(fleet, "a", now, failure)) return now;
   throw new Error("not ejected");
 }
 
@@ -120,7 +129,7 @@ describe("the one request on probation keeps others away", () => {
   });
 });
 
-test.each(FAILURES.slice(0, 3))("an ejection because a request was %s ends with the headers of one sent before", (_, failure) => {
+test.each(FAILURES.slice(0, 4))("an ejection because a request was %s ends with the headers of one sent before", (_, failure) => {
   const fleet = pair();
   const before = one(fleet, 0);
   ejects(fleet, failure);

@@ -7,12 +7,22 @@ import { seeded } from "./support/seeded.ts";
 
 /** With a request that came first by its time, or among those of one time by its number. */
 function laneOf(id: number, arrivedAtMs: number): Lane {
-  const wanted = { hints: [], avoid: [], deadlineMs: Infinity, claimedMs: null, priority: "normal", expectedMs: 0, loadMs: 0 };
+  const wanted = {
+    hints: [],
+    avoid: [],
+    deadlineMs: Infinity,
+    claimedMs: null,
+    priority: "normal",
+    countedAt: null,
+    expectedMs: 0,
+    loadMs: 0,
+    declinedAtMs: Infinity,
+  } as const;
   return {
     key: String(id),
     hints: [],
     open: true,
-    priority: "normal",
+    priority: "normal" as const,
     queue: [{ id, arrivedAtMs, ...wanted }],
     row: 0,
   };

@@ -14,8 +14,10 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
   deadlineMs: 100,
   claimedMs: null,
   priority: "normal",
+  countedAt: null,
   expectedMs: 0,
   loadMs: 0,
+  declinedAtMs: Infinity,
   ...rest,
 });
 

@@ -80,7 +80,7 @@ test.each(["fal", "warm-then-hash", "ray-serve", "resident-first", "late-binding
 test("fal gives the head of the line to the replica that frees, warm or not", () => {
   const { router, arrive, sent } = table("fal", [["a"], ["b"]]);
   arrive(0, "a", "b", "b", "a");
-  router.answered(0, ["a"], 10);
+  router.answered(0, { status: 200, hints: ["a"] }, 10);
   router.finished(0, 10);
   expect(sent).toEqual([0, 1, 0]);
 });
@@ -88,10 +88,10 @@ test("fal gives the head of the line to the replica that frees, warm or not", ()
 test("late binding lets a request overtake that is warm where a replica frees, but not for longer than patience", () => {
   const { router, arrive, sent } = table("late-binding", [["a"], ["b"]]);
   arrive(0, "a", "b", "b", "a");
-  router.answered(0, ["a"], 10);
+  router.answered(0, { status: 200, hints: ["a"] }, 10);
   router.finished(0, 10);
   expect(sent).toEqual([0, 1, 0]);
-  router.answered(3, ["a"], 20);
+  router.answered(3, { status: 200, hints: ["a"] }, 20);
   router.finished(3, 20);
   arrive(30, "b");
   expect(sent).toEqual([0, 1, 0]);

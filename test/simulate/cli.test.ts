@@ -61,6 +61,23 @@ test("tables with a chart, faults and loads drawn from percentiles", () => {
   expect(readFileSync(plot, "utf8")).toMatch(/^<svg /);
 });
 
+test("the share of failed requests is reported where replicas can fail them, and only there", () => {
+  const share = (...args: string[]) => {
+    const { status, stdout } = simulate(...SMALL, "--json", ...args);
+    expect(status).toBe(0);
+    return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<string, unknown>)["failed"];
+  };
+  expect(share()).toBeUndefined();
+  for (const fault of [["--error-share", "0.2"], ["--failing-hint"], ["--fails-fast"], ["--stalls"]]) {
+    expect(share(...fault), fault.join(" ")).toBeGreaterThan(0);
+  }
+  expect(share("--failing-hint", "nonesuch")).toBe(0);
+  const { stdout } = simulate(...SMALL, "--fails-fast", "--error-share", "0.2", "--failing-hint");
+  for (const text of ["failed", "20 % of answers fail", "a replica fails the most frequent hint", "a replica fails fast"])
+    expect(stdout).toContain(text);
+  expect(simulate(...SMALL).stdout).not.toContain("failed");
+});
+
 test("help", () => {
   const { status, stdout } = simulate("--help");
   expect(status).toBe(0);
@@ -73,6 +90,7 @@ test.each([
   [["--concurrency", "1.5"], "--concurrency"],
   [["--load", "0.4,,0.6"], "--load"],
   [["--drop", "1.1"], "--drop"],
+  [["--error-share", "-1"], "--error-share"],
   [["--retime", "flat"], "--retime"],
   [["--affinity-wait", "maybe"], "--affinity-wait"],
   [["--policies", "fal,nonesuch"], "--policies"],

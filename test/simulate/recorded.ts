@@ -60,15 +60,21 @@ export function recorded(make: MakeRouter, lastMs: number): { readonly make: Mak
           clock(timeMs);
           router.arrive(arrival, timeMs);
         },
-        answered(id, hints, timeMs) {
+        answered(id, answer, timeMs) {
           clock(timeMs);
-          router.answered(id, hints, timeMs);
+          router.answered(id, answer, timeMs);
         },
         finished(id, timeMs) {
           clock(timeMs);
           leaves(id);
           ends(id);
           router.finished(id, timeMs);
+        },
+        brokeOff(id, timeMs) {
+          clock(timeMs);
+          leaves(id);
+          ends(id);
+          router.brokeOff(id, timeMs);
         },
         failed(id, timeMs) {
           clock(timeMs);

@@ -23,15 +23,21 @@ const SLOTS = 8;
 const WAIT_MAX_MS = 60_000;
 /** After the last arrival all has to be over in this time, even if every replica just died. */
 const DRAIN_MS = 600_000;
+/** And so often as long where a replica stalls, as routers that bind at once leave a queue there. */
+const STALLED_DRAINS = 1000;
 
 const FAULTY: { readonly [name: string]: Partial<WorldOptions> } = {
   "with replicas that die and join": { faults: { ...NO_FAULTS, churnMs: 120_000 } },
   "with replicas that do not say how much they hold": { faults: { ...NO_FAULTS, noHintSlots: true } },
   "with replicas that do not say in answers what they hold": { faults: { ...NO_FAULTS, noInBand: true } },
   "with reports that are late and leave things out": { faults: { ...NO_FAULTS, lateMs: 5000, dropped: 0.3 } },
+  "with answers that fail now and then": { faults: { ...NO_FAULTS, errorShare: 0.1 } },
+  "with a replica that can't load a hint": { faults: { ...NO_FAULTS, failingHint: true } },
+  "with a replica that fails fast": { faults: { ...NO_FAULTS, failsFast: true } },
+  "with a replica that stalls": { faults: { ...NO_FAULTS, stalls: true } },
   "with all of that at once": {
     concurrency: 3,
-    faults: { noHintSlots: true, noInBand: true, lateMs: 5000, dropped: 0.3, churnMs: 120_000 },
+    faults: { ...NO_FAULTS, noHintSlots: true, noInBand: true, lateMs: 5000, dropped: 0.3, churnMs: 120_000 },
   },
   "with one hint slot a replica": { slots: 1 },
   "with less room than requests at once": { slots: 2, concurrency: 4 },
@@ -66,7 +72,7 @@ export function routerContract(name: string, make: MakeRouter, { bindsLate }: Co
 function play(make: MakeRouter, options: Partial<WorldOptions>): { run: Run; recording: Recording } {
   const concurrency = options.concurrency ?? 1;
   const workload = uniform(concurrency);
-  const router = recorded(make, (workload.at(-1)?.atMs ?? 0) + DRAIN_MS);
+  const router = recorded(make, (workload.at(-1)?.atMs ?? 0) + DRAIN_MS * (options.faults?.stalls === true ? STALLED_DRAINS : 1));
   const run = simulate(workload, router.make, {
     replicas: REPLICAS,
     slots: SLOTS,

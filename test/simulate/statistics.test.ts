@@ -13,6 +13,7 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   waitedMs: index * 100,
   cold: index === 0 || index === 6 ? "load" : index === 7 ? "joined" : "warm",
   served: index !== 8,
+  failed: false,
   refused: index === 8 ? "timed_out" : null,
 }));
 const RUN: Run = { outcomes: OUTCOMES, loads: 5, firstLoads: 3, duplicateLoads: 1, busyMs: 30_000, endMs: 20_000 };

@@ -1,8 +1,8 @@
 // The table of allowed outcomes: how a request may have ended, given what happened to it and to the fleet. An outcome is allowed where one
 // of its rows holds; the row's text is the reason.
 import type { Run } from "../../live/run.ts";
-import { EJECTING_ATTEMPTS, MAX_ATTEMPTS, QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
-import { brokeOff, failed, spanOf, type Row } from "./cases.ts";
+import { QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
+import { brokeOff, erred, failed, isGivenUp, isStalled, spanOf, type Row } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
 import { notRetried } from "./not-retried.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -10,8 +10,6 @@ import type { Outcome } from "./outcomes.ts";
 /** How much earlier than its time a timer may seem to fire, seen from another process, and how much later under load. */
 const EARLY_MS = 50;
 const LATE_MS = 3000;
-/** A client that left, or an answer that broke off, may count as open in the queue for so long. */
-const LATELY_MS = 6000;
 const NEVER: readonly Row[] = [];
 
 export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
@@ -29,15 +27,12 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
   ],
   runner_disconnected: [
     {
-      because: "its last replica was cut, died or reset it before the headers, and it was not to be sent to another",
+      because: "its last replica was cut, died, reset it or fell silent before the headers, and it was not to be sent to another",
       holds: (its, facts) => lostBeforeHeaders(its, facts) && notRetried(its, facts) !== null,
     },
     {
-      because: "a short answer broke off, of which nothing had been passed on",
-      holds: ({ sending, runs }) => {
-        const last = runs.at(-1);
-        return sending.asked.shape === "whole" && last !== undefined && last.headersMs !== null && brokeOff(last);
-      },
+      because: "a short answer broke off or stalled, of which nothing had been passed on",
+      holds: (its) => its.sending.asked.shape === "whole" && endedMidAnswer(its),
     },
     {
       because: "the handshake of a WebSocket was passed on, and the replica left it",
@@ -58,7 +53,7 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
       holds: (its, facts) => {
         const { endedMs, sentMs, sending } = its;
         if (endedMs - sentMs < TIMES_MS.firstByteTimeoutMs - EARLY_MS) return false;
-        return facts.faults(sending.asked.app, spanOf(its), (shape) => shape.fails).length > 0;
+        return facts.faults(sending.asked.app, spanOf(its), (shape) => shape.refuses).length > 0;
       },
     },
   ],
@@ -79,9 +74,7 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
       because: "as many waited as the queue takes",
       holds: ({ sending, came, endedMs }, facts) => {
         const waiting = waitingSaid(came?.detail);
-        return (
-          waiting !== null && waiting >= QUEUE_LENGTH_MAX / 2 && facts.openAt(sending.asked.app, endedMs, LATELY_MS) >= waiting
-        );
+        return waiting !== null && waiting >= QUEUE_LENGTH_MAX / 2 && facts.waitingAt(sending.asked.app, endedMs) >= waiting;
       },
     },
     {
@@ -89,13 +82,13 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
       holds: ({ sending, came, endedMs }, facts) => {
         const waiting = waitingSaid(came?.detail);
         if (sending.queueMax === null || waiting === null) return false;
-        return waiting >= sending.queueMax && facts.openAt(sending.asked.app, endedMs, LATELY_MS) >= waiting;
+        return waiting >= sending.queueMax && facts.waitingAt(sending.asked.app, endedMs) >= waiting;
       },
     },
     {
       because: "others waited, and the wait was predicted to be longer than its deadline",
       holds: ({ sending, came, endedMs }, facts) =>
-        /longer than the request's deadline/.test(came?.detail ?? "") && facts.openAt(sending.asked.app, endedMs, LATELY_MS) > 1,
+        /longer than the request's deadline/.test(came?.detail ?? "") && facts.waitingAt(sending.asked.app, endedMs) > 1,
     },
   ],
   no_replicas: [
@@ -126,11 +119,8 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
   app_not_found: [{ because: "there is no such app", holds: ({ sending }) => sending.kind === "unknown_app" }],
   broken: [
     {
-      because: "its replica broke off in the middle of the answer",
-      holds: ({ runs }) => {
-        const last = runs.at(-1);
-        return last !== undefined && last.headersMs !== null && brokeOff(last);
-      },
+      because: "its replica broke off in the middle of the answer, or stalled there",
+      holds: endedMidAnswer,
     },
     {
       because: "the router's process was killed",
@@ -140,7 +130,7 @@ export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
       because: "it was answered before its upload was whole, and the connection was closed on what was still sent",
       holds: ({ sending: { upload, leaving }, runs, sentMs, endedMs }) => {
         const uploading = upload !== null && (upload.overMs > 0 || leaving?.when === "mid_upload");
-        return uploading && endedMs - sentMs <= upload.overMs + LATE_MS && runs.every((run) => failed(run) || brokeOff(run));
+        return uploading && endedMs - sentMs <= upload.overMs + LATE_MS && runs.every((run) => erred(run) || brokeOff(run));
       },
     },
   ],
@@ -155,9 +145,6 @@ export function reasonFor(its: Case, facts: Facts): string | null {
   return ALLOWED[its.outcome].find(({ holds }) => holds(its, facts))?.because ?? null;
 }
 
-/** The most runs that one request can have. */
-export const RUNS_MAX = MAX_ATTEMPTS + EJECTING_ATTEMPTS;
-
 function isAnswer(run: Run, replica: string | undefined, status: number): boolean {
   const okay = run.status === status || (run.status === 101 && status === 200);
   return run.replica === replica && run.end === "complete" && okay;
@@ -170,8 +157,13 @@ function answeredSo({ came, runs }: Case): boolean {
 /** By the last run, or, where a connection was refused, by a fault that refuses them. */
 function lostBeforeHeaders(its: Case, facts: Facts): boolean {
   const last = its.runs.at(-1);
-  if (last !== undefined && failed(last)) return true;
-  return facts.faults(its.sending.asked.app, spanOf(its), (shape) => shape.fails).length > 0;
+  if (last !== undefined && (failed(last) || isGivenUp(last, facts))) return true;
+  return facts.faults(its.sending.asked.app, spanOf(its), (shape) => shape.refuses).length > 0;
+}
+
+function endedMidAnswer({ runs }: Case): boolean {
+  const last = runs.at(-1);
+  return last !== undefined && last.headersMs !== null && (brokeOff(last) || isStalled(last));
 }
 
 function waitedInVain(its: Case, facts: Facts): boolean {

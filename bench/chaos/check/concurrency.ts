@@ -2,7 +2,7 @@
 // are counted; others are violations.
 import type { Run } from "../../live/run.ts";
 import type { Facts } from "./facts.ts";
-import { described } from "./runs.ts";
+import { described } from "./said.ts";
 import type { Violation } from "./violations.ts";
 
 export interface OverConcurrency {

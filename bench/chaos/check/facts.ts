@@ -28,6 +28,9 @@ export interface Span {
 
 /** Clocks of one process, but turns of its event loop apart. */
 const TURN_MS = 100;
+/** Until the router has seen the end of a request that was answered, and of one whose client left or whose connection broke. */
+const ANSWERED_MS = 500;
+const LEFT_MS = 6000;
 
 export class Facts {
   readonly history: History;
@@ -76,6 +79,14 @@ export class Facts {
     return count;
   }
 
+  /** Requests of the app that may have been in its queue at a moment: open then, or ended a while ago in a way that the router sees late. */
+  waitingAt(app: string, atMs: number): number {
+    return (this.#casesByApp.get(app) ?? []).filter(({ sentMs, endedMs, came }) => {
+      const seenMs = endedMs + (came?.end === "answered" ? ANSWERED_MS : LEFT_MS);
+      return sentMs <= atMs && seenMs >= atMs;
+    }).length;
+  }
+
   /** Cases of the app that ended in the span. */
   endedIn(app: string, { fromMs, toMs }: Span): readonly Case[] {
     return (this.#casesByApp.get(app) ?? []).filter(({ endedMs }) => endedMs >= fromMs && endedMs <= toMs);
@@ -86,6 +97,12 @@ export class Facts {
     const beats = this.#beatsByApp.get(app) ?? [];
     const first = beats.find((beat) => beat.replica === replica && beat.incarnation === incarnation && beat.answered === 200);
     return first?.answeredMs ?? null;
+  }
+
+  /** The last report of the replica, of any of its processes, that was accepted by then; null: none was. */
+  lastHeard(app: string, replica: string, byMs: number): Beat | null {
+    const isHeard = (beat: Beat) => beat.replica === replica && beat.answered === 200 && beat.answeredMs <= byMs;
+    return (this.#beatsByApp.get(app) ?? []).findLast(isHeard) ?? null;
   }
 
   /** Whether a report of the replica was on its way or accepted in the span. */

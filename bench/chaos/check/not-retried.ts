@@ -1,6 +1,6 @@
 // Why a request that failed at a replica was given to the client as it was, and not sent to another replica.
 import { MAX_ATTEMPTS, QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
-import { failed, spanOf, type Row } from "./cases.ts";
+import { erred, failed, isTriedElsewhere, spanOf, type Row } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
 
 /** Failed requests lately from which on an app's budget for retries may be spent. It has at least 20 and earns five a second here. */
@@ -11,7 +11,17 @@ const EARLY_MS = 50;
 
 const NOT_RETRIED: readonly Row[] = [
   { because: "the client or its body forbids a second attempt", holds: ({ sending }) => !sending.replayable },
-  { because: "as many attempts were made as are allowed", holds: ({ runs }) => runs.length >= MAX_ATTEMPTS },
+  {
+    because: "it was answered with a status that is the client's to see",
+    holds: ({ runs }) => {
+      const last = runs.at(-1);
+      return last !== undefined && erred(last) && !isTriedElsewhere(last);
+    },
+  },
+  {
+    because: "as many attempts were made as are allowed",
+    holds: ({ runs }) => new Set(runs.map(({ replica }) => replica)).size >= MAX_ATTEMPTS,
+  },
   {
     because: "all other replicas may have been away, or have failed it already",
     holds: (its, facts) => {
@@ -28,11 +38,12 @@ const NOT_RETRIED: readonly Row[] = [
   {
     because: "the app's budget for retries may have been spent",
     holds: ({ sending, endedMs }, facts) => {
-      const lately = facts.endedIn(sending.asked.app, { fromMs: endedMs - LATELY_MS, toMs: endedMs });
-      return (
-        lately.filter((its) => its.runs.length > 1 || its.runs.some(failed) || its.outcome === "runner_disconnected").length >=
-        FAILED_LATELY
-      );
+      const span = { fromMs: endedMs - LATELY_MS, toMs: endedMs };
+      // Where connections are refused, a second attempt may have left no trace.
+      const refuses = facts.faults(sending.asked.app, span, (shape) => shape.refuses).length > 0;
+      const spends = ({ runs, outcome }: Case) =>
+        runs.length > 1 || outcome === "runner_disconnected" || (refuses && runs.some(failed));
+      return facts.endedIn(sending.asked.app, span).filter(spends).length >= FAILED_LATELY;
     },
   },
   {
@@ -46,7 +57,7 @@ const NOT_RETRIED: readonly Row[] = [
   {
     because: "the queue for another replica was too long",
     holds: ({ sending: { asked, queueMax }, endedMs }, facts) =>
-      facts.openAt(asked.app, endedMs, LATELY_MS) > (queueMax === null ? QUEUE_LENGTH_MAX : queueMax),
+      facts.waitingAt(asked.app, endedMs) > (queueMax === null ? QUEUE_LENGTH_MAX : queueMax),
   },
 ];
 

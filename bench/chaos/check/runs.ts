@@ -1,25 +1,31 @@
 // Rules on what replicas ran: nothing that nobody sent, nothing twice that must not be, no upload cut short as if it were whole.
 import { digestOf, uploadOf } from "../../live/proof.ts";
 import type { Run } from "../../live/run.ts";
-import { RUNS_MAX } from "./allowed.ts";
-import { failed } from "./cases.ts";
+import { REPLICAS_MAX } from "../settings.ts";
+import { brokeOff, failed, isGivenUp } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
+import { described } from "./said.ts";
 import type { Violation } from "./violations.ts";
+
+/** A connection that is reset within this time of the request's beginning may have been closed before: it is tried once more. */
+const MOMENT_MS = 500;
+/** A replica may hear that the router has left it after the next one has the request. */
+const HEARD_LATE_MS = 150;
 
 export function checkRuns(facts: Facts): Violation[] {
   const known = new Set(facts.cases.map(({ sending }) => sending.asked.key));
   const strangers = facts.history.runs
     .filter((run) => !known.has(run.key) && !isProbe(run))
     .map((run) => ({ rule: "nothing runs that nobody sent", key: run.key, atMs: run.beganMs, what: described(run) }));
-  return [...strangers, ...facts.cases.flatMap(checkCase)];
+  return [...strangers, ...facts.cases.flatMap((its) => checkCase(its, facts))];
 }
 
-/** The router's own question whether a replica is there, after a streamed body broke off. */
+/** The router's own question whether a replica is there. */
 function isProbe({ key, method }: Run): boolean {
   return key === "" && method === "OPTIONS";
 }
 
-function checkCase({ sending, runs }: Case): Violation[] {
+function checkCase({ sending, runs }: Case, facts: Facts): Violation[] {
   const { asked, replayable, upload } = sending;
   const violations: Violation[] = [];
   const found = (rule: string, run: Run, what: string) => violations.push({ rule, key: asked.key, atMs: run.beganMs, what });
@@ -31,20 +37,28 @@ function checkCase({ sending, runs }: Case): Violation[] {
     }
     const before = runs[index - 1];
     if (before === undefined) continue;
-    if (runs.slice(0, index).some(({ replica }) => replica === run.replica)) {
-      found("a further attempt goes to another replica", run, described(run));
+    const both = `${sending.kind}: ${described(before)}, then ${described(run)}`;
+    const there = runs.slice(0, index).filter(({ replica }) => replica === run.replica);
+    if (there.length > 1 || (there.length === 1 && !(there[0] === before && isResetSoon(before)))) {
+      found("a further attempt goes to another replica", run, both);
     }
-    const both = `${described(before)}, then ${described(run)}`;
     if (!replayable) found("what must not be sent twice runs once", run, both);
-    else if (before.endedMs === null || before.endedMs > run.beganMs || !failed(before)) {
+    else if (!isOver(before, run.beganMs, facts)) {
       found("a further attempt follows only a failure before the answer", run, both);
     }
   }
   const last = runs.at(-1);
-  if (last !== undefined && runs.length > RUNS_MAX) found("attempts are bounded", last, `${runs.length} runs`);
+  const replicas = new Set(runs.map(({ replica }) => replica)).size;
+  if (last !== undefined && replicas > REPLICAS_MAX) found("attempts are bounded", last, `at ${replicas} replicas`);
   return violations;
 }
 
-export function described({ replica, app, trouble, status, end }: Run): string {
-  return `${app} ${replica}${trouble === null ? "" : ` in ${trouble}`} (${status ?? "no status"}, ${end ?? "still running"})`;
+/** The run had failed by then in a way after which the request may be sent again. */
+function isOver(run: Run, byMs: number, facts: Facts): boolean {
+  if (run.endedMs === null) return false;
+  return failed(run) ? run.endedMs <= byMs : isGivenUp(run, facts) && run.endedMs <= byMs + HEARD_LATE_MS;
+}
+
+function isResetSoon(run: Run): boolean {
+  return run.headersMs === null && brokeOff(run) && run.endedMs !== null && run.endedMs - run.beganMs <= MOMENT_MS;
 }

@@ -1,7 +1,7 @@
 // What every baseline shares: a view of the fleet made of reports, answers and the router's own sends; the line of waiting requests;
 // and the router that keeps both up to date and asks a policy what to send. Chooses nothing itself.
 import { hashName, ranked, type Weighted } from "../../../src/routing/rendezvous.ts";
-import type { Actions, Arrival, Report, Router, RouterOptions } from "../router.ts";
+import type { Actions, Answer, Arrival, Report, Router, RouterOptions } from "../router.ts";
 
 export interface Waiting {
   readonly id: number;
@@ -145,12 +145,12 @@ export class FleetView {
     return waiting;
   }
 
-  answered(id: number, hints: readonly string[] | null): Sent | undefined {
+  answered(id: number, { status, hints }: Answer): Sent | undefined {
     const sent = this.#sent.get(id);
     const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
     if (sent === undefined || replica === undefined) return undefined;
-    if (hints === null) replica.hints.add(sent.waiting.hint);
-    else this.#said(replica, hints);
+    if (hints !== null) this.#said(replica, hints);
+    else if (status === 200) replica.hints.add(sent.waiting.hint);
     return sent;
   }
 
@@ -254,11 +254,16 @@ export function withPolicy(actions: Actions, options: RouterOptions, makePolicy:
       policy.arrived?.(waiting);
       policy.dispatch(nowMs);
     },
-    answered(id, hints, nowMs) {
-      const sent = fleet.answered(id, hints);
-      if (sent !== undefined) policy.answered?.(sent, nowMs);
+    answered(id, answer, nowMs) {
+      const sent = fleet.answered(id, answer);
+      // An error teaches nothing of how long serving takes.
+      if (sent !== undefined && answer.status === 200) policy.answered?.(sent, nowMs);
     },
     finished(id, nowMs) {
+      fleet.finished(id);
+      policy.dispatch(nowMs);
+    },
+    brokeOff(id, nowMs) {
       fleet.finished(id);
       policy.dispatch(nowMs);
     },

@@ -30,6 +30,9 @@ export const ideal: MakeRouter = (actions, { replicas, concurrency }) => {
       at.delete(id);
       drain();
     },
+    brokeOff() {
+      throw new Error("the ideal queue knows no failures");
+    },
     failed() {
       throw new Error("the ideal queue knows no failures");
     },

@@ -2,7 +2,7 @@
 import type { AffinityWait } from "../../../src/routing/newcomer.ts";
 import { applyHeartbeat } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import type { MakeRouter } from "../router.ts";
+import type { Answer, MakeRouter } from "../router.ts";
 
 export interface WarmpathOptions {
   /** Infinity: requests wait for ever. */
@@ -65,11 +65,18 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
         });
         enqueue(id, [], now);
       },
-      answered(id, hints, now) {
-        scheduling.answered(scheduler, id, { kind: "success", hints }, now);
+      answered(id, answer, now) {
+        tellAnswer(scheduler, id, answer, now);
         settle(now);
       },
       finished(id, now) {
+        scheduling.finish(scheduler, id, now);
+        arrivals.delete(id);
+        failedAt.delete(id);
+        settle(now);
+      },
+      brokeOff(id, now) {
+        scheduling.failed(scheduler, id, { kind: "broken" }, null, now);
         scheduling.finish(scheduler, id, now);
         arrivals.delete(id);
         failedAt.delete(id);
@@ -91,4 +98,10 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
       nextEventMs: () => scheduling.nextEventMs(scheduler),
     };
   };
+}
+
+/** As the edge tells of an answer: an error is a failure of the replica. */
+function tellAnswer(scheduler: scheduling.Scheduler, id: number, { status, hints }: Answer, now: number): void {
+  if (status === 200) scheduling.answered(scheduler, id, { kind: "success", hints }, now);
+  else scheduling.failed(scheduler, id, { kind: "error" }, hints, now);
 }

@@ -1,16 +1,17 @@
 // Everything that can happen to a fleet, done to the real one and to the reference model alike; what the real one tells is checked by the
 // model. The commands are made of these.
 import { expect } from "vitest";
-import type { Failure } from "../../../src/routing/outcome.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { Standing } from "../../../src/routing/scheduler.ts";
 import { agrees } from "./agreement.ts";
 import { fails, letsIn, usable } from "./failures.ts";
+import { serves } from "./hint-failures.ts";
 import { adopts, deletes, expires, hears, restarts } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
 import { answers, arrives, believesList, ends, endsAnswer, joins, takes } from "./requests.ts";
 import { settles } from "./settling.ts";
-import { holds, requestOf, type Request, type State, type Ticket } from "./state.ts";
+import { requestOf, timeToLiveMs, type Request, type State, type Ticket } from "./state.ts";
 
 /** The timer fires when it is due, each time it is, until then; `late`: once, and only then. */
 export function passes(state: State, real: FleetObject, ms: number, late = false): void {
@@ -31,12 +32,13 @@ export function passes(state: State, real: FleetObject, ms: number, late = false
   real.nowMs = untilMs;
 }
 
-export function beats(state: State, real: FleetObject, beat: Heartbeat): void {
-  const expected = hears(state, beat, real.nowMs);
-  const { outcome, told } = real.heartbeat(beat);
+/** `heldUpMs`: how long ago the heartbeat reached the router. */
+export function beats(state: State, real: FleetObject, beat: Heartbeat, heldUpMs = 0): void {
+  const expected = hears(state, beat, real.nowMs, real.nowMs - heldUpMs);
+  const { outcome, told } = real.heartbeat(beat, heldUpMs);
   if (outcome.kind !== "accepted") expect(outcome).toEqual(expected);
-  else expect({ kind: outcome.kind, reclaimed: outcome.reclaimed }).toEqual(expected);
-  if (outcome.kind === "stale") expect(told).toBeNull();
+  else expect({ ...outcome, stored: undefined }).toEqual(expected);
+  if (outcome.kind === "stale" || outcome.kind === "origin_taken") expect(told).toBeNull();
   else settles(state, told, real.nowMs);
 }
 
@@ -112,17 +114,23 @@ export function comes(state: State, real: FleetObject, request: Request): { read
   return { id, standing };
 }
 
-export function isAnswered(state: State, real: FleetObject, id: number, inBand: readonly string[] | null): void {
+export function isAnswered(
+  state: State,
+  real: FleetObject,
+  id: number,
+  inBand: readonly string[] | null,
+  kind: AnswerKind = "success",
+): void {
   const run = requestOf(state, id);
-  if (run !== undefined) answers(state, run, inBand, real.nowMs);
-  settles(state, real.answered(id, inBand), real.nowMs);
+  if (run !== undefined) answers(state, run, kind, inBand, real.nowMs);
+  settles(state, real.answered(id, { kind, hints: inBand }), real.nowMs);
 }
 
 export function isFailed(state: State, real: FleetObject, id: number, failure: Failure, inBand: readonly string[] | null): void {
   const run = requestOf(state, id);
   if (run !== undefined) {
     fails(state, run, failure, real.nowMs);
-    believesList(state, run.process, inBand);
+    believesList(state, run.process, inBand, real.nowMs);
   }
   settles(state, real.failed(id, failure, inBand), real.nowMs);
 }
@@ -158,15 +166,19 @@ export function isChosen(state: State, real: FleetObject, hints: readonly string
   expect(choice !== null).toBe(may);
   state.note(may ? "chosen without a slot" : candidates.length > 0 ? "no retry left without a slot" : "nobody to choose");
   if (choice === null) return;
-  const found = hints.find((hint) => candidates.some((candidate) => holds(candidate, hint, real.nowMs)));
-  const fitting = found === undefined ? candidates : candidates.filter((candidate) => holds(candidate, found, real.nowMs));
+  const servers = (hint: string) => candidates.filter((candidate) => serves(state, candidate, hint, real.nowMs));
+  const found = hints.find((hint) => servers(hint).length > 0);
+  const fitting = found === undefined ? candidates : servers(found);
   expect(fitting.map(({ id }) => id)).toContain(choice.replica.id);
   expect(choice.hint).toBe(found ?? hints[0] ?? null);
 }
 
 export function isDrained(state: State, real: FleetObject, id: string, drained: boolean): void {
   const process = state.members.get(id);
-  if (process !== undefined) process.drained = drained;
+  if (process !== undefined && process.drained !== drained) {
+    process.drained = drained;
+    process.hopedUntilMs = real.nowMs + timeToLiveMs(state, state.members.size);
+  }
   const known = real.drain(id, drained);
   expect(known !== null).toBe(process !== undefined);
   if (known !== null) settles(state, known.told, real.nowMs);

@@ -1,12 +1,19 @@
 // Compares everything that the reference model knows with everything that can be seen of the real fleet.
 import { expect } from "vitest";
 import { explain, viewReplica, type CandidateView, type ReplicaView } from "../../../src/routing/explain.ts";
+import type { Fleet, Replica } from "../../../src/routing/fleet.ts";
 import { nextEventMs } from "../../../src/routing/scheduler.ts";
+import { isLost } from "../../../src/routing/slots.ts";
 import { takeSnapshot } from "../../../src/routing/snapshot.ts";
 import { usable } from "./failures.ts";
 import { rowOf } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
-import { isReady, loadOn, runningOn, slotsOf, type Process, type State } from "./state.ts";
+import { barsOf } from "./hint-failures.ts";
+import { hopeEndsAtMs } from "./requests.ts";
+import { inFlightOn, isReady, loadOn, runningOn, slotsOf, withheldBy, type Process, type State } from "./state.ts";
+
+/** For which it is compared who is passed over. */
+const HINTS = ["v", "w", "x", "y", "often"];
 
 /** Throws where the two differ. */
 export function agrees(state: State, real: FleetObject): void {
@@ -34,7 +41,10 @@ function pictureOf(state: State, now: number): unknown {
     stored: members.map(rowOf),
     running: state.running.map(({ id }) => id).toSorted(byNumber),
     waiting: state.waiting.map(({ id }) => id).toSorted(byNumber),
-    low: state.waiting.filter(({ low }) => low).length,
+    high: state.waiting.filter(({ priority }) => priority === "high").length,
+    low: state.waiting.filter(({ priority }) => priority === "low").length,
+    bars: barsOf(state, HINTS, now).toSorted(),
+    lost: lostOf(state),
     slots: slotsOf(state),
     snapshot: members.filter(isReady).map(({ id, origin, concurrency }) => ({ id, origin, concurrency })),
     counters: { granted, refused, failed, left, reclaimed, ejected },
@@ -57,11 +67,36 @@ function realPictureOf({ scheduler, options, stored, nowMs }: FleetObject): unkn
     stored: [...stored.values()].toSorted(byId).map((row) => ({ ...row, hints: row.hints && row.hints.toSorted() })),
     running: ids(fleet.grants),
     waiting: ids(room.waiting),
-    low: room.low,
+    high: room.count.high,
+    low: room.count.low,
+    bars: readyOf(fleet)
+      .flatMap((replica) => HINTS.map((hint) => `${hint} ${replica.id} ${barredForMs(fleet, replica, hint, nowMs)}`))
+      .toSorted(),
+    lost: [...fleet.grants.values(), ...fleet.reclaimed.values()]
+      .filter((grant) => isLost(fleet, grant))
+      .map(({ id }) => id)
+      .toSorted(byNumber),
     slots: fleet.slots,
     snapshot: takeSnapshot(fleet).replicas.toSorted(byId),
     counters: { granted, refused, failed, left, reclaimed, ejected },
   };
+}
+
+function readyOf({ free, busy }: Fleet): readonly Replica[] {
+  return [...free, ...busy];
+}
+
+function barredForMs({ hintFailures }: Fleet, replica: Replica, hint: string, now: number): number {
+  return Math.max(0, hintFailures.barredUntilMs(replica, hint, now) - now);
+}
+
+/** Requests whose answers had not begun when their replicas were silent for too long, and have not come back since. */
+function lostOf(state: State): number[] {
+  const lost = [...state.running, ...state.slotless].filter(({ answered, process }) => {
+    const gone = state.gone.get(process.id);
+    return answered === null && gone?.expired === true && gone.process === process;
+  });
+  return lost.map(({ id }) => id).toSorted(byNumber);
 }
 
 /** The version of the list of ready replicas grows with every change of it: an edge that knows the version asks for nothing else. */
@@ -80,7 +115,8 @@ function happensNextAtMs(state: State, now: number): number {
   for (const { deadlineMs } of state.waiting) times.push(deadlineMs);
   for (const { ejectedUntilMs } of state.members.values()) if (ejectedUntilMs > now) times.push(ejectedUntilMs);
   if (state.settlingUntilMs > 0) times.push(state.settlingUntilMs);
-  if (state.members.size === 0) times.push(Math.max(...[...state.gone.values()].map(({ untilMs }) => untilMs)));
+  for (const process of state.members.values()) if (withheldBy(process, now) > 0) times.push(process.withheldUntilMs);
+  times.push(hopeEndsAtMs(state));
   return Math.min(...times);
 }
 
@@ -89,7 +125,7 @@ function whyPassedOver(state: State, process: Process, now: number): CandidateVi
   if (process.status === "starting") return "starting";
   if (!isReady(process)) return "draining";
   if (!usable(state, [], now).includes(process)) return process.ejectedUntilMs > now ? "ejected" : "probation";
-  return loadOn(state, process) < process.concurrency ? null : "full";
+  return loadOn(state, process, now) < process.concurrency ? null : "full";
 }
 
 function viewOf(state: State, process: Process, now: number): ReplicaView {
@@ -104,15 +140,20 @@ function viewOf(state: State, process: Process, now: number): ReplicaView {
     hints: process.hints && process.hints.toSorted(),
     loading: loading.toSorted(),
     hint_slots: process.hintSlots,
-    hints_held: new Set([...(process.hints ?? []), ...process.loads.map(({ hint }) => hint)]).size,
+    hints_held: new Set([...(process.hints ?? []), ...[...process.unreported, ...process.loads].map(({ hint }) => hint)]).size,
     concurrency: process.concurrency,
-    in_flight: loadOn(state, process),
+    in_flight: inFlightOn(state, process),
     served: process.served,
     expires_in_ms: Math.max(0, process.expiresAtMs - now),
     ejected_for_ms: Math.max(0, process.ejectedUntilMs - now),
     ejections: process.ejections,
     on_probation: process.onProbation,
+    last_error: lastErrorOf(process, now),
   };
+}
+
+function lastErrorOf({ lastError }: Process, now: number): ReplicaView["last_error"] {
+  return lastError && { kind: lastError.kind, detail: lastError.detail, ago_ms: Math.max(0, now - lastError.atMs) };
 }
 
 function ids(map: ReadonlyMap<number, unknown>): number[] {

@@ -17,12 +17,17 @@ const avoid = fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, a
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 2 });
 
 const failure: fc.Arbitrary<Failure> = fc.oneof(
-  fc.record({ kind: fc.constantFrom("unreachable" as const, "timed_out" as const, "broken" as const) }),
+  fc.record({
+    kind: fc.constantFrom("unreachable", "disconnected", "timed_out", "broken", "error"),
+    detail: fc.constantFrom("", "reset"),
+  }),
   fc.record({ kind: fc.constant("unavailable" as const), retryAfterMs: fc.constantFrom(null, 0, 3000, 1e9) }),
 );
 
+const answer = fc.constantFrom(null, null, "success" as const, "rejected" as const);
+
 /** One of which ejects nobody. */
-const alone: fc.Arbitrary<Failure> = fc.record({ kind: fc.constantFrom("timed_out" as const, "broken" as const) });
+const alone: fc.Arbitrary<Failure> = fc.record({ kind: fc.constantFrom("disconnected", "timed_out", "broken", "error") });
 
 const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arguments: fc.Arbitrary<Arguments[Name]>] } = {
   heartbeat: [
@@ -38,7 +43,8 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
         hintSlots: orNull(fc.nat({ max: 3 })),
         inFlight: orNull(fc.nat({ max: 3 })),
       }),
-      moved: fc.constantFrom(false, false, false, true),
+      at: fc.constantFrom("same", "same", "same", "same", "same", "same", "same", "moved", "moved", "a", "b"),
+      heldUpMs: fc.constantFrom(0, 0, 0, 50, 1000),
     }),
   ],
   beatAll: [4, fc.record({ uncounted: fc.constantFrom(null, 0, 1, 1, 3) })],
@@ -47,13 +53,16 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
     fc.record({
       hints: ordered,
       avoid,
-      low: fc.constantFrom(false, false, true),
+      priority: fc.constantFrom("normal", "normal", "high", "low"),
       claimedMs: fc.constantFrom(null, null, null, 400, 9000),
       queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
       timeoutMs: fc.constantFrom(0, 1000, 6000, 20_000, 60_000),
     }),
   ],
-  answer: [5, fc.record({ which, inBand: orNull(some) })],
+  answer: [
+    6,
+    fc.record({ which, kind: fc.constantFrom("success", "success", "success", "unsupported", "rejected"), inBand: orNull(some) }),
+  ],
   fail: [3, fc.record({ which, failure, inBand: orNull(some) })],
   endAnswer: [3, fc.record({ which, whole: fc.constantFrom(true, true, false) })],
   end: [6, fc.record({ which })],
@@ -69,15 +78,23 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   restart: [2, fc.record({ atOnce: fc.nat({ max: 255 }), beaten: fc.boolean() })],
   adopt: [2, fc.record({ which, over: fc.constantFrom(false, false, true) })],
   askAgain: [2, fc.record({ which, over: fc.constantFrom(false, false, true) })],
-  serveMany: [1, fc.record({ count: fc.constantFrom(3, 19, 20, 22), heldMs: fc.constantFrom(800, 3000) })],
+  serveMany: [
+    1,
+    fc.record({
+      count: fc.constantFrom(3, 19, 20, 22),
+      heldMs: fc.constantFrom(800, 3000),
+      errorEvery: fc.constantFrom(0, 0, 2, 3),
+    }),
+  ],
   retryMany: [1, fc.record({ count: fc.constantFrom(3, 22, 27), slotless: fc.boolean() })],
   failOften: [
     2,
     fc.oneof(
-      fc.record({ times: fc.constantFrom(2, 3, 4, 7), before: fc.constantFrom(0, 0, 1, 2, 3), success: fc.boolean(), failure }),
-      fc.record({ times: fc.constant(3), before: fc.constant(0), success: fc.boolean(), failure: alone }),
+      fc.record({ times: fc.constantFrom(2, 3, 4, 7), before: fc.constantFrom(0, 0, 1, 2, 3), answer, failure }),
+      fc.record({ times: fc.constantFrom(3, 5), before: fc.constant(0), answer, failure: alone }),
     ),
   ],
+  failHint: [1, fc.record({ times: fc.constantFrom(1, 2, 4, 9), together: fc.constantFrom(1, 1, 3) })],
   loseSlot: [1, fc.record({ first: failure, second: fc.option(failure) })],
   outlast: [1, fc.record({ whole: fc.constantFrom(true, true, false) })],
   crowd: [
@@ -85,6 +102,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
     fc.record({
       hints: fc.array(fc.constantFrom("", "", ...HINTS), { minLength: 2, maxLength: 6 }),
       lows: fc.nat({ max: 63 }),
+      highs: fc.oneof(fc.constant(0), fc.nat({ max: 63 })),
       timeoutMs: fc.constantFrom(1000, 10_000, 30_000),
     }),
   ],
@@ -94,7 +112,10 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
 export function peoples(state: State, real: FleetObject, replicas: number): void {
   for (const [index, replica] of REPLICAS.slice(0, replicas).entries()) {
     const said = { status: "ready", concurrency: 1 + (index % 3), hints: [], hintSlots: 2, inFlight: null } as const;
-    new Command("heartbeat", { replica, process: "same", sequence: "next", said, moved: false }, () => {}).run(state, real);
+    new Command("heartbeat", { replica, process: "same", sequence: "next", said, at: "same", heldUpMs: 0 }, () => {}).run(
+      state,
+      real,
+    );
   }
 }
 

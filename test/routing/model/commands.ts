@@ -1,7 +1,8 @@
 // The commands of the model-based test: what each does, and when it can. `which` picks one of those there are.
 import type fc from "fast-check";
-import type { Failure } from "../../../src/routing/outcome.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import type { Priority } from "../../../src/routing/priority.ts";
 import * as act from "./acts.ts";
 import { agrees } from "./agreement.ts";
 import type { CommandName } from "./coverage.ts";
@@ -18,11 +19,13 @@ export interface Arguments {
     readonly process: "same" | "new" | "previous" | "clockBack";
     readonly sequence: "next" | "none" | "duplicate" | "late";
     readonly said: Said;
-    readonly moved: boolean;
+    /** Its origin: its own, another, or that of another replica. */
+    readonly at: "same" | "moved" | "a" | "b";
+    readonly heldUpMs: number;
   };
   beatAll: { readonly uncounted: number | null };
-  arrive: Pick<Request, "hints" | "avoid" | "low" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
-  answer: { readonly which: number; readonly inBand: readonly string[] | null };
+  arrive: Pick<Request, "hints" | "avoid" | "priority" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
+  answer: { readonly which: number; readonly kind: AnswerKind; readonly inBand: readonly string[] | null };
   fail: { readonly which: number; readonly failure: Failure; readonly inBand: readonly string[] | null };
   /** The answer came whole, or broke off by whose doing ever. */
   endAnswer: { readonly which: number; readonly whole: boolean };
@@ -41,14 +44,17 @@ export interface Arguments {
   /** `over`: it ended before it could. */
   adopt: { readonly which: number; readonly over: boolean };
   askAgain: { readonly which: number; readonly over: boolean };
-  serveMany: { readonly count: number; readonly heldMs: number };
+  /** Every so many of them, the replica answers with an error; 0: none. */
+  serveMany: { readonly count: number; readonly heldMs: number; readonly errorEvery: number };
   /** `slotless`: they take no slot. */
   retryMany: { readonly count: number; readonly slotless: boolean };
   /**
-   * Requests are failed by the same replica time after time; others that have left failed them before. `success`: before the last one another
-   * is answered.
+   * Requests are failed by the same replica time after time; others that have left failed them before. `answer`: before the last one another
+   * is answered so.
    */
-  failOften: { readonly times: number; readonly before: number; readonly success: boolean; readonly failure: Failure };
+  failOften: { readonly times: number; readonly before: number; readonly answer: AnswerKind | null; readonly failure: Failure };
+  /** Requests for the hint fail wherever they are sent, so many times together before the next. */
+  failHint: { readonly times: number; readonly together: number };
   /**
    * A request fails; another goes where it was and loses its slot, because the replica does not count it, before it is answered (null) or
    * fails.
@@ -56,7 +62,7 @@ export interface Arguments {
   loseSlot: { readonly first: Failure; readonly second: Failure | null };
   /** A request on probation goes on for so long that another is sent after it; then the first breaks off, and the second is `whole` or not. */
   outlast: { readonly whole: boolean };
-  crowd: { readonly hints: readonly string[]; readonly lows: number; readonly timeoutMs: number };
+  crowd: { readonly hints: readonly string[]; readonly lows: number; readonly highs: number; readonly timeoutMs: number };
 }
 
 type Act<Name extends CommandName> = (state: State, real: FleetObject, args: Arguments[Name]) => void;
@@ -100,12 +106,13 @@ const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly un
   serveMany: readyMembers,
   retryMany: readyMembers,
   failOften: readyMembers,
+  failHint: readyMembers,
   loseSlot: readyMembers,
   outlast: readyMembers,
 };
 
 const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
-  heartbeat: (state, real, { replica, process, sequence, said, moved }) => {
+  heartbeat: (state, real, { replica, process, sequence, said, at, heldUpMs }) => {
     const used = state.used.get(replica) ?? { incarnations: [100], sequence: 0 };
     state.used.set(replica, used);
     const { incarnations } = used;
@@ -115,14 +122,17 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     const incarnation = (process === "previous" ? incarnations.at(-2) : undefined) ?? incarnations.at(-1) ?? 0;
     if (sequence === "next") used.sequence++;
     const number = sequence === "none" ? null : Math.max(0, used.sequence - (sequence === "late" ? 1 : 0));
-    const origin = `https://${replica}${moved ? "-moved" : ""}.example.com`;
-    act.beats(state, real, { app: "any-model", replica, origin, incarnation, sequence: number, ...said });
+    const host = at === "same" ? replica : at === "moved" ? `${replica}-moved` : at;
+    const origin = `https://${host}.example.com`;
+    act.beats(state, real, { app: "any-model", replica, origin, incarnation, sequence: number, ...said }, heldUpMs);
   },
   beatAll: (state, real, { uncounted }) => act.allBeat(state, real, uncounted),
   arrive: (state, real, { timeoutMs, ...asked }) => {
     act.comes(state, real, { ...asked, arrivedAtMs: real.nowMs, deadlineMs: real.nowMs + timeoutMs });
   },
-  answer: (state, real, { which, inBand }) => act.isAnswered(state, real, pick(state.tickets, which).id, inBand),
+  answer: (state, real, { which, kind, inBand }) => {
+    act.isAnswered(state, real, pick(state.tickets, which).id, inBand, kind);
+  },
   fail: (state, real, { which, failure, inBand }) => {
     act.isFailed(state, real, pick(state.tickets, which).id, failure, inBand);
   },
@@ -156,10 +166,12 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     if (over) state.asking = state.asking.filter((other) => other !== request);
     else act.asksAgain(state, real, request);
   },
-  serveMany: (state, real, { count, heldMs }) => {
+  serveMany: (state, real, { count, heldMs, errorEvery }) => {
     for (let time = 0; time < count; time++) {
       const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, []));
-      if (standing.kind === "granted") act.isServed(state, real, id, null);
+      const errs = errorEvery > 0 && time % errorEvery === 0;
+      if (standing.kind === "granted" && errs) act.isFailed(state, real, id, { kind: "error" }, null);
+      else if (standing.kind === "granted") act.isServed(state, real, id, null);
       act.passesBeating(state, real, heldMs);
       if (standing.kind !== "refused") act.isOver(state, real, id);
     }
@@ -177,20 +189,35 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
       if (standing.kind !== "refused") act.isOver(state, real, id);
     }
   },
-  failOften: (state, real, { times, before, success, failure }) => {
+  failOften: (state, real, { times, before, answer, failure }) => {
     const hint = "often";
     const avoid = ["left-1", "left-2", "left-3"].slice(0, before);
-    const once = (fails: boolean) => {
+    const once = (kind: AnswerKind | null) => {
       const { id, standing } = act.comes(state, real, { ...anyRequest(real.nowMs, avoid), hints: [hint] });
       // With its list the replica says that it holds the hint, so it gets the next one too.
-      if (standing.kind === "granted" && fails) act.isFailed(state, real, id, failure, [hint]);
-      else if (standing.kind === "granted") act.isServed(state, real, id, [hint]);
+      if (standing.kind === "granted" && kind === null) act.isFailed(state, real, id, failure, [hint]);
+      else if (standing.kind === "granted") {
+        act.isAnswered(state, real, id, [hint], kind ?? "success");
+        act.isEnded(state, real, id, true);
+      }
       if (standing.kind !== "refused") act.isOver(state, real, id);
       passesEjections(state, real);
     };
     for (let time = 1; time <= times; time++) {
-      if (time === times && success) once(false);
-      once(true);
+      if (time === times && answer !== null) once(answer);
+      once(null);
+    }
+  },
+  failHint: (state, real, { times, together }) => {
+    for (let time = 0; time < times; time++) {
+      const few = Array.from({ length: together }, () =>
+        act.comes(state, real, { ...anyRequest(real.nowMs, []), hints: ["often"] }),
+      );
+      act.passes(state, real, 1);
+      for (const { id } of few) {
+        if (state.tickets.some((ticket) => ticket.id === id)) act.isFailed(state, real, id, { kind: "error" }, null);
+        if (!state.ended.includes(id)) act.isOver(state, real, id);
+      }
     }
   },
   loseSlot: (state, real, { first, second }) => {
@@ -228,9 +255,11 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     }
     for (const { id, standing } of [first, second]) if (standing.kind !== "refused") act.isOver(state, real, id);
   },
-  crowd: (state, real, { hints, lows, timeoutMs }) => {
+  crowd: (state, real, { hints, lows, highs, timeoutMs }) => {
     for (const [index, hint] of hints.entries()) {
-      const its = { hints: hint === "" ? [] : [hint], low: ((lows >> index) & 1) === 1 };
+      const has = (bits: number) => ((bits >> index) & 1) === 1;
+      const priority: Priority = has(highs) ? "high" : has(lows) ? "low" : "normal";
+      const its = { hints: hint === "" ? [] : [hint], priority };
       act.comes(state, real, { ...anyRequest(real.nowMs, []), ...its, deadlineMs: real.nowMs + timeoutMs });
     }
   },
@@ -243,7 +272,7 @@ function passesEjections(state: State, real: FleetObject): void {
 }
 
 function anyRequest(now: number, avoid: readonly string[]): Request {
-  const none = { hints: [], priority: "normal", claimedMs: null, queueLengthMax: null };
+  const none = { hints: [], priority: "normal", claimedMs: null, queueLengthMax: null } as const;
   return { ...none, avoid, arrivedAtMs: now, deadlineMs: now + 30_000 };
 }
 

@@ -1,7 +1,21 @@
 // The reference model of what failures do: replicas that are passed over, tried with one request at a time, and trusted again; and how many
 // retries a fleet has.
 import type { Failure } from "../../../src/routing/outcome.ts";
-import { hasSlot, loadOn, readyMembers, slotsOf, type Debt, type Process, type Running, type State } from "./state.ts";
+import { failsHint } from "./hint-failures.ts";
+import {
+  hasSlot,
+  loadOn,
+  readyMembers,
+  slotsOf,
+  withheldBy,
+  type Debt,
+  type Process,
+  type Running,
+  type State,
+} from "./state.ts";
+
+/** So many in a row eject, by the last of them. */
+const IN_A_ROW = { unreachable: 1, unavailable: 2, disconnected: 3, timed_out: 3, broken: 3, error: 5 } as const;
 
 /** The replica failed the request. */
 export function fails(state: State, run: Running, failure: Failure, now: number): void {
@@ -9,28 +23,66 @@ export function fails(state: State, run: Running, failure: Failure, now: number)
   state.counters.failed[failure.kind]++;
   run.failed = true;
   process.loads = process.loads.filter((load) => load.request !== run.id);
+  process.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (!hasSlot(state, run)) state.note("a failure of a request whose slot was taken back");
+  if (["error", "timed_out", "disconnected"].includes(failure.kind)) failsHint(state, run, now);
   if (state.members.get(process.id) !== process) return state.note("a failure of a process that had left");
+  if (failure.kind === "error") process.answers = [...process.answers, true];
   // What was sent before the last ejection, or fails while it lasts, is the fault that is known already.
   if (run.grantedAtMs <= process.ejectedAtMs || now < process.ejectedUntilMs) {
     return state.note("a failure that ejected nobody");
   }
-  // One request ejects at most two replicas at once: that it fails on more may be its own fault.
   const { kind } = failure;
-  const atOnce = kind === "unreachable" || kind === "unavailable";
-  if (process.onProbation && run.failedBefore < 2) {
-    state.note(`ejected on probation: ${kind}`);
-    return ejects(state, process, failure, now);
+  if (kind === "unavailable" && !process.onProbation) {
+    const together = run.grantedAtMs <= process.refusedAtMs;
+    withholds(state, process, failure.retryAfterMs, now);
+    if (together) return state.note("answers 503 that came together were one");
   }
-  if (atOnce && run.failedBefore < 2) {
-    state.note(`ejected: ${kind}`);
-    return ejects(state, process, failure, now);
-  }
-  if (atOnce || process.onProbation) state.note("a failure of a request that had failed twice");
   process.failuresInARow++;
-  if (process.failuresInARow < 3) return state.note("a failure that ejected nobody");
-  state.note("ejected: three in a row");
+  let needed: number = process.onProbation ? 1 : IN_A_ROW[kind];
+  // One request ejects at most two replicas at once: that it fails on more may be its own fault.
+  if (run.failedBefore >= 2) {
+    if (needed < 3) state.note("a failure of a request that had failed twice");
+    needed = Math.max(3, needed);
+  }
+  const often = kind === "error" && errsOften(state, process);
+  if (process.failuresInARow < needed && !often) return state.note("a failure that ejected nobody");
+  if (process.failuresInARow < needed) state.note("ejected: errors often");
+  state.note(process.onProbation ? `ejected on probation: ${kind}` : `ejected: ${kind}`);
+  if (needed >= 3) state.note("ejected: so many in a row");
   ejects(state, process, failure, now);
+}
+
+/** A slot more counts as taken, for as long as it asks, within 1 s to 10 s. */
+function withholds(state: State, process: Process, askedMs: number | null, now: number): void {
+  const before = withheldBy(process, now);
+  const forMs = Math.min(10_000, Math.max(1000, askedMs ?? 0));
+  process.withheld = Math.min(process.concurrency, before + 1);
+  process.withheldUntilMs = Math.max(before === 0 ? 0 : process.withheldUntilMs, now + forMs);
+  process.refusedAtMs = now;
+  state.note(before === 0 ? "a slot was withheld" : "another slot was withheld");
+}
+
+/** The share of errors of its last about 20 answers, once there are 10: each further one counts for a twentieth. */
+function errorsOf(processes: readonly Process[]): { readonly share: number; readonly samples: number } {
+  let [errors, samples] = [0, 0];
+  for (const { answers } of processes) {
+    let its = 0;
+    for (const [index, error] of answers.entries()) its = (index < 20 ? its : its * (1 - 1 / 20)) + Number(error);
+    errors += its;
+    samples += Math.min(20, answers.length);
+  }
+  return { share: samples === 0 ? 0 : errors / samples, samples };
+}
+
+/** A quarter of its answers at least, and the others' share is a third of its own at most. */
+function errsOften(state: State, process: Process): boolean {
+  const its = errorsOf([process]);
+  const others = errorsOf([...state.members.values()].filter((other) => other !== process));
+  if (its.samples < 10 || its.share < 0.25 || others.samples < 10) return false;
+  if (others.share * 3 <= its.share) return true;
+  state.note("errors often, and elsewhere too");
+  return false;
 }
 
 /** For 10 s, doubled each time without trust between, up to 5 minutes; or for as long as it asks, if that is less, but no less than 1 s. */
@@ -56,9 +108,16 @@ function ejects(state: State, process: Process, failure: Failure, now: number): 
   process.failuresInARow = 0;
 }
 
-/** It has answered, so it can be reached; which says nothing where it was ejected because its answers break off. */
-export function trustsAnswer(state: State, process: Process): void {
-  if (process.onProbation && process.ejectedFor === "broken") return state.note("an answer that ended no ejection");
+/**
+ * It has answered, so it can be reached; which says nothing where it was ejected because its answers break off, and where it was for errors
+ * only a success does.
+ */
+export function trustsAnswer(state: State, process: Process, succeeded: boolean): void {
+  if (succeeded) process.answers = [...process.answers, false];
+  if (!process.onProbation) return;
+  if (process.ejectedFor === "broken") return state.note("an answer that ended no ejection");
+  if (process.ejectedFor === "error" && !succeeded)
+    return state.note("an answer that was no success ended no ejection for errors");
   readmits(state, process);
 }
 
@@ -72,8 +131,11 @@ export function trustsWhole(state: State, { process, grantedAtMs }: Running): vo
 
 function readmits(state: State, process: Process): void {
   if (process.onProbation) state.note("readmitted");
-  if (process.ejections > 1) state.note("trust ended the growth of ejections");
-  process.ejections = 0;
+  const grows = process.ejectedFor === "error" && errsOften(state, process);
+  if (grows) state.note("readmitted, and the next ejection is longer all the same");
+  else if (process.ejections > 1) state.note("trust ended the growth of ejections");
+  if (!grows) process.ejections = 0;
+  process.ejectedFor = null;
   process.ejectedUntilMs = 0;
   process.onProbation = false;
   process.probe = null;
@@ -111,7 +173,7 @@ export function usable(state: State, avoid: readonly string[], now: number): Pro
   // More than two thirds look bad: likely it is not they, and nobody waits for that.
   const suspects = ready.filter((process) => process.onProbation);
   if (suspects.length * 3 <= ready.length * 2) return sound;
-  if (sound.some((process) => loadOn(state, process) < process.concurrency)) return sound;
+  if (sound.some((process) => loadOn(state, process, now) < process.concurrency)) return sound;
   state.note("looks deceived");
   return open;
 }

@@ -1,14 +1,16 @@
 // The reference model of membership, from docs/protocol.md: "Heartbeats", "Late heartbeats", "in_flight", and the control plane.
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/membership.ts";
+import { lists } from "./lists.ts";
 import { givesBack, takesBack } from "./requests.ts";
-import { loadOn, noCounters, runningOn, timeToLiveMs, type Gone, type Process, type State, type Ticket } from "./state.ts";
+import { inFlightOn, noCounters, runningOn, timeToLiveMs, type Gone, type Process, type State, type Ticket } from "./state.ts";
 
 type Heard =
-  | { readonly kind: "accepted"; readonly reclaimed: number }
-  | Extract<HeartbeatOutcome, { readonly kind: "stopped" | "stale" }>;
+  | { readonly kind: "accepted"; readonly reclaimed: number; readonly replaced: string | null }
+  | Extract<HeartbeatOutcome, { readonly kind: "stopped" | "stale" | "origin_taken" }>;
 
-export function hears(state: State, beat: Heartbeat, now: number): Heard {
+/** `cameAtMs`: when the heartbeat reached the router. */
+export function hears(state: State, beat: Heartbeat, now: number, cameAtMs: number): Heard {
   const liveMs = timeToLiveMs(state, state.members.size);
   const member = state.members.get(beat.replica);
   const gone = state.gone.get(beat.replica);
@@ -31,16 +33,27 @@ export function hears(state: State, beat: Heartbeat, now: number): Heard {
         sequence,
         untilMs: now + liveMs,
         forbidden: false,
+        expired: false,
         process: same ? member : null,
       });
       return { kind: "stopped", known: true };
     }
     if (gone !== undefined) {
       state.note("a stop of one that had left");
-      const rest = same ? gone : { forbidden: false, process: null };
+      const rest = same ? gone : { forbidden: false, expired: false, process: null };
       state.gone.set(beat.replica, { ...rest, incarnation: beat.incarnation, sequence, untilMs: gone.untilMs });
     }
     return { kind: "stopped", known: false };
+  }
+  const owner = [...state.members.values()].find(({ id, origin }) => origin === beat.origin && id !== beat.replica);
+  if (owner !== undefined && owner.incarnation > beat.incarnation) {
+    state.note("an origin was taken by a newer process");
+    return { kind: "origin_taken", replica: owner.id, incarnation: owner.incarnation };
+  }
+  if (owner !== undefined) {
+    state.note("a replica took the place of another at its origin");
+    const { incarnation, sequence } = owner;
+    leaves(state, owner, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, expired: false, process: owner });
   }
   const process = (same ? (member ?? gone?.process) : null) ?? newProcess(beat.replica, beat.incarnation);
   noteComing(state, process, member);
@@ -51,7 +64,7 @@ export function hears(state: State, beat: Heartbeat, now: number): Heard {
     state.note(
       heardOfHints ? "a heartbeat without hints ended its list" : "a list sent in band outlived a heartbeat without hints",
     );
-  if (heardOfHints) process.hints = beat.hints;
+  if (heardOfHints) lists(state, process, beat.hints, cameAtMs);
   process.reportsHints = beat.hints !== null;
   process.origin = beat.origin;
   process.status = beat.status;
@@ -61,7 +74,7 @@ export function hears(state: State, beat: Heartbeat, now: number): Heard {
   process.expiresAtMs = now + liveMs;
   state.members.set(process.id, process);
   state.gone.delete(process.id);
-  return { kind: "accepted", reclaimed };
+  return { kind: "accepted", reclaimed, replaced: owner?.id ?? null };
 }
 
 function isStale(state: State, known: Process | Gone, beat: Heartbeat, forbidden: boolean): boolean {
@@ -81,7 +94,7 @@ function noteComing(state: State, process: Process, member: Process | undefined)
   else state.note(member.drained ? "a new process ended a drain" : "a new process replaced one");
   if (process.expiresAtMs === 0) return;
   if (process.drained) state.note("a drained replica came back drained");
-  if (loadOn(state, process) > 0) state.note("a replica came back as it was, with requests running");
+  if (inFlightOn(state, process) > 0) state.note("a replica came back as it was, with requests running");
 }
 
 /** Gives the number of slots that are given back. */
@@ -130,6 +143,12 @@ function newProcess(id: string, incarnation: number): Process {
     reclaimedAtMs: -Infinity,
     fewer: null,
     loads: [],
+    unreported: [],
+    listedAtMs: -Infinity,
+    mostHeld: 0,
+    withheld: 0,
+    withheldUntilMs: 0,
+    refusedAtMs: -Infinity,
     served: 0,
     ejectedAtMs: -Infinity,
     ejectedUntilMs: 0,
@@ -138,23 +157,28 @@ function newProcess(id: string, incarnation: number): Process {
     onProbation: false,
     probe: null,
     failuresInARow: 0,
+    answers: [],
+    lastError: null,
+    hopedUntilMs: 0,
   };
 }
 
 function leaves(state: State, process: Process, gone: Gone): void {
   state.members.delete(process.id);
   process.hints = null;
+  process.unreported = [];
+  process.withheld = 0;
   state.gone.set(process.id, gone);
 }
 
 export function deletes(state: State, process: Process, now: number): void {
   const untilMs = now + timeToLiveMs(state, state.members.size);
   const { incarnation, sequence } = process;
-  leaves(state, process, { incarnation, sequence, untilMs, forbidden: true, process });
+  leaves(state, process, { incarnation, sequence, untilMs, forbidden: true, expired: false, process });
   state.deleted.set(process.id, { incarnation, untilMs });
 }
 
-/** Time has passed. Gives the ids of those that were silent for too long. */
+/** Time has passed. Gives those that were silent for too long, with the requests that they had not begun to answer. */
 export function expires(state: State, now: number): readonly string[] {
   const liveMs = timeToLiveMs(state, state.members.size);
   const silent = [...state.members.values()].filter((process) => process.expiresAtMs <= now);
@@ -162,13 +186,25 @@ export function expires(state: State, now: number): readonly string[] {
   for (const process of silent) {
     state.note("a replica expired");
     const { incarnation, sequence } = process;
-    leaves(state, process, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, process });
+    leaves(state, process, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, expired: true, process });
   }
   for (const [id, { untilMs, process }] of state.gone) {
     const owed = process !== null && (process.drained || runningOn(state, process).length > 0);
     if (untilMs <= now && !owed) state.gone.delete(id);
   }
-  return silent.map(({ id }) => id);
+  return silent.map((process) => {
+    const lost = [...runningOn(state, process), ...process.reclaimed].filter(({ answered }) => answered === null);
+    if (lost.length > 0) state.note("requests were lost with their replica");
+    return nameLost(process.id, lost);
+  });
+}
+
+/** A replica that was silent for too long, and the requests that are lost with it. */
+export function nameLost(id: string, lost: readonly { readonly id: number }[]): string {
+  return `${id}: ${lost
+    .map((run) => String(run.id))
+    .toSorted()
+    .join()}`;
 }
 
 /** What a restart must know of each replica. */
@@ -185,15 +221,19 @@ export function restarts(state: State, now: number): void {
   const restored = rows.map((row) => ({
     ...newProcess(row.id, row.incarnation),
     ...row,
+    mostHeld: row.hints?.length ?? 0,
     unheard: true,
     expiresAtMs: now + liveMs,
+    hopedUntilMs: now + liveMs,
   }));
   if (restored.some(({ drained }) => drained)) state.note("a restart kept a drain");
   if (restored.some(({ hints }) => hints !== null)) state.note("a restart kept a list");
   state.members = new Map(restored.map((process) => [process.id, process]));
   const deleted = [...state.deleted].filter(([id, { untilMs }]) => !state.members.has(id) && untilMs > now);
   if (deleted.length > 0) state.note("a restart kept a deletion");
-  state.gone = new Map(deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, process: null }]));
+  state.gone = new Map(
+    deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, expired: false, process: null }]),
+  );
   state.lost.push(...state.tickets);
   state.asking.push(...state.waiting);
   Object.assign(state, {
@@ -206,6 +246,8 @@ export function restarts(state: State, now: number): void {
     heldMs: [],
     loadsSeen: false,
     snapshot: null,
+    hintFailures: new Map(),
+    servedBy: new Map(),
     counters: noCounters(),
   });
   state.settlingUntilMs = rows.length > 0 ? now + 500 : 0;
@@ -221,9 +263,10 @@ export function adopts(state: State, id: number, claim: Ticket): boolean {
   if (process.unclaimed > 0) state.note("unclaimed requests were claimed");
   process.unclaimed = Math.max(0, process.unclaimed - 1);
   const { hint, startedAtMs: grantedAtMs } = claim;
-  state.running.push({ id, process, hint, cold: false, grantedAtMs, failedBefore: 0, answered: false, failed: false });
+  const answered = claim.answered ? "success" : null;
+  state.running.push({ id, process, hint, cold: false, warm: false, grantedAtMs, failedBefore: 0, answered, failed: false });
   state.note(
-    loadOn(state, process) > process.concurrency ? "a request was adopted over the concurrency" : "a request was adopted",
+    inFlightOn(state, process) > process.concurrency ? "a request was adopted over the concurrency" : "a request was adopted",
   );
   state.tickets.push({ ...claim, id });
   return true;

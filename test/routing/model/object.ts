@@ -14,8 +14,9 @@ import {
   type StoredReplica,
 } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { adoptSlot, type Claim } from "../../../src/routing/slots.ts";
+import { adoptSlot, unanswered, type Claim } from "../../../src/routing/slots.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
+import { nameLost } from "./membership.ts";
 import type { Told } from "./settling.ts";
 
 export class FleetObject {
@@ -35,14 +36,17 @@ export class FleetObject {
     this.scheduler = scheduling.createScheduler(options.coldStartMs);
   }
 
-  heartbeat(beat: Heartbeat): { readonly outcome: HeartbeatOutcome; readonly told: Told | null } {
+  /** `heldUpMs`: how long ago it reached the router. */
+  heartbeat(beat: Heartbeat, heldUpMs: number): { readonly outcome: HeartbeatOutcome; readonly told: Told | null } {
     const { fleet, counters } = this.scheduler;
-    const outcome = applyHeartbeat(fleet, beat, this.#timeToLiveMs(), this.nowMs);
-    if (outcome.kind === "stale" || outcome.kind === "fleet_full") return { outcome, told: null };
+    const outcome = applyHeartbeat(fleet, beat, this.#timeToLiveMs(), this.nowMs, this.nowMs - heldUpMs);
+    if (outcome.kind === "stale" || outcome.kind === "fleet_full" || outcome.kind === "origin_taken")
+      return { outcome, told: null };
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
       counters.reclaimed += outcome.reclaimed;
+      if (outcome.replaced !== null) this.#departed([outcome.replaced]);
       if (outcome.stored) this.#persist(storedForm(replica));
       this.#wakeAt(replica.expiresAtMs);
     }
@@ -71,8 +75,8 @@ export class FleetObject {
     return scheduling.choose(this.scheduler, wanted, this.nowMs);
   }
 
-  answered(id: number, inBandHints: readonly string[] | null): Told | null {
-    const changed = scheduling.answered(this.scheduler, id, inBandHints, this.nowMs);
+  answered(id: number, answer: scheduling.Answer): Told | null {
+    const changed = scheduling.answered(this.scheduler, id, answer, this.nowMs);
     if (changed !== null) this.#persist(storedForm(changed));
     return this.#settle();
   }
@@ -97,7 +101,7 @@ export class FleetObject {
   drain(id: string, drained: boolean): { readonly told: Told | null } | null {
     const replica = this.scheduler.fleet.replicas.get(id);
     if (replica === undefined) return null;
-    if (setDrained(this.scheduler.fleet, replica, drained)) this.#persist(storedForm(replica));
+    if (setDrained(this.scheduler.fleet, replica, drained, this.nowMs + this.#timeToLiveMs())) this.#persist(storedForm(replica));
     return { told: this.#settle() };
   }
 
@@ -116,10 +120,10 @@ export class FleetObject {
   wake(): { readonly expired: readonly string[]; readonly told: Told | null } {
     this.wakesAtMs = Infinity;
     const expired = scheduling.expire(this.scheduler, this.#timeToLiveMs(), this.nowMs);
-    this.#departed(expired);
+    this.#departed(expired.map(({ id }) => id));
     const told = this.#settle();
     this.#wakeAt(scheduling.nextEventMs(this.scheduler));
-    return { expired, told };
+    return { expired: expired.map((replica) => nameLost(replica.id, [...unanswered(replica)])), told };
   }
 
   /** The object ends; another starts with what is stored. */
@@ -128,7 +132,7 @@ export class FleetObject {
     this.wakesAtMs = Infinity;
     const { fleet } = this.scheduler;
     for (const [id, { incarnation, untilMs }] of this.#forbidden) {
-      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, expired: false, record: null });
     }
     if (this.stored.size === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy, this.stored.size);

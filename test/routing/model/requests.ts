@@ -1,10 +1,15 @@
 // The reference model of requests: who may be granted what, what a newcomer may be told, what the answer and the end of a request do.
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
+import type { Priority } from "../../../src/routing/priority.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
 import type { Settlement } from "../../../src/routing/scheduler.ts";
+import type { AnswerKind } from "../../../src/routing/outcome.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
+import { barredForMs, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
+import { lists, mayDeny } from "./lists.ts";
 import {
+  hasLoaded,
   hasSlot,
   holds,
   loadOn,
@@ -19,19 +24,33 @@ import {
 
 export type Granted = Extract<Settlement, { kind: "granted" }>;
 
-/** Replicas that may be given the request now: usable, with a free slot. */
-export function mayTake(state: State, { avoid }: Request, now: number): Process[] {
-  return usable(state, avoid, now).filter((process) => loadOn(state, process) < process.concurrency);
+/** Replicas that may be used for the request and have a free slot. */
+export function freeFor(state: State, { avoid }: Request, now: number): Process[] {
+  return usable(state, avoid, now).filter((process) => loadOn(state, process, now) < process.concurrency);
+}
+
+/** Those of them that it may be given: warm ones for the first hint that any serves, else such as may load its first hint. */
+export function mayTake(state: State, request: Request, now: number): readonly Process[] {
+  const free = freeFor(state, request, now);
+  const [first] = request.hints;
+  if (first === undefined) return free;
+  const found = foundOn(state, free, request, now);
+  if (found !== undefined) return free.filter((process) => serves(state, process, found, now));
+  const able = loadable(state, usable(state, request.avoid, now), first, now);
+  return free.filter((process) => able.includes(process));
+}
+
+/** The first of its hints that any of them serves. */
+function foundOn(state: State, among: readonly Process[], { hints }: Request, now: number): string | undefined {
+  return hints.find((hint) => among.some((process) => serves(state, process, hint, now)));
 }
 
 /** Whether a free slot must not be kept from the request: it has nothing better to wait for, or has found it. */
 export function mustBeGranted(state: State, request: Request, now: number): boolean {
-  const holders = (among: readonly Process[]) =>
-    among.filter((process) => request.hints.some((hint) => holds(process, hint, now)));
-  const free = mayTake(state, request, now);
-  if (free.length === 0) return false;
+  if (mayTake(state, request, now).length === 0) return false;
   if (state.options.affinityWait === "never" || request.hints.length === 0) return true;
-  return holders(free).length > 0 || holders(usable(state, request.avoid, now)).length === 0;
+  if (foundOn(state, freeFor(state, request, now), request, now) !== undefined) return true;
+  return foundOn(state, usable(state, request.avoid, now), request, now) === undefined;
 }
 
 /**
@@ -58,14 +77,19 @@ export function arrives(state: State, request: Request, now: number): Verdict {
 function fullness(state: State, request: Request, now: number): Verdict["else"] {
   const length = state.waiting.length;
   const { queueLengthMax } = state.options;
-  const ahead = request.low ? length : state.waiting.filter(({ low }) => !low).length;
+  const ahead = state.waiting.filter(({ priority }) => isBefore(priority, request.priority)).length;
   const predictedMs = predictsWaitMs(state, ahead);
   const full = { kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs) } as const;
   if (length >= queueLengthMax) return full;
   // Half of the queue, rounded up, is for requests of low priority too.
-  if (request.low && length >= queueLengthMax / 2) return { ...full, why: "low" };
+  if (request.priority === "low" && length >= queueLengthMax / 2) return { ...full, why: "low" };
   if (request.queueLengthMax !== null && length >= request.queueLengthMax) return { ...full, why: "client" };
   return now + predictedMs > request.deadlineMs ? { ...full, why: "prediction" } : null;
+}
+
+/** Whether one that waits may be before a newcomer, by the two priorities. */
+function isBefore(waits: Priority, comes: Priority): boolean {
+  return comes === "low" || (comes === "normal" ? waits !== "low" : waits === "high");
 }
 
 /** The mean time a slot is held, times the requests ahead, over all ready slots; once 20 requests have finished. */
@@ -83,9 +107,16 @@ export function hasTriedAll(state: State, { avoid }: Request): boolean {
   return avoid.length > 0 && readyMembers(state).every(({ id }) => avoid.includes(id));
 }
 
-/** Whether a replica is listed, or one that left could come back. */
+/** Whether a replica is listed that is not drained, or one that was drained or left could come back. */
 export function hasHope(state: State, now: number): boolean {
-  return state.members.size > 0 || [...state.gone.values()].some(({ untilMs }) => untilMs > now);
+  return hopeEndsAtMs(state) > now;
+}
+
+export function hopeEndsAtMs(state: State): number {
+  const members = [...state.members.values()];
+  if (members.some(({ drained }) => !drained)) return Infinity;
+  const times = [...members.map(({ hopedUntilMs }) => hopedUntilMs), ...[...state.gone.values()].map(({ untilMs }) => untilMs)];
+  return Math.max(0, ...times);
 }
 
 /** The request was granted a slot: checks that it may have that one, and takes it. */
@@ -97,53 +128,80 @@ export function takes(state: State, request: Request, told: Granted, loadUntilMs
   const process = state.members.get(grant.replica.id);
   if (process === undefined) throw new Error("allowed and not known");
   expect([grant.replica.incarnation, grant.grantedAtMs]).toEqual([process.incarnation, now]);
-  const found = hints.find((hint) => allowed.some((candidate) => holds(candidate, hint, now)));
+  const found = foundOn(state, freeFor(state, request, now), request, now);
   expect([warm, grant.hint]).toEqual([hints.length === 0 || found !== undefined, found ?? hints[0] ?? null]);
   if (warm && grant.hint !== null) expect(holds(process, grant.hint, now)).toBe(true);
   const cold = !warm;
-  if (cold) {
+  // What it has loaded and not reported it may have evicted, and what it is loading is not there yet.
+  const wasWarm = warm && grant.hint !== null && process.hints?.includes(grant.hint) === true;
+  if (warm && !wasWarm && hasLoaded(process, grant.hint ?? "")) state.note("a load that was not reported counted as warm");
+  const [hint = ""] = hints;
+  if (cold && loadUntilMs === null) {
+    // Another was sent there in the same moment and began the load anew, because every replica is passed over for the hint.
+    expect(barredForMs(state, process, hint, now)).toBeGreaterThan(0);
+  } else if (cold) {
     expect(loadUntilMs).toBeGreaterThanOrEqual(now);
     const firstMs = 10 * state.options.coldStartMs;
     if (!state.loadsSeen) expect(loadUntilMs).toBe(now + firstMs);
-    const hint = hints[0] ?? "";
     const others = process.loads.filter((load) => load.hint !== hint);
     process.loads = [...others, { hint, request: grant.id, untilMs: loadUntilMs ?? 0 }];
   }
   state.counters.granted[cold ? "cold" : reason] = (state.counters.granted[cold ? "cold" : reason] ?? 0) + 1;
   process.served++;
   const failedBefore = request.avoid.length;
-  const run = { id: grant.id, process, hint: grant.hint, cold, grantedAtMs: now, failedBefore, answered: false, failed: false };
+  const run: Running = {
+    ...{ id: grant.id, process, hint: grant.hint, cold, warm: wasWarm, grantedAtMs: now, failedBefore },
+    ...{ answered: null, failed: false },
+  };
   state.running.push(run);
   probes(state, run, now);
   const { id: replica, incarnation } = process;
-  state.tickets.push({ id: grant.id, replica, incarnation, hint: grant.hint, startedAtMs: now });
+  state.tickets.push({ id: grant.id, replica, incarnation, hint: grant.hint, startedAtMs: now, answered: false });
 }
 
 /** The replica answered, with a list of what it holds where it sent one. */
-export function answers(state: State, run: Running, inBand: readonly string[] | null, now: number): void {
-  const { process } = run;
-  run.answered = true;
-  if (run.cold) state.loadsSeen = true;
+export function answers(state: State, run: Running, kind: AnswerKind, inBand: readonly string[] | null, now: number): void {
+  const { process, hint } = run;
+  const succeeded = kind === "success";
+  if (run.answered === null && hint !== null) {
+    if (succeeded) servesHint(state, process, hint);
+    if (kind === "unsupported") lacksHint(state, run, now);
+  }
+  run.answered = kind;
+  for (const ticket of state.tickets) if (ticket.id === run.id) ticket.answered = true;
+  if (run.cold && succeeded) state.loadsSeen = true;
+  const load = process.loads.find(({ request }) => request === run.id);
+  const denied = process.listedAtMs > run.grantedAtMs && mayDeny(process.listedAtMs, now);
+  if (succeeded && load !== undefined && !hasLoaded(process, load.hint) && !denied) shows(state, process, load.hint, now);
   process.loads = process.loads.filter((load) => load.request !== run.id);
   if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
-  trustsAnswer(state, process);
+  trustsAnswer(state, process, succeeded);
   probeIsAnswered(run, now);
-  believesList(state, process, inBand);
+  believesList(state, process, inBand, now);
+}
+
+/** A success shows that the hint is loaded. Of such hints a replica has no more than it can hold; the oldest is gone first. */
+function shows(state: State, process: Process, hint: string, now: number): void {
+  const capacity = process.hintSlots ?? Math.max(1, process.mostHeld);
+  process.unreported = [...process.unreported, { hint, shownAtMs: now }];
+  if (process.unreported.length <= capacity) return;
+  process.unreported = process.unreported.slice(1);
+  state.note("a load that was not reported was one too many");
 }
 
 /** Its answer came whole, or broke off by whose doing ever. */
 export function endsAnswer(state: State, run: Running, whole: boolean): void {
-  if (whole && run.answered && !run.failed) trustsWhole(state, run);
+  if (whole && run.answered === "success" && !run.failed) trustsWhole(state, run);
   if (whole) return;
   run.failed = true;
   state.note("an answer that broke off by whose doing ever");
 }
 
-export function believesList(state: State, process: Process, inBand: readonly string[] | null): void {
+export function believesList(state: State, process: Process, inBand: readonly string[] | null, now: number): void {
   if (inBand === null) return;
   const here = state.members.get(process.id) === process;
   state.note(here ? "an answer with a list" : "an answer with a list of one that had left");
-  if (here) process.hints = inBand;
+  if (here) lists(state, process, inBand, now);
 }
 
 /** The request is over, or its client has gone. */
@@ -159,7 +217,7 @@ export function ends(state: State, id: number, now: number): void {
   if (run === undefined) return;
   const { process } = run;
   const heldSlot = hasSlot(state, run);
-  const wentWell = run.answered && !run.failed;
+  const wentWell = run.answered === "success" && !run.failed;
   if (wentWell) process.failuresInARow = 0;
   forget(state, run);
   if (process.probe?.id === id) process.probe = null;

@@ -2,8 +2,9 @@
 import { expect } from "vitest";
 import type { Settlement } from "../../../src/routing/scheduler.ts";
 import { usable } from "./failures.ts";
-import { hasHope, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
-import { holds, type State, type Waiting } from "./state.ts";
+import { serves } from "./hint-failures.ts";
+import { freeFor, hasHope, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
+import type { State, Waiting } from "./state.ts";
 
 /** Those that would rather wait are not asked again for so long. */
 const ASKED_AGAIN_MS = 250;
@@ -72,12 +73,13 @@ function checksOrder(state: State, next: Waiting, replica: string, warm: boolean
       if (sooner && laneOf(other) === laneOf(next)) throw new Error(`request ${next.id} overtook ${other.id}`);
     }
   }
-  if (!next.low) {
-    const before = state.waiting.some(({ low, arrivedAtMs }) => low && arrivedAtMs < next.arrivedAtMs);
-    if (before) state.note("a low request was overtaken");
+  const before = state.waiting.filter(({ arrivedAtMs }) => arrivedAtMs < next.arrivedAtMs);
+  if (next.priority === "high" && before.some(({ priority }) => priority === "normal")) state.note("a high request overtook");
+  if (next.priority !== "low") {
+    if (before.some(({ priority }) => priority === "low")) state.note("a low request was overtaken");
     return;
   }
-  const others = state.waiting.filter(({ low }) => !low);
+  const others = state.waiting.filter(({ priority }) => priority !== "low");
   // Half its time is over.
   if (now >= next.arrivedAtMs + (next.deadlineMs - next.arrivedAtMs) / 2) {
     if (others.length > 0) state.note("a low request was no longer behind");
@@ -85,20 +87,22 @@ function checksOrder(state: State, next: Waiting, replica: string, warm: boolean
   }
   for (const other of others) {
     if (now < other.hopedAtMs + ASKED_AGAIN_MS) continue;
-    const could = mayTake(state, other, now).some(({ id }) => id === replica);
+    const could = freeFor(state, other, now).some(({ id }) => id === replica);
     if (could && mustBeGranted(state, other, now)) throw new Error(`request ${next.id}, which is low, overtook ${other.id}`);
   }
 }
 
 /** Requests that want the same and may be served in turn. */
-function laneOf({ hints, avoid, claimedMs, low }: Waiting): string {
-  return JSON.stringify([hints, avoid, claimedMs, low]);
+function laneOf({ hints, avoid, claimedMs, priority }: Waiting): string {
+  return JSON.stringify([hints, avoid, claimedMs, priority]);
 }
 
 /** Nobody waits beside a free replica, unless a warm one may be better; then somebody looks again soon. */
 function checksWait(state: State, waiting: Waiting, wakesAtMs: number, now: number): void {
   const free = mayTake(state, waiting, now);
-  const holders = usable(state, waiting.avoid, now).filter((process) => waiting.hints.some((hint) => holds(process, hint, now)));
+  const holders = usable(state, waiting.avoid, now).filter((process) =>
+    waiting.hints.some((hint) => serves(state, process, hint, now)),
+  );
   const warm = holders.some((holder) => free.includes(holder));
   if (holders.length > 0 && !warm) waiting.hopedAtMs = now;
   if (free.length === 0) return;

@@ -1,6 +1,8 @@
 // What the reference model remembers: plain maps and lists of what docs/protocol.md speaks of. No index, no total, nothing derived: every
 // question is answered by a look at everything.
 import type { HeartbeatPolicy } from "../../../src/routing/liveness.ts";
+import type { AnswerKind } from "../../../src/routing/outcome.ts";
+import type { Priority } from "../../../src/routing/priority.ts";
 import type { Counters, SchedulerOptions } from "../../../src/routing/scheduler.ts";
 import type { Outcome } from "./coverage.ts";
 
@@ -28,6 +30,16 @@ export interface Process {
   /** Its last report counted so many requests fewer than the slots held. */
   fewer: { readonly by: number; readonly atMs: number } | null;
   loads: readonly Load[];
+  /** Hints that an answer showed to be loaded at that time, and that it has not listed since; the oldest first. */
+  unreported: readonly { readonly hint: string; readonly shownAtMs: number }[];
+  /** When its last list came. */
+  listedAtMs: number;
+  /** The longest list it ever sent: as many it can hold, where it does not say. */
+  mostHeld: number;
+  /** Slots that its answers 503 have taken for a moment, until when, and when the last such answer came. */
+  withheld: number;
+  withheldUntilMs: number;
+  refusedAtMs: number;
   served: number;
   /** The start of its last ejection, its end, what it was for, and how many there were since it was last trusted. */
   ejectedAtMs: number;
@@ -38,6 +50,11 @@ export interface Process {
   /** The one request that it has on probation, and until when that keeps others away. */
   probe: { readonly id: number; untilMs: number } | null;
   failuresInARow: number;
+  /** Its answers that were a success or an error, in their order, as whether they were errors. */
+  answers: readonly boolean[];
+  lastError: { readonly kind: string; readonly detail: string; readonly atMs: number } | null;
+  /** Drained, it may come back until then. */
+  hopedUntilMs: number;
 }
 
 /** A hint that is being loaded for a request; believed for a time. */
@@ -53,6 +70,8 @@ export interface Gone {
   readonly sequence: number | null;
   readonly untilMs: number;
   readonly forbidden: boolean;
+  /** It was silent for too long. */
+  readonly expired: boolean;
   /** The process, if it may return as it was. */
   readonly process: Process | null;
 }
@@ -83,7 +102,9 @@ export interface Running {
   readonly grantedAtMs: number;
   /** Replicas that failed it before. */
   readonly failedBefore: number;
-  answered: boolean;
+  /** It found the hint warm, by the replica's own word. */
+  readonly warm: boolean;
+  answered: AnswerKind | null;
   failed: boolean;
 }
 
@@ -94,6 +115,15 @@ export interface Ticket {
   readonly incarnation: number;
   readonly hint: string | null;
   readonly startedAtMs: number;
+  answered: boolean;
+}
+
+/** What one process has failed of one hint. */
+export interface HintFailure {
+  readonly failures: number;
+  readonly bars: number;
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** Retries that are not paid back, as time: each costs a second, and each second pays one back. */
@@ -126,6 +156,10 @@ export interface State {
   snapshot: { readonly text: string; readonly version: number } | null;
   counters: Omit<Counters, "cold" | "granted"> & { granted: Record<string, number> };
 
+  /** By hint and process; and who was the last to serve each hint. */
+  hintFailures: Map<string, HintFailure>;
+  servedBy: Map<string, string>;
+
   // What Workers and replicas know, whatever becomes of the object.
   tickets: Ticket[];
   /** Tickets of requests that the object of before a restart granted, and that have not been claimed. */
@@ -156,6 +190,8 @@ export function createState(policy: HeartbeatPolicy, options: SchedulerOptions, 
     loadsSeen: false,
     snapshot: null,
     counters: noCounters(),
+    hintFailures: new Map(),
+    servedBy: new Map(),
     tickets: [],
     lost: [],
     asking: [],
@@ -170,7 +206,7 @@ export function noCounters(): State["counters"] {
     refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },
     left: 0,
     reclaimed: 0,
-    failed: { unreachable: 0, unavailable: 0, timed_out: 0, broken: 0 },
+    failed: { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 },
     ejected: 0,
   };
 }
@@ -189,8 +225,18 @@ export function hasSlot(state: State, run: Running): boolean {
   return state.running.includes(run);
 }
 
-export function loadOn(state: State, process: Process): number {
+/** Requests that it serves. */
+export function inFlightOn(state: State, process: Process): number {
   return runningOn(state, process).length + process.unclaimed;
+}
+
+/** Slots taken, those that it refused a moment ago among them. */
+export function loadOn(state: State, process: Process, now: number): number {
+  return inFlightOn(state, process) + withheldBy(process, now);
+}
+
+export function withheldBy({ withheld, withheldUntilMs }: Process, now: number): number {
+  return now < withheldUntilMs ? withheld : 0;
 }
 
 export function isReady({ status, drained }: Process): boolean {
@@ -206,9 +252,14 @@ export function slotsOf(state: State): number {
   return readyMembers(state).reduce((slots, { concurrency }) => slots + concurrency, 0);
 }
 
-/** Whether the replica advertises the hint, or is loading it. */
+/** Whether the replica holds the hint, by its list or by an answer of its own. */
+export function hasLoaded({ hints, unreported }: Process, hint: string): boolean {
+  return hints?.includes(hint) === true || unreported.some((its) => its.hint === hint);
+}
+
+/** Whether the replica holds the hint, or is loading it. */
 export function holds(process: Process, hint: string, now: number): boolean {
-  if (process.hints?.includes(hint) === true) return true;
+  if (hasLoaded(process, hint)) return true;
   return process.loads.some((load) => load.hint === hint && load.untilMs > now);
 }
 

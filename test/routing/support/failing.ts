@@ -1,12 +1,16 @@
 // Requests that a replica fails or serves, whatever a decision would have been, and how long that ejects it for.
-import { failGrant, type Failure } from "../../../src/routing/ejection.ts";
+import { failGrant } from "../../../src/routing/ejection.ts";
 import type { Fleet } from "../../../src/routing/fleet.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
 import { answerGrant, endAnswer, finishGrant } from "../../../src/routing/slots.ts";
 import { known, occupy } from "./fleets.ts";
 
 export const UNREACHABLE = { kind: "unreachable" } as const;
+export const DISCONNECTED = { kind: "disconnected" } as const;
+export const UNAVAILABLE = { kind: "unavailable", retryAfterMs: null } as const;
 export const TIMED_OUT = { kind: "timed_out" } as const;
 export const BROKEN = { kind: "broken" } as const;
+export const ERROR = { kind: "error" } as const;
 
 /** A request on the replica fails, and is over; one that is broken off was answered before. Says whether that ejected the replica. */
 export function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNREACHABLE): boolean {
@@ -18,10 +22,16 @@ export function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNRE
   return ejected;
 }
 
+/** Two requests in a row are answered 503. Says whether the second ejected the replica, which it does unless it is on probation. */
+export function refuses(fleet: Fleet, id: string, now: number, retryAfterMs: number | null = null): boolean {
+  fails(fleet, id, now - 1, { kind: "unavailable", retryAfterMs });
+  return fails(fleet, id, now, { kind: "unavailable", retryAfterMs });
+}
+
 /** A request on the replica is answered, whole. */
-export function serves(fleet: Fleet, id: string, now = 0): void {
+export function serves(fleet: Fleet, id: string, now = 0, kind: AnswerKind = "success"): void {
   for (const grant of occupy(fleet, id, 1, now)) {
-    answerGrant(fleet, grant, now);
+    answerGrant(fleet, grant, now, kind);
     endAnswer(fleet, grant, true);
     finishGrant(fleet, grant, now);
   }

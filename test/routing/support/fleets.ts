@@ -4,6 +4,7 @@ import type { Wanted } from "../../../src/routing/decide.ts";
 import { countArrival } from "../../../src/routing/estimates.ts";
 import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/fleet.ts";
 import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import { endWithheld } from "../../../src/routing/holdings.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/membership.ts";
 import { failed, type Arrival, type Scheduler, type SchedulerOptions, type Standing } from "../../../src/routing/scheduler.ts";
 import { takeSlot } from "../../../src/routing/slots.ts";
@@ -63,9 +64,10 @@ function nextId(fleet: Fleet): number {
   return id;
 }
 
-/** Takes slots on one replica, whatever a decision would have been. */
+/** Takes slots on one replica, whatever a decision would have been; those that it refused for a moment are free again after it. */
 export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[] {
   const taken: Grant[] = [];
+  endWithheld(fleet, now);
   for (let slot = 0; slot < slots; slot++) {
     const choice = { replica: known(fleet, id), hint: null, warm: true };
     taken.push(takeSlot(fleet, nextId(fleet), choice, now));
@@ -133,6 +135,7 @@ export function picture(fleet: Fleet): unknown {
     usedAtMs: [...replica.usedAtMs],
     users: [...replica.users],
     grants: [...replica.grants.keys()],
+    reclaimed: [...replica.reclaimed.keys()],
   });
   return {
     replicas: [...fleet.replicas].map(([id, replica]) => [id, record(replica)]),
@@ -143,6 +146,9 @@ export function picture(fleet: Fleet): unknown {
     free: [...fleet.free].map(name),
     busy: [...fleet.busy].map(name),
     suspects: [...fleet.suspects].map(name),
+    withholding: [...fleet.withholding].map(name),
+    byOrigin: [...fleet.byOrigin].map(([origin, replica]) => [origin, name(replica)]),
+    reclaimed: [...fleet.reclaimed.keys()],
     totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.taken, fleet.nextExpiryMs, fleet.version],
     estimates: structuredClone(fleet.estimates),
   };

@@ -1,8 +1,7 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
-import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import { heldHints, hintCapacity, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
 import type { Lane, Lanes } from "../../../src/routing/lanes.ts";
-import { LIMITS } from "../../../src/routing/limits.ts";
-import { deferredUntilMs } from "../../../src/routing/priority.ts";
+import { deferredUntilMs, urgencyOf } from "../../../src/routing/priority.ts";
 import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
@@ -46,7 +45,8 @@ export function violations(fleet: Fleet, now: number): string[] {
 
   const pairs = (index: Fleet["holders"]) =>
     [...index].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
-  const held = (replica: Replica) => new Set([...(replica.advertised ?? []), ...replica.loading.keys()]);
+  const held = (replica: Replica) =>
+    new Set([...(replica.advertised ?? []), ...replica.unreported.keys(), ...replica.loading.keys()]);
   const due = (its: readonly Replica[]) => its.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`));
   same("holders", pairs(fleet.holders), due(replicas));
   same("free holders", pairs(fleet.freeHolders), due([...fleet.free]));
@@ -62,6 +62,13 @@ export function violations(fleet: Fleet, now: number): string[] {
   const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
   same("advertised hints", fleet.advertisedHints, advertised.length);
   same("advertised text", fleet.advertisedText, advertised.join("").length);
+
+  same(
+    "by origin",
+    [...fleet.byOrigin].map(([origin, replica]) => `${origin} ${name(replica)}`),
+    replicas.map((replica) => `${replica.origin} ${name(replica)}`),
+  );
+  same("withholding", [...fleet.withholding].map(name), replicas.filter(({ withheld }) => withheld > 0).map(name));
 
   same("suspects", [...fleet.suspects].map(name), replicas.filter((replica) => replica.onProbation).map(name));
   same(
@@ -87,7 +94,11 @@ export function violations(fleet: Fleet, now: number): string[] {
       hints,
     );
     if ([...record.users.values()].some((users) => users <= 0)) found.push(`${name(record)} counts a hint that nobody uses`);
-    if (record.unreported.size > LIMITS.hintsPerReplica) found.push(`${name(record)} has ${record.unreported.size} unreported`);
+    for (const hint of record.unreported.keys())
+      if (record.advertised?.has(hint)) found.push(`${name(record)} has reported ${hint} and has not`);
+    if (record.withheld < 0) found.push(`${name(record)} withholds ${record.withheld}`);
+    if (fleet.replicas.get(record.id) !== record && record.withheld > 0)
+      found.push(`${name(record)} has left and withholds slots`);
     if (record.unclaimed < 0) found.push(`${name(record)} has ${record.unclaimed} unclaimed`);
     for (const [hint, { grantId }] of record.loading) {
       const grant = record.grants.get(grantId);
@@ -117,21 +128,30 @@ export function violations(fleet: Fleet, now: number): string[] {
 /** As `violations`, of a replica whose report with a list has just been accepted: there is no load that it has not reported on. */
 export function reportViolations(replica: Replica): string[] {
   const { found, same } = complaints();
-  same(`unreported of ${name(replica)}`, replica.unreported, []);
+  same(`unreported of ${name(replica)}`, replica.unreported.keys(), []);
   return found;
 }
 
+/**
+ * As `violations`, of a replica that has just answered: it is believed to hold no more of what it has not reported than it can, or than it was
+ * `before`.
+ */
+export function answerViolations(replica: Replica, before: number): string[] {
+  const { unreported } = replica;
+  return unreported.size > Math.max(before, hintCapacity(replica)) ? [`${name(replica)} has ${unreported.size} unreported`] : [];
+}
+
 function columnsOf(lanes: Lanes, row: number): string[] {
-  const { waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, warmInRound } = lanes;
-  const figures = [waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs].map((column) => String(column[row]));
+  const { waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, urgency, warmInRound } = lanes;
+  const figures = [waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, urgency].map((column) => String(column[row]));
   return [...figures, `wants ${warmInRound[row] === Infinity ? "none" : "some"}`];
 }
 
-function dueColumns({ queue, hints, low }: Lane): string[] {
+function dueColumns({ queue, hints, priority }: Lane): string[] {
   const [head] = queue;
   if (head === undefined) return [];
-  const deferredMs = low ? deferredUntilMs(head) : -Infinity;
-  const figures = [queue.length, head.arrivedAtMs, head.deadlineMs, head.loadMs, deferredMs].map(String);
+  const deferredMs = priority === "low" ? deferredUntilMs(head) : -Infinity;
+  const figures = [queue.length, head.arrivedAtMs, head.deadlineMs, head.loadMs, deferredMs, urgencyOf(priority)].map(String);
   return [...figures, `wants ${hints.length === 0 ? "none" : "some"}`];
 }
 
@@ -154,10 +174,11 @@ export function roomViolations(room: WaitingRoom): string[] {
     const servingMs = room.lanes.servingMs[lane.row] ?? -1;
     if (room.lanes.rows[lane.row] !== lane || servingMs < 0)
       found.push(`lane ${key} is not in row ${lane.row}, or serves ${servingMs}`);
-    for (const [place, { arrivedAtMs, hints, avoid }] of lane.queue.entries()) {
+    for (const [place, { arrivedAtMs, hints, avoid, priority }] of lane.queue.entries()) {
       if (arrivedAtMs < (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`lane ${key} is not in order of arrival`);
       same(`hints in lane ${key}`, hints.join(), head?.hints.join() ?? "");
       same(`avoided in lane ${key}`, avoid.join(), head?.avoid.join() ?? "");
+      same(`priority in lane ${key}`, priority, lane.priority);
     }
   }
   same(
@@ -173,7 +194,10 @@ export function roomViolations(room: WaitingRoom): string[] {
   same("lanes by hint", indexed, wanted);
   if ([...room.lanesOf.values()].some(({ size }) => size === 0)) found.push("a hint has lanes, and none");
   same("avoiding", ids(room.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
-  const workMs = all.reduce((sum, { expectedMs, low }) => (low ? sum : sum + expectedMs), 0);
+  for (const priority of ["high", "normal", "low"] as const) {
+    same(`waiting, ${priority}`, room.count[priority], all.filter((waiting) => waiting.priority === priority).length);
+  }
+  const workMs = all.reduce((sum, { expectedMs, priority }) => (priority === "low" ? sum : sum + expectedMs), 0);
   if (Math.abs(room.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${room.workMs}; due ${workMs}`);
   if (all.length === 0) same("work of nobody", room.workMs, 0);
   for (const { id, deadlineMs } of all) if (deadlineMs < room.nextDeadlineMs) found.push(`${id} ends before the next deadline`);

@@ -12,7 +12,14 @@ type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];
 export function roomOf(...requests: readonly Request[]): WaitingRoom {
   const room = createWaitingRoom();
   for (const [index, [hints, rest]] of requests.entries()) {
-    const expected = { claimedMs: null, priority: "normal", expectedMs: 0, loadMs: COLD_MS };
+    const expected = {
+      claimedMs: null,
+      priority: "normal",
+      countedAt: null,
+      expectedMs: 0,
+      loadMs: COLD_MS,
+      declinedAtMs: Infinity,
+    } as const;
     join(room, { id: index + 1, arrivedAtMs: index, deadlineMs: Infinity, avoid: [], ...expected, hints, ...rest });
   }
   return room;

@@ -1,7 +1,7 @@
 // What must hold of those that wait, once all that can be bound is: nobody past the deadline, nobody beside a free replica unless a wait
 // for a warm one may be better, or was a moment ago, and then somebody looks again soon.
-import { decide, usableIn } from "../../../src/routing/decide.ts";
-import { isReady, isWarm } from "../../../src/routing/fleet.ts";
+import { decide, isServing, usableIn } from "../../../src/routing/decide.ts";
+import { isReady } from "../../../src/routing/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { nextEventMs, type Scheduler, type SchedulerOptions } from "../../../src/routing/scheduler.ts";
 import type { Waiting, WaitingRoom } from "../../../src/routing/waiting-room.ts";
@@ -39,7 +39,7 @@ function saidSo({ room, lookAgainMs }: Scheduler, { id }: Waiting, now: number):
 function mayWaitForWarm({ fleet }: Scheduler, waiting: Waiting, now: number): boolean {
   const usable = usableIn(fleet, waiting, now);
   for (const replica of fleet.replicas.values()) {
-    if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isWarm(replica, hint, now))) return true;
+    if (isReady(replica) && usable(replica) && waiting.hints.some((hint) => isServing(fleet, replica, hint, now))) return true;
   }
   return false;
 }

@@ -3,37 +3,15 @@
 import { expect } from "vitest";
 import type { Reason } from "../../../src/routing/decide.ts";
 import type { Failure } from "../../../src/routing/outcome.ts";
+import type { Fleet, Replica } from "../../../src/routing/fleet.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
 import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredReplica } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { beat, fullPicture, picture, TTL_MS, type Said } from "./fleets.ts";
-import { reportViolations, roomViolations, violations } from "./invariants.ts";
+import { grantOf } from "../../../src/routing/slots.ts";
+import { beat, fullPicture, picture, TTL_MS } from "./fleets.ts";
+import type { Command } from "./happenings.ts";
+import { answerViolations, reportViolations, roomViolations, violations } from "./invariants.ts";
 import { inOrder, waits } from "./waits.ts";
-
-export type Command =
-  | { readonly does: "wait"; readonly ms: number }
-  /** `process`: 0 the newest known, 1 a new one, -1 the one before. `sequence`: rising, absent, or the first again. */
-  | {
-      readonly does: "report";
-      readonly replica: string;
-      readonly process: -1 | 0 | 1;
-      readonly sequence: "next" | "none" | "old";
-      readonly said: Said;
-    }
-  | {
-      readonly does: "arrive";
-      readonly hints: readonly string[];
-      readonly avoid: readonly string[];
-      readonly timeoutMs: number;
-      readonly queueLengthMax: number | null;
-      readonly claimedMs: number | null;
-      readonly priority: Priority;
-    }
-  /** `which` picks one of the requests that have not ended. */
-  | { readonly does: "fail"; readonly which: number; readonly failure: Failure }
-  | { readonly does: "answer" | "end" | "endTwice"; readonly which: number }
-  | { readonly does: "teach"; readonly which: number; readonly hints: readonly string[] }
-  | { readonly does: "drain" | "undrain" | "delete"; readonly replica: string };
 
 interface Request {
   readonly id: number;
@@ -49,6 +27,7 @@ interface Member {
   readonly status: ReplicaStatus;
   drained: boolean;
   readonly concurrency: number;
+  readonly origin: string;
   readonly expiresAtMs: number;
 }
 
@@ -95,7 +74,7 @@ export class World {
     switch (command.does) {
       case "wait":
         this.now += command.ms;
-        for (const id of scheduling.expire(this.scheduler, TTL_MS, this.now)) {
+        for (const { id } of scheduling.expire(this.scheduler, TTL_MS, this.now)) {
           expect(this.#members.get(id)?.expiresAtMs).toBeLessThanOrEqual(this.now);
           this.#left(id);
         }
@@ -109,7 +88,6 @@ export class World {
       case "fail":
       case "end":
       case "endTwice":
-      case "teach":
         return this.#tell(command);
       case "drain":
       case "undrain":
@@ -122,22 +100,28 @@ export class World {
           this.#left(command.replica);
           return;
         }
-        if (setDrained(fleet, replica, command.does === "drain")) this.#stored.set(replica.id, storedForm(replica));
+        if (setDrained(fleet, replica, command.does === "drain", this.now + TTL_MS))
+          this.#stored.set(replica.id, storedForm(replica));
         member.drained = command.does === "drain";
       }
     }
   }
 
-  #report({ replica: id, process, sequence, said }: Extract<Command, { does: "report" }>): void {
+  #report({ replica: id, process, sequence, at, said }: Extract<Command, { does: "report" }>): void {
     const { fleet } = this.scheduler;
     const incarnation = Math.max(0, (this.#newest.get(id) ?? 1) + process);
     const next = (this.#sequences.get(id) ?? 0) + 1;
     const number = sequence === "next" ? next : sequence === "none" ? null : 1;
     const before = picture(fleet);
     const oldest = new Map(fleet.grants);
-    const outcome = applyHeartbeat(fleet, beat(id, { ...said, incarnation, sequence: number }), TTL_MS, this.now);
-    if (outcome.kind === "stale" || outcome.kind === "fleet_full") {
+    const origin = `https://${at ?? id}.example.com`;
+    const outcome = applyHeartbeat(fleet, beat(id, { ...said, origin, incarnation, sequence: number }), TTL_MS, this.now);
+    if (outcome.kind === "stale" || outcome.kind === "fleet_full" || outcome.kind === "origin_taken") {
       expect(picture(fleet)).toEqual(before);
+      if (outcome.kind === "origin_taken") {
+        expect(this.#members.get(outcome.replica)).toMatchObject({ origin, incarnation: outcome.incarnation });
+        expect(outcome.incarnation).toBeGreaterThan(incarnation);
+      }
       return;
     }
     // With another process the one before is dead: should it be believed again, much later, its requests of then do not count.
@@ -149,6 +133,9 @@ export class World {
       expect(outcome.known).toBe(this.#members.has(id));
       return this.#left(id);
     }
+    const [owner = null] = [...this.#members].flatMap(([other, its]) => (other !== id && its.origin === origin ? other : []));
+    expect(outcome.replaced).toBe(owner);
+    if (owner !== null) this.#left(owner);
     const replica = fleet.replicas.get(id);
     if (replica === undefined) throw new Error("accepted and not known");
     const { status, concurrency } = replica;
@@ -156,7 +143,7 @@ export class World {
     if ((said.hints ?? null) !== null) expect(reportViolations(replica)).toEqual([]);
     const was = this.#members.get(id);
     const drained = was?.incarnation === incarnation ? was.drained : replica.drained;
-    this.#members.set(id, { incarnation, status, drained, concurrency, expiresAtMs: this.now + TTL_MS });
+    this.#members.set(id, { incarnation, status, drained, concurrency, origin, expiresAtMs: this.now + TTL_MS });
     if (outcome.stored) this.#stored.set(id, storedForm(replica));
     const reclaimed = [...oldest.keys()].filter((grant) => !fleet.grants.has(grant));
     expect(reclaimed.length).toBe(outcome.reclaimed);
@@ -176,10 +163,19 @@ export class World {
     this.scheduler.counters.reclaimed += outcome.reclaimed;
   }
 
-  #arrive({ hints, avoid, timeoutMs, queueLengthMax, claimedMs, low }: Extract<Command, { does: "arrive" }>): void {
+  #arrive(command: Extract<Command, { does: "arrive" }>): void {
+    const { hints, avoid, timeoutMs, queueLengthMax, claimedMs, priority } = command;
     const request: Request = { id: this.#requests.size + 1, state: "waiting", settlements: 0, avoid, replica: null };
     this.#requests.set(request.id, request);
-    const arrival = { hints, avoid, arrivedAtMs: this.now, deadlineMs: this.now + timeoutMs, queueLengthMax, claimedMs, low };
+    const arrival = {
+      hints,
+      avoid,
+      arrivedAtMs: this.now,
+      deadlineMs: this.now + timeoutMs,
+      queueLengthMax,
+      claimedMs,
+      priority,
+    };
     const standing = scheduling.enqueue(this.scheduler, this.#options, request.id, arrival, this.now);
     if (standing.kind !== "waiting") this.#settled(request.id, standing);
   }
@@ -189,17 +185,18 @@ export class World {
     const request = open[command.which % Math.max(1, open.length)];
     if (request === undefined) return;
     switch (command.does) {
-      case "answer":
-        expect(scheduling.answered(this.scheduler, request.id, null, this.now)).toBeNull();
-        return;
       case "fail":
-        expect(scheduling.failed(this.scheduler, request.id, command.failure, null, this.now)).toBeNull();
-        return;
-      case "teach": {
+        return this.#fail(request.id, command.failure);
+      case "answer": {
         const { fleet } = this.scheduler;
+        const { kind, hints } = command;
         const replica = fleet.grants.get(request.id)?.replica;
-        const changed = scheduling.answered(this.scheduler, request.id, command.hints, this.now);
-        if (replica !== undefined && fleet.replicas.get(replica.id) === replica) expect(reportViolations(replica)).toEqual([]);
+        const before = replica?.unreported.size ?? 0;
+        const changed = scheduling.answered(this.scheduler, request.id, { kind, hints }, this.now);
+        if (hints === null) expect(changed).toBeNull();
+        if (replica !== undefined && isLive(fleet, replica)) {
+          expect(hints === null ? answerViolations(replica, before) : reportViolations(replica)).toEqual([]);
+        }
         if (changed !== null) this.#stored.set(changed.id, storedForm(changed));
         return;
       }
@@ -214,6 +211,21 @@ export class World {
         scheduling.finish(this.scheduler, request.id, this.now);
         expect(fullPicture(this.scheduler)).toEqual(after);
       }
+    }
+  }
+
+  /** A slot is withheld with each 503 of a replica that is not on probation and was sent after its last ejection; of no other is any. */
+  #fail(id: number, failure: Failure): void {
+    const { fleet } = this.scheduler;
+    const its = grantOf(fleet, id);
+    const isNew = its !== undefined && isLive(fleet, its.replica) && its.grantedAtMs > its.replica.ejectedAtMs;
+    const withholds = failure.kind === "unavailable" && isNew && its.replica.ejectedFor === null;
+    const withheldBy = ({ withheld, withheldUntilMs }: Replica) => (this.now < withheldUntilMs ? withheld : 0);
+    const before = new Map([...fleet.replicas].map(([name, replica]) => [name, withheldBy(replica)]));
+    expect(scheduling.failed(this.scheduler, id, failure, null, this.now)).toBeNull();
+    for (const [name, replica] of fleet.replicas) {
+      const was = before.get(name) ?? 0;
+      expect(withheldBy(replica)).toBe(withholds && name === its.replica.id ? Math.min(was + 1, replica.concurrency) : was);
     }
   }
 
@@ -285,8 +297,13 @@ export class World {
     const replicas = [...fleet.replicas.values()];
     expect(new Map(replicas.map((replica) => [replica.id, storedForm(replica)]))).toEqual(this.#stored);
     for (const replica of replicas) {
-      const { incarnation, status, drained, concurrency, grants, unclaimed } = replica;
-      expect(this.#members.get(replica.id)).toMatchObject({ incarnation, status, drained, concurrency });
+      const { incarnation, status, drained, concurrency, origin, grants, unclaimed, withheld, withheldUntilMs } = replica;
+      expect(this.#members.get(replica.id)).toMatchObject({ incarnation, status, drained, concurrency, origin });
+      // While anybody waits no slot is withheld for longer than it should be, and somebody looks when it no longer is.
+      if (withheld > 0 && room.waiting.size > 0) {
+        expect(withheldUntilMs).toBeGreaterThan(this.now);
+        expect(scheduling.nextEventMs(this.scheduler)).toBeLessThanOrEqual(withheldUntilMs);
+      }
       expect([[...grants.keys()], unclaimed]).toEqual([[...(this.#running.get(`${replica.id}@${incarnation}`) ?? [])], 0]);
     }
     const { faults, kept } = waits(this.scheduler, this.#options, this.now);
@@ -297,4 +314,8 @@ export class World {
     expect(inOrder(room).map((waiting) => waiting.id)).toEqual(waiting.map((request) => request.id));
     expect(counters.granted).toEqual(this.#granted);
   }
+}
+
+function isLive(fleet: Fleet, replica: Replica): boolean {
+  return fleet.replicas.get(replica.id) === replica;
 }

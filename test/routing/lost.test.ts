@@ -1,0 +1,109 @@
+// Requests whose replica was silent for its time to live before it began to answer are lost; and a fleet of which all is drained is hoped for one
+// time to live.
+import { describe, expect, test } from "vitest";
+import { createFleet, type Fleet, type Grant } from "../../src/routing/fleet.ts";
+import { deleteReplica, hopeUntilMs, restoreReplica, setDrained, storedForm, sweep } from "../../src/routing/membership.ts";
+import { nextEventMs } from "../../src/routing/scheduler.ts";
+import { answerGrant, isLost, unanswered } from "../../src/routing/slots.ts";
+import { driver } from "./support/driver.ts";
+import { fleetWith, hears, known, occupy, TTL_MS } from "./support/fleets.ts";
+
+describe("a request is lost", () => {
+  /** Of three requests on `a` the second is answered, and the slot of the first was taken back. */
+  function running(): { readonly fleet: Fleet; readonly grants: readonly Grant[] } {
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    const grants = occupy(fleet, "a", 3);
+    for (const now of [10, 20]) hears(fleet, "a", { concurrency: 3, inFlight: 2 }, now);
+    expect(fleet.reclaimed.size).toBe(1);
+    answerGrant(fleet, grants[1] ?? raise(), 30, "rejected");
+    return { fleet, grants };
+  }
+  const lost = ({ fleet, grants }: ReturnType<typeof running>) =>
+    grants.filter((grant) => isLost(fleet, grant)).map(({ id }) => id);
+
+  test("with its replica's expiry, unless its answer has begun, whatever that is; also one whose slot was taken back", () => {
+    const its = running();
+    const [gone] = sweep(its.fleet, TTL_MS, 20 + TTL_MS);
+    expect([...unanswered(gone ?? raise())].map(({ id }) => id)).toEqual([3, 1]);
+    expect(lost(its)).toEqual([1, 3]);
+  });
+
+  test.each<[string, (fleet: Fleet) => unknown]>([
+    ["is there", () => null],
+    ["has stopped: it may yet answer what it took", (fleet) => hears(fleet, "a", { status: "stopped" }, 100)],
+    ["was deleted", (fleet) => deleteReplica(fleet, known(fleet, "a"), 100 + TTL_MS)],
+    ["was replaced at its origin", (fleet) => hears(fleet, "b", { origin: "https://a.example.com" }, 100)],
+    ["expired and has come back", (fleet) => [sweep(fleet, TTL_MS, 20 + TTL_MS), hears(fleet, "a", {}, 21 + TTL_MS)]],
+  ])("not where its replica %s", (_, happens) => {
+    const its = running();
+    happens(its.fleet);
+    expect(lost(its)).toEqual([]);
+  });
+
+  test("also where the replica says after its expiry that it stopped", () => {
+    const its = running();
+    sweep(its.fleet, TTL_MS, 20 + TTL_MS);
+    hears(its.fleet, "a", { status: "stopped" }, 21 + TTL_MS);
+    expect(lost(its)).toEqual([1, 3]);
+  });
+});
+
+describe("hope for a fleet that is drained", () => {
+  const drained = (...ids: readonly string[]) => {
+    const fleet = fleetWith({ a: {}, b: {} });
+    for (const [index, id] of ids.entries()) setDrained(fleet, known(fleet, id), true, 1000 * (index + 1) + TTL_MS);
+    return fleet;
+  };
+
+  test.each<[string, Fleet, number]>([
+    ["while one is ready there is no end", drained("a"), Infinity],
+    ["it is one time to live after the last drain", drained("a", "b"), 2000 + TTL_MS],
+  ])("%s", (_, fleet, untilMs) => {
+    expect(hopeUntilMs(fleet)).toBe(untilMs);
+  });
+
+  test("has no end while one that was not drained starts or drains by itself", () => {
+    for (const status of ["starting", "draining"] as const) {
+      const fleet = drained("a", "b");
+      hears(fleet, "c", { status }, 3000);
+      expect(hopeUntilMs(fleet)).toBe(Infinity);
+    }
+  });
+
+  test("is not longer for a heartbeat of one that is drained, nor for a drain said twice", () => {
+    const fleet = drained("a", "b");
+    hears(fleet, "b", {}, 9000);
+    setDrained(fleet, known(fleet, "a"), true, 9000 + TTL_MS);
+    expect(hopeUntilMs(fleet)).toBe(2000 + TTL_MS);
+  });
+
+  test("is one time to live after a restart", () => {
+    const fleet = createFleet();
+    restoreReplica(fleet, storedForm(known(drained("a", "b"), "a")), 5000 + TTL_MS);
+    expect(hopeUntilMs(fleet)).toBe(5000 + TTL_MS);
+  });
+
+  test("those who wait hear of its end then, and those who come at once", () => {
+    const fleet = driver({ a: {} });
+    setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true, 5000);
+    expect(fleet.arrives(1, [], 10)).toBe("waiting");
+    expect(nextEventMs(fleet.its)).toBe(5000);
+    expect([fleet.settles(4999), fleet.settles(5000), fleet.arrives(2, [], 5000)]).toEqual([
+      {},
+      { 1: "no_replicas" },
+      "no_replicas",
+    ]);
+  });
+
+  test("or are served where it is undrained in time", () => {
+    const fleet = driver({ a: {} });
+    setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true, 5000);
+    fleet.arrives(1, [], 10);
+    setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), false, 9000);
+    expect(fleet.settles(4000)).toEqual({ 1: "a least_loaded" });
+  });
+});
+
+function raise(): never {
+  throw new Error("there is none");
+}

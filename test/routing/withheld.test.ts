@@ -1,0 +1,140 @@
+// A replica that answers 503 has one slot fewer for a moment, and is ejected by the second such answer in a row.
+import { describe, expect, test } from "vitest";
+import { failGrant, isPassedOver } from "../../src/routing/ejection.ts";
+import { explain } from "../../src/routing/explain.ts";
+import { loadOf, type Fleet } from "../../src/routing/fleet.ts";
+import { endWithheld } from "../../src/routing/holdings.ts";
+import { failed, nextEventMs } from "../../src/routing/scheduler.ts";
+import { driver } from "./support/driver.ts";
+import { fails, refuses, serves, TIMED_OUT, UNAVAILABLE } from "./support/failing.ts";
+import { fleetWith, hears, known, NEVER, occupy } from "./support/fleets.ts";
+import { violations } from "./support/invariants.ts";
+
+const unavailable = (retryAfterMs: number | null) => ({ kind: "unavailable", retryAfterMs }) as const;
+
+/** Slots of `a` that count as taken at a time. */
+function taken(fleet: Fleet, now: number): number {
+  endWithheld(fleet, now);
+  expect(violations(fleet, now)).toEqual([]);
+  return loadOf(known(fleet, "a"));
+}
+
+describe("a slot counts as taken", () => {
+  test.each([
+    ["for a second where the answer does not say", null, 1000],
+    ["for a second where it asks for less", 0, 1000],
+    ["for as long as it asks", 3000, 3000],
+    ["for 10 s where it asks for more", 86_400_000, 10_000],
+  ])("%s", (_, retryAfterMs, forMs) => {
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    expect(fails(fleet, "a", 100, unavailable(retryAfterMs))).toBe(false);
+    expect([taken(fleet, 100), taken(fleet, 99 + forMs), taken(fleet, 100 + forMs)]).toEqual([1, 1, 0]);
+    expect(fleet.taken).toBe(0);
+  });
+
+  test("one for each such answer, no more than there are, until the last of them is over", () => {
+    const fleet = fleetWith({ a: { concurrency: 2 } });
+    const grants = occupy(fleet, "a", 2, 0);
+    for (const [index, grant] of grants.entries()) failGrant(fleet, grant, unavailable(index === 0 ? 5000 : null), 1);
+    failGrant(fleet, grants[0] ?? raise(), UNAVAILABLE, 2);
+    expect(known(fleet, "a").withheld).toBe(2);
+    expect([fleet.slots, fleet.taken, fleet.busy.size]).toEqual([2, 2, 1]);
+    endWithheld(fleet, 5000);
+    expect(known(fleet, "a").withheld).toBe(2);
+    endWithheld(fleet, 5001);
+    expect(known(fleet, "a").withheld).toBe(0);
+  });
+
+  test("beside the request itself, while that holds its own", () => {
+    const fleet = fleetWith({ a: { concurrency: 2 } });
+    for (const grant of occupy(fleet, "a", 1, 0)) failGrant(fleet, grant, UNAVAILABLE, 1);
+    expect([violations(fleet, 1), fleet.taken, fleet.busy.size]).toEqual([[], 2, 1]);
+  });
+
+  test("not once more by one of which the moment is over, though nobody came meanwhile", () => {
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    const [first, second] = occupy(fleet, "a", 2, 0);
+    failGrant(fleet, first ?? raise(), UNAVAILABLE, 1);
+    failGrant(fleet, second ?? raise(), UNAVAILABLE, 5000);
+    expect(known(fleet, "a").withheld).toBe(1);
+  });
+
+  test.each<[string, (fleet: Fleet) => unknown]>([
+    ["a new incarnation", (fleet) => hears(fleet, "a", { incarnation: 2, concurrency: 2 }, 100)],
+    [
+      "a stop and a return",
+      (fleet) => [hears(fleet, "a", { status: "stopped" }, 100), hears(fleet, "a", { concurrency: 2 }, 101)],
+    ],
+  ])("no longer after %s", (_, happens) => {
+    const fleet = fleetWith({ a: { concurrency: 2 } });
+    fails(fleet, "a", 0, unavailable(10_000));
+    happens(fleet);
+    expect([taken(fleet, 200), fleet.withholding.size]).toEqual([0, 0]);
+  });
+
+  test("of a replica on probation none: that is ejected at once", () => {
+    const fleet = fleetWith({ a: { concurrency: 2 }, b: {} });
+    expect(refuses(fleet, "a", 1)).toBe(true);
+    endWithheld(fleet, 11_000);
+    expect(fails(fleet, "a", 11_000, UNAVAILABLE)).toBe(true);
+    expect(known(fleet, "a").withheld).toBe(0);
+  });
+});
+
+describe("answers 503", () => {
+  test("that were sent together are one; one that was sent after the first is the second in a row", () => {
+    const fleet = fleetWith({ a: { concurrency: 20 }, b: {} });
+    const together = occupy(fleet, "a", 4, 0).map((grant) => failGrant(fleet, grant, UNAVAILABLE, 10));
+    expect([together, known(fleet, "a").failuresInARow]).toEqual([[false, false, false, false], 1]);
+    expect(fails(fleet, "a", 10, UNAVAILABLE)).toBe(false);
+    expect(fails(fleet, "a", 11, UNAVAILABLE)).toBe(true);
+    expect(isPassedOver(known(fleet, "a"), 11)).toBe(true);
+  });
+
+  test("eject after another failure, and not after a success", () => {
+    const fleet = fleetWith({ a: { concurrency: 9 }, b: {} });
+    expect([fails(fleet, "a", 0, UNAVAILABLE), serves(fleet, "a", 1), fails(fleet, "a", 2, UNAVAILABLE)]).toEqual([
+      false,
+      undefined,
+      false,
+    ]);
+    expect(fails(fleet, "a", 3, TIMED_OUT)).toBe(false);
+    expect(fails(fleet, "a", 4, UNAVAILABLE)).toBe(true);
+  });
+});
+
+test("others are sent elsewhere meanwhile, and who waits for the slot has it when its moment is over", () => {
+  const fleet = driver({ a: { hints: ["x"] } }, NEVER);
+  fleet.arrives(1, ["x"], 100);
+  failed(fleet.its, 1, unavailable(3000), null, 100);
+  fleet.ends(1, 100);
+  expect(fleet.arrives(2, ["x"], 200)).toBe("waiting");
+  expect(nextEventMs(fleet.its)).toBe(3100);
+  expect(fleet.settles(3099)).toEqual({});
+  expect(fleet.settles(3100)).toEqual({ 2: "a hint_wait" });
+});
+
+/** `a` has refused its only request at time 0. */
+function refusedOnce() {
+  const fleet = driver({ a: { hints: ["x"] } }, NEVER);
+  fleet.arrives(1, ["x"]);
+  failed(fleet.its, 1, UNAVAILABLE, null, 0);
+  fleet.ends(1);
+  return fleet;
+}
+
+test("a newcomer has it as soon", () => {
+  expect(refusedOnce().arrives(2, ["x"], 999)).toBe("waiting");
+  expect(refusedOnce().arrives(2, ["x"], 1000)).toBe("a hint_match");
+});
+
+test("what explains a decision says so", () => {
+  const fleet = refusedOnce();
+  const seen = (now: number) => explain(fleet.its, NEVER, ["x"], now);
+  expect([seen(999).decision.outcome, seen(999).candidates[0]]).toMatchObject(["wait", { in_flight: 0, passed_over: "full" }]);
+  expect([seen(1000).decision.outcome, seen(1000).candidates[0]]).toMatchObject(["grant", { passed_over: null }]);
+});
+
+function raise(): never {
+  throw new Error("no grant");
+}
