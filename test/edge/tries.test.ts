@@ -1,0 +1,47 @@
+// How often one request may be sent.
+import { describe, expect, test } from "vitest";
+import { Tries, type Tried } from "../../src/edge/tries.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
+
+const failed = (more: Partial<Tried> = {}): Tried => ({ replica: "r", afterMs: 5, unreached: false, word: null, ...more });
+
+/** How many replicas get a request whose attempts all fail so. */
+function sentTo(most: number, method: string, ...attempts: readonly Partial<Tried>[]): number {
+  const tries = new Tries(most, method);
+  let sent = 1;
+  while (sent < 20 && tries.mayGoOn(failed(attempts[Math.min(sent, attempts.length) - 1]))) sent++;
+  return sent;
+}
+
+describe("MAX_ATTEMPTS", () => {
+  test.each([1, 2, 3, 10])("%i replicas in all", (most) => {
+    expect(sentTo(most, "GET", {})).toBe(most);
+  });
+
+  test.each([1, 2, 3])("%i, and one more where the first was not there any more", (most) => {
+    expect(sentTo(most, "GET", { unreached: true }, {})).toBe(most + 1);
+    expect(sentTo(most, "GET", { unreached: true })).toBe(most + 1);
+  });
+});
+
+describe("a request that a replica worked on for long", () => {
+  const long = { afterMs: LIMITS.repeatWithinMs };
+  test.each(["POST", "PATCH"])("%s is not sent again", (method) => {
+    expect(sentTo(3, method, { afterMs: LIMITS.repeatWithinMs - 1 }, long)).toBe(2);
+  });
+
+  test.each(["GET", "HEAD", "PUT", "DELETE", "QUERY"])("%s is, since repeating it does no harm", (method) => {
+    expect(sentTo(3, method, long)).toBe(3);
+  });
+
+  test("POST is, where the replica itself asks for that", () => {
+    expect(sentTo(3, "POST", { ...long, word: true })).toBe(3);
+    expect(sentTo(3, "POST", { ...long, word: false })).toBe(1);
+  });
+});
+
+test("those that failed it are avoided", () => {
+  const tries = new Tries(5, "GET");
+  for (const replica of ["a", "b"]) tries.mayGoOn(failed({ replica }));
+  expect(tries.failed).toEqual(["a", "b"]);
+});

@@ -1,0 +1,160 @@
+// What the router learns from answers: from those that served the request alone; and that a replica which fails one hint is passed over for it.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freshApp } from "../support/conformance.ts";
+import { TestReplica, type Answer } from "../support/replica.ts";
+import { TestRouter } from "../support/router.ts";
+import { until } from "../support/until.ts";
+
+const FIRST_GUESS_S = 12;
+
+interface Explained {
+  readonly candidates: readonly {
+    readonly replica: string;
+    readonly hash_rank: number;
+    readonly load_s: number;
+    readonly warm_for: string | null;
+    readonly passed_over: string | null;
+    readonly hint_failed_for_ms: number;
+  }[];
+}
+
+let router: TestRouter;
+beforeAll(async () => {
+  router = await TestRouter.start({ COLD_START_MS: String(1000 * FIRST_GUESS_S) });
+});
+afterAll(async () => {
+  await router[Symbol.asyncDispose]();
+});
+
+const says =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (_request, response) =>
+    response.writeHead(status, headers).end("bad");
+
+/** Replicas of one app that specialise and hold nothing, one for each answer. */
+async function fleet(...answers: readonly Answer[]) {
+  const stack = new AsyncDisposableStack();
+  const app = freshApp("counts");
+  const replicas: TestReplica[] = [];
+  for (const [index, answer] of answers.entries()) {
+    const replica = stack.use(await TestReplica.start(answer));
+    replicas.push(replica);
+    await router.join({ app, replica: `r${index}`, origin: replica.origin, hints: [], hint_slots: 100, concurrency: 4 });
+  }
+  const send = async (hint: string, path = "x") => {
+    const reply = await router.send(`/${app}/${path}`, { headers: { "x-fal-runner-hint": hint } });
+    await until("its slot is free", async () => (await router.view(app)).in_flight === 0);
+    return reply;
+  };
+  const explain = async (hint: string) => {
+    const { candidates } = (await router.admin(`/-/apps/${app}/explain?hint=${hint}`)).json<Explained>();
+    return candidates;
+  };
+  return { app, replicas, send, explain, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+describe("an answer that is no success", () => {
+  const ok: Answer = (_request, response) => response.end("ok");
+
+  /** After a request whose answer had nothing to wait for, with which a load is compared: requests for 20 cold hints. */
+  async function loads(answer: Answer) {
+    const its = await fleet((request, response) => (request.url === "/taught" ? ok : answer)(request, response));
+    expect((await its.send("", "taught")).status).toBe(200);
+    for (let n = 0; n < 20; n++) await its.send(`h${n}`);
+    return its;
+  }
+
+  test.each<[string, Answer]>([
+    ["404", says(404)],
+    ["422", says(422)],
+    ["429", says(429)],
+    ["500", says(500)],
+    ["500 with the replica's own word", says(500, { "x-fal-needs-retry": "0" })],
+  ])("%s: teaches no load time, and makes no replica warm", async (_, answer) => {
+    await using its = await loads(answer);
+    const [candidate] = await its.explain("new");
+    expect(candidate?.load_s).toBeGreaterThan(0.9 * FIRST_GUESS_S);
+    expect((await its.explain("h19"))[0]?.warm_for).toBe(null);
+  });
+
+  test("where a success does both", async () => {
+    await using its = await loads(ok);
+    expect((await its.explain("new"))[0]?.load_s).toBeLessThan(0.5 * FIRST_GUESS_S);
+    expect((await its.explain("h19"))[0]?.warm_for).toBe("h19");
+  });
+});
+
+describe("a hint that one replica can't load and others can", () => {
+  /** Three replicas, of which the first in the hint's hash order can't load it. */
+  async function unlucky(bad: Answer) {
+    let owner = "";
+    const answer =
+      (name: string): Answer =>
+      (request, response) =>
+        name === owner && request.headers["x-fal-endpoint"] === "/x" && request.headers["x-model"] === "big"
+          ? bad(request, response)
+          : response.end("ok");
+    const its = await fleet(answer("r0"), answer("r1"), answer("r2"));
+    owner = (await its.explain("big")).find(({ hash_rank: rank }) => rank === 1)?.replica ?? "";
+    const ask = async (model: string) => {
+      const headers = { "x-fal-runner-hint": model, "x-model": model };
+      const reply = await router.send(`/${its.app}/x`, { headers });
+      await until("its slot is free", async () => (await router.view(its.app)).in_flight === 0);
+      return reply;
+    };
+    return { ...its, owner, ask };
+  }
+
+  test("after two failures it is passed over for that hint, and serves others", async () => {
+    const its = await unlucky(says(500));
+    await using _ = its;
+    for (let n = 0; n < 2; n++) {
+      expect((await its.explain("big")).find(({ replica }) => replica === its.owner)?.passed_over).toBe(null);
+      expect((await its.ask("big")).status).toBe(500);
+    }
+    const candidate = (await its.explain("big")).find(({ replica }) => replica === its.owner);
+    expect(candidate?.passed_over).toBe("hint_failed");
+    expect(candidate?.hint_failed_for_ms).toBeGreaterThan(25_000);
+    expect(candidate?.hint_failed_for_ms).toBeLessThanOrEqual(30_000);
+    for (let n = 0; n < 5; n++) {
+      const { status, headers } = await its.ask("big");
+      expect(status).toBe(200);
+      expect(headers["x-fal-served-from"]).not.toBe(its.owner);
+    }
+    const other = (await its.explain("small")).find(({ replica }) => replica === its.owner);
+    expect([other?.passed_over, other?.hint_failed_for_ms]).toEqual([null, 0]);
+    expect((await router.view(its.app)).counters.ejected).toBe(0);
+  });
+
+  test("a new process of it is asked again", async () => {
+    const its = await unlucky(says(500));
+    await using _ = its;
+    for (let n = 0; n < 2; n++) await its.ask("big");
+    const replica = (await router.view(its.app)).replicas.find((each) => each.replica === its.owner);
+    const origin = replica?.origin ?? "";
+    await router.join({ app: its.app, replica: its.owner, origin, hints: [], hint_slots: 100, concurrency: 4, incarnation: 1 });
+    expect((await its.explain("big")).find((each) => each.replica === its.owner)?.passed_over).toBe(null);
+  });
+
+  test.each([404, 422])("%i says the same only once another has served the hint", async (status) => {
+    const its = await unlucky(says(status));
+    await using _ = its;
+    for (let n = 0; n < 4; n++) expect((await its.ask("big")).status).toBe(status);
+    expect((await its.explain("big")).find(({ replica }) => replica === its.owner)?.passed_over).toBe(null);
+    await router.admin(`/-/apps/${its.app}/replicas/${its.owner}/drain`, "POST");
+    expect((await its.ask("big")).status).toBe(200);
+    await router.admin(`/-/apps/${its.app}/replicas/${its.owner}/undrain`, "POST");
+    // The other is not warm any more, so that the first in hash order is asked again.
+    for (const { replica, origin } of (await router.view(its.app)).replicas) {
+      await router.join({ app: its.app, replica, origin, hints: [], hint_slots: 100, concurrency: 4 });
+    }
+    for (let n = 0; n < 2; n++) expect((await its.ask("big")).status).toBe(status);
+    expect((await its.explain("big")).find(({ replica }) => replica === its.owner)?.passed_over).toBe("hint_failed");
+    expect((await its.ask("big")).status).toBe(200);
+  });
+
+  test("where every replica has failed it, all are tried", async () => {
+    await using its = await fleet(says(500), says(500));
+    for (let n = 0; n < 6; n++) expect((await its.send("big")).status).toBe(500);
+  });
+});

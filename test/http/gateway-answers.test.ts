@@ -1,0 +1,150 @@
+// What stands before a replica answers for it, or the replica itself answers 5xx: the request is sent elsewhere where that says "not me", and
+// whoever goes on answering so gets nothing more.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freshApp } from "../support/conformance.ts";
+import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";
+import { TestRouter, type Reply } from "../support/router.ts";
+import { until } from "../support/until.ts";
+
+let router: TestRouter;
+beforeAll(async () => {
+  router = await TestRouter.start();
+});
+afterAll(async () => {
+  await router[Symbol.asyncDispose]();
+});
+
+const says =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (_request, response) =>
+    response.writeHead(status, headers).end("from bad");
+
+/** A replica that every request would rather go to, and `others` that are sound. */
+async function fleet(bad: Answer, others: number, concurrency = 4) {
+  const stack = new AsyncDisposableStack();
+  const app = freshApp("gateway");
+  const failing = stack.use(await TestReplica.start(bad));
+  await router.join({ app, replica: "bad", origin: failing.origin, hints: ["h"], concurrency });
+  for (let n = 0; n < others; n++) {
+    const { origin } = stack.use(await TestReplica.start(keepsNothing));
+    await router.join({ app, replica: `good-${n}`, origin, hints: [], concurrency });
+  }
+  const send = async () => {
+    const reply = await router.send(`/${app}/x`, { method: "POST", headers: { "x-fal-runner-hint": "h" }, body: "b" });
+    await until("its slot is free", async () => (await router.view(app)).in_flight === 0);
+    return reply;
+  };
+  const counters = async () => (await router.view(app)).counters;
+  return { app, failing, send, counters, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const queueMs = ({ headers }: Reply) => Number(/\bqueue;dur=([\d.]+)/.exec(String(headers["server-timing"]))?.[1]);
+
+describe("of a front whose replica is gone", () => {
+  test.each([
+    [502, 3, "disconnected"],
+    [503, 2, "unavailable"],
+    [530, 1, "unreachable"],
+  ])("%i: every request is served elsewhere, and after %i it gets none", async (status, needed, kind) => {
+    await using its = await fleet(says(status), 2);
+    for (let n = 0; n < 8; n++) expect((await its.send()).status).toBe(200);
+    expect(its.failing.received).toHaveLength(needed);
+    expect(await its.counters()).toMatchObject({ ejected: 1, failed: { [kind]: needed } });
+  });
+
+  test.each([
+    [504, 3, "timed_out"],
+    [500, 5, "error"],
+  ])("%i goes to the client, is not sent again, and after %i it gets none", async (status, needed, kind) => {
+    await using its = await fleet(says(status), 2);
+    for (let n = 0; n < needed; n++) expect(await its.send()).toMatchObject({ status, text: "from bad" });
+    for (let n = 0; n < 3; n++) expect((await its.send()).status).toBe(200);
+    expect(its.failing.received).toHaveLength(needed);
+    expect(await its.counters()).toMatchObject({ ejected: 1, failed: { [kind]: needed } });
+  });
+});
+
+test("a success between them makes the count start anew", async () => {
+  let n = 0;
+  await using its = await fleet((request, response) => (++n % 3 === 0 ? response.end("ok") : says(502)(request, response)), 1);
+  for (let sent = 0; sent < 12; sent++) expect((await its.send()).status).toBe(200);
+  expect(n).toBe(12);
+  expect((await its.counters()).ejected).toBe(0);
+});
+
+describe("X-Fal-Needs-Retry is the replica's own word, and says nothing of the replica", () => {
+  test.each([
+    ["1", 502, 200],
+    ["1", 500, 200],
+    ["0", 503, 503],
+    ["0", 502, 502],
+  ])("%s on %i", async (word, status, expected) => {
+    await using its = await fleet(says(status, { "x-fal-needs-retry": word }), 1);
+    for (let n = 0; n < 6; n++) expect((await its.send()).status).toBe(expected);
+    expect(its.failing.received).toHaveLength(6);
+    const { ejected, failed } = await its.counters();
+    expect([ejected, Object.values(failed).filter((count) => count > 0)]).toEqual([0, []]);
+  });
+});
+
+describe("a 503 makes a slot of its replica count as taken", () => {
+  test.each<[string, Record<string, string>, number]>([
+    ["for a second", {}, 1000],
+    ["for a second, though it asks for none", { "retry-after": "0" }, 1000],
+    ["for as long as it asks", { "retry-after": "2" }, 2000],
+  ])("%s", async (_, headers, forMs) => {
+    let refuses = true;
+    await using its = await fleet(
+      (request, response) => (refuses ? says(503, headers)(request, response) : response.end("ok")),
+      0,
+      1,
+    );
+    expect((await its.send()).status).toBe(503);
+    const sinceMs = Date.now();
+    refuses = false;
+    const reply = await its.send();
+    expect([reply.status, its.failing.received.length]).toEqual([200, 2]);
+    expect(queueMs(reply)).toBeGreaterThan(forMs - 300);
+    expect(Date.now() - sinceMs).toBeLessThan(forMs + 1500);
+  });
+
+  test("and no other: a full replica goes on serving in those it has", async () => {
+    let first = true;
+    await using its = await fleet(
+      (request, response) => {
+        if (!first) return response.end("ok");
+        first = false;
+        return says(503)(request, response);
+      },
+      0,
+      2,
+    );
+    expect((await its.send()).status).toBe(503);
+    const reply = await its.send();
+    expect(reply.status).toBe(200);
+    expect(queueMs(reply)).toBeLessThan(500);
+  });
+});
+
+describe("one that fails now and then", () => {
+  test("is ejected where the others do not, though never five in a row", async () => {
+    let n = 0;
+    await using its = await fleet((request, response) => (++n % 2 === 0 ? says(500)(request, response) : response.end("ok")), 1);
+    // The others' answers are what it is compared with.
+    for (let sent = 0; sent < 12; sent++)
+      expect((await router.send(`/${its.app}/x`, { headers: { "x-fal-runner-hint": "other" } })).status).toBe(200);
+    for (let sent = 0; sent < 40 && (await its.counters()).ejected === 0; sent++) await its.send();
+    expect((await its.counters()).ejected).toBe(1);
+    expect(n).toBeLessThan(40);
+  });
+
+  test("is not where all do so", async () => {
+    let n = 0;
+    const bad: Answer = (request, response) => (++n % 2 === 0 ? says(500)(request, response) : response.end("ok"));
+    await using its = await fleet(bad, 0);
+    await using also = await TestReplica.start(bad);
+    await router.join({ app: its.app, replica: "also", origin: also.origin, hints: ["h"], concurrency: 4 });
+    for (let sent = 0; sent < 60; sent++) await its.send();
+    expect((await its.counters()).ejected).toBe(0);
+  });
+});

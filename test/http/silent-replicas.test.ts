@@ -1,0 +1,81 @@
+// Replicas that fall silent while they work on a request: no heartbeat for a time to live, and no answer either.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { keepBeating } from "../support/beating.ts";
+import { expectProblem, freshApp } from "../support/conformance.ts";
+import { holdAnswers } from "../support/held.ts";
+import { TestReplica, type Answer } from "../support/replica.ts";
+import { TestRouter, type Sending } from "../support/router.ts";
+import { until } from "../support/until.ts";
+
+const TIME_TO_LIVE_MS = 900;
+
+let router: TestRouter;
+beforeAll(async () => {
+  router = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: String(TIME_TO_LIVE_MS / 3) });
+});
+afterAll(async () => {
+  await router[Symbol.asyncDispose]();
+});
+
+/** A replica that beats once, to which every request goes first, and maybe one that goes on beating. */
+async function fleet(answer: Answer, others: "another" | "alone") {
+  const stack = new AsyncDisposableStack();
+  const app = freshApp("silent");
+  const silent = stack.use(await TestReplica.start(answer));
+  if (others === "another") {
+    const lively = stack.use(await TestReplica.start());
+    stack.use(await keepBeating(router, { app, replica: "lively", origin: lively.origin, hints: [] }));
+  }
+  await router.join({ app, replica: "silent", origin: silent.origin, hints: ["h"] });
+  const send = async (sending: Sending = {}) => {
+    const sentAtMs = Date.now();
+    const reply = await router.send(`/${app}/x`, { ...sending, headers: { "x-fal-runner-hint": "h", ...sending.headers } });
+    return { reply, afterMs: Date.now() - sentAtMs };
+  };
+  return { app, silent, send, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const never: Answer = () => {};
+
+describe("a request that it has not begun to answer", () => {
+  test.each(["GET", "POST"])("%s is sent to another replica when its time to live is over", async (method) => {
+    await using its = await fleet(never, "another");
+    const { reply, afterMs } = await its.send(method === "POST" ? { method, body: "b" } : {});
+    expect([reply.status, reply.headers["x-fal-served-from"]]).toEqual([200, "lively"]);
+    expect(afterMs).toBeGreaterThanOrEqual(TIME_TO_LIVE_MS - 50);
+    expect(its.silent.received).toHaveLength(1);
+    await until("its request is cancelled there", () => its.silent.running === 0);
+    const { counters, replicas } = await router.view(its.app);
+    expect([counters.failed["timed_out"], replicas.map(({ replica }) => replica)]).toEqual([1, ["lively"]]);
+  });
+
+  test("is 502 at once where there is no other, and says why", async () => {
+    await using its = await fleet(never, "alone");
+    const { reply, afterMs } = await its.send();
+    expect(expectProblem(reply, 502, "runner_disconnected")).toMatchObject({ replica: "silent", cause: "expired" });
+    expect(afterMs).toBeLessThan(2 * TIME_TO_LIVE_MS);
+  });
+
+  test.each<[string, Sending]>([
+    ["must not be sent again", { headers: { "x-fal-no-retry": "1" } }],
+    ["can't be sent again", { method: "POST", headers: { "transfer-encoding": "chunked" }, body: "b" }],
+  ])("is 502 where it %s", async (_, sending) => {
+    await using its = await fleet(never, "another");
+    const { reply } = await its.send(sending);
+    expect(expectProblem(reply, 502, "runner_disconnected")).toMatchObject({ replica: "silent", cause: "expired" });
+  });
+
+  test("stays where it is while the replica goes on beating", async () => {
+    const held = holdAnswers();
+    await using its = await fleet(held.answer, "another");
+    await using _beating = await keepBeating(router, {
+      ...{ app: its.app, replica: "silent", origin: its.silent.origin, hints: ["h"] },
+    });
+    const asked = its.send();
+    const since = Date.now();
+    await until("more than a time to live is over", () => Date.now() - since > 1.5 * TIME_TO_LIVE_MS);
+    held.releaseAll();
+    const { reply } = await asked;
+    expect([reply.status, reply.headers["x-fal-served-from"]]).toEqual([200, "silent"]);
+  });
+});
