@@ -20,17 +20,17 @@ export interface Diagnosis {
 
 type Target = Pick<Destination, "origin" | "replica">;
 
-/** Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most `probeMs`, and a pause before. */
+/** Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most twice `probeMs`, and a pause. */
 export async function diagnose(target: Target, error: unknown, settings: Settings): Promise<Diagnosis> {
+  const connected = await connectionOf(target.origin);
+  if (connected === false) return { reachable: false, cause: causeOf(String(error), false, connected) };
   // A replica that closes idle connections closes several at a time: the runtime must have noticed, or it would ask by another of these.
   await scheduler.wait(LIMITS.beforeProbeMs);
-  const [reachable, connected] = await Promise.all([isReachable(target, settings), connectionOf(target.origin)]);
+  const reachable = await isReachable(target, settings);
   return { reachable, cause: causeOf(String(error), reachable, connected) };
 }
 
-/**
- * Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there.
- */
+/** Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. */
 async function isReachable({ origin, replica }: Target, settings: Settings): Promise<boolean> {
   const signal = AbortSignal.timeout(LIMITS.probeMs);
   const headers = new Headers({ via: `1.1 ${VIA_NAME}` });

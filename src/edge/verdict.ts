@@ -23,7 +23,8 @@ export function verdictOf({ status, headers }: Response): Verdict {
   if (status === 524) return { failure: { kind: "timed_out", detail } };
   if (status === 404 || status === 422) return { answer: "unsupported" };
   if (status < 400) return { answer: "success" };
-  if (status < 500 || headers.has("x-fal-needs-retry")) return { answer: "rejected" };
+  if (status < 500) return { answer: "rejected" };
+  if (headers.has("x-fal-needs-retry")) return { answer: "excused" };
   switch (status) {
     case 502:
       return { failure: { kind: "disconnected", detail } };

@@ -2,9 +2,10 @@
 
 /**
  * What an answer's status says of its replica and its hint. `success`: 101, 2xx or 3xx. `unsupported`: 404 or 422, with which a replica may say
- * that it does not serve the hint. `rejected`: any other 4xx, and a 5xx of which the replica says itself what to do. Other 5xx are failures.
+ * that it does not serve the hint. `rejected`: any other 4xx. `excused`: a 5xx of which the replica says itself what to do, which says nothing of the
+ * replica. Other 5xx are failures.
  */
-export type AnswerKind = "success" | "unsupported" | "rejected";
+export type AnswerKind = "success" | "unsupported" | "rejected" | "excused";
 
 /** How a replica failed a request, and what the edge can say of it to the administrator: at most `failureDetail` characters. */
 export type Failure = FailureKind & { readonly detail?: string };

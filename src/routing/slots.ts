@@ -107,7 +107,7 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number, kind: Answe
   grant.answeredAtMs ??= now;
   grant.succeeded = succeeded;
   stopLoading(fleet, grant, succeeded ? now : null);
-  trustAnswer(fleet, replica, succeeded);
+  if (kind !== "excused") trustAnswer(fleet, replica, succeeded);
   answerProbe(grant, now);
 }
 
