@@ -2,7 +2,7 @@
 // candidates it is taken among. Changes nothing, but that slots which were withheld for long enough are free again.
 import type { ReplicaStatus } from "./heartbeat.ts";
 import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
-import { usableIn } from "./decide.ts";
+import { isServing, loadableIn, usableIn } from "./decide.ts";
 import { loadMs } from "./estimates.ts";
 import { freeInMs } from "./foresight.ts";
 import { endWithheld } from "./holdings.ts";
@@ -65,7 +65,7 @@ export interface CandidateView {
   readonly replica: string;
   /** Place in the hash order of the first hint, the owner being 1. */
   readonly hash_rank: number;
-  /** The hint it is warm for, the most preferred; null: cold. */
+  /** The hint it is warm for, the most preferred of those that it is not passed over for; null: cold. */
   readonly warm_for: string | null;
   readonly in_flight: number;
   readonly concurrency: number;
@@ -111,9 +111,12 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
   const verdict = consider(scheduler, options, arrival, now);
   const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
   const usable = usableIn(scheduler.fleet, arrival, now);
+  const [first] = hints;
+  const able = first === undefined ? usable : loadableIn(scheduler.fleet, first, usable, now);
   const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
   const candidates = order.map((replica, place): CandidateView => {
-    const warmFor = hints.find((hint) => isWarm(replica, hint, now)) ?? null;
+    const serves = hints.find((hint) => isServing(scheduler.fleet, replica, hint, now));
+    const warmFor = serves ?? hints.find((hint) => isWarm(replica, hint, now)) ?? null;
     const failedHint = warmFor ?? hints[0];
     const barredUntilMs = failedHint === undefined ? 0 : scheduler.fleet.hintFailures.barredUntilMs(replica, failedHint, now);
     const costs = costsOf(scheduler, replica, warmFor === null ? (hints[0] ?? null) : null, now);
@@ -124,7 +127,7 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
       in_flight: inFlight(replica),
       concurrency: replica.concurrency,
       hint_room: hintRoom(replica),
-      passed_over: passedOver(replica, usable, barredUntilMs > 0, now),
+      passed_over: passedOver(replica, usable, serves === undefined && !able(replica), now),
       hint_failed_for_ms: Math.max(0, barredUntilMs - now),
       chosen: replica === chosen,
       ...costs,

@@ -180,8 +180,10 @@ export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sen
   for (const grant of surplus) {
     uncount(fleet, grant);
     replica.reclaimed.set(grant.id, grant);
-    const [first] = replica.reclaimed.keys();
-    if (replica.reclaimed.size > replica.concurrency && first !== undefined) replica.reclaimed.delete(first);
+    for (const id of replica.reclaimed.keys()) {
+      if (replica.reclaimed.size <= replica.concurrency) break;
+      replica.reclaimed.delete(id);
+    }
     fleet.reclaimed.set(grant.id, grant);
     const [oldest] = fleet.reclaimed.values();
     if (fleet.reclaimed.size > LIMITS.reclaimedPerApp && oldest !== undefined) forgetReclaimed(fleet, oldest);

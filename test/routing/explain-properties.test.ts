@@ -2,20 +2,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { explain } from "../../src/routing/explain.ts";
+import { endWithheld } from "../../src/routing/holdings.ts";
 import {
   answered,
   createScheduler,
   enqueue,
   expire,
+  failed,
   settle,
   type Scheduler,
   type SchedulerOptions,
 } from "../../src/routing/scheduler.ts";
-import { arrival, fullPicture, hears, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
+import { ERROR, UNAVAILABLE, UNREACHABLE } from "./support/failing.ts";
+import { arrival, fullPicture, hears, TTL_MS, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const HINTS = ["v", "w", "x", "y"];
 const IDS = ["a", "b", "c", "d"];
+const FAILURES = [ERROR, UNREACHABLE, UNAVAILABLE];
 type Step =
   | readonly ["report", string, Said]
   | readonly ["request", readonly string[]]
@@ -56,7 +60,7 @@ function play(scheduler: Scheduler, options: SchedulerOptions, steps: readonly S
     if (does === "report") hears(scheduler.fleet, what, said, now);
     else if (does === "request") enqueue(scheduler, options, index, arrival(what, now), now);
     else if (does === "answer") answered(scheduler, what, { kind: "success", hints: null }, now);
-    else if (does === "fail") unreachable(scheduler, what, now);
+    else if (does === "fail") failed(scheduler, what, FAILURES[what % FAILURES.length] ?? ERROR, null, now);
     else if (does === "settling") scheduler.settlingUntilMs = now + what;
     else expire(scheduler, TTL_MS, (now += what));
     if (index % 3 === 0) settle(scheduler, options, now);
@@ -76,6 +80,8 @@ test.each(["auto", "never"] as const)(
         (steps, hints) => {
           const scheduler = createScheduler(2000);
           const now = play(scheduler, options, steps);
+          // As with every arrival.
+          endWithheld(scheduler.fleet, now);
           const before = fullPicture(scheduler);
           const { decision, waiting, candidates } = explain(scheduler, options, hints, now);
           expect(fullPicture(scheduler)).toEqual(before);
@@ -85,6 +91,7 @@ test.each(["auto", "never"] as const)(
 
           const standing = enqueue(scheduler, options, 1000, arrival(hints, now, { deadlineMs: Infinity }), now);
           const chosen = candidates.filter((candidate) => candidate.chosen).map(({ replica }) => replica);
+          for (const { passed_over } of candidates.filter((candidate) => candidate.chosen)) expect(passed_over).toBeNull();
           expect(chosen).toEqual(standing.kind === "granted" ? [standing.grant.replica.id] : []);
           switch (standing.kind) {
             case "granted": {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
 import { explain } from "../../src/routing/explain.ts";
+import { elsewhereMs } from "../../src/routing/foresight.ts";
 import { HintFailures } from "../../src/routing/hint-failures.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
@@ -147,6 +148,14 @@ describe("a replica that is passed over for a hint", () => {
     expect(fleet.settles(2 + BAR_MS)).toEqual({ 20: expect.stringMatching(/^a hash_/) });
   });
 
+  test("is none that could take the hint instead of another", () => {
+    const fleet = barred(["x"]);
+    fleet.hears("b", { hints: ["x"], hintSlots: 9 }, 3);
+    const b = known(fleet.its.fleet, "b");
+    const inMs = (now: number) => elsewhereMs(fleet.its.fleet, ["x"], b, () => true, now);
+    expect([inMs(3), inMs(2 + BAR_MS)]).toEqual([Infinity, 0]);
+  });
+
   test("is told so by what explains a decision", () => {
     const fleet = barred();
     const { candidates } = explain(fleet.its, NEVER, ["x"], 1002);
@@ -156,6 +165,19 @@ describe("a replica that is passed over for a hint", () => {
     });
     expect(candidates.find(({ replica }) => replica === "b")).toMatchObject({ passed_over: null, hint_failed_for_ms: 0 });
     expect(explain(fleet.its, NEVER, ["y"], 1002).candidates.map((candidate) => candidate.passed_over)).toEqual([null, null]);
+  });
+
+  test("is not told so where every other has failed it too, or it serves another of the hints", () => {
+    const all = barred();
+    for (const now of [3, 4]) happens(all, now, "b", ERROR, now);
+    const { decision, candidates } = explain(all.its, NEVER, ["x"], 5);
+    expect(decision).toMatchObject({ outcome: "grant", warm: false });
+    expect(candidates.map((candidate) => [candidate.passed_over, candidate.hint_failed_for_ms > 0])).toEqual([
+      [null, true],
+      [null, true],
+    ]);
+    const other = explain(barred(["x", "y"]).its, NEVER, ["x", "y"], 5);
+    expect(other.candidates.find(({ chosen }) => chosen)).toMatchObject({ replica: "a", warm_for: "y", passed_over: null });
   });
 
   test("is not as a new process, nor is that by what the one before fails yet", () => {
@@ -210,7 +232,8 @@ test("of so many hints it is remembered: those failed longest ago are forgotten 
   fail(LIMITS.hintFailures, 40_000);
   expect([0, 1, 2, LIMITS.hintFailures].map((index) => failures.knows(`hint-${index}`))).toEqual([true, false, true, true]);
   const other = { id: "b", incarnation: 1 };
-  for (let index = 0; index <= LIMITS.learnedHints; index++) failures.served(process, `served-${index}`);
-  expect([0, 1].map((index) => failures.isServedElsewhere(other, `served-${index}`))).toEqual([false, true]);
-  expect(failures.isServedElsewhere(process, "served-1")).toBe(false);
+  for (let index = 0; index < LIMITS.learnedHints; index++) failures.served(process, `served-${index}`);
+  for (const index of [0, LIMITS.learnedHints]) failures.served(process, `served-${index}`);
+  expect([0, 1, 2].map((index) => failures.isServedElsewhere(other, `served-${index}`))).toEqual([true, false, true]);
+  expect(failures.isServedElsewhere(process, "served-2")).toBe(false);
 });

@@ -43,7 +43,7 @@ export function beats(state: State, real: FleetObject, beat: Heartbeat, heldUpMs
 }
 
 /** Every replica says again what it said last. `uncounted`: how many of the requests that it serves it does not count; null: it does not say. */
-export function allBeat(state: State, real: FleetObject, uncounted: number | null): void {
+export function allBeat(state: State, real: FleetObject, uncounted: number | null, heldUpMs = 0): void {
   for (const process of [...state.members.values()]) {
     const { id, incarnation, origin, status, concurrency, hintSlots } = process;
     const used = state.used.get(id);
@@ -52,7 +52,7 @@ export function allBeat(state: State, real: FleetObject, uncounted: number | nul
     const serves = [...state.tickets, ...state.lost].filter((one) => one.replica === id && one.incarnation === incarnation);
     const inFlight = uncounted === null ? null : Math.max(0, serves.length - uncounted);
     const said = { origin, incarnation, hints, hintSlots, concurrency, inFlight, status };
-    beats(state, real, { app: "any-model", replica: id, sequence: ++used.sequence, ...said });
+    beats(state, real, { app: "any-model", replica: id, sequence: ++used.sequence, ...said }, heldUpMs);
   }
 }
 

@@ -44,10 +44,10 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
         inFlight: orNull(fc.nat({ max: 3 })),
       }),
       at: fc.constantFrom("same", "same", "same", "same", "same", "same", "same", "moved", "moved", "a", "b"),
-      heldUpMs: fc.constantFrom(0, 0, 0, 50, 1000),
+      heldUpMs: fc.constantFrom(0, 0, 0, 1000, 10_000),
     }),
   ],
-  beatAll: [4, fc.record({ uncounted: fc.constantFrom(null, 0, 1, 1, 3) })],
+  beatAll: [4, fc.record({ uncounted: fc.constantFrom(null, 0, 1, 1, 3), heldUpMs: fc.constantFrom(0, 0, 1000, 10_000) })],
   arrive: [
     14,
     fc.record({
@@ -81,9 +81,9 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   serveMany: [
     1,
     fc.record({
-      count: fc.constantFrom(3, 19, 20, 22),
+      count: fc.constantFrom(3, 20, 22, 44),
       heldMs: fc.constantFrom(800, 3000),
-      errorEvery: fc.constantFrom(0, 0, 2, 3),
+      errors: fc.constantFrom("none", "of one", "of all"),
     }),
   ],
   retryMany: [1, fc.record({ count: fc.constantFrom(3, 22, 27), slotless: fc.boolean() })],
@@ -94,6 +94,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
       fc.record({ times: fc.constantFrom(3, 5), before: fc.constant(0), answer, failure: alone }),
     ),
   ],
+  askTwice: [1, fc.record({ hint: fc.constantFrom(...HINTS) })],
   failHint: [1, fc.record({ times: fc.constantFrom(1, 2, 4, 9), together: fc.constantFrom(1, 1, 3) })],
   loseSlot: [1, fc.record({ first: failure, second: fc.option(failure) })],
   outlast: [1, fc.record({ whole: fc.constantFrom(true, true, false) })],

@@ -7,7 +7,7 @@ import * as act from "./acts.ts";
 import { agrees } from "./agreement.ts";
 import type { CommandName } from "./coverage.ts";
 import type { FleetObject } from "./object.ts";
-import { readyMembers, type Request, type State } from "./state.ts";
+import { readyMembers, requestOf, type Request, type State } from "./state.ts";
 
 type Said = Pick<Heartbeat, "hints" | "hintSlots" | "concurrency" | "inFlight" | "status">;
 
@@ -23,7 +23,7 @@ export interface Arguments {
     readonly at: "same" | "moved" | "a" | "b";
     readonly heldUpMs: number;
   };
-  beatAll: { readonly uncounted: number | null };
+  beatAll: { readonly uncounted: number | null; readonly heldUpMs: number };
   arrive: Pick<Request, "hints" | "avoid" | "priority" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
   answer: { readonly which: number; readonly kind: AnswerKind; readonly inBand: readonly string[] | null };
   fail: { readonly which: number; readonly failure: Failure; readonly inBand: readonly string[] | null };
@@ -44,8 +44,10 @@ export interface Arguments {
   /** `over`: it ended before it could. */
   adopt: { readonly which: number; readonly over: boolean };
   askAgain: { readonly which: number; readonly over: boolean };
-  /** Every so many of them, the replica answers with an error; 0: none. */
-  serveMany: { readonly count: number; readonly heldMs: number; readonly errorEvery: number };
+  /** Every second answer of one replica, or of all, is an error. */
+  serveMany: { readonly count: number; readonly heldMs: number; readonly errors: "none" | "of one" | "of all" };
+  /** A request for the hint is served, and after it another comes. */
+  askTwice: { readonly hint: string };
   /** `slotless`: they take no slot. */
   retryMany: { readonly count: number; readonly slotless: boolean };
   /**
@@ -107,6 +109,7 @@ const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly un
   retryMany: readyMembers,
   failOften: readyMembers,
   failHint: readyMembers,
+  askTwice: readyMembers,
   loseSlot: readyMembers,
   outlast: readyMembers,
 };
@@ -126,7 +129,7 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     const origin = `https://${host}.example.com`;
     act.beats(state, real, { app: "any-model", replica, origin, incarnation, sequence: number, ...said }, heldUpMs);
   },
-  beatAll: (state, real, { uncounted }) => act.allBeat(state, real, uncounted),
+  beatAll: (state, real, { uncounted, heldUpMs }) => act.allBeat(state, real, uncounted, heldUpMs),
   arrive: (state, real, { timeoutMs, ...asked }) => {
     act.comes(state, real, { ...asked, arrivedAtMs: real.nowMs, deadlineMs: real.nowMs + timeoutMs });
   },
@@ -166,10 +169,13 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     if (over) state.asking = state.asking.filter((other) => other !== request);
     else act.asksAgain(state, real, request);
   },
-  serveMany: (state, real, { count, heldMs, errorEvery }) => {
+  serveMany: (state, real, { count, heldMs, errors }) => {
     for (let time = 0; time < count; time++) {
       const { id, standing } = act.comes(state, real, anyRequest(real.nowMs, []));
-      const errs = errorEvery > 0 && time % errorEvery === 0;
+      const [first] = readyMembers(state);
+      const run = requestOf(state, id);
+      const may = errors === "of all" || (errors === "of one" && run?.process === first);
+      const errs = may && run !== undefined && run.process.answers.length % 2 === 0;
       if (standing.kind === "granted" && errs) act.isFailed(state, real, id, { kind: "error" }, null);
       else if (standing.kind === "granted") act.isServed(state, real, id, null);
       act.passesBeating(state, real, heldMs);
@@ -206,6 +212,14 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
     for (let time = 1; time <= times; time++) {
       if (time === times && answer !== null) once(answer);
       once(null);
+    }
+  },
+  askTwice: (state, real, { hint }) => {
+    for (let time = 0; time < 2; time++) {
+      const { id, standing } = act.comes(state, real, { ...anyRequest(real.nowMs, []), hints: [hint] });
+      if (standing.kind === "granted") act.isServed(state, real, id, null);
+      if (standing.kind !== "refused") act.isOver(state, real, id);
+      act.passes(state, real, 1);
     }
   },
   failHint: (state, real, { times, together }) => {

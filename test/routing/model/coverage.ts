@@ -145,6 +145,7 @@ export const COMMANDS = [
   "retryMany",
   "failOften",
   "failHint",
+  "askTwice",
   "loseSlot",
   "outlast",
   "crowd",

@@ -316,6 +316,4 @@ export class World {
   }
 }
 
-function isLive(fleet: Fleet, replica: Replica): boolean {
-  return fleet.replicas.get(replica.id) === replica;
-}
+const isLive = (fleet: Fleet, replica: Replica) => fleet.replicas.get(replica.id) === replica;

@@ -1,0 +1,83 @@
+// What a Worker hears of the request that it watches, and of the replicas that take each other's place.
+import { env } from "cloudflare:workers";
+import { runInDurableObject } from "cloudflare:test";
+import { expect, test } from "vitest";
+import type { Fleet } from "../../durable-objects/fleet.ts";
+import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import type { Answer } from "../../src/routing/scheduler.ts";
+import { until } from "../support/until.ts";
+
+let apps = 0;
+
+interface Joined {
+  readonly stub: DurableObjectStub<Fleet>;
+  readonly says: (replica: string, more?: Partial<Heartbeat>) => Promise<unknown>;
+}
+
+function fleet(): Joined {
+  const app = `running-${++apps}`;
+  const stub = env.FLEET.getByName(app);
+  const says = async (replica: string, more: Partial<Heartbeat> = {}) =>
+    stub.heartbeat({
+      ...{ app, replica, origin: `https://${replica}.example.com`, incarnation: 1, sequence: null },
+      ...{ hints: ["m"], hintSlots: 3, concurrency: 4, inFlight: null, status: "ready" as const },
+      ...more,
+    });
+  return { stub, says };
+}
+
+const REQUEST = {
+  ...{ hints: ["m"], avoid: [], waitedMs: 0, timeoutMs: 60_000 },
+  ...{ queueLengthMax: null, claimedMs: null, priority: "normal" as const },
+};
+
+interface Held extends Disposable {
+  readonly standing: { readonly id: number; readonly replica: string };
+  readonly ticket: Disposable & { answered(answer: Answer): Promise<void> };
+}
+
+const enqueue = async ({ stub }: Joined) => (await stub.enqueue(REQUEST)) as unknown as Held;
+
+test("its replica's time to live runs out: it is gone, unless its answer has begun", { timeout: 15_000 }, async () => {
+  const its = fleet();
+  await its.says("a");
+  const [silent, begun] = [await enqueue(its), await enqueue(its)];
+  await begun.ticket.answered({ kind: "success", hints: null });
+  const heard: string[] = [];
+  const watch = async ({ standing: { id } }: Held) =>
+    heard.push(`${id === silent.standing.id ? "silent" : "begun"} ${await its.stub.running(id)}`);
+  const watched = [watch(silent), watch(begun)];
+  await until("the replica is gone", async () => (await its.stub.view()) === null, 12_000);
+  await watched[0];
+  expect(heard).toEqual(["silent replica_gone"]);
+  // Asked afterwards it says so at once; and the other is told of its end.
+  expect(await its.stub.running(silent.standing.id)).toBe("replica_gone");
+  begun.ticket[Symbol.dispose]();
+  await watched[1];
+  expect(heard).toEqual(["silent replica_gone", "begun over"]);
+  silent.ticket[Symbol.dispose]();
+  await until("it is forgotten", async () => (await its.stub.running(silent.standing.id)) === "unknown");
+});
+
+test("a replica takes the place of another at its origin, in memory and in storage", async () => {
+  const its = fleet();
+  await its.says("old", { origin: "https://gpu.example.com" });
+  const held = await enqueue(its);
+  expect(await its.says("new", { origin: "https://gpu.example.com", incarnation: 2 })).toMatchObject({
+    kind: "accepted",
+    replaced: "old",
+  });
+  expect((await its.stub.view())?.replicas.map(({ replica }) => replica)).toEqual(["new"]);
+  const rows = await runInDurableObject(its.stub, (_fleet, { storage }) => storage.sql.exec("SELECT id FROM replica").toArray());
+  expect(rows).toEqual([{ id: "new" }]);
+  // What runs there is not given up: nobody knows.
+  const running = its.stub.running(held.standing.id);
+  await its.stub.view();
+  held.ticket[Symbol.dispose]();
+  expect(await running).toBe("over");
+  expect(await its.says("old", { origin: "https://gpu.example.com", sequence: 9 })).toEqual({
+    kind: "origin_taken",
+    replica: "new",
+    incarnation: 2,
+  });
+});
