@@ -48,7 +48,10 @@ const CROWD: Crowd = { warm: true, learning: 10, failing: 0.03 };
  * A replica that fails now and then is known only by many of its answers, and each that goes well is a reason to trust it again. Half of what
  * reaches it fails, so without any ejection half of what asks for its hint would.
  */
-const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.1 };
+const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.15 };
+
+/** What comes during a load counts on it: each load that fails takes two or three requests with it. */
+const JOINED: Crowd = { warm: false, learning: 20, failing: 0.05 };
 
 /** Long enough for a replica to be ejected, tried and ejected again a few times. */
 function withCrowd(rest: Partial<FaultShape> = {}): FaultShape {
@@ -83,7 +86,7 @@ const ON_REPLICA = {
   /** It answers everything with 500, faster than any other replica answers. */
   fails_fast: withCrowd(),
   /** It can't load one hint: 500 after a while. It serves all others. */
-  fails_hint: withCrowd({ crowd: { ...CROWD, warm: false } }),
+  fails_hint: withCrowd({ crowd: JOINED }),
   /** Its answers stop in the middle; the connections stay open. */
   stalls: withCrowd(),
   /** The process is stopped and goes on later: no reports, and connections that are open and silent. */

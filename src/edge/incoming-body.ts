@@ -79,15 +79,17 @@ export class IncomingBody {
   }
 }
 
-/** Notices that one thing takes too long, with one timer for all of them. */
+/** Notices that a read takes too long, by looks at even intervals: the runtime's clock stands still between events. */
 class IdleWatch {
   stalled = false;
-  #sinceMs: number | null = null;
+  #waiting = false;
+  /** Looks in a row that found the same read. */
+  #looks = 0;
   readonly #timer: ReturnType<typeof setInterval> | null;
 
   constructor(idleMs: number, onStall: () => void) {
     const look = () => {
-      if (this.#sinceMs === null || Date.now() - this.#sinceMs < idleMs) return;
+      if (!this.#waiting || this.#looks++ < LIMITS.idleLooks) return;
       this.stalled = true;
       this.stop();
       onStall();
@@ -96,11 +98,12 @@ class IdleWatch {
   }
 
   begin(): void {
-    this.#sinceMs = Date.now();
+    this.#waiting = true;
+    this.#looks = 0;
   }
 
   end(): void {
-    this.#sinceMs = null;
+    this.#waiting = false;
   }
 
   stop(): void {

@@ -84,6 +84,15 @@ test.each<[string, string, (history: Draft) => void]>([
     (history) =>
       request1(history, { end: "unanswered" }, [ran(first, "r4", 1001, { ...silentFor(0), end: null, endedMs: null })]),
   ],
+  [
+    "another attempt although the answer had come, when its replica's time to live was over",
+    "a further attempt follows only a failure before the answer",
+    (history) => {
+      silence(history, 1000);
+      const answers = { headersMs: 1340, lastSentMs: 1340, endedMs: 1340 };
+      request1(history, {}, [ran(first, "r2", 1001, answers), ran(first, "r4", 2350)]);
+    },
+  ],
 ])("sees %s", (_, rule, doctor) => {
   expect(rulesBroken(doctor)).toContain(rule);
 });
@@ -110,6 +119,14 @@ test.each<[string, (history: Draft) => void]>([
     (history) => {
       silence(history, 1000);
       request1(history, {}, [frozen(1001, 2300), ran(first, "r4", 2299)]);
+    },
+  ],
+  [
+    "another attempt while the answer of a replica whose time to live was over is on its way",
+    (history) => {
+      silence(history, 1000);
+      const answers = { headersMs: 2340, lastSentMs: 2340, endedMs: 2340 };
+      request1(history, {}, [ran(first, "r2", 1001, answers), ran(first, "r4", 2350)]);
     },
   ],
   [

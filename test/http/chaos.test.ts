@@ -35,7 +35,7 @@ async function chaos(...args: readonly string[]): Promise<Result> {
 }
 
 test("every kind of fault without a crowd, and no violation", { timeout: 120_000 }, async () => {
-  const options = ["--seed", "21", "--minutes", "0.2", "--fault-every-ms", "300", "--faults", OTHERS.join(",")];
+  const options = ["--seed", "21", "--minutes", "0.25", "--fault-every-ms", "300", "--faults", OTHERS.join(",")];
   const { code, violations, faults } = await chaos(...options);
   expect(violations).toEqual([]);
   expect(code).toBe(0);
@@ -59,7 +59,7 @@ describe("every kind of fault with a crowd", () => {
   });
 
   // Ejection by status, memory of failures by hint and the end of stalled answers make this hold: then it is a plain test.
-  test.fails("and no violation", () => {
+  test("and no violation", () => {
     expect(result.violations).toEqual([]);
     expect(result.code).toBe(0);
   });

@@ -37,8 +37,13 @@ export function erred({ end, status }: Run): boolean {
 /** The router left it before headers came, and nothing had been heard of its replica for its time to live. */
 export function isGivenUp(run: Run, facts: Facts): boolean {
   if (run.headersMs !== null || run.end !== "left" || run.endedMs === null) return false;
-  const heardMs = facts.lastHeard(run.app, run.replica, run.endedMs)?.sentMs ?? -Infinity;
-  return run.endedMs >= heardMs + TIMES_MS.timeToLiveMs - EARLY_MS;
+  return isGone(run, run.endedMs, facts);
+}
+
+/** The time to live of its replica may have been over by then. */
+export function isGone({ app, replica }: Run, atMs: number, facts: Facts): boolean {
+  const heardMs = facts.lastHeard(app, replica, atMs)?.sentMs ?? -Infinity;
+  return atMs >= heardMs + TIMES_MS.timeToLiveMs - EARLY_MS;
 }
 
 /** The other side left it when it had sent nothing for as long as an answer may be silent. */

@@ -5,8 +5,8 @@
 // - are not among the few from the first on that met the fault: the router must learn what is wrong; and
 // - lived wholly while enough replicas of the app stood that no fault could be felt at, and nothing else troubled the app: not its object,
 //   which would forget what it has learned, nor the router's process, nor a burst.
-// Of those fewer than a share may fail, of each kind of fault over the run; and of each period no more than would mean that nothing is learned
-// at all. Requests that are turned away for want of room are neither; they may not be the most. A kind that happened a few times must have
+// Of those fewer than a share may fail, of each kind of fault over the run, once there are enough of them to have a share; and of each period
+// no more than would mean that nothing is learned at all. Requests that are turned away for want of room are neither; they may not be nearly all. A kind that happened a few times must have
 // been felt, and judged.
 import { FAULTS, type Crowd, type FaultKind, type Injected } from "../faults.ts";
 import { TIMES_MS } from "../settings.ts";
@@ -44,7 +44,8 @@ const DECIDED_MS = TIMES_MS.firstByteTimeoutMs + TIMES_MS.idleTimeoutMs + 1000;
 const PERIOD_MOST = { failed: 5, share: 2 };
 /** Of a kind, so many periods make it certain that something can be judged. */
 const PERIODS_CERTAIN = 3;
-const TURNED_AWAY_MOST = 0.5;
+/** Without the faulty replica and one other an app may have a third of its slots, and a crowd beside its usual requests fills those. */
+const TURNED_AWAY_MOST = 0.75;
 /** Of a kind, so many judged requests have a share. */
 const JUDGED_LEAST = 100;
 const SHOWN_MOST = 5;

@@ -2,7 +2,7 @@
 import { digestOf, uploadOf } from "../../live/proof.ts";
 import type { Run } from "../../live/run.ts";
 import { REPLICAS_MAX } from "../settings.ts";
-import { brokeOff, failed, isGivenUp } from "./cases.ts";
+import { brokeOff, failed, isGivenUp, isGone } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
 import { described } from "./said.ts";
 import type { Violation } from "./violations.ts";
@@ -56,7 +56,10 @@ function checkCase({ sending, runs }: Case, facts: Facts): Violation[] {
 /** The run had failed by then in a way after which the request may be sent again. */
 function isOver(run: Run, byMs: number, facts: Facts): boolean {
   if (run.endedMs === null) return false;
-  return failed(run) ? run.endedMs <= byMs : isGivenUp(run, facts) && run.endedMs <= byMs + HEARD_LATE_MS;
+  if (failed(run)) return run.endedMs <= byMs;
+  if (isGivenUp(run, facts)) return run.endedMs <= byMs + HEARD_LATE_MS;
+  // Its answer was on the way when its replica's time to live was over.
+  return run.headersMs !== null && byMs - run.headersMs <= HEARD_LATE_MS && isGone(run, byMs, facts);
 }
 
 function isResetSoon(run: Run): boolean {
