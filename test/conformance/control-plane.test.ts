@@ -77,11 +77,28 @@ describe("looking", () => {
     await until("one runs, one waits", async () => held.holding === 1 && (await router().view(app)).waiting === 1);
     const view = await router().view(app);
     expect(view).toMatchObject({ waiting: 1, in_flight: 1, replicas: [{ replica: "r1", hints: ["h"], in_flight: 1 }] });
+    expect(view).toMatchObject({ waiting_high: 0, waiting_low: 0 });
     expect(view.counters.granted["least_loaded"]).toBe(1);
     held.releaseAll();
     await Promise.all(replies);
     await until("nothing runs", async () => (await router().view(app)).in_flight === 0);
     expect((await router().view(app)).counters.granted["least_loaded"]).toBe(2);
+  });
+
+  test("CTRL-18 it says what a replica's last failure was, and how often each kind came", async () => {
+    await using replica = await TestReplica.start((_request, response) => response.writeHead(500).end());
+    const app = freshApp("seen");
+    await router().join({ app, replica: "r1", origin: replica.origin, incarnation: 1 });
+    const none = { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 };
+    expect(await router().view(app)).toMatchObject({ counters: { failed: none }, replicas: [{ last_error: null }] });
+    await router().send(`/${app}/x`);
+    const { counters, replicas } = await router().view(app);
+    expect(counters.failed).toEqual({ ...none, error: 1 });
+    const agoMs = replicas[0]?.last_error?.ago_ms;
+    expect(replicas[0]?.last_error).toEqual({ kind: "error", detail: "status 500", ago_ms: agoMs });
+    expect(agoMs).toBeLessThan(10_000);
+    await router().join({ app, replica: "r1", origin: replica.origin, incarnation: 2 });
+    expect((await router().view(app)).replicas[0]?.last_error).toBe(null);
   });
 
   test("CTRL-5 {app} is URL-encoded", async () => {

@@ -1,5 +1,6 @@
 // Contract, "Waiting": who waits, for how long, and what those are told who may not.
 import { describe, expect, test } from "vitest";
+import { keepBeating } from "../support/beating.ts";
 import { expectProblem, expectRetryAfter, freshApp, sharedRouter } from "../support/conformance.ts";
 import { holdAnswers, type HeldAnswers } from "../support/held.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -189,6 +190,24 @@ describe("replicas known but none ready", () => {
     expect(done).toBe(false);
     await router().join({ app, replica: "r2", origin: replica.origin });
     expect((await reply).headers["x-fal-served-from"]).toBe("r2");
+  });
+
+  test("WAIT-12 where an administrator has drained all: 503 no_replicas after one time to live", async () => {
+    await using short = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "250" });
+    await using replica = await TestReplica.start();
+    await using _beating = await keepBeating(short, { app: "a", replica: "r1", origin: replica.origin });
+    await short.admin("/-/apps/a/replicas/r1/drain", "POST");
+    const startedAt = Date.now();
+    const waited = await short.send("/a/x");
+    expectProblem(waited, 503, "no_replicas");
+    expectRetryAfter(waited);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(600);
+    expect(Date.now() - startedAt).toBeLessThan(3000);
+    const secondAt = Date.now();
+    expectProblem(await short.send("/a/x"), 503, "no_replicas");
+    expect(Date.now() - secondAt).toBeLessThan(600);
+    await short.admin("/-/apps/a/replicas/r1/undrain", "POST");
+    expect((await short.send("/a/x")).status).toBe(200);
   });
 
   test("WAIT-11 else 503 no_replicas with Retry-After", async () => {

@@ -151,3 +151,21 @@ test("a dead replica costs one request a second attempt, not each", async () => 
     }
   }
 });
+
+test("a snapshot older than SNAPSHOT_MAX_AGE_MS serves nobody", async () => {
+  await using cautious = await LiveRouter.start({
+    name: "by-old-snapshot",
+    settings: { ALLOW_PRIVATE_ORIGINS: "true", HEARTBEAT_INTERVAL_MS: "60000", SNAPSHOT_MAX_AGE_MS: "1500" },
+    bundle: bundle({ name: "chaos", folder: "bench/chaos/worker" }),
+  });
+  const beat = { app: "ages", replica: "r", origin: replicas[0]?.origin };
+  const headers = { authorization: `Bearer ${cautious.token}` };
+  await fetch(`${cautious.url}/-/heartbeat`, { method: "POST", headers, body: JSON.stringify(beat) });
+  const ask = () => fetch(`${cautious.url}/ages/x`, { headers: HINT });
+  expect((await ask()).status).toBe(200);
+  await fetch(`${cautious.url}/__chaos/ages/throwing?ms=${OUTAGE_MS}`, { method: "POST" });
+  await until("the snapshot serves", async () => (await ask()).headers.get("x-warmpath-reason") === "snapshot_hash");
+  let last = await ask();
+  await until("it is too old", async () => (last = await ask()).status !== 200);
+  expect([last.status, last.headers.get("x-fal-error-type")]).toEqual([503, "runner_scheduling_failure"]);
+});

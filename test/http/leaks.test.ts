@@ -102,6 +102,9 @@ test("what a replica is answered", async () => {
   expectUntold(await router().beat({ ...beat, origin: router().url }, BEARER), "invalid_heartbeat");
   expectUntold(await router().beat(beat, { authorization: `Bearer ${MARK}-theirs` }), "forbidden");
   expectUntold(await router().beat(" ".repeat(270_000), BEARER), "payload_too_large");
+  const other = { ...beat, replica: "another", incarnation: 6 };
+  expect((await router().beat(other, BEARER)).status).toBe(200);
+  expectUntold(await router().beat({ ...beat, replica: "late", incarnation: 5 }, BEARER), "origin_taken");
   await using slow = await TestRouter.start({ ...SECRETS, HEARTBEAT_RATE_MAX: "1" });
   const replies: Reply[] = [];
   for (let n = 0; n < 6; n++) replies.push(await slow.beat(beat, BEARER));

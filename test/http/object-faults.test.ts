@@ -94,3 +94,43 @@ test("a request that runs while the object is overloaded holds one slot", async 
   socket.resetAndDestroy();
   await until("its slot is free", async () => (await viewOf("busy")).in_flight === 0);
 });
+
+/** Answers of the router's own: the error's type, and when it came. */
+async function refusedAfter(app: string, seconds: string) {
+  const sentAtMs = Date.now();
+  const { status, headers } = await fetch(`${router.url}/${app}/x`, { headers: { "x-fal-request-timeout": seconds } });
+  return { status, type: headers.get("x-fal-request-timeout-type"), afterMs: Date.now() - sentAtMs };
+}
+
+const STALL_MS = 4000;
+
+test("a request's deadline ends it though the object does not answer", async () => {
+  await join("late");
+  const over = switched("late", "stalled", STALL_MS);
+  await until("it stalls", async () => (await Promise.race([router.view("late"), sleep(50, "stalled")])) === "stalled");
+  const { status, type, afterMs } = await refusedAfter("late", "0.5");
+  expect([status, type]).toEqual([504, "user"]);
+  expect(afterMs).toBeGreaterThanOrEqual(500);
+  expect(afterMs).toBeLessThan(STALL_MS / 2);
+  await over;
+  await until("no slot is held for it", async () => (await viewOf("late")).in_flight === 0);
+  expect(begin).toEqual([]);
+});
+
+test("nor does a stall that begins while it waits keep it, and its place is given up", async () => {
+  await join("waits");
+  const sockets = Array.from({ length: 10 }, () => open("waits"));
+  await until("every slot is taken", () => begin.length === sockets.length);
+  const refused = refusedAfter("waits", "1");
+  await until("it waits", async () => (await viewOf("waits")).waiting === 1);
+  const over = switched("waits", "stalled", STALL_MS);
+  const { status, afterMs } = await refused;
+  expect(status).toBe(504);
+  expect(afterMs).toBeLessThan(STALL_MS / 2);
+  for (const socket of sockets) socket.resetAndDestroy();
+  await over;
+  await until("nothing is held", async () => {
+    const { waiting, in_flight: inFlight } = await viewOf("waits");
+    return waiting === 0 && inFlight === 0;
+  });
+});

@@ -91,3 +91,37 @@ test("20 crashes under load: every request is served", { timeout: 60_000 }, asyn
   // Requests of the last moment before a crash may not have been adopted yet when others are granted.
   expect(Math.max(...replicas.map(({ most }) => most))).toBeLessThanOrEqual(2 * CONCURRENCY);
 });
+
+test("a request waits through more restarts than an object is asked in a row", { timeout: 60_000 }, async () => {
+  await using router = await LiveRouter.start({
+    name: "waits",
+    settings: { ALLOW_PRIVATE_ORIGINS: "true", HEARTBEAT_INTERVAL_MS: "60000" },
+    bundle: bundle({ name: "chaos", folder: "bench/chaos/worker" }),
+  });
+  let letGo = () => {};
+  await using replica = await TestReplica.start((request, response) => {
+    response.writeHead(200).flushHeaders();
+    if (request.url === "/hold") letGo = () => response.end("held");
+    else response.end("served");
+  });
+  const beat = { app: APP, replica: "r", origin: replica.origin, concurrency: 1 };
+  const headers = { authorization: `Bearer ${router.token}` };
+  await fetch(`${router.url}/-/heartbeat`, { method: "POST", headers, body: JSON.stringify(beat) });
+  const holder = send(router.port, `/${APP}/hold`, "h");
+  await until("the slot is taken", () => replica.running === 1);
+  const waiter = send(router.port, `/${APP}/x`, "h");
+  const isWaiting = async () => {
+    const view = await router.view(APP);
+    return view?.waiting === 1 && view.in_flight === 1;
+  };
+  await until("the other waits", isWaiting);
+  for (let crash = 0; crash < 3 * LIMITS.objectAttempts; crash++) {
+    await fetch(`${router.url}/__chaos/${APP}/crash`, { method: "POST" });
+    await until("it waits again, and the slot is taken again", isWaiting);
+  }
+  expect(replica.received).toHaveLength(1);
+  letGo();
+  expect((await holder).status).toBe(200);
+  const { status, reason } = await waiter;
+  expect([status, reason]).toEqual([200, "hash_owner"]);
+});

@@ -116,6 +116,12 @@ describe("two framings", () => {
     },
   );
 
+  test.each(["GET", "HEAD"])("%s has no chunks: what would follow unread is refused", async (method) => {
+    const text = `${method} /a/x HTTP/1.1\r\nHost: r\r\n${CHUNKED}\r\n${chunk(HIDDEN)}0\r\n\r\n`;
+    expect(await answers(text, method === "HEAD")).toEqual(["400 bad_request"]);
+    expect([got(a), got(b)]).toEqual([[], []]);
+  });
+
   test("HTTP/1.0 knows no chunks", async () => {
     expect(await answers(`POST /a/x HTTP/1.0\r\nHost: r\r\n${CHUNKED}\r\n0\r\n\r\n${HIDDEN}`)).toEqual(REFUSED);
     expect([got(a), got(b)]).toEqual([[], []]);

@@ -62,7 +62,7 @@ describe("an answer that stalls", () => {
     await its.idle();
     expect(await its.broken()).toBe(1);
     const [replica] = (await router.view(its.app)).replicas;
-    expect(replica?.last_error).toMatchObject({ kind: "broken" });
+    expect(replica?.last_error).toMatchObject({ kind: "broken", detail: "stalled" });
   });
 
   test("without a byte of its body: the headers come all the same", async () => {
