@@ -84,6 +84,7 @@ describe("an ejection", () => {
     [ERROR, "rejected", true],
     [ERROR, "unsupported", true],
     [UNREACHABLE, "rejected", false],
+    [UNREACHABLE, "excused", true],
     [DISCONNECTED, "unsupported", false],
     [UNAVAILABLE, "rejected", false],
     [TIMED_OUT, "rejected", false],

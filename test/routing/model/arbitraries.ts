@@ -24,7 +24,7 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
   fc.record({ kind: fc.constant("unavailable" as const), retryAfterMs: fc.constantFrom(null, 0, 3000, 1e9) }),
 );
 
-const answer = fc.constantFrom(null, null, "success" as const, "rejected" as const);
+const answer = fc.constantFrom(null, null, "success" as const, "rejected" as const, "excused" as const);
 
 /** One of which ejects nobody. */
 const alone: fc.Arbitrary<Failure> = fc.record({ kind: fc.constantFrom("disconnected", "timed_out", "broken", "error") });
@@ -61,7 +61,11 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   ],
   answer: [
     6,
-    fc.record({ which, kind: fc.constantFrom("success", "success", "success", "unsupported", "rejected"), inBand: orNull(some) }),
+    fc.record({
+      which,
+      kind: fc.constantFrom("success", "success", "success", "unsupported", "rejected", "excused"),
+      inBand: orNull(some),
+    }),
   ],
   fail: [3, fc.record({ which, failure, inBand: orNull(some) })],
   endAnswer: [3, fc.record({ which, whole: fc.constantFrom(true, true, false) })],

@@ -175,7 +175,7 @@ export function answers(state: State, run: Running, kind: AnswerKind, inBand: re
   if (succeeded && load !== undefined && !hasLoaded(process, load.hint) && !denied) shows(state, process, load.hint, now);
   process.loads = process.loads.filter((load) => load.request !== run.id);
   if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
-  trustsAnswer(state, process, succeeded);
+  if (kind !== "excused") trustsAnswer(state, process, succeeded);
   probeIsAnswered(run, now);
   believesList(state, process, inBand, now);
 }
