@@ -127,14 +127,16 @@ async function deliver(context: Context, { granted, response, body, cause }: Out
     const told = slot?.done() ?? null;
     if (told !== null) ctx.waitUntil(told);
   };
-  const broken = (error?: unknown) => {
+  const broken = (thrown?: unknown) => {
     if (slot === null) return;
     // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken; nor is one
     // whose client has gone.
     const refused = response !== null && response.status >= 400 && response.status < 500;
     if (body.streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
     else
-      ctx.waitUntil(slot.failed({ kind: "broken", detail: error instanceof Stalled ? "stalled" : "broke off" }).finally(release));
+      ctx.waitUntil(
+        slot.failed({ kind: "broken", detail: thrown instanceof Stalled ? "stalled" : "broke off" }).finally(release),
+      );
   };
   const { replica, reason, waitedMs, sentAtMs } = granted.to;
   if (response !== null) {
