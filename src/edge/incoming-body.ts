@@ -70,9 +70,11 @@ export class IncomingBody {
       }
       await writer.close();
     } catch (error) {
-      void writer.abort(error).catch(() => {});
-      void reader.cancel(error).catch(() => {});
-      throw error;
+      // A read that was cancelled may throw the runtime's own error instead.
+      const reason = watch.stalled ? new Stalled() : error;
+      void writer.abort(reason).catch(() => {});
+      void reader.cancel(reason).catch(() => {});
+      throw reason;
     } finally {
       watch.stop();
     }

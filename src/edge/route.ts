@@ -127,7 +127,7 @@ async function deliver(context: Context, { granted, response, body, cause }: Out
     const told = slot?.done() ?? null;
     if (told !== null) ctx.waitUntil(told);
   };
-  const broken = (reason?: unknown) => {
+  const broken = (thrown?: unknown) => {
     if (slot === null) return;
     // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken; nor is one
     // whose client has gone.
@@ -135,7 +135,7 @@ async function deliver(context: Context, { granted, response, body, cause }: Out
     if (body.streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
     else
       ctx.waitUntil(
-        slot.failed({ kind: "broken", detail: reason instanceof Stalled ? "stalled" : "broke off" }).finally(release),
+        slot.failed({ kind: "broken", detail: thrown instanceof Stalled ? "stalled" : "broke off" }).finally(release),
       );
   };
   const { replica, reason, waitedMs, sentAtMs } = granted.to;

@@ -138,7 +138,7 @@ describe("no stall is", () => {
   test("a client that goes meanwhile: nobody has failed", async () => {
     await using its = await appOf((response) => response.writeHead(200).write("abc"));
     const response = await its.open();
-    response.destroy();
+    response.socket.resetAndDestroy();
     await its.idle();
     expect(await its.broken()).toBe(0);
   });
