@@ -54,6 +54,7 @@ function bindRound(
   now: number,
   bound: (waiting: Waiting, choice: Choice) => void,
 ): number {
+  if (fleet.free.size === 0) room.fullAtMs = now;
   if (fleet.free.size === 0 || room.waiting.size === 0) return Infinity;
   const binding = new Binding(fleet, room, affinityWait, now);
   const turns = new Turns();
@@ -76,6 +77,7 @@ function bindRound(
     binding.changed(choice, turns);
     binding.giveTurn(turns, turn.lane.row);
   }
+  if (fleet.free.size === 0) room.fullAtMs = now;
   return fleet.free.size === 0 || room.waiting.size === 0 ? Infinity : binding.nextLookMs();
 }
 
@@ -218,8 +220,8 @@ class Binding {
     let insistsMs = Infinity;
     const costMs = (this.#lanes.loadMs[lane.row] ?? 0) + regretMs;
     for (const waiting of lane.queue) {
-      waiting.declinedAtMs = Math.min(waiting.declinedAtMs, this.#now);
-      // A wait that has cost more than the load was worth nothing: the forecast was wrong, and may be so again.
+      if (waiting.declinedAtMs <= this.#room.fullAtMs || waiting.declinedAtMs > this.#now) waiting.declinedAtMs = this.#now;
+      // A wait beside a free slot that has cost more than the load was worth nothing: the forecast was wrong, and may be so again.
       const atMs = Math.min(insistsAtMs(waiting, this.#order), waiting.declinedAtMs + costMs);
       if (atMs <= this.#now || (foresight !== null && nextStartMs(foresight) >= worthMs)) return waiting;
       insistsMs = Math.min(insistsMs, atMs);

@@ -18,7 +18,7 @@ export interface Waiting extends Wanted {
   /** How long it was expected to hold a slot when it came, and its first hint to load. */
   readonly expectedMs: number;
   readonly loadMs: number;
-  /** Since when it waits for a warm replica though it could load; Infinity: it could not, so far. */
+  /** When it first rather waited for a warm replica than load on a free one, since the room's `fullAtMs`; Infinity: it never did. */
   declinedAtMs: number;
 }
 
@@ -39,6 +39,8 @@ export interface WaitingRoom {
   nextDeadlineMs: number;
   /** Of binding, so far. */
   rounds: number;
+  /** When no slot was free last. */
+  fullAtMs: number;
 }
 
 export function createWaitingRoom(): WaitingRoom {
@@ -52,6 +54,7 @@ export function createWaitingRoom(): WaitingRoom {
     workMs: 0,
     nextDeadlineMs: Infinity,
     rounds: 0,
+    fullAtMs: -Infinity,
   };
 }
 

@@ -94,4 +94,15 @@ describe("a wait beside a free replica", () => {
     fleet.arrives(2, ["x"], 10);
     expect(fleet.its.room.waiting.get(2)?.declinedAtMs).toBe(10);
   });
+
+  test("counts anew once no slot was free", () => {
+    const fleet = waiting();
+    fleet.arrives(2, ["x"], 10, { deadlineMs: Infinity });
+    expect(fleet.arrives(3, ["y"], 20)).toBe("b hash_owner");
+    expect(fleet.settles(20)).toEqual({});
+    fleet.ends(3, 9000);
+    Object.assign([...fleet.its.fleet.grants.values()][0] ?? {}, { grantedAtMs: 9000 });
+    expect(fleet.settles(9000)).toEqual({});
+    expect(fleet.its.room.waiting.get(2)?.declinedAtMs).toBe(9000);
+  });
 });
