@@ -20,13 +20,20 @@ export interface Diagnosis {
 
 type Target = Pick<Destination, "origin" | "replica">;
 
-/** Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most twice `probeMs`, and a pause. */
+/**
+ * Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most `probeMs` for the connection, the same for
+ * a question that is answered late, which ends them, and a pause.
+ */
 export async function diagnose(target: Target, error: unknown, settings: Settings): Promise<Diagnosis> {
   const connected = await connectionOf(target.origin);
   if (connected === false) return { reachable: false, cause: causeOf(String(error), false, connected) };
   // A replica that closes idle connections closes several at a time: the runtime must have noticed, or it would ask by another of these.
   await scheduler.wait(LIMITS.beforeProbeMs);
-  const reachable = await isReachable(target, settings);
+  let reachable = false;
+  // Where a connection can be made, each question that breaks off has used up one of those that are stale.
+  for (let probe = 0; probe < (connected === true ? LIMITS.probes : 1) && !reachable; probe++) {
+    reachable = await isReachable(target, settings);
+  }
   return { reachable, cause: causeOf(String(error), reachable, connected) };
 }
 

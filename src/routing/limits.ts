@@ -159,6 +159,8 @@ export const LIMITS = {
   /** How long a replica may take to answer `OPTIONS /` or to accept a connection where it is not clear who broke off; and the pause before it is asked. */
   probeMs: 2 * SECOND_MS,
   beforeProbeMs: 100,
+  /** How often a replica that can be connected to is asked: of the connections that the runtime has kept so many may be stale, beside those that the request met. */
+  probes: 8,
   /** Response bodies of known length up to this are read whole, which frees the slot without a stream through the Worker, where they are there that soon after their headers. */
   wholeResponseBytes: 64 * KIBIBYTE,
   wholeResponseMs: 20,

@@ -2,6 +2,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { expectProblem, freshApp, sharedRouter } from "../support/conformance.ts";
 import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";
 import { TestRouter, type Sending } from "../support/router.ts";
@@ -64,7 +65,11 @@ describe("failures", () => {
   test("RETRY-1 a reset before response headers is tried elsewhere; the request may have run twice", async () => {
     await using its = await failingFirst(resets);
     expect((await its.send({ method: "POST", body: "once" })).headers["x-fal-served-from"]).toBe("good");
-    expect(its.bad.received.map(({ method, target }) => `${method} ${target}`)).toEqual(["POST /x", "POST /x", "OPTIONS /"]);
+    expect(its.bad.received.map(({ method, target }) => `${method} ${target}`)).toEqual([
+      "POST /x",
+      "POST /x",
+      ...Array<string>(LIMITS.probes).fill("OPTIONS /"),
+    ]);
     expect(its.good.received).toHaveLength(1);
   });
 

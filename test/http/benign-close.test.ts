@@ -67,6 +67,21 @@ test("four at a time, whose connections are all closed at once: all are served, 
   expect((await its.failures()).ejected).toBe(0);
 });
 
+test("six connections that are each found closed when they are used again: nobody is ejected, and they are used up", async () => {
+  const used = new Set<Socket>();
+  await using its = await lone(({ socket }, response) => {
+    if (used.has(socket)) return socket.destroy();
+    used.add(socket);
+    return void setTimeout(() => response.end("ok"), 100);
+  });
+  await Promise.all(Array.from({ length: 6 }, () => its.send()));
+  expect(used.size).toBe(6);
+  // Two of them the request met, and the router's questions the others.
+  expectProblem(await its.send(), 502, "runner_disconnected");
+  expect((await its.send()).status).toBe(200);
+  expect(await its.failures()).toMatchObject({ failed: { disconnected: 1 }, ejected: 0 });
+});
+
 describe("but a request that may not be sent twice is not", () => {
   test.each<[string, Sending]>([
     ["X-Fal-No-Retry", { method: "POST", headers: { "x-fal-no-retry": "1" }, body: "abc" }],

@@ -58,8 +58,8 @@ function isOver(run: Run, byMs: number, facts: Facts): boolean {
   if (run.endedMs === null) return false;
   if (failed(run)) return run.endedMs <= byMs;
   if (isGivenUp(run, facts)) return run.endedMs <= byMs + HEARD_LATE_MS;
-  // Its answer was on the way when its replica's time to live was over.
-  return run.headersMs !== null && byMs - run.headersMs <= HEARD_LATE_MS && isGone(run, byMs, facts);
+  // Its answer was on the way when its replica's time to live was over. The next replica may have been waited for.
+  return run.headersMs !== null && run.headersMs <= byMs && isGone(run, run.headersMs + HEARD_LATE_MS, facts);
 }
 
 function isResetSoon(run: Run): boolean {

@@ -47,9 +47,9 @@ export class Fleet extends ProductionFleet {
     await this.ctx.blockConcurrencyWhile(() => scheduler.wait(ms));
   }
 
-  override async heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer> {
+  override async heartbeat(beat: Heartbeat, elapsedMs?: number): Promise<HeartbeatAnswer> {
     this.#switch.check();
-    return super.heartbeat(beat);
+    return super.heartbeat(beat, elapsedMs);
   }
 
   override enqueue(request: EnqueueRequest): EnqueueAnswer {
