@@ -15,6 +15,7 @@ import {
   restoreReplica,
   setDrained,
   storedForm,
+  sweepOrphaning,
   type StoredReplica,
 } from "../src/routing/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
@@ -156,7 +157,7 @@ export class Fleet extends DurableObject {
   async running(id: number): Promise<WatchEnd> {
     const its = grantOf(this.#scheduler.fleet, id);
     if (its === undefined) return "unknown";
-    return isLost(this.#scheduler.fleet, its) ? "replica_gone" : this.#watched.watch(id);
+    return isLost(its) ? "replica_gone" : this.#watched.watch(id);
   }
 
   /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
@@ -222,7 +223,7 @@ export class Fleet extends DurableObject {
     const stored = this.#store.replicas();
     const { fleet } = this.#scheduler;
     for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
-      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, expired: false, record: null });
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
@@ -242,6 +243,7 @@ export class Fleet extends DurableObject {
 
   /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
   #settle(now: number): void {
+    for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
     if (this.#scheduler.room.waiting.size === 0) return;
     for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
       this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
@@ -260,7 +262,9 @@ export class Fleet extends DurableObject {
   /** Replicas that were silent for too long leave, and who waits for their answers to begin hears of that. */
   #expire(timeToLiveMs: number, now: number): void {
     const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
-    for (const replica of expired) for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
+    for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
+      for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
+    }
     this.#departed(expired.map(({ id }) => id));
   }
 

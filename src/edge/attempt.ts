@@ -1,6 +1,7 @@
 // One request to one replica, up to its response headers.
 import { LIMITS } from "../routing/limits.ts";
 import type { ClientBody } from "./body.ts";
+import { takeKept } from "./kept-connections.ts";
 import { isOutOfReach } from "./verdict.ts";
 
 type Sent =
@@ -11,14 +12,16 @@ type Sent =
   /** The replica was silent for its time to live, and its answer had not begun. */
   | { readonly kind: "lost" };
 
-/** What came of sending a request, and how long after that. */
-export type Attempt = Sent & { readonly afterMs: number };
+/** What came of sending a request, and how long after that. `kept`: it may have gone by a connection that was there before. */
+export type Attempt = Sent & { readonly afterMs: number; readonly kept: boolean };
 
 /** A replica's answers are computed, also where a path ends in .png; `cache: "no-store"` would add headers to the request. */
 const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1 } };
 
 export interface Outgoing {
-  readonly url: string;
+  readonly origin: string;
+  /** Path and query. */
+  readonly target: string;
   /** The client's request: its method, and its body where that is streamed. */
   readonly request: Request;
   readonly headers: Headers;
@@ -29,24 +32,34 @@ export interface Outgoing {
 }
 
 /**
- * Sends the request. Where it may be sent again and the connection broke off within a moment, it is sent to the same replica once more: the
- * replica may have closed an idle connection just as the request came, which shows nothing of it, and the runtime does not try again by itself.
- * A request that the runtime can't make is thrown as a TypeError, and is nothing that the replica did.
+ * Sends the request. Where it may be sent again and the connection broke off within a moment, it is sent to the same replica once more, and more
+ * often while it may have met connections that the runtime had kept: the replica may have closed an idle one just as the request came, which shows
+ * nothing of it, and the runtime does not try again by itself. A request that the runtime can't make is thrown as a TypeError, and is nothing that
+ * the replica did.
  */
 export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
-  const first = await sendOnce(outgoing);
-  const mayBeIdle = first.kind === "unreachable" && first.response === null && first.afterMs < LIMITS.briefAttemptMs;
-  return mayBeIdle && mayRepeat ? sendOnce(outgoing) : first;
+  for (let repeats = 0; ; repeats++) {
+    const attempt = await sendOnce(outgoing);
+    const isRepeated = mayRepeat && (repeats === 0 || attempt.kept) && repeats < LIMITS.keptConnections;
+    if (!brokeAtOnce(attempt) || !isRepeated) return attempt;
+  }
+}
+
+/** Whether the connection broke off so soon that it may have been closed before. */
+export function brokeAtOnce(attempt: Attempt): boolean {
+  return attempt.kind === "unreachable" && attempt.response === null && attempt.afterMs < LIMITS.briefAttemptMs;
 }
 
 async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
   const sentAtMs = Date.now();
+  const kept = takeKept(outgoing.origin, sentAtMs);
   const sent = await fetchOnce(outgoing);
-  return { ...sent, afterMs: Date.now() - sentAtMs };
+  return { ...sent, kept, afterMs: Date.now() - sentAtMs };
 }
 
 /** Redirects, compressed bytes and caching headers are left alone. */
-async function fetchOnce({ url, request, headers, body, firstByteTimeoutMs, onLost }: Outgoing): Promise<Sent> {
+async function fetchOnce({ origin, target, request, headers, body, firstByteTimeoutMs, onLost }: Outgoing): Promise<Sent> {
+  const url = origin + target;
   const abort = new AbortController();
   let ended: Sent | null = null;
   const end = (how: Sent) => {

@@ -38,7 +38,7 @@ const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(
  * Calls of fal's queue about a request that was submitted: its result, state or end. fal's clients send them below owner and app, so with
  * path:2 alone; with any other APP_FROM such a path is the replica's own.
  */
-const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?$/;
+const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?\/?$/;
 
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
 export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {

@@ -5,6 +5,7 @@ import { LIMITS } from "../routing/limits.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Destination } from "./admission.ts";
 import { VIA_NAME } from "./client-request.ts";
+import { noteKept } from "./kept-connections.ts";
 import { sign } from "./signature.ts";
 import { isOutOfReach } from "./verdict.ts";
 import { TOO_LATE, within } from "./within.ts";
@@ -45,6 +46,7 @@ async function isReachable({ origin, replica }: Target, settings: Settings): Pro
   try {
     const response = await fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
     await response.body?.cancel();
+    noteKept(origin, Date.now());
     return !isOutOfReach(response);
   } catch {
     return signal.aborted;

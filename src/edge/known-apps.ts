@@ -20,24 +20,25 @@ export async function unknownAppFault(
   env: Cloudflare.Env,
   app: string,
   now: number,
+  withinMs: number,
 ): Promise<RouterError | null> {
   if (known.get(app) === undefined) {
     const tooMany = "Too many requests for apps that are not known here.";
     const fault = await rateFault(env, "UNKNOWN_APP_LIMIT", clientKey(request), tooMany);
     if (fault !== null) return fault;
   }
-  const exists = await appExists(env, app, now);
+  const exists = await appExists(env, app, now, withinMs);
   if (exists === false)
     return { type: "app_not_found", detail: `No replica of the app ${app} was heard of in the last 24 hours.` };
   return exists === true || mayExist(app, now) ? null : { type: "runner_scheduling_failure", retryAfterMs: 1000 };
 }
 
-/** Whether the app exists; null: the Directory can't be asked. */
-export async function appExists(env: Cloudflare.Env, app: string, now: number): Promise<boolean | null> {
+/** Whether the app exists; null: the Directory can't be asked, or takes longer than that, or than `directoryMs`. */
+export async function appExists(env: Cloudflare.Env, app: string, now: number, withinMs = Infinity): Promise<boolean | null> {
   if ((known.get(app)?.untilMs ?? 0) > now) return true;
   const directory: DurableObjectStub<Directory> = env.DIRECTORY.getByName(DIRECTORY_NAME);
   try {
-    const knows = await within(Promise.resolve(directory.knows(app)), LIMITS.directoryMs);
+    const knows = await within(Promise.resolve(directory.knows(app)), Math.min(withinMs, LIMITS.directoryMs));
     if (knows === TOO_LATE) throw new Error("it did not answer in time");
     if (knows) {
       rememberApp(app, now);

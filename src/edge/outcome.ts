@@ -4,10 +4,11 @@ import { LIMITS } from "../routing/limits.ts";
 import type { Failure } from "../routing/outcome.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Admission } from "./admission.ts";
-import type { Attempt } from "./attempt.ts";
+import { brokeAtOnce, type Attempt } from "./attempt.ts";
 import type { ClientBody } from "./body.ts";
 import { diagnose, type Cause } from "./diagnosis.ts";
 import { takeRoom } from "./kept-bytes.ts";
+import { isShort } from "./relay.ts";
 import { verdictOf } from "./verdict.ts";
 
 export type Granted = Extract<Admission, { kind: "granted" }>;
@@ -61,7 +62,7 @@ async function reportAnswer(response: Response, { granted, body, ctx }: Reportin
   const inBand = response.headers.get("x-fal-runner-hints");
   const hints = inBand === null ? null : parseInBandHints(inBand);
   const verdict = verdictOf(response);
-  if ("answer" in verdict) ctx.waitUntil(slot.answered(verdict.answer, hints));
+  if ("answer" in verdict) ctx.waitUntil(slot.answered(verdict.answer, hints, !isShort(response)));
   // As above.
   else if (!body.streamed || !MAY_BE_CLIENTS_DOING.has(verdict.failure.kind)) {
     await slot.failed(verdict.failure, verdict.failure.kind === "unreachable" ? null : hints);
@@ -72,13 +73,14 @@ async function reportAnswer(response: Response, { granted, body, ctx }: Reportin
 const MAY_BE_CLIENTS_DOING: ReadonlySet<Failure["kind"]> = new Set(["timed_out", "broken"]);
 
 /** No response headers. Whether that was the replica's doing, and whether it is gone, shows when it is asked again. */
-async function reportBreak({ error, afterMs }: Attempt & { kind: "unreachable" }, { granted, body, settings }: Reporting) {
+async function reportBreak(attempt: Attempt & { kind: "unreachable" }, { granted, body, settings }: Reporting) {
   const { slot, to } = granted;
-  const { reachable, cause } = await diagnose(to, error, settings);
+  const { reachable, cause } = await diagnose(to, attempt.error, settings);
   const bodyBytes = body.streamed ? Infinity : (body.bytes?.byteLength ?? 0);
-  const kind = reachable ? "disconnected" : "unreachable";
-  if (!reachable || bodyBytes <= LIMITS.bodySentBytes) await slot?.failed({ kind, detail: cause });
-  return { cause, unreached: !reachable && afterMs < LIMITS.briefAttemptMs };
+  // Its client's doing, or that of an idle connection which was closed as the request came.
+  const excused = reachable && (bodyBytes > LIMITS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));
+  if (!excused) await slot?.failed({ kind: reachable ? "disconnected" : "unreachable", detail: cause });
+  return { cause, unreached: !reachable && brokeAtOnce(attempt) };
 }
 
 /**

@@ -30,7 +30,7 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
     return new Response(body && new ArrayBuffer(0), init);
   }
   const incoming = new IncomingBody(body, idleMs);
-  if (length !== null && length <= LIMITS.wholeResponseBytes) {
+  if (isShort(upstream) && length !== null) {
     try {
       // Most are there with their headers. The others' headers go out without them.
       const bytes = await incoming.readWhole(length, LIMITS.wholeResponseMs);
@@ -48,6 +48,11 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
   const passed = incoming.pumpTo(writable).then(whole, broken);
   passing?.(passed);
   return new Response(readable, init);
+}
+
+/** Whether the body is read whole before it is passed on, where it comes soon: then a client that goes leaves nothing of it behind. */
+export function isShort({ headers, body }: Response): boolean {
+  return body === null || (lengthOf(headers) ?? Infinity) <= LIMITS.wholeResponseBytes;
 }
 
 /** Null: not known. Where a response has chunks, as RFC 9112 6.3 has it, they count and a length beside them does not. */

@@ -10,6 +10,7 @@ import { fleetOf } from "./fleet-stub.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { unknownAppFault } from "./known-apps.ts";
 import { Stalled } from "./incoming-body.ts";
+import { noteKept } from "./kept-connections.ts";
 import { park, report, type Granted, type Outcome } from "./outcome.ts";
 import { relay } from "./relay.ts";
 import { sign } from "./signature.ts";
@@ -41,7 +42,7 @@ export async function route(
   const read = readClientRequest(request, settings);
   if (!read.ok) return problemResponse(read.error, request, requestId);
   const client = read.value;
-  const unknown = await unknownAppFault(request, env, client.app, arrivedAtMs);
+  const unknown = await unknownAppFault(request, env, client.app, arrivedAtMs, client.timeoutMs);
   if (unknown !== null) return problemResponse(unknown, request, requestId);
   const webSocket = asksForWebSocket(request.headers);
   const context = { request, env, ctx, settings, requestId, arrivedAtMs, client, webSocket };
@@ -113,9 +114,10 @@ async function sendTo(context: Context, { to, slot }: Granted, body: ClientBody,
   const { request, settings, client } = context;
   const headers = requestHeaders(request, context, to.evict);
   await sign(headers, settings, { method: request.method, target: client.target, replica: to.replica });
-  const url = to.origin + client.target;
   const onLost = (end: () => void) => slot?.onLost(end);
-  return send({ url, request, headers, body, firstByteTimeoutMs: settings.FIRST_BYTE_TIMEOUT_MS, onLost }, mayRepeat);
+  const { origin } = to;
+  const { FIRST_BYTE_TIMEOUT_MS: firstByteTimeoutMs } = settings;
+  return send({ origin, target: client.target, request, headers, body, firstByteTimeoutMs, onLost }, mayRepeat);
 }
 
 /** The replica's answer for the client; where there is none, the router's. */
@@ -124,6 +126,7 @@ async function deliver(context: Context, { granted, response, body, cause }: Out
   const { slot } = granted;
   const release = () => slot?.release();
   const whole = () => {
+    noteKept(granted.to.origin, Date.now());
     const told = slot?.done() ?? null;
     if (told !== null) ctx.waitUntil(told);
   };

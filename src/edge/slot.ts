@@ -17,7 +17,8 @@ export interface HeldSlot {
   readonly proves: boolean;
   /** Calls the function where the replica is gone and the answer has not begun; the last function given alone. */
   onLost(end: () => void): void;
-  answered(kind: AnswerKind, inBandHints: readonly string[] | null): Promise<void>;
+  /** `streams`: the object is told how its body ends. */
+  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void>;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
   /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
   done(): Promise<void> | null;
@@ -38,6 +39,7 @@ export class Slot implements HeldSlot {
   #over = false;
   #failed = false;
   #answered = false;
+  #streams = false;
   #lost = false;
   #onLost = () => {};
 
@@ -61,9 +63,10 @@ export class Slot implements HeldSlot {
   }
 
   /** Response headers came that are no failure. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
-  async answered(kind: AnswerKind, inBandHints: readonly string[] | null): Promise<void> {
+  async answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> {
     this.#answered = true;
-    await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints] }));
+    this.#streams = streams;
+    await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
   }
 
   /** The replica failed the request; what it does after that is no failure more. Awaited, so that the next decision knows. */
@@ -74,7 +77,7 @@ export class Slot implements HeldSlot {
   }
 
   done(): Promise<void> | null {
-    if (this.proves) return this.#end(true);
+    if (this.proves || this.#streams) return this.#end(true);
     this.release();
     return null;
   }

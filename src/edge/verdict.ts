@@ -16,11 +16,17 @@ export type Verdict = { readonly failure: Failure } | { readonly answer: AnswerK
  * 503 says that it takes no requests now, and for how long, where it says so in seconds. A replica that has a word of its own on retries speaks
  * with any 5xx for the request alone.
  */
-export function verdictOf({ status, headers }: Response): Verdict {
+export function verdictOf(response: Response): Verdict {
+  const { status, headers } = response;
   const detail = `status ${status}`;
   if (OUT_OF_REACH.has(status)) return { failure: { kind: "unreachable", detail } };
   if (status === 520) return { failure: { kind: "broken", detail } };
   if (status === 524) return { failure: { kind: "timed_out", detail } };
+  const word = wordOnRetry(response);
+  if (word === true)
+    return {
+      failure: { kind: "declined", retryAfterMs: retryAfterOf(headers), forHint: status !== 503 && status !== 429, detail },
+    };
   if (status === 404 || status === 422) return { answer: "unsupported" };
   if (status < 400) return { answer: "success" };
   if (status < 500) return { answer: "rejected" };

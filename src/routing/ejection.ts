@@ -5,13 +5,12 @@
 import { isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { endWithheld, stopLoading, withholdSlot } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
-import { addSample, clamp, valueOf } from "./mean.ts";
+import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
 import type { Failure } from "./outcome.ts";
 
-/** How many failures in a row eject a replica, by the kind of the last of them. */
-const FAILURES_TO_EJECT: Readonly<Record<Failure["kind"], number>> = {
+/** How many failures in a row eject a replica, by the kind of the last of them. Answers 503 are counted by themselves. */
+const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "unavailable">, number>> = {
   unreachable: 1,
-  unavailable: LIMITS.refusalsToEject,
   disconnected: LIMITS.failuresToEject,
   timed_out: LIMITS.failuresToEject,
   broken: LIMITS.failuresToEject,
@@ -30,46 +29,63 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   replica.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (fleet.replicas.get(replica.id) !== replica) return false;
   if (failure.kind === "error") addSample(replica.errors, 1, LIMITS.errorMemory);
+  if (failure.kind === "unavailable" || failure.kind === "declined") withhold(fleet, replica, failure.retryAfterMs, now);
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
-  if (failure.kind === "unavailable" && !replica.onProbation && isRefusedTogether(fleet, grant, failure.retryAfterMs, now))
-    return false;
-  replica.failuresInARow++;
-  const needed = replica.onProbation ? 1 : FAILURES_TO_EJECT[failure.kind];
-  const enough = grant.failures < LIMITS.ejectionsPerRequest ? needed : Math.max(needed, LIMITS.failuresToEject);
-  if (replica.failuresInARow < enough && !(failure.kind === "error" && failsOften(fleet, replica))) return false;
+  if (!countsEnough(fleet, grant, failure, now)) return false;
   eject(fleet, replica, failure, now);
   return true;
 }
 
-/**
- * A 503 says "not me, not now": a slot of the replica counts as taken for a moment, for as long as its Retry-After asks within bounds. Says
- * whether the request was sent before the replica was known to refuse any: such 503s together are one.
- */
-function isRefusedTogether(fleet: Fleet, grant: Grant, retryAfterMs: number | null, now: number): boolean {
-  const { replica } = grant;
-  const forMs = clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs);
-  const together = grant.grantedAtMs <= replica.refusedAtMs;
-  replica.refusedAtMs = now;
-  endWithheld(fleet, now);
-  withholdSlot(fleet, replica, now + forMs);
-  return together;
+/** Counts the failure. Says whether it is one too many. */
+function countsEnough(fleet: Fleet, { replica, grantedAtMs, failures }: Grant, { kind }: Failure, now: number): boolean {
+  if (kind === "declined") return false;
+  const few = failures < LIMITS.ejectionsPerRequest ? 1 : LIMITS.failuresToEject;
+  if (kind === "unavailable") {
+    // Those of requests that were sent before the replica was known to refuse any are one.
+    const together = grantedAtMs <= replica.refusedAtMs && !replica.onProbation;
+    replica.refusedAtMs = now;
+    if (!together) replica.refusalsInARow++;
+    return !together && replica.refusalsInARow >= Math.max(few, replica.onProbation ? 1 : LIMITS.refusalsToEject);
+  }
+  replica.refusalsInARow = 0;
+  replica.failuresInARow++;
+  const enough = Math.max(few, replica.onProbation ? 1 : FAILURES_TO_EJECT[kind]);
+  if (kind !== "error" || replica.onProbation) return replica.failuresInARow >= enough;
+  return (replica.failuresInARow >= enough && !othersFailToo(fleet, replica)) || failsOften(fleet, replica);
 }
 
-/**
- * Whether errors are much of the replica's last answers, and much less of the others': a request that fails wherever it is sent says nothing
- * of one replica. O(replicas).
- */
+/** "Not me, not now": a slot of the replica counts as taken for a moment, for as long as its Retry-After asks within bounds. */
+function withhold(fleet: Fleet, replica: Replica, retryAfterMs: number | null, now: number): void {
+  endWithheld(fleet, now);
+  withholdSlot(fleet, replica, now + clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs));
+}
+
+/** Whether errors are much of the replica's last answers, and the others are known to fail much less. O(replicas). */
 function failsOften(fleet: Fleet, replica: Replica): boolean {
   const { errors } = replica;
-  const share = valueOf(errors, 0);
-  if (errors.weight < LIMITS.errorSamples || share < LIMITS.errorShare) return false;
-  let [sum, weight] = [0, 0];
-  for (const other of fleet.replicas.values()) {
-    if (other === replica) continue;
-    sum += other.errors.sum;
-    weight += other.errors.weight;
+  if (errors.weight < LIMITS.errorSamples || valueOf(errors, 0) < LIMITS.errorShare) return false;
+  const others = errorsOfOthers(fleet, replica);
+  return others.weight >= LIMITS.errorSamples && !isMuch(others, replica);
+}
+
+/** Whether the others are known to fail about as often: a request that fails wherever it is sent says nothing of one replica. O(replicas). */
+function othersFailToo(fleet: Fleet, replica: Replica): boolean {
+  const others = errorsOfOthers(fleet, replica);
+  return others.weight >= LIMITS.errorSamples && isMuch(others, replica);
+}
+
+function isMuch(others: Mean, { errors }: Replica): boolean {
+  return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(errors, 0);
+}
+
+function errorsOfOthers({ replicas }: Fleet, replica: Replica): Mean {
+  const others = emptyMean();
+  for (const { errors } of replicas.values()) {
+    if (errors === replica.errors) continue;
+    others.sum += errors.sum;
+    others.weight += errors.weight;
   }
-  return weight >= LIMITS.errorSamples && sum / weight <= LIMITS.errorShareOfOthers * share;
+  return others;
 }
 
 /** The kinds of failures that an answer's headers disprove. An error had headers too, and a broken answer had good ones. */
@@ -80,6 +96,7 @@ const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable
  * errors too. Neither ends an ejection for a broken answer.
  */
 export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
+  replica.refusalsInARow = 0;
   if (succeeded) addSample(replica.errors, 0, LIMITS.errorMemory);
   const { ejectedFor } = replica;
   if (ejectedFor === null) return;
@@ -163,5 +180,6 @@ function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): v
   replica.onProbation = true;
   replica.probe = null;
   replica.failuresInARow = 0;
+  replica.refusalsInARow = 0;
   fleet.suspects.add(replica);
 }

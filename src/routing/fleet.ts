@@ -41,6 +41,8 @@ export interface Grant {
   answeredAtMs: number | null;
   /** They were those of a success. */
   succeeded: boolean;
+  /** Its body is on its way. A client that breaks that off looks like its end. */
+  streams: boolean;
   /** Replicas that failed the request before. */
   readonly failures: number;
   /** Its replica failed it, or it broke off in a way that may be the client's doing: it teaches nothing. */
@@ -82,8 +84,6 @@ export interface Replica extends Weighted {
    * denies that. Requests for them teach nothing, because it may have evicted them.
    */
   readonly unreported: Map<string, number>;
-  /** The latest that its last list can have been made; -Infinity: it has sent none. */
-  listedAtMs: number;
   /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
   readonly usedAtMs: Map<string, number>;
   /** Running requests by hint: what is in use is not evicted. */
@@ -127,13 +127,16 @@ export interface Replica extends Weighted {
   /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
   onProbation: boolean;
   probe: Probe | null;
-  /** Requests that it failed since the last that ended well. */
+  /** Requests that it failed since the last that ended well, but for answers 503; and those since it last answered otherwise. */
   failuresInARow: number;
+  refusalsInARow: number;
   /** Of its last answers that were successes or errors, the share that were errors. */
   readonly errors: Mean;
   /** What it did last that counts as a failure, for the administrator. */
   lastError: LastError | null;
-  /** Drained by an administrator: until then requests wait for it where no replica is ready. */
+  /** It was silent for its time to live, or left in another way so long ago: what it has not begun to answer is lost. */
+  lost: boolean;
+  /** It drains, or an administrator drains it: until then requests wait for it where no replica is ready. */
   returnHopedUntilMs: number;
   /** Requests granted so far in this incarnation. */
   served: number;
@@ -154,8 +157,6 @@ export interface Departed {
   readonly untilMs: number;
   /** Deleted: this incarnation may not return before `untilMs`. */
   readonly forbidden: boolean;
-  /** It was silent for its time to live: what it has not begun to answer is lost. */
-  readonly expired: boolean;
   /** Its record, so that requests it still runs count again if it returns; null after a restart of the object. */
   readonly record: Replica | null;
 }
@@ -165,6 +166,8 @@ export interface Fleet {
   /** The replica that was last heard of at each origin. */
   readonly byOrigin: Map<string, Replica>;
   readonly departed: Map<string, Departed>;
+  /** Processes that have left, were replaced or deleted and have requests that they did not begin to answer; and when those are lost. */
+  readonly orphaning: Map<Replica, number>;
   readonly grants: Map<number, Grant>;
   /** Those whose slots were taken back while their requests go on, oldest first. */
   readonly reclaimed: Map<number, Grant>;
@@ -200,6 +203,7 @@ export function createFleet(coldStartMs = 12_000): Fleet {
     replicas: new Map(),
     byOrigin: new Map(),
     departed: new Map(),
+    orphaning: new Map(),
     grants: new Map(),
     reclaimed: new Map(),
     holders: new Map(),
@@ -235,7 +239,6 @@ export function createReplica(id: string, incarnation: number): Replica {
     reportsHints: false,
     loading: new Map(),
     unreported: new Map(),
-    listedAtMs: -Infinity,
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,
@@ -261,8 +264,10 @@ export function createReplica(id: string, incarnation: number): Replica {
     onProbation: false,
     probe: null,
     failuresInARow: 0,
+    refusalsInARow: 0,
     errors: emptyMean(),
     lastError: null,
+    lost: false,
     returnHopedUntilMs: 0,
     served: 0,
   };

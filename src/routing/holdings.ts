@@ -1,6 +1,6 @@
 // What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
 // Keeps the totals that the limits of a fleet are about. Decides nothing.
-import { hintCapacity, hintsOf, holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { hintsOf, holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { drop, put } from "./index-by.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -62,10 +62,9 @@ export function endWithheld(fleet: Fleet, now: number): void {
  */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, cameAtMs = Infinity): boolean {
   learnEviction(replica, hints);
-  if (hints !== null) {
-    replica.listedAtMs = cameAtMs;
-    dropUnreported(fleet, replica, (hint, shownAtMs) => isLater(cameAtMs, shownAtMs) || hints.includes(hint));
-  }
+  // News of the answer may have taken a moment, in which a list that was made after the answer came.
+  const isDenied = (shownAtMs: number) => shownAtMs - LIMITS.newsMs < cameAtMs;
+  if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => isDenied(shownAtMs) || hints.includes(hint));
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
   const after = hints === null ? null : new Set(hints);
@@ -98,18 +97,13 @@ export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | nul
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loadedAtMs !== null) {
     if (grant.warmth === "cold") replica.evicted = grant.eviction;
-    const isDenied = replica.listedAtMs > grant.grantedAtMs && isLater(replica.listedAtMs, loadedAtMs);
-    if (!holdsHint(replica, hint) && !isDenied) replica.unreported.set(hint, loadedAtMs);
+    if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
     const [oldest] = replica.unreported.keys();
-    if (replica.unreported.size > hintCapacity(replica)) dropUnreported(fleet, replica, (other) => other === oldest);
+    if (replica.unreported.size > (replica.hintSlots ?? LIMITS.hintsPerReplica))
+      dropUnreported(fleet, replica, (other) => other === oldest);
   }
   replica.loading.delete(hint);
   unindexHint(fleet, replica, hint);
-}
-
-/** Whether a list came later than an answer of which news came then: the news may have taken a moment. */
-function isLater(listedAtMs: number, shownAtMs: number): boolean {
-  return listedAtMs > shownAtMs - LIMITS.newsMs;
 }
 
 function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, shownAtMs: number) => boolean): void {

@@ -75,7 +75,7 @@ export const LIMITS = {
   refusedSlotMostMs: 10 * SECOND_MS,
   /** Failed requests for a hint in a row after which a replica is passed over for the hint, where it had to load it. Where it held it, `errorsToEject`. */
   hintFailuresToBar: 2,
-  /** For how long, doubled with each further time, up to the most; and of how many pairs of replica and hint that is remembered, some 200 bytes each. */
+  /** For how long, doubled with each further time, up to the most; and of how many pairs of replica and hint that is remembered, with names of up to some 800 characters. */
   hintFailureMs: 30 * SECOND_MS,
   hintFailureMostMs: 10 * 60 * SECOND_MS,
   hintFailures: 10_000,
@@ -131,6 +131,13 @@ export const LIMITS = {
    */
   unreachedAttempts: 1,
   briefAttemptMs: SECOND_MS,
+  /**
+   * How often a request is sent again to a replica whose connection broke off at once, beside the first time: as long as it may have met connections
+   * that the runtime has kept, which it keeps for so long, of so many origins.
+   */
+  keptConnections: 8,
+  keptConnectionMs: 10 * SECOND_MS,
+  keptOrigins: 1000,
   /** A request that a replica has worked on for longer, and that may not be repeated without harm by its method, is not sent again by the router's own choice. */
   repeatWithinMs: 60 * SECOND_MS,
   /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot, and the pauses between, doubled and spread. */

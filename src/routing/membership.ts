@@ -4,7 +4,7 @@ import { createReplica, isReady, type Departed, type Fleet, type Replica } from 
 import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
-import { holdReclaimed, reclaimOldest } from "./slots.ts";
+import { holdReclaimed, reclaimOldest, unanswered } from "./slots.ts";
 
 export type HeartbeatOutcome =
   /**
@@ -58,7 +58,10 @@ export function applyHeartbeat(
   if (full !== null) return { kind: "fleet_full", detail: full };
   if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
-  if (known !== null && same === null) unindexReplica(fleet, known);
+  if (known !== null && same === null) {
+    unindexReplica(fleet, known);
+    orphan(fleet, known, now + timeToLiveMs);
+  }
   const replica = same ?? returning(fleet, beat) ?? createReplica(beat.replica, beat.incarnation);
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
   const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
@@ -68,7 +71,7 @@ export function applyHeartbeat(
 /** Another id now answers at the replica's origin: the process that it was is gone, as a container is that came back under a new name. */
 function expelOwner(fleet: Fleet, owner: Replica, untilMs: number): void {
   const { incarnation, sequence } = owner;
-  depart(fleet, owner, { untilMs, forbidden: false, expired: false, incarnation, sequence });
+  depart(fleet, owner, { untilMs, forbidden: false, incarnation, sequence });
 }
 
 /**
@@ -95,7 +98,6 @@ export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): 
   depart(fleet, replica, {
     untilMs,
     forbidden: true,
-    expired: false,
     incarnation: replica.incarnation,
     sequence: replica.sequence,
   });
@@ -112,13 +114,34 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
   }
   for (const replica of expired) {
     const { incarnation, sequence } = replica;
-    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, expired: true, incarnation, sequence });
+    replica.lost = true;
+    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
   }
   endEjections(fleet, now);
   for (const [id, departed] of fleet.departed) {
     if (departed.untilMs <= now && !isStillOwed(departed)) fleet.departed.delete(id);
   }
   return expired;
+}
+
+/**
+ * Processes that left otherwise than by silence, and a time to live ago: what they have not begun to answer is lost, since a process that is frozen
+ * keeps its connections open. Gives each once. O(such processes).
+ */
+export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
+  const lost: Replica[] = [];
+  for (const [replica, atMs] of fleet.orphaning) {
+    if (atMs > now) continue;
+    fleet.orphaning.delete(replica);
+    replica.lost = true;
+    lost.push(replica);
+  }
+  return lost;
+}
+
+/** The process has left the fleet; those who wait for its answers to begin do so until then. */
+function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
+  if (!replica.lost && unanswered(replica).next().done !== true) fleet.orphaning.set(replica, lostAtMs);
 }
 
 /** Puts a replica back from storage: live for one time to live, its load unknown until tickets and its first heartbeat tell. */
@@ -138,15 +161,14 @@ export function storedForm(replica: Replica): StoredReplica {
 }
 
 /**
- * Until when requests may hope for a replica where none is ready: for ever while one is known that an administrator has not drained (it starts,
- * or drains and may be followed by its next process), else while one that was drained or left could still return; 0 when there is no hope. O(1)
- * where one is ready, else O(replicas and departed).
+ * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
+ * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
  */
 export function hopeUntilMs(fleet: Fleet): number {
   if (fleet.free.size + fleet.busy.size > 0) return Infinity;
   let until = 0;
   for (const replica of fleet.replicas.values()) {
-    if (!replica.drained) return Infinity;
+    if (replica.status !== "draining" && !replica.drained) return Infinity;
     until = Math.max(until, replica.returnHopedUntilMs);
   }
   for (const departed of fleet.departed.values()) until = Math.max(until, departed.untilMs);
@@ -174,12 +196,12 @@ function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome 
   const last = known ?? fleet.departed.get(beat.replica);
   const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
   const { incarnation } = beat;
-  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, expired: false, incarnation, sequence });
+  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
   const departed = fleet.departed.get(beat.replica);
   if (known === undefined && departed !== undefined) {
     const same = departed.incarnation === incarnation;
-    const { record, forbidden, expired } = same ? departed : { record: null, forbidden: false, expired: false };
-    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden, expired });
+    const { record, forbidden } = same ? departed : { record: null, forbidden: false };
+    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
   }
   return { kind: "stopped", known: known !== undefined };
 }
@@ -215,11 +237,14 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.departed.delete(replica.id);
+  fleet.orphaning.delete(replica);
+  replica.lost = false;
   const routed =
     joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;
   if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
   fleet.byOrigin.set(said.origin, replica);
   replica.origin = said.origin;
+  if (said.status === "draining" && (joined || replica.status !== "draining")) replica.returnHopedUntilMs = expiresAtMs;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
   replica.weight = said.concurrency;
@@ -266,6 +291,7 @@ type Departure = Omit<Departed, "record">;
 function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
   fleet.replicas.delete(replica.id);
   unindexReplica(fleet, replica);
+  orphan(fleet, replica, departure.untilMs);
   fleet.departed.delete(replica.id);
   fleet.departed.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
   const [oldest] = fleet.departed.keys();

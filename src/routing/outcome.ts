@@ -17,6 +17,8 @@ type FailureKind =
   | { readonly kind: "disconnected" }
   /** It answered 503: not now. A slot of it counts as taken for a moment. An ejection is no longer than Retry-After asks (null: it does not ask). */
   | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
+  /** It says itself that another replica should be asked, on a 5xx or 429, which counts against nobody. A slot counts as taken as for `unavailable`. `forHint`: the hint may be why. */
+  | { readonly kind: "declined"; readonly retryAfterMs: number | null; readonly forHint: boolean }
   /** No response headers in time. */
   | { readonly kind: "timed_out" }
   /** It broke off or stalled in the middle of a response. */

@@ -78,7 +78,7 @@ export function createScheduler(coldStartMs = 12_000): Scheduler {
       cold: 0,
       left: 0,
       reclaimed: 0,
-      failed: { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 },
+      failed: { unreachable: 0, disconnected: 0, unavailable: 0, declined: 0, timed_out: 0, broken: 0, error: 0 },
       ejected: 0,
     },
     retries: createRetryBudget(),
@@ -159,12 +159,16 @@ export interface Answer {
   readonly kind: AnswerKind;
   /** What the replica holds, where it says so; null: it does not. */
   readonly hints: readonly string[] | null;
+  /** Its body goes on: only with the word that it came whole (`ended`) is the request known to have ended well. */
+  readonly streams?: boolean;
 }
 
 /** The replica sent response headers that are no failure. Gives the replica where what a restart must know has changed. */
-export function answered(scheduler: Scheduler, id: number, { kind, hints }: Answer, now: number): Replica | null {
+export function answered(scheduler: Scheduler, id: number, answer: Answer, now: number): Replica | null {
+  const { kind, hints, streams = false } = answer;
   const its = grantOf(scheduler.fleet, id);
   if (its === undefined) return null;
+  its.streams = streams;
   answerGrant(scheduler.fleet, its, now, kind);
   const changed = hints !== null && applyInBandHints(scheduler.fleet, its.replica, hints, now);
   return changed ? its.replica : null;
@@ -188,13 +192,13 @@ export function failed(
   if (its === undefined) return null;
   scheduler.counters.failed[failure.kind]++;
   if (failGrant(scheduler.fleet, its, failure, now)) scheduler.counters.ejected++;
-  if (HINT_FAILURES.has(failure.kind)) failHint(scheduler.fleet, its, now);
+  if (HINT_FAILURES.has(failure.kind) || (failure.kind === "declined" && failure.forHint)) failHint(scheduler.fleet, its, now);
   if (failure.kind === "error") forgetDemand(scheduler.fleet, its);
   const changed = inBandHints !== null && applyInBandHints(scheduler.fleet, its.replica, inBandHints, now);
   return changed ? its.replica : null;
 }
 
-/** The answer came whole; or it broke off, and whose doing that was is not known. Of a request that proves nothing the first need not be said. */
+/** The answer came whole; or it broke off, and whose doing that was is not known. Of one that neither streams nor proves anything the first need not be said. */
 export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
   const its = grantOf(fleet, id);
   if (its !== undefined) endAnswer(fleet, its, whole);
@@ -243,6 +247,7 @@ export function settle(scheduler: Scheduler, options: SchedulerOptions, now: num
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, room } = scheduler;
   let next = fleet.nextExpiryMs;
+  for (const lostAtMs of fleet.orphaning.values()) next = Math.min(next, lostAtMs);
   if (room.waiting.size === 0) return next;
   next = Math.min(next, room.nextDeadlineMs, scheduler.lookAgainMs);
   next = Math.min(next, nextTrustMs(fleet));

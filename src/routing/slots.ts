@@ -50,7 +50,7 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   const grant = hold(fleet, {
     ...{ id, replica, hint, warmth, eviction, claimedMs, failures },
     expectedMs: servingMs + (warmth === "cold" || warmth === "loading" ? loadingMs : 0),
-    ...{ grantedAtMs: now, countedAt, answeredAtMs: null, succeeded: false, failed: false },
+    ...{ grantedAtMs: now, countedAt, answeredAtMs: null, succeeded: false, streams: false, failed: false },
     proves: replica.ejectedFor === "broken",
   });
   replica.served++;
@@ -71,7 +71,7 @@ export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null 
     ...{ id, replica, hint, warmth: "unknown", eviction: null, claimedMs: null, failures: 0 },
     expectedMs: serviceMs(fleet.estimates, hint ?? ""),
     ...{ grantedAtMs: startedAtMs, countedAt: null, answeredAtMs: answered ? startedAtMs : null, succeeded: answered },
-    ...{ failed: false, proves: false },
+    ...{ streams: answered, failed: false, proves: false },
   });
 }
 
@@ -82,10 +82,9 @@ export function* unanswered(replica: Replica): Generator<Grant> {
   }
 }
 
-/** Whether the request waits in vain for its answer to begin: its replica was silent for its time to live, and has not returned. */
-export function isLost({ departed }: Fleet, { replica, answeredAtMs }: Grant): boolean {
-  const gone = departed.get(replica.id);
-  return answeredAtMs === null && gone?.record === replica && gone.expired;
+/** Whether the request waits in vain for its answer to begin: its replica's process is gone, and has not returned. */
+export function isLost({ replica, answeredAtMs }: Grant): boolean {
+  return answeredAtMs === null && replica.lost;
 }
 
 /** A request's grant, also one whose slot was taken back while the request goes on. */
@@ -101,8 +100,7 @@ export function answerGrant(fleet: Fleet, grant: Grant, now: number, kind: Answe
     if (succeeded) learnFirstAnswer(fleet, grant, now - grant.grantedAtMs);
     else forgetDemand(fleet, grant);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
-    if (kind === "unsupported" && hint !== null && fleet.hintFailures.isServedElsewhere(replica, hint))
-      failHint(fleet, grant, now);
+    if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, grant))) failHint(fleet, grant, now);
   }
   grant.answeredAtMs ??= now;
   grant.succeeded = succeeded;
@@ -121,6 +119,11 @@ export function forgetDemand({ estimates }: Fleet, { hint, countedAt }: Grant): 
   if (countedAt !== null) uncountArrival(estimates, hint ?? "", countedAt);
 }
 
+/** Whether that a replica does not find what was asked for may mean the hint: it did not hold it, and another was the last to serve it. */
+function lacksHint({ hintFailures }: Fleet, { replica, hint, warmth }: Grant): boolean {
+  return hint !== null && warmth !== "warm" && hintFailures.isServedElsewhere(replica, hint);
+}
+
 /** The replica did not serve the hint, which may be the hint's doing. */
 export function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
   if (hint === null) return;
@@ -130,13 +133,14 @@ export function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: G
 
 /** The answer came whole; or it broke off, and whose doing that was is not known: then it counts neither for nor against the replica. */
 export function endAnswer(fleet: Fleet, grant: Grant, whole: boolean): void {
+  if (whole) grant.streams = false;
   if (!whole) grant.failed = true;
   else if (wentWell(grant)) trustWhole(fleet, grant);
 }
 
-/** Whether the request was answered with a success, which did not break off. */
-export function wentWell({ succeeded, failed }: Grant): boolean {
-  return succeeded && !failed;
+/** Whether the request was answered with a success that came whole. */
+export function wentWell({ succeeded, streams, failed }: Grant): boolean {
+  return succeeded && !streams && !failed;
 }
 
 /**
