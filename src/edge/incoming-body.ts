@@ -44,17 +44,21 @@ export class IncomingBody {
   }
 
   /**
-   * Passes the body on until its end. Rejects where it breaks off or stalls, or where the other side goes: the other end breaks off too. A client
-   * that reads slowly is waited for: only the replica's silence counts.
+   * Passes the body on until its end. Says how that came while the other side is still open, because with its last byte the request may be over: `whole`,
+   * or `broken` where the body broke off, stalled or was shorter than `length`, or the other side went; then the other side breaks off too. A client
+   * that reads slowly is waited for: only the replica's silence counts. Never rejects.
    */
-  async pumpTo(writable: WritableStream<Uint8Array>): Promise<void> {
-    // The runtime's own pipe costs half of ours, but shows nothing of what passes.
-    if (this.#idleMs === 0 && this.#reader === null) return this.#body.pipeTo(writable);
+  async pumpTo(writable: WritableStream<Uint8Array>, length: number | null, { whole, broken }: Ends): Promise<void> {
     const reader = (this.#reader ??= this.#body.getReader({ mode: "byob" }));
     const writer = writable.getWriter();
     const watch = new IdleWatch(this.#idleMs, () => void reader.cancel(new Stalled()).catch(() => {}));
+    let [passed, isWhole] = [0, false];
+    const pass = async (piece: Uint8Array) => {
+      await writer.write(piece);
+      passed += piece.byteLength;
+    };
     try {
-      for (const piece of this.#pieces) await writer.write(piece);
+      for (const piece of this.#pieces) await pass(piece);
       let buffer = new ArrayBuffer(LIMITS.readBytesLeast);
       for (;;) {
         watch.begin();
@@ -62,23 +66,32 @@ export class IncomingBody {
         this.#pending = null;
         const { done, value } = await pending;
         watch.end();
-        if (watch.stalled) throw new Stalled();
         if (done) break;
-        await writer.write(value);
+        await pass(value);
         const full = value.byteLength === value.buffer.byteLength && value.byteLength < LIMITS.readBytesMost;
         buffer = full ? new ArrayBuffer(4 * value.byteLength) : (value.buffer as ArrayBuffer);
       }
+      if (watch.stalled) throw new Stalled();
+      if (length !== null && passed < length) throw new Error("the body ended early");
+      isWhole = true;
+      whole();
       await writer.close();
     } catch (error) {
       // A read that was cancelled may throw the runtime's own error instead.
       const reason = watch.stalled ? new Stalled() : error;
+      if (!isWhole) broken(reason);
       void writer.abort(reason).catch(() => {});
       void reader.cancel(reason).catch(() => {});
-      throw reason;
     } finally {
       watch.stop();
     }
   }
+}
+
+/** How the body ended. */
+export interface Ends {
+  readonly whole: () => void;
+  readonly broken: (reason: unknown) => void;
 }
 
 /** Notices that a read takes too long, by looks at even intervals: the runtime's clock stands still between events. */

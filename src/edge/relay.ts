@@ -45,7 +45,7 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   // A client that goes ends this request and everything in it, unless something is still in `waitUntil`: then it fails here too.
-  const passed = incoming.pumpTo(writable).then(whole, broken);
+  const passed = incoming.pumpTo(writable, length, { whole, broken });
   passing?.(passed);
   return new Response(readable, init);
 }
