@@ -57,7 +57,7 @@ test("the administrator may ask for any app", async () => {
 });
 
 const FAULT = { type: "runner_scheduling_failure", retryAfterMs: 1000 };
-const fault = (app: string, now: number) => unknownAppFault(new Request("http://router/x"), without, app, now);
+const fault = (app: string, now: number) => unknownAppFault(new Request("http://router/x"), without, app, now, Infinity);
 
 const start = Date.now();
 let rounds = 0;

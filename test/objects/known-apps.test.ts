@@ -12,10 +12,10 @@ const request = () => new Request("https://router.example.com/app/x");
 test("a flood of unknown names pushes no app out of the memory", { timeout: 60_000 }, async () => {
   rememberApp("remembered", NOW);
   for (let n = 0; n < 2 * LIMITS.knownApps; n++) {
-    const fault = await unknownAppFault(request(), env, `made-up-${n}`, NOW);
+    const fault = await unknownAppFault(request(), env, `made-up-${n}`, NOW, Infinity);
     expect(fault).toMatchObject({ type: "app_not_found" });
   }
-  expect(await unknownAppFault(request(), env, "remembered", NOW)).toBeNull();
+  expect(await unknownAppFault(request(), env, "remembered", NOW, Infinity)).toBeNull();
 });
 
 test("of more apps than the bound the one not used for longest is forgotten", async () => {
@@ -38,5 +38,5 @@ test("an app is asked for again after its time, and forgotten where it is gone",
 test("the Directory's word is remembered", async () => {
   const directory = env.DIRECTORY.getByName(DIRECTORY_NAME);
   await directory.arrived("arrived");
-  expect(await unknownAppFault(request(), env, "arrived", NOW)).toBeNull();
+  expect(await unknownAppFault(request(), env, "arrived", NOW, Infinity)).toBeNull();
 });

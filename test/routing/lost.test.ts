@@ -1,12 +1,21 @@
-// Requests whose replica was silent for its time to live before it began to answer are lost; and a fleet of which all is drained is hoped for one
-// time to live.
+// Requests whose replica was silent for its time to live before it began to answer are lost, and those of a process that left in another way a time
+// to live later; and a fleet of which all is drained is hoped for one time to live.
 import { describe, expect, test } from "vitest";
 import { createFleet, type Fleet, type Grant } from "../../src/routing/fleet.ts";
-import { deleteReplica, hopeUntilMs, restoreReplica, setDrained, storedForm, sweep } from "../../src/routing/membership.ts";
+import {
+  deleteReplica,
+  hopeUntilMs,
+  restoreReplica,
+  setDrained,
+  storedForm,
+  sweep,
+  sweepOrphaning,
+} from "../../src/routing/membership.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
-import { answerGrant, isLost, unanswered } from "../../src/routing/slots.ts";
+import { answerGrant, finishGrant, isLost, unanswered } from "../../src/routing/slots.ts";
 import { driver } from "./support/driver.ts";
 import { fleetWith, hears, known, occupy, TTL_MS } from "./support/fleets.ts";
+import { violations } from "./support/invariants.ts";
 
 describe("a request is lost", () => {
   /** Of three requests on `a` the second is answered, and the slot of the first was taken back. */
@@ -18,8 +27,7 @@ describe("a request is lost", () => {
     answerGrant(fleet, grants[1] ?? raise(), 30, "rejected");
     return { fleet, grants };
   }
-  const lost = ({ fleet, grants }: ReturnType<typeof running>) =>
-    grants.filter((grant) => isLost(fleet, grant)).map(({ id }) => id);
+  const lost = ({ grants }: ReturnType<typeof running>) => grants.filter((grant) => isLost(grant)).map(({ id }) => id);
 
   test("with its replica's expiry, unless its answer has begun, whatever that is; also one whose slot was taken back", () => {
     const its = running();
@@ -30,14 +38,74 @@ describe("a request is lost", () => {
 
   test.each<[string, (fleet: Fleet) => unknown]>([
     ["is there", () => null],
-    ["has stopped: it may yet answer what it took", (fleet) => hears(fleet, "a", { status: "stopped" }, 100)],
-    ["was deleted", (fleet) => deleteReplica(fleet, known(fleet, "a"), 100 + TTL_MS)],
-    ["was replaced at its origin", (fleet) => hears(fleet, "b", { origin: "https://a.example.com" }, 100)],
     ["expired and has come back", (fleet) => [sweep(fleet, TTL_MS, 20 + TTL_MS), hears(fleet, "a", {}, 21 + TTL_MS)]],
   ])("not where its replica %s", (_, happens) => {
     const its = running();
     happens(its.fleet);
+    expect([lost(its), its.fleet.orphaning.size]).toEqual([[], 0]);
+    expect(sweepOrphaning(its.fleet, 30 + 2 * TTL_MS)).toEqual([]);
     expect(lost(its)).toEqual([]);
+  });
+
+  describe.each<[string, (fleet: Fleet) => unknown]>([
+    ["has stopped", (fleet) => hears(fleet, "a", { status: "stopped" }, 100)],
+    ["was deleted", (fleet) => deleteReplica(fleet, known(fleet, "a"), 100 + TTL_MS)],
+    ["was replaced at its origin", (fleet) => hears(fleet, "b", { origin: "https://a.example.com" }, 100)],
+    ["has begun anew", (fleet) => hears(fleet, "a", { incarnation: 2 }, 100)],
+    ["is a new process that stopped", (fleet) => hears(fleet, "a", { incarnation: 2, status: "stopped" }, 100)],
+  ])("where its replica %s", (_, happens) => {
+    const left = () => {
+      const its = running();
+      happens(its.fleet);
+      expect(violations(its.fleet, 100)).toEqual([]);
+      return its;
+    };
+
+    test("a time to live later: it may yet answer what it took; and that once", () => {
+      const its = left();
+      expect([sweepOrphaning(its.fleet, 99 + TTL_MS), lost(its)]).toEqual([[], []]);
+      const [gone, ...others] = sweepOrphaning(its.fleet, 100 + TTL_MS);
+      expect([...unanswered(gone ?? raise())].map(({ id }) => id)).toEqual([3, 1]);
+      expect([others, lost(its), sweepOrphaning(its.fleet, 200 + TTL_MS)]).toEqual([[], [1, 3], []]);
+      expect(violations(its.fleet, 100 + TTL_MS)).toEqual([]);
+    });
+
+    test("not those that it begins to answer meanwhile, or that are over", () => {
+      const its = left();
+      answerGrant(its.fleet, its.grants[0] ?? raise(), 200);
+      finishGrant(its.fleet, its.grants[2] ?? raise(), 300);
+      const [gone] = sweepOrphaning(its.fleet, 100 + TTL_MS);
+      expect([...unanswered(gone ?? raise())]).toEqual([]);
+      expect(lost(its)).not.toContain(1);
+    });
+
+    test("somebody looks then", () => {
+      const fleet = driver({ a: { hints: ["x"] } });
+      fleet.arrives(1, ["x"], 50);
+      happens(fleet.its.fleet);
+      expect(nextEventMs(fleet.its)).toBeLessThanOrEqual(100 + TTL_MS);
+      fleet.its.fleet.nextExpiryMs = Infinity;
+      expect(nextEventMs(fleet.its)).toBe(100 + TTL_MS);
+    });
+
+    test("nobody looks for a process that has begun to answer all", () => {
+      const its = running();
+      for (const grant of its.grants) answerGrant(its.fleet, grant, 40);
+      happens(its.fleet);
+      expect([its.fleet.orphaning.size, sweepOrphaning(its.fleet, 100 + TTL_MS)]).toEqual([0, []]);
+    });
+  });
+
+  test.each([
+    ["in time", 99],
+    ["later", 100],
+  ])("no more where it comes back %s as the same process", (_, afterMs) => {
+    const its = running();
+    hears(its.fleet, "a", { status: "stopped" }, 100);
+    sweepOrphaning(its.fleet, 100 + TTL_MS + afterMs - 100);
+    hears(its.fleet, "a", { concurrency: 3 }, 100 + TTL_MS + afterMs - 100);
+    expect([lost(its), sweepOrphaning(its.fleet, 100 + 3 * TTL_MS), lost(its)]).toEqual([[], [], []]);
+    expect(violations(its.fleet, 100 + 3 * TTL_MS)).toEqual([]);
   });
 
   test("also where the replica says after its expiry that it stopped", () => {
@@ -62,12 +130,39 @@ describe("hope for a fleet that is drained", () => {
     expect(hopeUntilMs(fleet)).toBe(untilMs);
   });
 
-  test("has no end while one that was not drained starts or drains by itself", () => {
-    for (const status of ["starting", "draining"] as const) {
-      const fleet = drained("a", "b");
-      hears(fleet, "c", { status }, 3000);
-      expect(hopeUntilMs(fleet)).toBe(Infinity);
-    }
+  test("has no end while one that was not drained starts", () => {
+    const fleet = drained("a", "b");
+    hears(fleet, "c", { status: "starting" }, 3000);
+    expect(hopeUntilMs(fleet)).toBe(Infinity);
+  });
+
+  test("has an end for one that starts and is drained", () => {
+    const fleet = drained("a", "b");
+    hears(fleet, "c", { status: "starting" }, 3000);
+    setDrained(fleet, known(fleet, "c"), true, 4000 + TTL_MS);
+    expect(hopeUntilMs(fleet)).toBe(4000 + TTL_MS);
+  });
+
+  test("is one time to live for one that drains by itself, from the first time that it says so", () => {
+    const fleet = drained("a", "b");
+    hears(fleet, "c", { status: "draining" }, 3000);
+    expect(hopeUntilMs(fleet)).toBe(3000 + TTL_MS);
+    hears(fleet, "c", { status: "draining" }, 9000);
+    expect(hopeUntilMs(fleet)).toBe(3000 + TTL_MS);
+    hears(fleet, "c", {}, 10_000);
+    hears(fleet, "c", { status: "draining" }, 11_000);
+    expect(hopeUntilMs(fleet)).toBe(11_000 + TTL_MS);
+  });
+
+  test.each<[string, (fleet: Fleet) => unknown]>([
+    ["as a new process", (fleet) => hears(fleet, "c", { status: "draining", incarnation: 2 }, 9000)],
+    ["as one that had stopped", (fleet) => hears(fleet, "c", { status: "draining" }, 9000)],
+  ])("and anew %s", (_, happens) => {
+    const fleet = drained("a", "b");
+    hears(fleet, "c", { status: "draining" }, 3000);
+    hears(fleet, "c", { status: "stopped" }, 8000);
+    happens(fleet);
+    expect(hopeUntilMs(fleet)).toBe(9000 + TTL_MS);
   });
 
   test("is not longer for a heartbeat of one that is drained, nor for a drain said twice", () => {

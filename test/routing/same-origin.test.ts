@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createFleet, type Fleet } from "../../src/routing/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/membership.ts";
-import { adoptSlot, releaseSlot } from "../../src/routing/slots.ts";
+import { adoptSlot, isLost, releaseSlot } from "../../src/routing/slots.ts";
 import { fleetWith, hears, known, load, loads, occupy, picture, TTL_MS, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 
@@ -84,9 +84,10 @@ describe("the one that was replaced", () => {
     expect([ids(fleet), violations(fleet, 300)]).toEqual([["old"], []]);
   });
 
-  test("is no replica that was silent for too long: its requests are not given up", () => {
-    const { fleet } = replaced();
-    expect(fleet.departed.get("old")).toMatchObject({ expired: false, forbidden: false, untilMs: 100 + TTL_MS });
+  test("is no replica that was silent for too long: its requests are not given up at once", () => {
+    const { fleet, grant } = replaced();
+    expect([isLost(grant), [...fleet.orphaning.values()]]).toEqual([false, [100 + TTL_MS]]);
+    expect(fleet.departed.get("old")).toMatchObject({ forbidden: false, untilMs: 100 + TTL_MS });
     expect(adoptSlot(fleet, 99, { replica: "old", incarnation: 1, hint: null, startedAtMs: 0, answered: false })).not.toBeNull();
   });
 });

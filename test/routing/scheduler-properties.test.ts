@@ -48,6 +48,7 @@ const arrive: fc.Arbitrary<Command> = fc.record({
 const failure: fc.Arbitrary<Failure> = fc.oneof(
   fc.record({ kind: fc.constantFrom("unreachable", "disconnected", "timed_out", "broken", "error", "error") }),
   fc.record({ kind: fc.constant("unavailable" as const), retryAfterMs: fc.constantFrom(null, 0, 2000, 1e9) }),
+  fc.record({ kind: fc.constant("declined" as const), retryAfterMs: fc.constantFrom(null, 2000), forHint: fc.boolean() }),
 );
 
 const command: fc.Arbitrary<Command> = fc.oneof(

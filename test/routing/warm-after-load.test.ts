@@ -82,6 +82,18 @@ describe("a list denies it", () => {
     expect(violations(fleet, 2000)).toEqual([]);
   });
 
+  test.each<[string, number | null]>([
+    ["heartbeat", 999],
+    ["list in band", null],
+  ])("not a %s that was applied before news of the answer came, however shortly", (_, cameAtMs) => {
+    const fleet = fleetWith({ a: SAID, b: {} });
+    const grant = load(fleet, "a", "x");
+    if (cameAtMs === null) applyInBandHints(fleet, known(fleet, "a"), ["w"], 999);
+    else applyHeartbeat(fleet, beat("a", SAID), TTL_MS, 999, cameAtMs);
+    answerGrant(fleet, grant, 1000);
+    expect([warm(fleet), violations(fleet, 1000)]).toEqual([true, []]);
+  });
+
   test("and the word of one that has it is believed from then on, so a later one without it ends that", () => {
     const fleet = loaded(["x"]);
     applyHeartbeat(fleet, beat("a", { ...SAID, hints: ["w", "x"] }), TTL_MS, 1500, 999);
@@ -95,14 +107,21 @@ describe("no more are believed than a replica can hold, the oldest is forgotten"
   test.each<[string, Said, readonly string[]]>([
     ["as many as it has hint slots", { ...SAID, hintSlots: 2 }, ["y", "z"]],
     ["none where it has none", { ...SAID, hintSlots: 0 }, []],
-    ["as many as it ever listed, where it does not say", { ...SAID, hints: ["u", "v", "w"], hintSlots: null }, ["x", "y", "z"]],
-    ["one where it never listed any", { ...SAID, hints: null, hintSlots: null }, ["z"]],
+    ["all of a few, where it does not say, whatever it ever listed", { ...SAID, hints: ["w"], hintSlots: null }, ["x", "y", "z"]],
+    ["or listed none", { ...SAID, hints: null, hintSlots: null }, ["x", "y", "z"]],
   ])("%s", (_, said, expected) => {
     const fleet = loaded(["x", "y", "z"], said);
     expect(["x", "y", "z"].filter((hint) => warm(fleet, hint))).toEqual(expected);
     expect(["x", "y", "z"].filter((hint) => fleet.holders.has(hint))).toEqual(expected);
     expect(chosen(fleet, "z")).toMatch(expected.includes("z") ? /^a hint_match/ : /hash_/);
   });
+});
+
+test("where a replica does not say how many it holds, they are no more than it could list", () => {
+  const hints = Array.from({ length: LIMITS.hintsPerReplica + 1 }, (_, index) => `hint-${index}`);
+  const fleet = loaded(hints, { ...SAID, hints: null, hintSlots: null });
+  expect(known(fleet, "a").unreported.size).toBe(LIMITS.hintsPerReplica);
+  expect([0, 1, LIMITS.hintsPerReplica].map((index) => warm(fleet, `hint-${index}`))).toEqual([false, true, true]);
 });
 
 describe("it is over with the process, or with its stay", () => {

@@ -5,8 +5,9 @@ import { explain } from "../../src/routing/explain.ts";
 import { loadOf, type Fleet } from "../../src/routing/fleet.ts";
 import { endWithheld } from "../../src/routing/holdings.ts";
 import { failed, nextEventMs } from "../../src/routing/scheduler.ts";
+import { takeSlot } from "../../src/routing/slots.ts";
 import { driver } from "./support/driver.ts";
-import { fails, refuses, serves, TIMED_OUT, UNAVAILABLE } from "./support/failing.ts";
+import { DECLINED, ERROR, fails, refuses, serves, TIMED_OUT, UNAVAILABLE, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, NEVER, occupy } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 
@@ -72,12 +73,12 @@ describe("a slot counts as taken", () => {
     expect([taken(fleet, 200), fleet.withholding.size]).toEqual([0, 0]);
   });
 
-  test("of a replica on probation none: that is ejected at once", () => {
+  test("of a replica on probation too, and that is ejected at once", () => {
     const fleet = fleetWith({ a: { concurrency: 2 }, b: {} });
     expect(refuses(fleet, "a", 1)).toBe(true);
     endWithheld(fleet, 11_000);
     expect(fails(fleet, "a", 11_000, UNAVAILABLE)).toBe(true);
-    expect(known(fleet, "a").withheld).toBe(0);
+    expect(taken(fleet, 11_000)).toBe(1);
   });
 });
 
@@ -85,21 +86,72 @@ describe("answers 503", () => {
   test("that were sent together are one; one that was sent after the first is the second in a row", () => {
     const fleet = fleetWith({ a: { concurrency: 20 }, b: {} });
     const together = occupy(fleet, "a", 4, 0).map((grant) => failGrant(fleet, grant, UNAVAILABLE, 10));
-    expect([together, known(fleet, "a").failuresInARow]).toEqual([[false, false, false, false], 1]);
+    expect([together, known(fleet, "a").refusalsInARow]).toEqual([[false, false, false, false], 1]);
     expect(fails(fleet, "a", 10, UNAVAILABLE)).toBe(false);
     expect(fails(fleet, "a", 11, UNAVAILABLE)).toBe(true);
     expect(isPassedOver(known(fleet, "a"), 11)).toBe(true);
   });
 
-  test("eject after another failure, and not after a success", () => {
+  test.each<[string, (fleet: Fleet) => unknown, boolean]>([
+    ["nothing", () => null, true],
+    ["another failure", (fleet) => fails(fleet, "a", 1, TIMED_OUT), false],
+    ["an error", (fleet) => fails(fleet, "a", 1, ERROR), false],
+    ["a success", (fleet) => serves(fleet, "a", 1), false],
+    ["an answer that is no success", (fleet) => serves(fleet, "a", 1, "rejected"), false],
+    ["an answer that its replica excuses", (fleet) => serves(fleet, "a", 1, "excused"), true],
+    ["a request that it declines", (fleet) => fails(fleet, "a", 1, DECLINED), true],
+    ["the first of an ejection", (fleet) => fails(fleet, "a", 1, UNREACHABLE), false],
+  ])("with %s between: the second ejects: %#", (_, happens, ejects) => {
     const fleet = fleetWith({ a: { concurrency: 9 }, b: {} });
-    expect([fails(fleet, "a", 0, UNAVAILABLE), serves(fleet, "a", 1), fails(fleet, "a", 2, UNAVAILABLE)]).toEqual([
-      false,
-      undefined,
-      false,
-    ]);
-    expect(fails(fleet, "a", 3, TIMED_OUT)).toBe(false);
-    expect(fails(fleet, "a", 4, UNAVAILABLE)).toBe(true);
+    expect(fails(fleet, "a", 0, UNAVAILABLE)).toBe(false);
+    happens(fleet);
+    expect(fails(fleet, "a", 2, UNAVAILABLE)).toBe(ejects);
+  });
+
+  test("are no failures of other kinds in a row, and end none", () => {
+    const fleet = fleetWith({ a: { concurrency: 9 }, b: {} });
+    const failures = [TIMED_OUT, TIMED_OUT, UNAVAILABLE, TIMED_OUT];
+    expect(failures.map((failure, index) => fails(fleet, "a", index, failure))).toEqual([false, false, false, true]);
+    expect(known(fleet, "a")).toMatchObject({ failuresInARow: 0, refusalsInARow: 0 });
+  });
+
+  test("of a request that two others have failed need three in a row to eject", () => {
+    const fleet = fleetWith({ a: { concurrency: 9 }, b: {} });
+    const refused = (now: number) => {
+      const grant = takeSlot(fleet, 1000 + now, { replica: known(fleet, "a"), hint: null, warm: true, failures: 2 }, now);
+      return failGrant(fleet, grant, UNAVAILABLE, now);
+    };
+    expect([refused(1), refused(2), refused(3)]).toEqual([false, false, true]);
+  });
+});
+
+describe("a request that its replica declines", () => {
+  test("ejects nobody, however many they are, on probation too", () => {
+    const fleet = fleetWith({ a: { concurrency: 20 }, b: {} });
+    const times = Array.from({ length: 9 }, (_, now) => fails(fleet, "a", now, DECLINED));
+    expect(times).not.toContain(true);
+    expect(known(fleet, "a")).toMatchObject({ failuresInARow: 0, refusalsInARow: 0, lastError: { kind: "declined" } });
+    expect(refuses(fleet, "a", 20)).toBe(true);
+    expect(fails(fleet, "a", 10_020, DECLINED)).toBe(false);
+    expect(known(fleet, "a")).toMatchObject({ ejections: 1, onProbation: true });
+  });
+
+  test.each([
+    [null, 1000],
+    [3000, 3000],
+    [86_400_000, 10_000],
+  ])("withholds a slot, where it asks for %s ms: for %i", (retryAfterMs, forMs) => {
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    fails(fleet, "a", 100, { kind: "declined", retryAfterMs, forHint: true });
+    expect([taken(fleet, 99 + forMs), taken(fleet, 100 + forMs)]).toEqual([1, 0]);
+  });
+
+  test("is counted", () => {
+    const fleet = driver({ a: {} });
+    fleet.arrives(1, []);
+    failed(fleet.its, 1, DECLINED, null, 0);
+    expect(fleet.its.counters.failed).toMatchObject({ declined: 1, unavailable: 0, error: 0 });
+    expect(fleet.its.counters.ejected).toBe(0);
   });
 });
 

@@ -1,6 +1,6 @@
 // The router itself: the scheduler of src/routing, called as the Fleet object calls it. Nothing is decided here.
 import type { AffinityWait } from "../../../src/routing/newcomer.ts";
-import { applyHeartbeat } from "../../../src/routing/membership.ts";
+import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { Answer, MakeRouter } from "../router.ts";
 
@@ -93,6 +93,8 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
       },
       tick(now) {
         scheduling.expire(scheduler, timeToLiveMs, now);
+        // Its clients know by themselves that a process is gone.
+        sweepOrphaning(fleet, now);
         settle(now);
       },
       nextEventMs: () => scheduling.nextEventMs(scheduler),

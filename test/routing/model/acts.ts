@@ -24,8 +24,10 @@ export function passes(state: State, real: FleetObject, ms: number, late = false
     // The timer must not run in circles.
     expect(inOneMoment).toBeLessThan(5);
     real.nowMs = atMs;
-    const { expired, told } = real.wake();
-    expect(expired.toSorted()).toEqual(expires(state, real.nowMs).toSorted());
+    const { expired, lost, told } = real.wake();
+    const sorted = (ids: readonly (string | number)[]) => ids.map(String).toSorted();
+    const due = expires(state, real.nowMs);
+    expect([sorted(expired), sorted(lost)]).toEqual([sorted(due.expired), sorted(due.lost)]);
     settles(state, told, real.nowMs);
     agrees(state, real);
   }
@@ -120,10 +122,11 @@ export function isAnswered(
   id: number,
   inBand: readonly string[] | null,
   kind: AnswerKind = "success",
+  streams = false,
 ): void {
   const run = requestOf(state, id);
-  if (run !== undefined) answers(state, run, kind, inBand, real.nowMs);
-  settles(state, real.answered(id, { kind, hints: inBand }), real.nowMs);
+  if (run !== undefined) answers(state, run, { kind, hints: inBand, streams }, real.nowMs);
+  settles(state, real.answered(id, { kind, hints: inBand, streams }), real.nowMs);
 }
 
 export function isFailed(state: State, real: FleetObject, id: number, failure: Failure, inBand: readonly string[] | null): void {

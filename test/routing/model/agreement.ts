@@ -6,11 +6,11 @@ import { nextEventMs } from "../../../src/routing/scheduler.ts";
 import { isLost } from "../../../src/routing/slots.ts";
 import { takeSnapshot } from "../../../src/routing/snapshot.ts";
 import { usable } from "./failures.ts";
-import { rowOf } from "./membership.ts";
+import { leftWith, rowOf } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
 import { barsOf } from "./hint-failures.ts";
 import { hopeEndsAtMs } from "./requests.ts";
-import { inFlightOn, isReady, loadOn, runningOn, slotsOf, withheldBy, type Process, type State } from "./state.ts";
+import { inFlightOn, isReady, loadOn, runningOn, slotsOf, unansweredOn, withheldBy, type Process, type State } from "./state.ts";
 
 /** For which it is compared who is passed over. */
 const HINTS = ["v", "w", "x", "y", "often"];
@@ -73,7 +73,7 @@ function realPictureOf({ scheduler, options, stored, nowMs }: FleetObject): unkn
       .flatMap((replica) => HINTS.map((hint) => `${hint} ${replica.id} ${barredForMs(fleet, replica, hint, nowMs)}`))
       .toSorted(),
     lost: [...fleet.grants.values(), ...fleet.reclaimed.values()]
-      .filter((grant) => isLost(fleet, grant))
+      .filter((grant) => isLost(grant))
       .map(({ id }) => id)
       .toSorted(byNumber),
     slots: fleet.slots,
@@ -90,12 +90,9 @@ function barredForMs({ hintFailures }: Fleet, replica: Replica, hint: string, no
   return Math.max(0, hintFailures.barredUntilMs(replica, hint, now) - now);
 }
 
-/** Requests whose answers had not begun when their replicas were silent for too long, and have not come back since. */
+/** Requests whose answers had not begun when their processes were silent for too long, or had left so long ago, and have not come back since. */
 function lostOf(state: State): number[] {
-  const lost = [...state.running, ...state.slotless].filter(({ answered, process }) => {
-    const gone = state.gone.get(process.id);
-    return answered === null && gone?.expired === true && gone.process === process;
-  });
+  const lost = [...state.running, ...state.slotless].filter(({ answered, process }) => answered === null && process.lost);
   return lost.map(({ id }) => id).toSorted(byNumber);
 }
 
@@ -111,6 +108,7 @@ function seesSnapshot(state: State, real: FleetObject): void {
 /** When something happens next by itself that somebody would notice. */
 function happensNextAtMs(state: State, now: number): number {
   const times = [...state.members.values()].map(({ expiresAtMs }) => expiresAtMs);
+  for (const process of leftWith(state)) if (unansweredOn(state, process).length > 0) times.push(process.lostAtMs ?? Infinity);
   if (state.waiting.length === 0) return Math.min(...times);
   for (const { deadlineMs } of state.waiting) times.push(deadlineMs);
   for (const { ejectedUntilMs } of state.members.values()) if (ejectedUntilMs > now) times.push(ejectedUntilMs);

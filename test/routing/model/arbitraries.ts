@@ -22,6 +22,11 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
     detail: fc.constantFrom("", "reset"),
   }),
   fc.record({ kind: fc.constant("unavailable" as const), retryAfterMs: fc.constantFrom(null, 0, 3000, 1e9) }),
+  fc.record({
+    kind: fc.constant("declined" as const),
+    retryAfterMs: fc.constantFrom(null, 3000, 1e9),
+    forHint: fc.boolean(),
+  }),
 );
 
 const answer = fc.constantFrom(null, null, "success" as const, "rejected" as const, "excused" as const);
@@ -65,6 +70,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
       which,
       kind: fc.constantFrom("success", "success", "success", "unsupported", "rejected", "excused"),
       inBand: orNull(some),
+      streams: fc.constantFrom(false, false, true),
     }),
   ],
   fail: [3, fc.record({ which, failure, inBand: orNull(some) })],

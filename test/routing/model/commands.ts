@@ -25,7 +25,12 @@ export interface Arguments {
   };
   beatAll: { readonly uncounted: number | null; readonly heldUpMs: number };
   arrive: Pick<Request, "hints" | "avoid" | "priority" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
-  answer: { readonly which: number; readonly kind: AnswerKind; readonly inBand: readonly string[] | null };
+  answer: {
+    readonly which: number;
+    readonly kind: AnswerKind;
+    readonly inBand: readonly string[] | null;
+    readonly streams: boolean;
+  };
   fail: { readonly which: number; readonly failure: Failure; readonly inBand: readonly string[] | null };
   /** The answer came whole, or broke off by whose doing ever. */
   endAnswer: { readonly which: number; readonly whole: boolean };
@@ -133,8 +138,8 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
   arrive: (state, real, { timeoutMs, ...asked }) => {
     act.comes(state, real, { ...asked, arrivedAtMs: real.nowMs, deadlineMs: real.nowMs + timeoutMs });
   },
-  answer: (state, real, { which, kind, inBand }) => {
-    act.isAnswered(state, real, pick(state.tickets, which).id, inBand, kind);
+  answer: (state, real, { which, kind, inBand, streams }) => {
+    act.isAnswered(state, real, pick(state.tickets, which).id, inBand, kind, streams);
   },
   fail: (state, real, { which, failure, inBand }) => {
     act.isFailed(state, real, pick(state.tickets, which).id, failure, inBand);

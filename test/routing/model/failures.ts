@@ -15,7 +15,15 @@ import {
 } from "./state.ts";
 
 /** So many in a row eject, by the last of them. */
-const IN_A_ROW = { unreachable: 1, unavailable: 2, disconnected: 3, timed_out: 3, broken: 3, error: 5 } as const;
+const IN_A_ROW = {
+  unreachable: 1,
+  unavailable: 2,
+  declined: Infinity,
+  disconnected: 3,
+  timed_out: 3,
+  broken: 3,
+  error: 5,
+} as const;
 
 /** The replica failed the request. */
 export function fails(state: State, run: Running, failure: Failure, now: number): void {
@@ -26,31 +34,53 @@ export function fails(state: State, run: Running, failure: Failure, now: number)
   process.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (!hasSlot(state, run)) state.note("a failure of a request whose slot was taken back");
   if (["error", "timed_out", "disconnected"].includes(failure.kind)) failsHint(state, run, now);
+  if (failure.kind === "declined") {
+    state.note(failure.forHint ? "declined, maybe for the hint" : "declined, whatever the hint");
+    if (failure.forHint) failsHint(state, run, now);
+  }
   if (state.members.get(process.id) !== process) return state.note("a failure of a process that had left");
   if (failure.kind === "error") process.answers = [...process.answers, true];
+  if (failure.kind === "unavailable" || failure.kind === "declined") withholds(state, process, failure.retryAfterMs, now);
   // What was sent before the last ejection, or fails while it lasts, is the fault that is known already.
   if (run.grantedAtMs <= process.ejectedAtMs || now < process.ejectedUntilMs) {
     return state.note("a failure that ejected nobody");
   }
   const { kind } = failure;
-  if (kind === "unavailable" && !process.onProbation) {
-    const together = run.grantedAtMs <= process.refusedAtMs;
-    withholds(state, process, failure.retryAfterMs, now);
+  // It is a word on the request alone.
+  if (kind === "declined") return;
+  if (kind === "unavailable") {
+    const together = !process.onProbation && run.grantedAtMs <= process.refusedAtMs;
+    process.refusedAtMs = now;
     if (together) return state.note("answers 503 that came together were one");
+    if (process.failuresInARow > 0) state.note("an answer 503 after another failure");
+    process.refusalsInARow++;
+  } else {
+    if (process.refusalsInARow > 0) state.note("another failure after an answer 503");
+    process.refusalsInARow = 0;
+    process.failuresInARow++;
   }
-  process.failuresInARow++;
   let needed: number = process.onProbation ? 1 : IN_A_ROW[kind];
   // One request ejects at most two replicas at once: that it fails on more may be its own fault.
   if (run.failedBefore >= 2) {
     if (needed < 3) state.note("a failure of a request that had failed twice");
     needed = Math.max(3, needed);
   }
-  const often = kind === "error" && errsOften(state, process);
-  if (process.failuresInARow < needed && !often) return state.note("a failure that ejected nobody");
-  if (process.failuresInARow < needed) state.note("ejected: errors often");
+  const inARow = kind === "unavailable" ? process.refusalsInARow : process.failuresInARow;
+  if (!isEnough(state, process, kind, inARow >= needed)) return state.note("a failure that ejected nobody");
+  if (inARow < needed) state.note("ejected: errors often");
   state.note(process.onProbation ? `ejected on probation: ${kind}` : `ejected: ${kind}`);
   if (needed >= 3) state.note("ejected: so many in a row");
   ejects(state, process, failure, now);
+}
+
+/** Errors are weighed: many in a row do not count where the others err as often, and few do where the others err much less. */
+function isEnough(state: State, process: Process, kind: Failure["kind"], inARow: boolean): boolean {
+  if (kind !== "error" || process.onProbation) return inARow;
+  const others = errorsOf(othersThan(state, process));
+  const elsewhereToo = others.samples >= 10 && others.share * 3 > errorsOf([process]).share;
+  if (inARow && !elsewhereToo) return true;
+  if (inARow) state.note("errors in a row, and elsewhere too");
+  return errsOften(state, process);
 }
 
 /** A slot more counts as taken, for as long as it asks, within 1 s to 10 s. */
@@ -59,7 +89,6 @@ function withholds(state: State, process: Process, askedMs: number | null, now: 
   const forMs = Math.min(10_000, Math.max(1000, askedMs ?? 0));
   process.withheld = Math.min(process.concurrency, before + 1);
   process.withheldUntilMs = Math.max(before === 0 ? 0 : process.withheldUntilMs, now + forMs);
-  process.refusedAtMs = now;
   state.note(before === 0 ? "a slot was withheld" : "another slot was withheld");
 }
 
@@ -75,10 +104,14 @@ function errorsOf(processes: readonly Process[]): { readonly share: number; read
   return { share: samples === 0 ? 0 : errors / samples, samples };
 }
 
+function othersThan(state: State, process: Process): Process[] {
+  return [...state.members.values()].filter((other) => other !== process);
+}
+
 /** A quarter of its answers at least, and the others' share is a third of its own at most. */
 function errsOften(state: State, process: Process): boolean {
   const its = errorsOf([process]);
-  const others = errorsOf([...state.members.values()].filter((other) => other !== process));
+  const others = errorsOf(othersThan(state, process));
   if (its.samples < 10 || its.share < 0.25 || others.samples < 10) return false;
   if (others.share * 3 <= its.share) return true;
   state.note("errors often, and elsewhere too");
@@ -106,6 +139,7 @@ function ejects(state: State, process: Process, failure: Failure, now: number): 
   process.onProbation = true;
   process.probe = null;
   process.failuresInARow = 0;
+  process.refusalsInARow = 0;
 }
 
 /**
@@ -113,6 +147,8 @@ function ejects(state: State, process: Process, failure: Failure, now: number): 
  * only a success does.
  */
 export function trustsAnswer(state: State, process: Process, succeeded: boolean): void {
+  if (process.refusalsInARow > 0) state.note("an answer after an answer 503");
+  process.refusalsInARow = 0;
   if (succeeded) process.answers = [...process.answers, false];
   if (!process.onProbation) return;
   if (process.ejectedFor === "broken") return state.note("an answer that ended no ejection");

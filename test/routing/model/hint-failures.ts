@@ -21,8 +21,9 @@ export function failsHint(state: State, { process, hint, warm, grantedAtMs }: Ru
   state.hintFailures.set(keyOf(process, hint), after);
 }
 
-/** The replica may not serve the hint, where another was the last to serve it. */
+/** The replica may not serve the hint, where it does not say that it holds it and another was the last to serve it. */
 export function lacksHint(state: State, run: Running, now: number): void {
+  if (run.warm) return state.note("unsupported, and held");
   const last = state.servedBy.get(run.hint ?? "");
   if (last === undefined || last === run.process.id) return state.note("unsupported, and served nowhere else");
   state.note("unsupported, and served elsewhere");

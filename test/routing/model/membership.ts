@@ -3,7 +3,17 @@ import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
 import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/membership.ts";
 import { lists } from "./lists.ts";
 import { givesBack, takesBack } from "./requests.ts";
-import { inFlightOn, noCounters, runningOn, timeToLiveMs, type Gone, type Process, type State, type Ticket } from "./state.ts";
+import {
+  inFlightOn,
+  noCounters,
+  runningOn,
+  timeToLiveMs,
+  unansweredOn,
+  type Gone,
+  type Process,
+  type State,
+  type Ticket,
+} from "./state.ts";
 
 type Heard =
   | { readonly kind: "accepted"; readonly reclaimed: number; readonly replaced: string | null }
@@ -33,14 +43,13 @@ export function hears(state: State, beat: Heartbeat, now: number, cameAtMs: numb
         sequence,
         untilMs: now + liveMs,
         forbidden: false,
-        expired: false,
         process: same ? member : null,
       });
       return { kind: "stopped", known: true };
     }
     if (gone !== undefined) {
       state.note("a stop of one that had left");
-      const rest = same ? gone : { forbidden: false, expired: false, process: null };
+      const rest = same ? gone : { forbidden: false, process: null };
       state.gone.set(beat.replica, { ...rest, incarnation: beat.incarnation, sequence, untilMs: gone.untilMs });
     }
     return { kind: "stopped", known: false };
@@ -53,7 +62,7 @@ export function hears(state: State, beat: Heartbeat, now: number, cameAtMs: numb
   if (owner !== undefined) {
     state.note("a replica took the place of another at its origin");
     const { incarnation, sequence } = owner;
-    leaves(state, owner, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, expired: false, process: owner });
+    leaves(state, owner, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, process: owner });
   }
   const process = (same ? (member ?? gone?.process) : null) ?? newProcess(beat.replica, beat.incarnation);
   noteComing(state, process, member);
@@ -66,6 +75,12 @@ export function hears(state: State, beat: Heartbeat, now: number, cameAtMs: numb
     );
   if (heardOfHints) lists(state, process, beat.hints, cameAtMs);
   process.reportsHints = beat.hints !== null;
+  if (member !== undefined && joins) isLeft(state, member, now + liveMs);
+  if (process.lost) state.note("a process came back after its requests were lost");
+  else if (process.lostAtMs !== null) state.note("a process came back before its requests were lost");
+  process.lostAtMs = null;
+  process.lost = false;
+  if (beat.status === "draining" && (joins || process.status !== "draining")) process.hopedUntilMs = now + liveMs;
   process.origin = beat.origin;
   process.status = beat.status;
   process.concurrency = beat.concurrency;
@@ -144,8 +159,6 @@ function newProcess(id: string, incarnation: number): Process {
     fewer: null,
     loads: [],
     unreported: [],
-    listedAtMs: -Infinity,
-    mostHeld: 0,
     withheld: 0,
     withheldUntilMs: 0,
     refusedAtMs: -Infinity,
@@ -157,8 +170,11 @@ function newProcess(id: string, incarnation: number): Process {
     onProbation: false,
     probe: null,
     failuresInARow: 0,
+    refusalsInARow: 0,
     answers: [],
     lastError: null,
+    lostAtMs: null,
+    lost: false,
     hopedUntilMs: 0,
   };
 }
@@ -168,43 +184,51 @@ function leaves(state: State, process: Process, gone: Gone): void {
   process.hints = null;
   process.unreported = [];
   process.withheld = 0;
+  isLeft(state, process, gone.untilMs);
   state.gone.set(process.id, gone);
+}
+
+/** The process is not listed any more. It may yet answer, but not for ever. */
+function isLeft(state: State, process: Process, lostAtMs: number): void {
+  if (!process.lost && unansweredOn(state, process).length > 0) process.lostAtMs = lostAtMs;
+}
+
+/** Processes that have left, and whose requests are not lost yet. */
+export function leftWith(state: State): ReadonlySet<Process> {
+  const all = [...state.running, ...state.slotless].map(({ process }) => process);
+  return new Set(all.filter(({ lost, lostAtMs }) => !lost && lostAtMs !== null));
 }
 
 export function deletes(state: State, process: Process, now: number): void {
   const untilMs = now + timeToLiveMs(state, state.members.size);
   const { incarnation, sequence } = process;
-  leaves(state, process, { incarnation, sequence, untilMs, forbidden: true, expired: false, process });
+  leaves(state, process, { incarnation, sequence, untilMs, forbidden: true, process });
   state.deleted.set(process.id, { incarnation, untilMs });
 }
 
-/** Time has passed. Gives those that were silent for too long, with the requests that they had not begun to answer. */
-export function expires(state: State, now: number): readonly string[] {
+/** Time has passed. Gives those that were silent for too long, and the requests that are lost. */
+export function expires(state: State, now: number): { readonly expired: readonly string[]; readonly lost: readonly number[] } {
   const liveMs = timeToLiveMs(state, state.members.size);
   const silent = [...state.members.values()].filter((process) => process.expiresAtMs <= now);
   for (const process of state.members.values()) process.loads = process.loads.filter((load) => load.untilMs > now);
   for (const process of silent) {
     state.note("a replica expired");
+    process.lost = true;
     const { incarnation, sequence } = process;
-    leaves(state, process, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, expired: true, process });
+    leaves(state, process, { incarnation, sequence, untilMs: now + liveMs, forbidden: false, process });
   }
   for (const [id, { untilMs, process }] of state.gone) {
     const owed = process !== null && (process.drained || runningOn(state, process).length > 0);
     if (untilMs <= now && !owed) state.gone.delete(id);
   }
-  return silent.map((process) => {
-    const lost = [...runningOn(state, process), ...process.reclaimed].filter(({ answered }) => answered === null);
-    if (lost.length > 0) state.note("requests were lost with their replica");
-    return nameLost(process.id, lost);
-  });
-}
-
-/** A replica that was silent for too long, and the requests that are lost with it. */
-export function nameLost(id: string, lost: readonly { readonly id: number }[]): string {
-  return `${id}: ${lost
-    .map((run) => String(run.id))
-    .toSorted()
-    .join()}`;
+  const left = [...leftWith(state)].filter(({ lostAtMs }) => (lostAtMs ?? Infinity) <= now);
+  for (const process of left) process.lost = true;
+  const lostOf = (processes: readonly Process[]) =>
+    processes.flatMap((process) => unansweredOn(state, process)).map(({ id }) => id);
+  const [bySilence, byLeaving] = [lostOf(silent), lostOf(left)];
+  if (bySilence.length > 0) state.note("requests were lost with their replica");
+  if (byLeaving.length > 0) state.note("requests of a process that had left were lost");
+  return { expired: silent.map(({ id }) => id), lost: [...bySilence, ...byLeaving] };
 }
 
 /** What a restart must know of each replica. */
@@ -221,7 +245,6 @@ export function restarts(state: State, now: number): void {
   const restored = rows.map((row) => ({
     ...newProcess(row.id, row.incarnation),
     ...row,
-    mostHeld: row.hints?.length ?? 0,
     unheard: true,
     expiresAtMs: now + liveMs,
     hopedUntilMs: now + liveMs,
@@ -231,9 +254,7 @@ export function restarts(state: State, now: number): void {
   state.members = new Map(restored.map((process) => [process.id, process]));
   const deleted = [...state.deleted].filter(([id, { untilMs }]) => !state.members.has(id) && untilMs > now);
   if (deleted.length > 0) state.note("a restart kept a deletion");
-  state.gone = new Map(
-    deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, expired: false, process: null }]),
-  );
+  state.gone = new Map(deleted.map(([id, deletion]) => [id, { ...deletion, sequence: null, forbidden: true, process: null }]));
   state.lost.push(...state.tickets);
   state.asking.push(...state.waiting);
   Object.assign(state, {
@@ -264,7 +285,10 @@ export function adopts(state: State, id: number, claim: Ticket): boolean {
   process.unclaimed = Math.max(0, process.unclaimed - 1);
   const { hint, startedAtMs: grantedAtMs } = claim;
   const answered = claim.answered ? "success" : null;
-  state.running.push({ id, process, hint, cold: false, warm: false, grantedAtMs, failedBefore: 0, answered, failed: false });
+  state.running.push({
+    ...{ id, process, hint, cold: false, warm: false, grantedAtMs, failedBefore: 0 },
+    ...{ answered, streams: claim.answered, failed: false },
+  });
   state.note(
     inFlightOn(state, process) > process.concurrency ? "a request was adopted over the concurrency" : "a request was adopted",
   );

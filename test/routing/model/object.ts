@@ -10,13 +10,13 @@ import {
   restoreReplica,
   setDrained,
   storedForm,
+  sweepOrphaning,
   type HeartbeatOutcome,
   type StoredReplica,
 } from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import { adoptSlot, unanswered, type Claim } from "../../../src/routing/slots.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { nameLost } from "./membership.ts";
 import type { Told } from "./settling.ts";
 
 export class FleetObject {
@@ -116,14 +116,16 @@ export class FleetObject {
     return { told: this.#settle() };
   }
 
-  /** The timer fires. */
-  wake(): { readonly expired: readonly string[]; readonly told: Told | null } {
+  /** The timer fires. `lost`: the requests whose Workers are told that. */
+  wake(): { readonly expired: readonly string[]; readonly lost: readonly number[]; readonly told: Told | null } {
     this.wakesAtMs = Infinity;
     const expired = scheduling.expire(this.scheduler, this.#timeToLiveMs(), this.nowMs);
+    const gone = [...expired, ...sweepOrphaning(this.scheduler.fleet, this.nowMs)];
+    const lost = gone.flatMap((replica) => [...unanswered(replica)].map(({ id }) => id));
     this.#departed(expired.map(({ id }) => id));
     const told = this.#settle();
     this.#wakeAt(scheduling.nextEventMs(this.scheduler));
-    return { expired: expired.map((replica) => nameLost(replica.id, [...unanswered(replica)])), told };
+    return { expired: expired.map(({ id }) => id), lost, told };
   }
 
   /** The object ends; another starts with what is stored. */
@@ -132,7 +134,7 @@ export class FleetObject {
     this.wakesAtMs = Infinity;
     const { fleet } = this.scheduler;
     for (const [id, { incarnation, untilMs }] of this.#forbidden) {
-      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, expired: false, record: null });
+      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (this.stored.size === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy, this.stored.size);
@@ -142,6 +144,7 @@ export class FleetObject {
   }
 
   #settle(): Told | null {
+    for (const lostAtMs of this.scheduler.fleet.orphaning.values()) this.#wakeAt(lostAtMs);
     if (this.scheduler.room.waiting.size === 0) return null;
     const settlements = scheduling.settle(this.scheduler, this.options, this.nowMs);
     if (this.scheduler.room.waiting.size > 0) this.#wakeAt(scheduling.nextEventMs(this.scheduler));

@@ -1,13 +1,13 @@
 // The reference model of requests: who may be granted what, what a newcomer may be told, what the answer and the end of a request do.
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
+import { LIMITS } from "../../../src/routing/limits.ts";
 import type { Priority } from "../../../src/routing/priority.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
-import type { Settlement } from "../../../src/routing/scheduler.ts";
-import type { AnswerKind } from "../../../src/routing/outcome.ts";
+import type { Answer, Settlement } from "../../../src/routing/scheduler.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
-import { barredForMs, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
-import { lists, mayDeny } from "./lists.ts";
+import { barredForMs, failsHint, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
+import { lists } from "./lists.ts";
 import {
   hasLoaded,
   hasSlot,
@@ -107,14 +107,14 @@ export function hasTriedAll(state: State, { avoid }: Request): boolean {
   return avoid.length > 0 && readyMembers(state).every(({ id }) => avoid.includes(id));
 }
 
-/** Whether a replica is listed that is not drained, or one that was drained or left could come back. */
+/** Whether a replica is listed that neither drains nor is drained, or one that does, is or left could come back. */
 export function hasHope(state: State, now: number): boolean {
   return hopeEndsAtMs(state) > now;
 }
 
 export function hopeEndsAtMs(state: State): number {
   const members = [...state.members.values()];
-  if (members.some(({ drained }) => !drained)) return Infinity;
+  if (members.some(({ status, drained }) => status !== "draining" && !drained)) return Infinity;
   const times = [...members.map(({ hopedUntilMs }) => hopedUntilMs), ...[...state.gone.values()].map(({ untilMs }) => untilMs)];
   return Math.max(0, ...times);
 }
@@ -151,7 +151,7 @@ export function takes(state: State, request: Request, told: Granted, loadUntilMs
   const failedBefore = request.avoid.length;
   const run: Running = {
     ...{ id: grant.id, process, hint: grant.hint, cold, warm: wasWarm, grantedAtMs: now, failedBefore },
-    ...{ answered: null, failed: false },
+    ...{ answered: null, streams: false, failed: false },
   };
   state.running.push(run);
   probes(state, run, now);
@@ -160,19 +160,23 @@ export function takes(state: State, request: Request, told: Granted, loadUntilMs
 }
 
 /** The replica answered, with a list of what it holds where it sent one. */
-export function answers(state: State, run: Running, kind: AnswerKind, inBand: readonly string[] | null, now: number): void {
+export function answers(state: State, run: Running, { kind, hints: inBand, streams = false }: Answer, now: number): void {
   const { process, hint } = run;
   const succeeded = kind === "success";
   if (run.answered === null && hint !== null) {
     if (succeeded) servesHint(state, process, hint);
     if (kind === "unsupported") lacksHint(state, run, now);
+    if (kind === "excused") {
+      state.note("an answer that its replica excused counted for the hint");
+      failsHint(state, run, now);
+    }
   }
   run.answered = kind;
+  run.streams = streams;
   for (const ticket of state.tickets) if (ticket.id === run.id) ticket.answered = true;
   if (run.cold && succeeded) state.loadsSeen = true;
   const load = process.loads.find(({ request }) => request === run.id);
-  const denied = process.listedAtMs > run.grantedAtMs && mayDeny(process.listedAtMs, now);
-  if (succeeded && load !== undefined && !hasLoaded(process, load.hint) && !denied) shows(state, process, load.hint, now);
+  if (succeeded && load !== undefined && !hasLoaded(process, load.hint)) shows(state, process, load.hint, now);
   process.loads = process.loads.filter((load) => load.request !== run.id);
   if (!hasSlot(state, run)) state.note("an answer to a request whose slot was taken back");
   if (kind !== "excused") trustsAnswer(state, process, succeeded);
@@ -182,19 +186,25 @@ export function answers(state: State, run: Running, kind: AnswerKind, inBand: re
 
 /** A success shows that the hint is loaded. Of such hints a replica has no more than it can hold; the oldest is gone first. */
 function shows(state: State, process: Process, hint: string, now: number): void {
-  const capacity = process.hintSlots ?? Math.max(1, process.mostHeld);
   process.unreported = [...process.unreported, { hint, shownAtMs: now }];
-  if (process.unreported.length <= capacity) return;
+  // Where it does not say how many it can hold, they are as many as it could list.
+  if (process.unreported.length <= (process.hintSlots ?? LIMITS.hintsPerReplica)) return;
   process.unreported = process.unreported.slice(1);
   state.note("a load that was not reported was one too many");
 }
 
 /** Its answer came whole, or broke off by whose doing ever. */
 export function endsAnswer(state: State, run: Running, whole: boolean): void {
-  if (whole && run.answered === "success" && !run.failed) trustsWhole(state, run);
+  if (whole) run.streams = false;
+  if (whole && wentWell(run)) trustsWhole(state, run);
   if (whole) return;
   run.failed = true;
   state.note("an answer that broke off by whose doing ever");
+}
+
+/** A success of which nothing says that it did not come whole; and where it streams, that it did. */
+function wentWell({ answered, streams, failed }: Running): boolean {
+  return answered === "success" && !streams && !failed;
 }
 
 export function believesList(state: State, process: Process, inBand: readonly string[] | null, now: number): void {
@@ -217,12 +227,13 @@ export function ends(state: State, id: number, now: number): void {
   if (run === undefined) return;
   const { process } = run;
   const heldSlot = hasSlot(state, run);
-  const wentWell = run.answered === "success" && !run.failed;
-  if (wentWell) process.failuresInARow = 0;
+  const well = wentWell(run);
+  if (run.streams) state.note("an end of an answer of which it is not known that it came whole");
+  if (well) process.failuresInARow = 0;
   forget(state, run);
   if (process.probe?.id === id) process.probe = null;
   if (!heldSlot) return state.note("an end of a request whose slot was taken back");
-  if (wentWell) state.heldMs.push(now - run.grantedAtMs);
+  if (well) state.heldMs.push(now - run.grantedAtMs);
   // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
   const [again] = process.reclaimed;
   if (again === undefined || run.grantedAtMs >= process.reclaimedAtMs) return;

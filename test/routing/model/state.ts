@@ -32,11 +32,7 @@ export interface Process {
   loads: readonly Load[];
   /** Hints that an answer showed to be loaded at that time, and that it has not listed since; the oldest first. */
   unreported: readonly { readonly hint: string; readonly shownAtMs: number }[];
-  /** When its last list came. */
-  listedAtMs: number;
-  /** The longest list it ever sent: as many it can hold, where it does not say. */
-  mostHeld: number;
-  /** Slots that its answers 503 have taken for a moment, until when, and when the last such answer came. */
+  /** Slots that its answers 503, and others with which it asks for another replica, have taken for a moment, until when, and when the last such answer came. */
   withheld: number;
   withheldUntilMs: number;
   refusedAtMs: number;
@@ -49,11 +45,17 @@ export interface Process {
   onProbation: boolean;
   /** The one request that it has on probation, and until when that keeps others away. */
   probe: { readonly id: number; untilMs: number } | null;
+  /** Answers 503 are counted by themselves. */
   failuresInARow: number;
+  refusalsInARow: number;
   /** Its answers that were a success or an error, in their order, as whether they were errors. */
   answers: readonly boolean[];
   lastError: { readonly kind: string; readonly detail: string; readonly atMs: number } | null;
-  /** Drained, it may come back until then. */
+  /** It has left otherwise than by silence, with requests that it had not begun to answer: when those are lost; null: it has not. */
+  lostAtMs: number | null;
+  /** What it has not begun to answer is lost. */
+  lost: boolean;
+  /** It drains, by its own word or another's, and may come back until then. */
   hopedUntilMs: number;
 }
 
@@ -70,8 +72,6 @@ export interface Gone {
   readonly sequence: number | null;
   readonly untilMs: number;
   readonly forbidden: boolean;
-  /** It was silent for too long. */
-  readonly expired: boolean;
   /** The process, if it may return as it was. */
   readonly process: Process | null;
 }
@@ -105,6 +105,8 @@ export interface Running {
   /** It found the hint warm, by the replica's own word. */
   readonly warm: boolean;
   answered: AnswerKind | null;
+  /** Its answer goes on, for all that is known. */
+  streams: boolean;
   failed: boolean;
 }
 
@@ -206,7 +208,7 @@ export function noCounters(): State["counters"] {
     refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },
     left: 0,
     reclaimed: 0,
-    failed: { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 },
+    failed: { unreachable: 0, disconnected: 0, unavailable: 0, declined: 0, timed_out: 0, broken: 0, error: 0 },
     ejected: 0,
   };
 }
@@ -219,6 +221,11 @@ export function runningOn(state: State, process: Process): Running[] {
 /** A request that has been granted a slot and is not over. */
 export function requestOf(state: State, id: number): Running | undefined {
   return [...state.running, ...state.slotless].find((run) => run.id === id);
+}
+
+/** Requests that it has not begun to answer, but for such as were taken back from it too long ago. */
+export function unansweredOn(state: State, process: Process): Running[] {
+  return [...runningOn(state, process), ...process.reclaimed].filter(({ answered }) => answered === null);
 }
 
 export function hasSlot(state: State, run: Running): boolean {

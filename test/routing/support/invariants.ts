@@ -1,7 +1,9 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
-import { heldHints, hintCapacity, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
+import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
 import type { Lane, Lanes } from "../../../src/routing/lanes.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
 import { deferredUntilMs, urgencyOf } from "../../../src/routing/priority.ts";
+import { unanswered } from "../../../src/routing/slots.ts";
 import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
@@ -119,6 +121,14 @@ export function violations(fleet: Fleet, now: number): string[] {
       found.push(`${name(record)} has a probe that is over`);
     if (!record.onProbation) found.push(`${name(record)} has a probe though it is trusted`);
   }
+  const isLive = (replica: Replica) => fleet.replicas.get(replica.id) === replica;
+  same("live, and its requests are lost", replicas.filter(({ lost }) => lost).map(name), []);
+  same("orphaning, and live or lost already", [...fleet.orphaning.keys()].filter((its) => isLive(its) || its.lost).map(name), []);
+  for (const { replica } of [...fleet.grants.values(), ...fleet.reclaimed.values()]) {
+    if (isLive(replica) || replica.lost || fleet.orphaning.has(replica)) continue;
+    if (unanswered(replica).next().done !== true)
+      found.push(`requests of ${name(replica)}, which has left, are waited for for ever`);
+  }
   for (const [id, grant] of fleet.grants) {
     if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
   }
@@ -138,7 +148,9 @@ export function reportViolations(replica: Replica): string[] {
  */
 export function answerViolations(replica: Replica, before: number): string[] {
   const { unreported } = replica;
-  return unreported.size > Math.max(before, hintCapacity(replica)) ? [`${name(replica)} has ${unreported.size} unreported`] : [];
+  return unreported.size > Math.max(before, replica.hintSlots ?? LIMITS.hintsPerReplica)
+    ? [`${name(replica)} has ${unreported.size} unreported`]
+    : [];
 }
 
 function columnsOf(lanes: Lanes, row: number): string[] {

@@ -5,7 +5,14 @@ import type { Reason } from "../../../src/routing/decide.ts";
 import type { Failure } from "../../../src/routing/outcome.ts";
 import type { Fleet, Replica } from "../../../src/routing/fleet.ts";
 import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
-import { applyHeartbeat, deleteReplica, setDrained, storedForm, type StoredReplica } from "../../../src/routing/membership.ts";
+import {
+  applyHeartbeat,
+  deleteReplica,
+  setDrained,
+  storedForm,
+  sweepOrphaning,
+  type StoredReplica,
+} from "../../../src/routing/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import { grantOf } from "../../../src/routing/slots.ts";
 import { beat, fullPicture, picture, TTL_MS } from "./fleets.ts";
@@ -78,6 +85,9 @@ export class World {
           expect(this.#members.get(id)?.expiresAtMs).toBeLessThanOrEqual(this.now);
           this.#left(id);
         }
+        for (const replica of sweepOrphaning(fleet, this.now))
+          expect([isLive(fleet, replica), replica.lost]).toEqual([false, true]);
+        for (const lostAtMs of fleet.orphaning.values()) expect(lostAtMs).toBeGreaterThan(this.now);
         for (const member of this.#members.values()) expect(member.expiresAtMs).toBeGreaterThan(this.now);
         return;
       case "report":
@@ -214,12 +224,12 @@ export class World {
     }
   }
 
-  /** A slot is withheld with each 503 of a replica that is not on probation and was sent after its last ejection; of no other is any. */
+  /** A slot is withheld with each 503 of a replica, and each answer with which it asks for another replica; of no other is any. */
   #fail(id: number, failure: Failure): void {
     const { fleet } = this.scheduler;
     const its = grantOf(fleet, id);
-    const isNew = its !== undefined && isLive(fleet, its.replica) && its.grantedAtMs > its.replica.ejectedAtMs;
-    const withholds = failure.kind === "unavailable" && isNew && its.replica.ejectedFor === null;
+    const refuses = failure.kind === "unavailable" || failure.kind === "declined";
+    const withholds = refuses && its !== undefined && isLive(fleet, its.replica);
     const withheldBy = ({ withheld, withheldUntilMs }: Replica) => (this.now < withheldUntilMs ? withheld : 0);
     const before = new Map([...fleet.replicas].map(([name, replica]) => [name, withheldBy(replica)]));
     expect(scheduling.failed(this.scheduler, id, failure, null, this.now)).toBeNull();
@@ -294,6 +304,7 @@ export class World {
   check(): void {
     const { fleet, room, counters } = this.scheduler;
     expect([...violations(fleet, this.now), ...roomViolations(room)]).toEqual([]);
+    for (const lostAtMs of fleet.orphaning.values()) expect(scheduling.nextEventMs(this.scheduler)).toBeLessThanOrEqual(lostAtMs);
     const replicas = [...fleet.replicas.values()];
     expect(new Map(replicas.map((replica) => [replica.id, storedForm(replica)]))).toEqual(this.#stored);
     for (const replica of replicas) {
