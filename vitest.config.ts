@@ -1,10 +1,13 @@
-// Three kinds of test: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to the built
-// Worker on plain workerd over TCP.
+// The product's tests are of three kinds: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to
+// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools and the fuzzer.
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // Most files wait for the router, so one more than there are cores. Vitest's default is one less.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
@@ -13,12 +16,11 @@ export default defineConfig({
             "test/routing/**/*.test.ts",
             "test/edge/**/*.test.ts",
             "test/settings/**/*.test.ts",
-            "test/simulate/**/*.test.ts",
             "test/docs/**/*.test.ts",
-            "test/chaos/**/*.test.ts",
-            "test/soak/**/*.test.ts",
             "test/fuzz/properties/**/*.test.ts",
           ],
+          // These files share no state.
+          isolate: false,
         },
       },
       {
@@ -47,10 +49,21 @@ export default defineConfig({
       {
         test: {
           name: "http",
-          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/*.test.ts"],
+          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/fuzz.test.ts"],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "tools",
+          include: ["test/{simulate,replay,chaos,soak}/**/*.test.ts", "test/fuzz/{cli,tools}.test.ts"],
+          globalSetup: ["test/support/bundled.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // Load tools judge what they measure, so nothing else runs beside them.
+          maxWorkers: 1,
         },
       },
     ],
