@@ -1,10 +1,24 @@
-// Three kinds of test: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to the built
-// Worker on plain workerd over TCP.
+// The product's tests are of three kinds: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to
+// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools and the fuzzer.
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Vitest takes projects by name. Files of `objects` wait for real times to live, so they come first and others run meanwhile. */
+class ObjectsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const first = sorted.filter(({ project }) => project.name === "objects");
+    return [...first, ...sorted.filter((file) => !first.includes(file))];
+  }
+}
 
 export default defineConfig({
   test: {
+    // Most files wait for the router, so one more than there are cores. Vitest's default is one less.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: ObjectsFirst },
     projects: [
       {
         test: {
@@ -13,12 +27,13 @@ export default defineConfig({
             "test/routing/**/*.test.ts",
             "test/edge/**/*.test.ts",
             "test/settings/**/*.test.ts",
-            "test/simulate/**/*.test.ts",
             "test/docs/**/*.test.ts",
-            "test/chaos/**/*.test.ts",
-            "test/soak/**/*.test.ts",
             "test/fuzz/properties/**/*.test.ts",
           ],
+          // These files share no state.
+          isolate: false,
+          // Properties take seconds each, and more on a busy machine.
+          testTimeout: 30_000,
         },
       },
       {
@@ -47,10 +62,21 @@ export default defineConfig({
       {
         test: {
           name: "http",
-          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/*.test.ts"],
+          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/fuzz.test.ts"],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "tools",
+          include: ["test/{simulate,replay,chaos,soak}/**/*.test.ts", "test/fuzz/{cli,tools}.test.ts"],
+          globalSetup: ["test/support/bundled.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // Load tools judge what they measure, so nothing else runs beside them.
+          maxWorkers: 1,
         },
       },
     ],

@@ -1,4 +1,4 @@
-// Contract, "Heartbeat": the fields of a report, their defaults and bounds, and what each status does.
+// Contract, "Heartbeat": a report over the wire, and what each status does. All values of all fields are in test/routing/heartbeat.test.ts.
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -44,28 +44,19 @@ test("BEAT-2 only app, replica and origin are required; the rest has defaults", 
   expect(await viewAfter({})).toMatchObject({ concurrency: 1, status: "ready", hints: null });
 });
 
-test.each(["app", "replica", "origin"])("BEAT-2 without %s it is refused", async (field) => {
-  await expectRefused({ [field]: undefined }, field);
-  await expectRefused({ [field]: null }, field);
-  await expectRefused({ [field]: "" }, field);
-  await expectRefused({ [field]: 7 }, field);
-});
-
-test.each([".", ".."])("BEAT-2 a replica named %s is refused: no URL can name it", async (replica) => {
-  await expectRefused({ replica }, "replica");
-});
-
-test("BEAT-2 a null field is as good as an absent one", async () => {
-  const nothing = {
-    incarnation: null,
-    sequence: null,
-    hints: null,
-    hint_slots: null,
-    concurrency: null,
-    in_flight: null,
-    status: null,
-  };
-  expect(await viewAfter(nothing)).toMatchObject({ concurrency: 1, status: "ready", hints: null });
+test.each([
+  ["BEAT-2", "app", undefined],
+  ["BEAT-2", "replica", ".."],
+  ["BEAT-4", "origin", "http://127.0.0.1:9/path"],
+  ["BEAT-5", "incarnation", 2 ** 53],
+  ["BEAT-5", "sequence", -1],
+  ["BEAT-8", "hints", ["ok", "a,b"]],
+  ["BEAT-5", "hint_slots", 2.5],
+  ["BEAT-5", "concurrency", "1"],
+  ["BEAT-5", "in_flight", -1],
+  ["BEAT-10", "status", "idle"],
+])("%s a bad %s is refused by its name: %j", async (_rule, field, value) => {
+  await expectRefused({ [field]: value }, field);
 });
 
 test("BEAT-3 unknown fields are ignored", async () => {
@@ -108,89 +99,18 @@ describe("BEAT-3 the answer names fields that it does not know", () => {
   });
 });
 
-describe("origin", () => {
-  test.each([
-    ["http://127.0.0.1:9", "http://127.0.0.1:9"],
-    ["http://127.0.0.1:9/", "http://127.0.0.1:9"],
-    ["HTTP://LocalHost:9", "http://localhost:9"],
-    ["http://[::1]:9", "http://[::1]:9"],
-    ["https://gpu-1", "https://gpu-1"],
-  ])("BEAT-4 %s is scheme://host[:port], with or without a trailing /", async (origin, kept) => {
-    expect((await viewAfter({ origin })).origin.replace(/\/$/, "")).toBe(kept);
-  });
-
-  test.each([
-    "http://127.0.0.1:9/path",
-    "http://127.0.0.1:9//",
-    "http://127.0.0.1:9?query",
-    "http://127.0.0.1:9/?",
-    "http://127.0.0.1:9#fragment",
-    "http://user@127.0.0.1:9",
-    "http://user:secret@127.0.0.1:9",
-    "http://@127.0.0.1:9",
-    "127.0.0.1:9",
-    "//127.0.0.1:9",
-    "ftp://127.0.0.1",
-    "ws://127.0.0.1",
-    "file:///etc/passwd",
-    "http://",
-    "http:///x",
-    "http://127.0.0.1:99999",
-    "http://127.0.0.1:9\\@evil.example",
-    "http://exa mple",
-    " http://127.0.0.1:9",
-    "http://127.0.0.1:9\n",
-  ])("BEAT-4 %j is refused", async (origin) => {
-    await expectRefused({ origin }, "origin");
-  });
+test("BEAT-4 an origin is scheme://host[:port], with or without a trailing /", async () => {
+  expect((await viewAfter({ origin: "HTTP://LocalHost:9/" })).origin.replace(/\/$/, "")).toBe("http://localhost:9");
 });
 
-describe("numbers", () => {
-  test.each([
-    ["concurrency", 1],
-    ["concurrency", 10_000],
-    ["incarnation", 0],
-    ["incarnation", 2 ** 53 - 1],
-    ["sequence", 0],
-    ["sequence", 2 ** 53 - 1],
-    ["in_flight", 0],
-    ["in_flight", 10_001],
-    ["hint_slots", 0],
-    ["hint_slots", 256],
-  ])("BEAT-5 %s may be %d", async (field, value) => {
-    await viewAfter({ [field]: value });
-  });
-
-  test.each([
-    ["concurrency", 0],
-    ["concurrency", 10_001],
-    ["concurrency", 1.5],
-    ["concurrency", "1"],
-    ["incarnation", -1],
-    ["incarnation", 2 ** 53],
-    ["incarnation", 0.5],
-    ["incarnation", "1"],
-    ["sequence", -1],
-    ["sequence", 2 ** 53],
-    ["sequence", true],
-    ["in_flight", -1],
-    ["in_flight", "0"],
-    ["hint_slots", -1],
-    ["hint_slots", 2.5],
-  ])("BEAT-5 %s may not be %j", async (field, value) => {
-    await expectRefused({ [field]: value }, field);
-  });
-
-  test("BEAT-5 nor a number that JSON writes in exponents beyond the bounds", async () => {
-    const text = JSON.stringify(validBeat(freshApp())).replace("}", ',"incarnation":1e400}');
-    expectProblem(await router().beat(text), 422, "invalid_heartbeat");
-  });
+test("BEAT-5 a number that JSON writes in exponents beyond the bounds is refused", async () => {
+  const text = JSON.stringify(validBeat(freshApp())).replace("}", ',"incarnation":1e400}');
+  expectProblem(await router().beat(text), 422, "invalid_heartbeat");
 });
 
 describe("hints", () => {
   test("BEAT-6 empties and duplicates are dropped", async () => {
     expect((await viewAfter({ hints: ["a", "", "b", "a", ""] })).hints).toEqual(["a", "b"]);
-    expect((await viewAfter({ hints: ["", ""] })).hints).toEqual([]);
   });
 
   test("BEAT-7 absent or null: does not specialise; an empty list: specialises", async () => {
@@ -206,19 +126,6 @@ describe("hints", () => {
     expect((await router().view(app)).replicas[0]?.hints).toBeNull();
   });
 
-  test.each([
-    ["a comma", ["ok", "a,b"]],
-    ["another alphabet", ["\u00e9"]],
-    ["a control character", ["a\nb"]],
-    ["513 characters", ["h".repeat(513)]],
-    ["a number", [7]],
-    ["a list in it", [["a"]]],
-    ["no list", "a"],
-    ["an object", { a: 1 }],
-  ])("BEAT-8 a bad one is refused: %s", async (_name, hints) => {
-    await expectRefused({ hints }, "hints");
-  });
-
   test("BEAT-9 256 hints are admitted, 257 are not", async () => {
     const hints = Array.from({ length: 257 }, (_, n) => `h${n}`);
     expect((await viewAfter({ hints: hints.slice(1) })).hints).toHaveLength(256);
@@ -228,10 +135,6 @@ describe("hints", () => {
 });
 
 describe("status", () => {
-  test.each(["Ready", "idle", "", 1, true])("BEAT-10 %j is none", async (status) => {
-    await expectRefused({ status }, "status");
-  });
-
   test("BEAT-11 starting and draining are listed and get nothing new", async () => {
     await using replica = await TestReplica.start();
     await using other = await TestReplica.start();

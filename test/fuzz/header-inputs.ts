@@ -71,10 +71,11 @@ function oddQueueLength(draw: Draw): Odd {
 
 function oddPriority(draw: Draw): Odd {
   const name = "x-fal-queue-priority";
-  if (draw.chance(0.2)) return { fault: "none: priority", lines: [`${name}: ${draw.pick(["normal", "low"])}`], allowed: SERVED };
+  if (draw.chance(0.2))
+    return { fault: "none: priority", lines: [`${name}: ${draw.pick(["normal", "low", "high"])}`], allowed: SERVED };
   const values = [
     "",
-    "high",
+    "highest",
     "urgent",
     "0",
     "1",

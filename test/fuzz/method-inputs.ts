@@ -1,7 +1,7 @@
 // Requests with every method that there is, and with some that are none.
 import { request } from "./client-input.ts";
 import type { Draw } from "./draw.ts";
-import { HTTP_LAYER, SERVED, type Input } from "./input.ts";
+import { BAD_REQUEST, HTTP_LAYER, SERVED, type Input } from "./input.ts";
 
 /** Methods that both the HTTP layer and the test replica know; the first refuses all others. */
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "PURGE", "OPTIONS", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "QUERY"]; // prettier-ignore
@@ -11,8 +11,12 @@ export function methodInput(draw: Draw, number: number): Input {
   const chunks = draw.chance(0.3) ? [draw.int(1, 50)] : null;
   const parts = { target: "/run", body, chunks };
   if (draw.chance(0.5)) {
-    const odd = { fault: "none: a known method", lines: [], allowed: SERVED };
-    return request("method", odd, number, { ...parts, method: draw.pick(METHODS) });
+    const method = draw.pick(METHODS);
+    const lost = body !== null && chunks !== null && (method === "GET" || method === "HEAD");
+    const odd = lost
+      ? { fault: "a body in chunks", lines: [], allowed: BAD_REQUEST }
+      : { fault: "none: a known method", lines: [], allowed: SERVED };
+    return request("method", odd, number, { ...parts, method });
   }
   const known = draw.pick(METHODS);
   const method = draw.pick([

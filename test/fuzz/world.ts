@@ -18,6 +18,10 @@ const CONCURRENCY = 10_000;
 const LOGGED_BY_RUNTIME =
   /WebSocket protocol error|Received a connect event|does not export a connect\(\) function|An RPC stub was not disposed properly/;
 
+/** What the router says of each request that no replica answered, and what the client of one may see. */
+const LOGGED_UNANSWERED = '"message":"a request was not answered"';
+const UNANSWERED = /^(502 runner_disconnected|closed|hung)/;
+
 /** The router has ended, or answers nobody. */
 export const CRASH = "crash: the router does not answer";
 
@@ -63,7 +67,7 @@ export class World implements AsyncDisposable {
   }
 
   async #faults(results: readonly Result[]): Promise<string[]> {
-    const faults = [...this.#arrivals(results), ...this.#logged()];
+    const faults = [...this.#arrivals(results), ...this.#logged(results)];
     faults.push(...(await this.#idle()));
     const state = await this.#state();
     for (const place of differences(this.#before, state)) faults.push(`state: ${place} changed`);
@@ -100,8 +104,11 @@ export class World implements AsyncDisposable {
     return faults;
   }
 
-  #logged(): string[] {
-    const lines = this.router.log.filter((line) => !LOGGED_BY_RUNTIME.test(line));
+  #logged(results: readonly Result[]): string[] {
+    let unanswered = results.flatMap(({ outcomes }) => outcomes).filter((outcome) => UNANSWERED.test(outcome)).length;
+    const lines = this.router.log.filter(
+      (line) => !LOGGED_BY_RUNTIME.test(line) && !(line.includes(LOGGED_UNANSWERED) && unanswered-- > 0),
+    );
     return lines.map((line) => `log: ${line.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID").slice(0, 240)}`);
   }
 

@@ -218,31 +218,54 @@ describe("has some of its bytes changed", () => {
   ];
   const ONCE = ["x-fal-request-id", "x-fal-served-from", "x-warmpath-reason", "x-fal-error-type", "content-length"];
 
-  test("the client gets a whole head with the router's own words, each once", { timeout: 60_000 }, async () => {
+  const ANSWERS = 500;
+  const LANES = 10;
+
+  /** Drawn before the lanes take them: the same answers, whichever lane is faster. */
+  function drawn(): string[] {
     const draw = new Draw(1);
-    const statuses = new Set<string>();
-    for (let number = 0; number < 500; number++) {
+    return Array.from({ length: ANSWERS }, () => {
       let answer = draw.pick(WHOLE);
       for (let change = draw.int(1, 3); change > 0; change--) answer = mutate(draw, answer);
-      await router.join({ app: "a", replica: "r", origin: replica.origin, concurrency: 100, incarnation: ++incarnation });
-      replica.answer = answer;
-      const bytes = await exchange(router.port, "GET /a/x HTTP/1.1\r\nHost: r\r\n\r\n");
-      const [head = ""] = bytes.split("\r\n\r\n", 1);
-      const [first = "", ...lines] = head.split("\r\n");
-      const because = JSON.stringify({ answer, bytes });
-      expect(first, because).toMatch(/^HTTP\/1\.1 [2-5]\d\d [^\0\r\n]*$/);
-      for (const line of lines) expect(line, because).toMatch(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\0\r\n]*$/);
-      const names = lines.map((line) => line.split(":", 1)[0]?.toLowerCase() ?? "");
-      for (const name of ONCE) expect(names.filter((one) => one === name).length, because).toBeLessThanOrEqual(1);
-      const value = (name: string) => lines[names.indexOf(name)]?.slice(name.length + 2);
-      expect(value("x-fal-request-id"), because).toMatch(REQUEST_ID);
-      if (value("x-fal-served-from") === "r") expect(value("x-warmpath-reason"), because).toBe("least_loaded");
-      else expect([first.slice(9, 12), value("x-fal-error-type")], because).toEqual(["502", "runner_disconnected"]);
-      statuses.add(first.slice(9, 12));
-    }
+      return answer;
+    });
+  }
+
+  /** Checks what the client gets where the app's replica answers so. Gives the status. */
+  async function told(app: string, its: RawReplica, answer: string, number: number): Promise<string> {
+    await router.join({ app, replica: "r", origin: its.origin, concurrency: 100, incarnation: number });
+    its.answer = answer;
+    const bytes = await exchange(router.port, `GET /${app}/x HTTP/1.1\r\nHost: r\r\n\r\n`);
+    const [head = ""] = bytes.split("\r\n\r\n", 1);
+    const [first = "", ...lines] = head.split("\r\n");
+    const because = JSON.stringify({ answer, bytes });
+    expect(first, because).toMatch(/^HTTP\/1\.1 [2-5]\d\d [^\0\r\n]*$/);
+    for (const line of lines) expect(line, because).toMatch(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\0\r\n]*$/);
+    const names = lines.map((line) => line.split(":", 1)[0]?.toLowerCase() ?? "");
+    for (const name of ONCE) expect(names.filter((one) => one === name).length, because).toBeLessThanOrEqual(1);
+    const value = (name: string) => lines[names.indexOf(name)]?.slice(name.length + 2);
+    expect(value("x-fal-request-id"), because).toMatch(REQUEST_ID);
+    if (value("x-fal-served-from") === "r") expect(value("x-warmpath-reason"), because).toBe("least_loaded");
+    else expect([first.slice(9, 12), value("x-fal-error-type")], because).toEqual(["502", "runner_disconnected"]);
+    return first.slice(9, 12);
+  }
+
+  test("the client gets a whole head with the router's own words, each once", { timeout: 60_000 }, async () => {
+    const answers = drawn();
+    const statuses = new Set<string>();
+    let next = 0;
+    await Promise.all(
+      Array.from({ length: LANES }, async (_, lane) => {
+        await using its = await RawReplica.start();
+        while (next < ANSWERS) {
+          const number = next++;
+          statuses.add(await told(`lane-${lane}`, its, answers[number] ?? "", number + 1));
+        }
+        await expect.poll(async () => (await router.view(`lane-${lane}`)).in_flight).toBe(0);
+      }),
+    );
     expect([...statuses]).toEqual(expect.arrayContaining(["200", "404", "502"]));
     expect(router.log.filter((line) => line.includes("failed in the router"))).toEqual([]);
-    await expect.poll(async () => (await router.view("a")).in_flight).toBe(0);
   });
 });
 

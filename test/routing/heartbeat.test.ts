@@ -54,7 +54,7 @@ describe("defaults", () => {
     const absent: Record<string, unknown> = { ...LEAST };
     delete absent[field];
     expect(parseHeartbeat(absent)).toEqual({ ok: false, field, detail: "is required" });
-    expect(badField({ ...LEAST, [field]: null })).toBe(field);
+    for (const value of [null, "", 7]) expect(badField({ ...LEAST, [field]: value })).toBe(field);
   });
 });
 
@@ -88,16 +88,31 @@ describe("values at and over their bounds", () => {
       ["g", "~!/:", "...", ".a", "%2e", "g".repeat(256)],
       ["", ".", "..", "a b", "\u007f", "é", "g".repeat(257), 1, {}, false],
     ],
-    ["incarnation", [0, 1, MAX], [-1, 1.5, MAX + 1, 1e300, "1", true, [], Number.NaN]],
-    ["sequence", [0, 1, MAX], [-1, 0.5, MAX + 1, "7", {}]],
+    ["incarnation", [0, 1, MAX], [-1, 0.5, 1.5, MAX + 1, 1e300, Number.POSITIVE_INFINITY, "1", true, [], Number.NaN]],
+    ["sequence", [0, 1, MAX], [-1, 0.5, MAX + 1, "7", true, {}]],
     ["hint_slots", [0, 1, 256], [-1, 257, 2.5, "3"]],
     ["concurrency", [1, 10_000], [0, -1, 10_001, 1.5, "1"]],
-    ["in_flight", [0, 1, MAX], [-1, 0.1, MAX + 1, "0"]],
-    ["status", ["starting", "ready", "draining", "stopped"], ["READY", "", "gone", 1, []]],
+    ["in_flight", [0, 1, 10_001, MAX], [-1, 0.1, MAX + 1, "0"]],
+    ["status", ["starting", "ready", "draining", "stopped"], ["READY", "Ready", "", "gone", "idle", 1, true, []]],
     [
       "hints",
       [[], ["a"], ["x".repeat(512)], numbered(256), ["~ !"]],
-      ["a", {}, 1, [1], [null], ["a,b"], ["é"], ["x".repeat(513)], ["a\tb"], numbered(257)],
+      [
+        "a",
+        {},
+        { a: 1 },
+        1,
+        [1],
+        [null],
+        [["a"]],
+        ["a,b"],
+        ["ok", "a,b"],
+        ["é"],
+        ["x".repeat(513)],
+        ["a\tb"],
+        ["a\nb"],
+        numbered(257),
+      ],
     ],
   ])("%s", (field, good, bad) => {
     for (const value of good) expect([value, badField({ ...LEAST, [field]: value })]).toEqual([value, null]);
@@ -108,6 +123,8 @@ describe("values at and over their bounds", () => {
 describe("hints", () => {
   test.each<[string, string[], string[]]>([
     ["are trimmed, in their order", [" b", "a "], ["b", "a"]],
+    ["may be none", [], []],
+    ["are none where all are empty", ["", ""], []],
     ["lose empties and duplicates", ["a", "", " ", "b", "a", " a "], ["a", "b"]],
     ["may come as more than 256 where fewer are different", [...numbered(256), ...numbered(256), ""], numbered(256)],
   ])("%s", (_, said, hints) => {
@@ -125,7 +142,10 @@ describe("origin", () => {
     ["https://gpu-1.example.com:80", "https://gpu-1.example.com:80"],
     ["http://gpu-1.example.com:443", "http://gpu-1.example.com:443"],
     ["https://gpu-1.example.com:8443", "https://gpu-1.example.com:8443"],
+    ["https://gpu-1", "https://gpu-1"],
+    ["HTTP://LocalHost:9", "http://localhost:9"],
     ["http://10.0.0.1:9000", "http://10.0.0.1:9000"],
+    ["http://127.0.0.1:9/", "http://127.0.0.1:9"],
     ["http://0x7f.1", "http://127.0.0.1"],
     ["http://[::1]:9000", "http://[::1]:9000"],
     ["http://[0:0::1]", "http://[::1]"],
@@ -147,11 +167,16 @@ describe("origin", () => {
     ["backslashes after the scheme", "https:\\\\gpu-1.example.com"],
     ["backslash that hides a user", "https://gpu-1.example.com\\@evil.example"],
     ["no host", "https://"],
+    ["no host before a path", "http:///x"],
     ["no scheme", "gpu-1.example.com"],
+    ["no scheme, with a port", "127.0.0.1:9"],
+    ["no scheme, with two slashes", "//127.0.0.1:9"],
     ["one slash", "https:/gpu-1.example.com"],
     ["no slash", "https:gpu-1.example.com"],
     ["another scheme", "ftp://gpu-1.example.com"],
-    ["websocket scheme", "wss://gpu-1.example.com"],
+    ["a file", "file:///etc/passwd"],
+    ["websocket scheme", "ws://gpu-1.example.com"],
+    ["secure websocket scheme", "wss://gpu-1.example.com"],
     ["port over 65535", "https://gpu-1.example.com:65536"],
     ["port that is no number", "https://gpu-1.example.com:https"],
     ["space", "https://gpu 1.example.com"],

@@ -1,11 +1,11 @@
 // The fuzzer's own tools: what it takes for a response, and how it tells of a violation.
 import { describe, expect, test } from "vitest";
-import { KINDS } from "../input.ts";
-import { isAllowed, outcomeOf } from "../outcome.ts";
-import { jsonLine, summary, tables } from "../report.ts";
-import { ResponseReader } from "../responses.ts";
-import type { Report } from "../run.ts";
-import { inputOf } from "../generate.ts";
+import { KINDS } from "./input.ts";
+import { isAllowed, outcomeOf } from "./outcome.ts";
+import { jsonLine, summary, tables } from "./report.ts";
+import { ResponseReader } from "./responses.ts";
+import type { Report } from "./run.ts";
+import { inputOf } from "./generate.ts";
 
 function read(text: string, head = false) {
   const reader = new ResponseReader();
