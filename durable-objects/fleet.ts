@@ -164,6 +164,7 @@ export class Fleet extends DurableObject {
   adopt(request: AdoptRequest): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
     const grant = adoptSlot(this.#scheduler.fleet, id, claimOf(request, Date.now()));
+    this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
 

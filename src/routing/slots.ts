@@ -62,10 +62,13 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
 
 /** Counts a running request again after a restart, over the concurrency if need be. Null: its replica or incarnation is gone. */
 export function adoptSlot(fleet: Fleet, id: number, claim: Claim): Grant | null {
-  const replica = fleet.replicas.get(claim.replica) ?? fleet.departed.get(claim.replica)?.record ?? null;
+  const departed = fleet.departed.get(claim.replica);
+  const replica = fleet.replicas.get(claim.replica) ?? departed?.record ?? null;
   if (replica === null || replica.incarnation !== claim.incarnation) return null;
   replica.unclaimed = Math.max(0, replica.unclaimed - 1);
   const { hint, startedAtMs, answered } = claim;
+  // Its process has left meanwhile, and was not known to owe an answer.
+  if (departed !== undefined && !answered && !replica.lost) fleet.orphaning.set(replica, departed.untilMs);
   return hold(fleet, {
     // Whether it had to load is not known any more, so it teaches nothing.
     ...{ id, replica, hint, warmth: "unknown", eviction: null, claimedMs: null, failures: 0 },

@@ -59,6 +59,32 @@ test("its replica's time to live runs out: it is gone, unless its answer has beg
   await until("it is forgotten", async () => (await its.stub.running(silent.standing.id)) === "unknown");
 });
 
+test.each<[string, (its: Joined) => Promise<unknown>]>([
+  ["begins anew", ({ says }) => says("a", { incarnation: 2 })],
+  ["is deleted, and nobody is left", ({ stub }) => stub.remove("a")],
+  ["stops, and nobody is left", ({ says }) => says("a", { status: "stopped" })],
+  ["is replaced at its origin", ({ says }) => says("b", { origin: "https://a.example.com", incarnation: 2 })],
+])("its replica %s: it is lost a time to live later, unless its answer has begun", { timeout: 20_000 }, async (_, leaves) => {
+  const its = fleet();
+  await its.says("a");
+  const [silent, begun] = [await enqueue(its), await enqueue(its)];
+  await begun.ticket.answered({ kind: "success", hints: null });
+  const heard: string[] = [];
+  const watch = async (what: string, { standing: { id } }: Held) => heard.push(`${what} ${await its.stub.running(id)}`);
+  const watched = [watch("silent", silent), watch("begun", begun)];
+  const leftAtMs = Date.now();
+  await leaves(its);
+  await watched[0];
+  // Timers may fire a moment early.
+  expect(Date.now() - leftAtMs).toBeGreaterThan(5900);
+  expect(heard).toEqual(["silent replica_gone"]);
+  expect(await its.stub.running(silent.standing.id)).toBe("replica_gone");
+  begun.ticket[Symbol.dispose]();
+  await watched[1];
+  expect(heard).toEqual(["silent replica_gone", "begun over"]);
+  silent.ticket[Symbol.dispose]();
+});
+
 test("a replica takes the place of another at its origin, in memory and in storage", async () => {
   const its = fleet();
   await its.says("old", { origin: "https://gpu.example.com" });
@@ -70,7 +96,7 @@ test("a replica takes the place of another at its origin, in memory and in stora
   expect((await its.stub.view())?.replicas.map(({ replica }) => replica)).toEqual(["new"]);
   const rows = await runInDurableObject(its.stub, (_fleet, { storage }) => storage.sql.exec("SELECT id FROM replica").toArray());
   expect(rows).toEqual([{ id: "new" }]);
-  // What runs there is not given up: nobody knows.
+  // What runs there is not given up at once: nobody knows.
   const running = its.stub.running(held.standing.id);
   await its.stub.view();
   held.ticket[Symbol.dispose]();

@@ -192,7 +192,7 @@ describe("hope", () => {
   test.each<[string, (fleet: ReturnType<typeof createFleet>) => unknown, number]>([
     ["nothing was ever known", () => null, 0],
     ["one is starting", (fleet) => hears(fleet, "a", { status: "starting" }), Infinity],
-    ["one is draining", (fleet) => hears(fleet, "a", { status: "draining" }), Infinity],
+    ["one is draining", (fleet) => hears(fleet, "a", { status: "draining" }), TTL_MS],
     ["one stopped at 1000", (fleet) => [hears(fleet, "a"), hears(fleet, "a", { status: "stopped" }, 1000)], 1000 + TTL_MS],
     ["one expired at 15,000", (fleet) => [hears(fleet, "a"), sweep(fleet, TTL_MS, 15_000)], 15_000 + TTL_MS],
     [

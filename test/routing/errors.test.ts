@@ -159,6 +159,49 @@ describe("a replica whose answers are errors now and then", () => {
     expect(isPassedOver(known(alone, "a"), 40)).toBe(false);
   });
 
+  describe("and then five in a row", () => {
+    /** `b` has answered so many requests, of which every so many end in errors; then `a` errs five times. Whether that ejects it. */
+    function fiveErrors(samples: number, every: number, fleet = roomy()): boolean {
+      for (let now = 0; now < samples; now++) {
+        if (now % every === every - 1) fails(fleet, "b", now, ERROR);
+        else serves(fleet, "b", now);
+      }
+      const times = Array.from({ length: 5 }, (_, index) => fails(fleet, "a", 1000 + index, ERROR));
+      expect(times.slice(0, 4)).toEqual([false, false, false, false]);
+      return times[4] ?? raise();
+    }
+
+    test.each<[string, number, number, boolean]>([
+      ["is ejected where the others have none", 20, 99, true],
+      ["where they have less than a third as many", 20, 4, true],
+      ["or too few to tell", LIMITS.errorSamples - 1, 2, true],
+      ["but not where they have more", 20, 2, false],
+      ["as soon as that can be told", LIMITS.errorSamples, 2, false],
+    ])("%s: %#", (_, samples, every, ejects) => {
+      expect(fiveErrors(samples, every)).toBe(ejects);
+    });
+
+    test("is ejected with the first error after the others have recovered", () => {
+      const fleet = roomy();
+      expect(fiveErrors(20, 2, fleet)).toBe(false);
+      expect(fails(fleet, "a", 2000, ERROR)).toBe(false);
+      for (let now = 3000; now < 3040; now++) serves(fleet, "b", now);
+      expect(fails(fleet, "a", 4000, ERROR)).toBe(true);
+    });
+
+    test("is ejected with another kind of failure all the same, and on probation with one error", () => {
+      const fleet = roomy();
+      fiveErrors(20, 2, fleet);
+      expect(fails(fleet, "a", 2000, DISCONNECTED)).toBe(true);
+      expect(fails(fleet, "a", 12_000, ERROR)).toBe(true);
+    });
+
+    test("is ejected where there is no other", () => {
+      const alone = fleetWith({ a: { concurrency: 9 } });
+      expect(ejectingOf(alone, Array<Failure>(9).fill(ERROR))).toBe(5);
+    });
+  });
+
   test("is ejected for longer each time while that goes on, though a success ended the one before", () => {
     const fleet = roomy();
     shared(12, 2, 0, fleet);
@@ -191,3 +234,7 @@ test("the last failure is kept for the administrator, with what the edge says of
   serves(fleet, "a", 300);
   expect(known(fleet, "a").lastError).toEqual({ kind: "error", detail: "", atMs: 200 });
 });
+
+function raise(): never {
+  throw new Error("there is none");
+}

@@ -8,7 +8,7 @@ import { LIMITS } from "../../src/routing/limits.ts";
 import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
 import { failed } from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { BROKEN, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "./support/failing.ts";
+import { BROKEN, DECLINED, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "./support/failing.ts";
 import { hears, known, NEVER, wants } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 
@@ -56,12 +56,35 @@ describe("so many failures in a row", () => {
     [DISCONNECTED, 2],
     [UNAVAILABLE, Infinity],
     [BROKEN, Infinity],
+    [DECLINED, Infinity],
+    [{ ...DECLINED, forHint: true }, 2],
   ])("%o, where it had to load the hint: %d", (failure, count) => {
     expect(barredAfter(pair(), failure)).toBe(count);
   });
 
-  test("where it held the hint: five", () => {
-    expect(barredAfter(pair(["x"]), ERROR)).toBe(5);
+  test.each<[Failure | AnswerKind]>([[ERROR], ["excused"], [{ ...DECLINED, forHint: true }]])(
+    "%o where it held the hint: five",
+    (what) => {
+      expect(barredAfter(pair(["x"]), what)).toBe(5);
+    },
+  );
+
+  test("that it excuses itself: two", () => {
+    expect(barredAfter(pair(), "excused")).toBe(2);
+  });
+
+  test("that it excuses itself twice for one request: that is one", () => {
+    const fleet = pair();
+    fleet.arrives(1, ["x"], 1, { avoid: ["b"] });
+    for (let time = 0; time < 3; time++) fleet.answers(1, 2 + time, null, "excused");
+    fleet.ends(1, 9);
+    expect(barredMs(fleet, "a", 9)).toBe(0);
+  });
+
+  test("that it does not find what was asked of a hint that it holds: none, though another served the hint last", () => {
+    const fleet = pair(["x"]);
+    happens(fleet, 1, "b", "success", 0);
+    expect(barredAfter(fleet, "unsupported")).toBe(Infinity);
   });
 
   test("that it does not serve the hint: two, where another served it last; else that may be the hint's own fault", () => {

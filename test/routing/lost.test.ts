@@ -12,7 +12,7 @@ import {
   sweepOrphaning,
 } from "../../src/routing/membership.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
-import { answerGrant, finishGrant, isLost, unanswered } from "../../src/routing/slots.ts";
+import { adoptSlot, answerGrant, finishGrant, isLost, unanswered } from "../../src/routing/slots.ts";
 import { driver } from "./support/driver.ts";
 import { fleetWith, hears, known, occupy, TTL_MS } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
@@ -94,6 +94,20 @@ describe("a request is lost", () => {
       happens(its.fleet);
       expect([its.fleet.orphaning.size, sweepOrphaning(its.fleet, 100 + TTL_MS)]).toEqual([0, []]);
     });
+  });
+
+  test.each<[string, boolean, number[]]>([
+    ["that is not answered", false, [9]],
+    ["that is answered", true, []],
+  ])("that was claimed after a restart, when its process had left: one %s", (_, answered, due) => {
+    const fleet = createFleet();
+    restoreReplica(fleet, storedForm(known(fleetWith({ a: {} }), "a")), TTL_MS);
+    hears(fleet, "a", { status: "stopped" }, 100);
+    const grant = adoptSlot(fleet, 9, { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered }) ?? raise();
+    expect([violations(fleet, 200), isLost(grant)]).toEqual([[], false]);
+    const gone = sweepOrphaning(fleet, 100 + TTL_MS);
+    expect(gone.flatMap((replica) => [...unanswered(replica)].map(({ id }) => id))).toEqual(due);
+    expect(isLost(grant)).toBe(!answered);
   });
 
   test.each([

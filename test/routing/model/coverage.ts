@@ -43,6 +43,7 @@ export const OUTCOMES = [
   "a request was adopted",
   "a request was adopted over the concurrency",
   "a claim for a process that is gone",
+  "a claim for a process that had left",
   "a request waited for the end of settling",
   // Failures.
   "ejected: unreachable",

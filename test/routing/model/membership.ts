@@ -276,12 +276,17 @@ export function restarts(state: State, now: number): void {
 
 /** A request that runs claims its slot. Says whether its process is known. */
 export function adopts(state: State, id: number, claim: Ticket): boolean {
-  const process = state.members.get(claim.replica) ?? state.gone.get(claim.replica)?.process ?? null;
+  const gone = state.gone.get(claim.replica);
+  const process = state.members.get(claim.replica) ?? gone?.process ?? null;
   if (process === null || process.incarnation !== claim.incarnation) {
     state.note("a claim for a process that is gone");
     return false;
   }
   if (process.unclaimed > 0) state.note("unclaimed requests were claimed");
+  if (gone !== undefined && !claim.answered && !process.lost) {
+    state.note("a claim for a process that had left");
+    process.lostAtMs = gone.untilMs;
+  }
   process.unclaimed = Math.max(0, process.unclaimed - 1);
   const { hint, startedAtMs: grantedAtMs } = claim;
   const answered = claim.answered ? "success" : null;

@@ -68,7 +68,9 @@ export class FleetObject {
 
   adopt(claim: Claim): number | null {
     const id = this.#nextId++;
-    return adoptSlot(this.scheduler.fleet, id, claim) === null ? null : id;
+    const grant = adoptSlot(this.scheduler.fleet, id, claim);
+    this.#wakeAt(scheduling.nextEventMs(this.scheduler));
+    return grant === null ? null : id;
   }
 
   choose(wanted: Wanted): Choice | null {
