@@ -1,7 +1,7 @@
 // One request to one replica, up to its response headers.
 import { LIMITS } from "../routing/limits.ts";
 import type { ClientBody } from "./body.ts";
-import { takeKept } from "./kept-connections.ts";
+import { isKeptSince, takeKept } from "./kept-connections.ts";
 import { isOutOfReach } from "./verdict.ts";
 
 type Sent =
@@ -54,7 +54,10 @@ async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
   const sentAtMs = Date.now();
   const kept = takeKept(outgoing.origin, sentAtMs);
   const sent = await fetchOnce(outgoing);
-  return { ...sent, kept, afterMs: Date.now() - sentAtMs };
+  const attempt = { ...sent, kept, afterMs: Date.now() - sentAtMs };
+  if (kept || !brokeAtOnce(attempt)) return attempt;
+  await scheduler.wait(LIMITS.keptNewsMs);
+  return { ...attempt, kept: isKeptSince(outgoing.origin, sentAtMs) };
 }
 
 /** Redirects, compressed bytes and caching headers are left alone. */

@@ -4,23 +4,38 @@
 import { LIMITS } from "../routing/limits.ts";
 import { LruMap } from "./lru.ts";
 
-/** When each was last used, the latest last. */
-const keptAtMs = new LruMap<number[]>(LIMITS.keptOrigins);
+interface Its {
+  /** When each was last used, the latest last. */
+  readonly keptAtMs: number[];
+  /** When the last answer came whole. */
+  notedMs: number;
+}
+
+const origins = new LruMap<Its>(LIMITS.keptOrigins);
 
 /** An answer of the origin has come whole: its connection may be kept. O(1). */
 export function noteKept(origin: string, now: number): void {
-  const its = keptAtMs.get(origin) ?? [];
-  its.push(now);
-  if (its.length > LIMITS.keptConnections) its.shift();
-  keptAtMs.set(origin, its);
+  const its = origins.get(origin) ?? { keptAtMs: [], notedMs: now };
+  its.keptAtMs.push(now);
+  if (its.keptAtMs.length > LIMITS.keptConnections) its.keptAtMs.shift();
+  its.notedMs = now;
+  origins.set(origin, its);
+}
+
+/**
+ * Whether an answer came whole at or after that time. The runtime keeps its connection a moment before that is known here: a request that was sent
+ * in that moment may have gone by it. O(1).
+ */
+export function isKeptSince(origin: string, sinceMs: number): boolean {
+  return (origins.get(origin)?.notedMs ?? -Infinity) >= sinceMs;
 }
 
 /** A request is sent. Says whether it may go by a connection that was kept. O(1). */
 export function takeKept(origin: string, now: number): boolean {
-  const its = keptAtMs.get(origin);
-  const lastMs = its?.pop();
+  const its = origins.get(origin);
+  const lastMs = its?.keptAtMs.pop();
   if (lastMs === undefined) return false;
   if (now - lastMs < LIMITS.keptConnectionMs) return true;
-  keptAtMs.delete(origin);
+  origins.delete(origin);
   return false;
 }

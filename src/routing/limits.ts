@@ -138,6 +138,8 @@ export const LIMITS = {
   keptConnections: 8,
   keptConnectionMs: 10 * SECOND_MS,
   keptOrigins: 1000,
+  /** How much later than the runtime a busy isolate may know that an answer has ended, and its connection is kept. */
+  keptNewsMs: 10,
   /** A request that a replica has worked on for longer, and that may not be repeated without harm by its method, is not sent again by the router's own choice. */
   repeatWithinMs: 60 * SECOND_MS,
   /** Times a waiting or starting request asks a Durable Object that failed, before it falls back to the snapshot, and the pauses between, doubled and spread. */

@@ -65,7 +65,17 @@ describe("the app, by APP_FROM", () => {
     await using two = await TestRouter.start({ APP_FROM: "path:2" });
     await using replica = await TestReplica.start();
     await two.join({ app: "owner/app", replica: "r1", origin: replica.origin });
-    for (const rest of ["", "/status", "/status/stream", "/response", "/cancel"]) {
+    for (const rest of [
+      "",
+      "/status",
+      "/status/stream",
+      "/response",
+      "/cancel",
+      "/",
+      "/status/",
+      "/status/stream/",
+      "/cancel/",
+    ]) {
       for (const method of ["GET", "PUT", "POST", "OPTIONS"]) {
         const target = `/owner/app/requests/80e732af-660e-45cd-bd63-580e4f2a94cc${rest}?logs=1`;
         expectProblem(await two.send(target, { method }), 501, "queue_not_available");
@@ -73,7 +83,16 @@ describe("the app, by APP_FROM", () => {
     }
     expectProblem(await two.send("/never/heard/../heard/requests/1"), 501, "queue_not_available");
     expect(replica.received).toHaveLength(0);
-    const others = ["", "/requests", "/requests/", "/requests/1/", "/requests/1/logs", "/requests/1/status/x", "/x/requests/1"];
+    const others = [
+      "",
+      "/requests",
+      "/requests/",
+      "/requests//",
+      "/requests/1//",
+      "/requests/1/logs",
+      "/requests/1/status/x",
+      "/x/requests/1",
+    ];
     for (const rest of others) expect((await two.send(`/owner/app${rest}`)).status, rest).toBe(200);
     expect(replica.received.map(({ target }) => target)).toEqual(["/", ...others.slice(1)]);
   });

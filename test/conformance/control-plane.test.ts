@@ -89,7 +89,7 @@ describe("looking", () => {
     await using replica = await TestReplica.start((_request, response) => response.writeHead(500).end());
     const app = freshApp("seen");
     await router().join({ app, replica: "r1", origin: replica.origin, incarnation: 1 });
-    const none = { unreachable: 0, disconnected: 0, unavailable: 0, timed_out: 0, broken: 0, error: 0 };
+    const none = { unreachable: 0, disconnected: 0, unavailable: 0, declined: 0, timed_out: 0, broken: 0, error: 0 };
     expect(await router().view(app)).toMatchObject({ counters: { failed: none }, replicas: [{ last_error: null }] });
     await router().send(`/${app}/x`);
     const { counters, replicas } = await router().view(app);

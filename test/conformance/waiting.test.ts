@@ -210,6 +210,26 @@ describe("replicas known but none ready", () => {
     expect((await short.send("/a/x")).status).toBe(200);
   });
 
+  test("WAIT-13 where all drain by their own word: 503 no_replicas after one time to live, however often they say so", async () => {
+    await using short = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "250" });
+    await using replica = await TestReplica.start();
+    const says = { app: "a", replica: "r1", origin: replica.origin };
+    await short.join(says);
+    const startedAt = Date.now();
+    await using _beating = await keepBeating(short, { ...says, status: "draining" });
+    const waited = await short.send("/a/x");
+    expectProblem(waited, 503, "no_replicas");
+    expectRetryAfter(waited);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(745);
+    expect(Date.now() - startedAt).toBeLessThan(3000);
+    const secondAt = Date.now();
+    expectProblem(await short.send("/a/x"), 503, "no_replicas");
+    expect(Date.now() - secondAt).toBeLessThan(600);
+    expect(replica.received).toEqual([]);
+    await short.join({ ...says, replica: "r2" });
+    expect((await short.send("/a/x")).headers["x-fal-served-from"]).toBe("r2");
+  });
+
   test("WAIT-11 else 503 no_replicas with Retry-After", async () => {
     await using short = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "250" });
     await short.join({ app: "a", replica: "r1", origin: "http://127.0.0.1:9", status: "starting" });

@@ -1,4 +1,5 @@
 // What the router learns from answers: from those that served the request alone; and that a replica which fails one hint is passed over for it.
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freshApp } from "../support/conformance.ts";
 import { TestReplica, type Answer } from "../support/replica.ts";
@@ -12,6 +13,7 @@ interface Explained {
     readonly replica: string;
     readonly hash_rank: number;
     readonly load_s: number;
+    readonly wait_s: number;
     readonly warm_for: string | null;
     readonly passed_over: string | null;
     readonly hint_failed_for_ms: number;
@@ -105,9 +107,12 @@ describe("a hint that one replica can't load and others can", () => {
     return { ...its, owner, ask };
   }
 
-  test("after two failures it is passed over for that hint, and serves others", async () => {
-    const its = await unlucky(says(500));
-    await using _ = its;
+  test.each<[string, Record<string, string>]>([
+    ["500", {}],
+    ["500 with the replica's own word", { "x-fal-needs-retry": "0" }],
+  ])("after two failures it is passed over for that hint, and serves others (%s)", async (_, headers) => {
+    const its = await unlucky(says(500, headers));
+    await using _its = its;
     for (let n = 0; n < 2; n++) {
       expect((await its.explain("big")).find(({ replica }) => replica === its.owner)?.passed_over).toBe(null);
       expect((await its.ask("big")).status).toBe(500);
@@ -153,8 +158,103 @@ describe("a hint that one replica can't load and others can", () => {
     expect((await its.ask("big")).status).toBe(200);
   });
 
+  test("503 and 429 with the word that another should be asked say nothing of the hint", async () => {
+    let status = 503;
+    const its = await unlucky((request, response) => says(status, { "x-fal-needs-retry": "1" })(request, response));
+    await using _ = its;
+    for (status of [503, 429, 503]) {
+      expect((await its.ask("big")).status).toBe(200);
+      // The one that served it is not warm any more.
+      for (const { replica, origin } of (await router.view(its.app)).replicas) {
+        await router.join({ app: its.app, replica, origin, hints: [], hint_slots: 100, concurrency: 4 });
+      }
+    }
+    const candidate = (await its.explain("big")).find(({ replica }) => replica === its.owner);
+    expect([candidate?.passed_over, candidate?.hint_failed_for_ms]).toEqual([null, 0]);
+    expect((await router.view(its.app)).counters).toMatchObject({ ejected: 0, failed: { declined: 3, unavailable: 0 } });
+  });
+
   test("where every replica has failed it, all are tried", async () => {
     await using its = await fleet(says(500), says(500));
     for (let n = 0; n < 6; n++) expect((await its.send("big")).status).toBe(500);
+  });
+});
+
+describe("how many answers in a row eject a lone replica", () => {
+  /** One that answers as it is told, and is asked once for each. Says how often it was ejected. */
+  async function ejections(statuses: readonly number[]): Promise<number> {
+    let status = 200;
+    await using its = await fleet((request, response) => says(status)(request, response));
+    for (status of statuses) expect((await its.send("", "x")).status).toBe(status);
+    return (await router.view(its.app)).counters.ejected;
+  }
+
+  test.each<[readonly number[], number]>([
+    [[503, 503], 1],
+    [[500, 503], 0],
+    [[500, 500, 500, 500, 503], 0],
+    [[503, 500, 503], 0],
+    [[503, 404, 503], 0],
+    [[503, 200, 503], 0],
+    [[500, 503, 503], 1],
+    [[500, 500, 503, 500, 500, 500], 1],
+    [[500, 500, 500, 500, 200, 500], 0],
+  ])("%j: %i ejections", async (statuses, count) => {
+    expect(await ejections(statuses)).toBe(count);
+  });
+});
+
+describe("a stream that its client cuts off at the first byte", () => {
+  const WHOLE_MS = 300;
+  /** Streams one byte and no end, but for requests that say how to answer. */
+  async function streaming() {
+    const its = await fleet((request, response) => {
+      if (request.url === "/500") return says(500)(request, response);
+      response.writeHead(200).write("x");
+      return request.url === "/whole" && setTimeout(() => response.end("y"), WHOLE_MS);
+    });
+    const cutOff = async (hint: string, meanwhile = async () => {}) => {
+      const socket = connect({ port: router.port, host: "127.0.0.1" });
+      socket.on("error", () => {});
+      socket.write(`GET /${its.app}/stream HTTP/1.1\r\nHost: r\r\nX-Fal-Runner-Hint: ${hint}\r\n\r\n`);
+      await new Promise<void>((resolve) => socket.once("data", () => resolve()));
+      await meanwhile();
+      socket.resetAndDestroy();
+      await until("its slot is free", async () => (await router.view(its.app)).in_flight === 0);
+    };
+    return { ...its, cutOff };
+  }
+
+  test("teaches no service time", async () => {
+    const its = await streaming();
+    await using _ = its;
+    const [origin] = its.replicas.map((replica) => replica.origin);
+    await router.join({ app: its.app, replica: "r0", origin: origin ?? "", hints: ["m"], hint_slots: 100, concurrency: 1 });
+    for (let n = 0; n < 4; n++) await its.send("m", "whole");
+    /** What a request would wait for one that has just begun. */
+    const waitS = async () => {
+      let expectedS = 0;
+      await its.cutOff("m", async () => {
+        expectedS = (await its.explain("m"))[0]?.wait_s ?? 0;
+      });
+      return expectedS;
+    };
+    const beforeS = await waitS();
+    expect(beforeS).toBeGreaterThan(0.3 * (WHOLE_MS / 1000));
+    for (let n = 0; n < 20; n++) await its.cutOff("m");
+    expect(await waitS()).toBeGreaterThan(0.5 * beforeS);
+  });
+
+  test.each([
+    ["cut off", 1],
+    ["whole", 0],
+  ])("clears no count of failures: one that is %s after four errors, then another: %i ejections", async (how, count) => {
+    const its = await streaming();
+    await using _ = its;
+    for (let n = 0; n < 4; n++) await its.send("", "500");
+    if (how === "whole") await its.send("", "whole");
+    else await its.cutOff("");
+    await its.send("", "500");
+    expect((await router.view(its.app)).counters).toMatchObject({ ejected: count, failed: { error: 5, broken: 0 } });
   });
 });

@@ -3,9 +3,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { expectProblem, freshApp } from "../support/conformance.ts";
+import { holdAnswers, type HeldAnswers } from "../support/held.ts";
 import { TestReplica, type Answer } from "../support/replica.ts";
-import { TestRouter, type Sending } from "../support/router.ts";
+import { TestRouter, type Reply, type Sending } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
 let router: TestRouter;
@@ -75,26 +77,92 @@ test("four at a time, whose connections are all closed at once: all are served, 
   expect((await its.failures()).ejected).toBe(0);
 });
 
-test("six connections that are each found closed when they are used again: nobody is ejected, and they are used up", async () => {
+/** Each connection takes one request; with the second by it, it alone is found closed. */
+function closesEachWhenUsedAgain(answer: Answer = (_request, response) => response.end("ok")): Answer {
   const used = new Set<Socket>();
-  await using its = await lone(({ socket }, response) => {
-    if (used.has(socket)) return socket.destroy();
-    used.add(socket);
-    return void setTimeout(() => response.end("ok"), 100);
-  });
-  await Promise.all(Array.from({ length: 6 }, () => its.send()));
-  expect(used.size).toBe(6);
-  // Two of them the request met, and the router's questions the others.
+  return (request, response) => {
+    if (used.has(request.socket)) return request.socket.destroy();
+    used.add(request.socket);
+    return request.method === "OPTIONS" ? response.end() : answer(request, response);
+  };
+}
+
+/** Sends so many requests, which are answered when all are there: each has a connection of its own, which is then kept. */
+async function keepConnections(count: number, held: HeldAnswers, send: () => Promise<Reply>): Promise<void> {
+  const replies = Promise.all(Array.from({ length: count }, send));
+  await until("all are there", () => held.holding === count);
+  held.releaseAll();
+  expect((await replies).map(({ status }) => status)).toEqual(Array(count).fill(200));
+}
+
+/** Answers, until it breaks off every request. It can be reached. */
+function breaker() {
+  const held = holdAnswers();
+  let breaks = false;
+  const answer: Answer = (request, response) => {
+    if (request.method === "OPTIONS") return response.end();
+    return breaks ? request.socket.destroy() : held.answer(request, response);
+  };
+  return { held, answer, begin: () => (breaks = true) };
+}
+
+test.each<[string, Sending]>([
+  ["GET", {}],
+  ["POST", { method: "POST", body: "abc" }],
+])("six connections that are each found closed when they are used again: %s goes by a new one at last", async (_, sending) => {
+  const held = holdAnswers();
+  await using its = await lone(closesEachWhenUsedAgain(held.answer));
+  await keepConnections(6, held, () => its.send(sending));
+  expect((await its.send(sending)).status).toBe(200);
+  // By all six, and by a new one.
+  expect(its.replica.received).toHaveLength(6 + 6 + 1);
+  expect(await its.failures()).toEqual(NOTHING);
+});
+
+test("four at a time, each of whose connections is found closed by itself: all are served", async () => {
+  await using its = await lone(closesEachWhenUsedAgain());
+  for (let round = 0; round < 8; round++) {
+    const replies = await Promise.all(Array.from({ length: 4 }, () => its.send({ method: "POST", body: "abc" })));
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  }
+  expect(await its.failures()).toEqual(NOTHING);
+});
+
+test("two replicas that do so: each request is served by the one that holds its hint", async () => {
+  await using one = await TestReplica.start(closesEachWhenUsedAgain());
+  await using other = await TestReplica.start(closesEachWhenUsedAgain());
+  const app = freshApp("idle");
+  await router.join({ app, replica: "one", origin: one.origin, hints: ["h"], concurrency: 16 });
+  await router.join({ app, replica: "other", origin: other.origin, hints: [], concurrency: 16 });
+  const headers = { "x-fal-runner-hint": "h" };
+  for (let round = 0; round < 8; round++) {
+    const replies = await Promise.all(Array.from({ length: 4 }, () => router.send(`/${app}/x`, { headers })));
+    expect(replies.map((reply) => `${reply.status} ${String(reply.headers["x-fal-served-from"])}`)).toEqual(
+      Array(4).fill("200 one"),
+    );
+  }
+  expect((await router.view(app)).counters).toMatchObject({ ejected: 0, failed: { disconnected: 0, unreachable: 0 } });
+});
+
+test.each([
+  [6, 6 + 1],
+  [16, LIMITS.keptConnections + 1],
+])("of %i connections that may be kept, one that breaks off every request gets it %i times", async (kept, times) => {
+  const { held, answer, begin } = breaker();
+  await using its = await lone(answer);
+  await keepConnections(kept, held, () => its.send());
+  begin();
   expectProblem(await its.send(), 502, "runner_disconnected");
-  expect((await its.send()).status).toBe(200);
+  expect(its.replica.received.filter(({ method }) => method === "GET")).toHaveLength(kept + times);
   expect(await its.failures()).toMatchObject({ failed: { disconnected: 1 }, ejected: 0 });
 });
 
 describe("but a request that may not be sent twice is not", () => {
-  test.each<[string, Sending]>([
+  const once: [string, Sending][] = [
     ["X-Fal-No-Retry", { method: "POST", headers: { "x-fal-no-retry": "1" }, body: "abc" }],
     ["a body that is streamed", { method: "POST", headers: { "transfer-encoding": "chunked" }, body: "abc" }],
-  ])("%s: 502, and it came once", async (_, sending) => {
+  ];
+  test.each(once)("%s: 502, and it came once", async (_, sending) => {
     const targets: string[] = [];
     await using its = await lone((request: IncomingMessage, response) => {
       targets.push(`${request.method} ${request.url}`);
@@ -103,11 +171,36 @@ describe("but a request that may not be sent twice is not", () => {
     });
     expectProblem(await its.send(sending), 502, "runner_disconnected");
     expect(targets.filter((target) => target === "POST /x")).toHaveLength(1);
-    expect((await its.failures()).ejected).toBe(0);
+    // The client's body may be what broke off.
+    expect(await its.failures()).toMatchObject({
+      failed: sending.headers?.["transfer-encoding"] ? {} : { disconnected: 1 },
+      ejected: 0,
+    });
+  });
+
+  test.each(once)("%s: where the connection may have been kept, the replica has failed nothing", async (_, sending) => {
+    await using its = await lone(closesEachWhenUsedAgain());
+    const statuses: number[] = [];
+    for (let n = 0; n < 10; n++) {
+      statuses.push((await its.send()).status, (await its.send(sending)).status);
+    }
+    expect(statuses.filter((status) => status === 502)).not.toEqual([]);
+    expect(statuses.filter((status) => status !== 502 && status !== 200)).toEqual([]);
+    expect(await its.failures()).toEqual(NOTHING);
+  });
+
+  test.each(once)("%s: unless it can't be reached any more", async (_, sending) => {
+    let gone = false;
+    const its = await lone(({ socket }, response) => (gone ? socket.destroy() : response.end("ok")));
+    await using _its = its;
+    expect((await its.send()).status).toBe(200);
+    gone = true;
+    expectProblem(await its.send(sending), 502, "runner_disconnected");
+    expect(await its.failures()).toMatchObject({ failed: { unreachable: 1 }, ejected: 1 });
   });
 });
 
-test("once only: what breaks off again has failed, and is sent to the replica no third time", async () => {
+test("once only by new connections: what breaks off again has failed, and is sent to the replica no third time", async () => {
   await using its = await lone((request, response) => {
     if (request.method === "OPTIONS") return response.end();
     return request.socket.destroy();

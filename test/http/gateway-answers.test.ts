@@ -38,6 +38,9 @@ async function fleet(bad: Answer, others: number, concurrency = 4) {
   return { app, failing, send, counters, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
+const nonZero = (failed: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(failed).filter(([, count]) => count > 0));
+
 const queueMs = ({ headers }: Reply) => Number(/\bqueue;dur=([\d.]+)/.exec(String(headers["server-timing"]))?.[1]);
 
 describe("of a front whose replica is gone", () => {
@@ -72,18 +75,33 @@ test("a success between them makes the count start anew", async () => {
   expect((await its.counters()).ejected).toBe(0);
 });
 
-describe("X-Fal-Needs-Retry is the replica's own word, and says nothing of the replica", () => {
-  test.each([
-    ["1", 502, 200],
-    ["1", 500, 200],
-    ["0", 503, 503],
-    ["0", 502, 502],
-  ])("%s on %i", async (word, status, expected) => {
-    await using its = await fleet(says(status, { "x-fal-needs-retry": word }), 1);
-    for (let n = 0; n < 6; n++) expect((await its.send()).status).toBe(expected);
-    expect(its.failing.received).toHaveLength(6);
+describe("X-Fal-Needs-Retry is the replica's own word, and ejects nobody", () => {
+  test.each([429, 500, 502, 503])("1 on %i: another serves it, and a slot counts as taken for a moment", async (status) => {
+    await using its = await fleet(says(status, { "x-fal-needs-retry": "1" }), 1);
+    // More than the concurrency: once all slots count as taken the other is asked at once.
+    for (let n = 0; n < 10; n++) expect((await its.send()).status).toBe(200);
+    const asked = its.failing.received.length;
+    expect(asked).toBeGreaterThanOrEqual(1);
     const { ejected, failed } = await its.counters();
-    expect([ejected, Object.values(failed).filter((count) => count > 0)]).toEqual([0, []]);
+    expect([ejected, nonZero(failed)]).toEqual([0, { declined: asked }]);
+  });
+
+  test("1 on 503 of a full replica with one slot: the next request is not sent there, and after a second one is", async () => {
+    await using its = await fleet(says(503, { "x-fal-needs-retry": "1" }), 1, 1);
+    for (let n = 0; n < 3; n++) expect((await its.send()).status).toBe(200);
+    expect(its.failing.received).toHaveLength(1);
+    await until("it is asked again", async () => {
+      expect((await its.send()).status).toBe(200);
+      return its.failing.received.length > 1;
+    });
+    expect((await its.counters()).ejected).toBe(0);
+  });
+
+  test.each([500, 502, 503, 504])("0 on %i goes to the client, and counts for nothing but the hint", async (status) => {
+    await using its = await fleet(says(status, { "x-fal-needs-retry": "0" }), 1);
+    for (let n = 0; n < 4; n++) expect((await its.send()).status).toBe(status);
+    const { ejected, failed } = await its.counters();
+    expect([ejected, nonZero(failed)]).toEqual([0, {}]);
   });
 });
 

@@ -134,3 +134,14 @@ test("nor does a stall that begins while it waits keep it, and its place is give
     return waiting === 0 && inFlight === 0;
   });
 });
+
+test("nor does a Directory that does not answer keep a request for an app that is new to its isolate beyond its deadline", async () => {
+  const over = switched("-", "stalled", STALL_MS);
+  await until("it stalls", async () => (await Promise.race([router.view("nobody"), sleep(50, "stalled")])) === "stalled");
+  const { status, afterMs } = await refusedAfter("nobody-else", "0.5");
+  // Its Fleet is asked instead, which has no replicas.
+  expect(status).toBe(503);
+  expect(afterMs).toBeGreaterThanOrEqual(500);
+  expect(afterMs).toBeLessThan(STALL_MS / 2);
+  await over;
+});

@@ -1,4 +1,5 @@
 // Replicas that fall silent while they work on a request: no heartbeat for a time to live, and no answer either.
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keepBeating } from "../support/beating.ts";
 import { expectProblem, freshApp } from "../support/conformance.ts";
@@ -77,5 +78,57 @@ describe("a request that it has not begun to answer", () => {
     held.releaseAll();
     const { reply } = await asked;
     expect([reply.status, reply.headers["x-fal-served-from"]]).toEqual([200, "silent"]);
+  });
+});
+
+describe("a process that is frozen, and leaves otherwise than by silence", () => {
+  type Fleet = Awaited<ReturnType<typeof fleet>>;
+  const beat = async (beat: Record<string, unknown>) => {
+    const { status, text } = await router.beat({ hints: [], concurrency: 1, ...beat });
+    expect(status, text).toBe(200);
+  };
+  /** What makes it leave, as the router hears it. */
+  const leaving: [string, (its: Fleet, next: TestReplica) => Promise<void>][] = [
+    ["a new process of it reports itself", ({ app }, { origin }) => beat({ app, replica: "silent", origin, incarnation: 1 })],
+    ["another id reports itself at its origin", ({ app, silent }) => beat({ app, replica: "next", origin: silent.origin })],
+    ["it says that it stops", ({ app, silent }) => beat({ app, replica: "silent", origin: silent.origin, status: "stopped" })],
+    [
+      "it is deleted",
+      async ({ app }) => expect((await router.admin(`/-/apps/${app}/replicas/silent`, "DELETE")).status).toBeLessThan(300),
+    ],
+  ];
+
+  test.each(leaving)("%s: what it has not begun to answer is sent elsewhere a time to live later", async (_, leave) => {
+    await using next = await TestReplica.start();
+    await using its = await fleet(never, "another");
+    const asked = its.send({ method: "POST", body: "b" });
+    await until("it is there", () => its.silent.received.length === 1);
+    const leftAtMs = Date.now();
+    await leave(its, next);
+    const { reply } = await asked;
+    expect(reply.status).toBe(200);
+    const afterMs = Date.now() - leftAtMs;
+    expect(afterMs).toBeGreaterThanOrEqual(TIME_TO_LIVE_MS - 50);
+    expect(afterMs).toBeLessThan(3 * TIME_TO_LIVE_MS);
+    await until("its request is cancelled there", () => its.silent.running === 0);
+    await until("no slot is held", async () => (await router.view(its.app)).in_flight === 0);
+    expect((await router.view(its.app)).counters).toMatchObject({ ejected: 0, failed: { timed_out: 1 } });
+  });
+
+  test.each(leaving)("%s: an answer that has begun runs on", async (_, leave) => {
+    let last: ServerResponse | null = null;
+    await using next = await TestReplica.start();
+    await using its = await fleet((_request, response) => {
+      response.writeHead(200).write("a");
+      last = response;
+    }, "another");
+    const asked = its.send();
+    await until("it has begun", async () => last !== null && (await router.view(its.app)).in_flight === 1);
+    await leave(its, next);
+    const leftAtMs = Date.now();
+    await until("more than a time to live is over", () => Date.now() - leftAtMs > 1.5 * TIME_TO_LIVE_MS);
+    (last as ServerResponse | null)?.end("b");
+    const { reply } = await asked;
+    expect([reply.status, reply.text]).toEqual([200, "ab"]);
   });
 });
