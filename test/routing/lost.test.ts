@@ -33,7 +33,7 @@ describe("a request is lost", () => {
     const its = running();
     const [gone] = sweep(its.fleet, TTL_MS, 20 + TTL_MS);
     expect([...unanswered(gone ?? raise())].map(({ id }) => id)).toEqual([3, 1]);
-    expect(lost(its)).toEqual([1, 3]);
+    expect([lost(its), its.fleet.orphaning.size]).toEqual([[1, 3], 0]);
   });
 
   test.each<[string, (fleet: Fleet) => unknown]>([
@@ -104,10 +104,18 @@ describe("a request is lost", () => {
     restoreReplica(fleet, storedForm(known(fleetWith({ a: {} }), "a")), TTL_MS);
     hears(fleet, "a", { status: "stopped" }, 100);
     const grant = adoptSlot(fleet, 9, { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered }) ?? raise();
-    expect([violations(fleet, 200), isLost(grant)]).toEqual([[], false]);
+    expect([violations(fleet, 200), isLost(grant), fleet.orphaning.size]).toEqual([[], false, due.length]);
     const gone = sweepOrphaning(fleet, 100 + TTL_MS);
     expect(gone.flatMap((replica) => [...unanswered(replica)].map(({ id }) => id))).toEqual(due);
     expect(isLost(grant)).toBe(!answered);
+  });
+
+  test("at once where it is claimed after its replica expired", () => {
+    const fleet = fleetWith({ a: {} });
+    sweep(fleet, TTL_MS, TTL_MS);
+    const claim = { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered: false };
+    expect(isLost(adoptSlot(fleet, 9, claim) ?? raise())).toBe(true);
+    expect([fleet.orphaning.size, violations(fleet, TTL_MS)]).toEqual([0, []]);
   });
 
   test.each([

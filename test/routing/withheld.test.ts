@@ -73,6 +73,12 @@ describe("a slot counts as taken", () => {
     expect([taken(fleet, 200), fleet.withholding.size]).toEqual([0, 0]);
   });
 
+  test.each([UNAVAILABLE, DECLINED])("of a replica that is ejected too: %o", (failure) => {
+    const fleet = fleetWith({ a: { concurrency: 3 }, b: {} });
+    expect([fails(fleet, "a", 1), fails(fleet, "a", 2, failure)]).toEqual([true, false]);
+    expect(taken(fleet, 3)).toBe(1);
+  });
+
   test("of a replica on probation too, and that is ejected at once", () => {
     const fleet = fleetWith({ a: { concurrency: 2 }, b: {} });
     expect(refuses(fleet, "a", 1)).toBe(true);
@@ -110,8 +116,8 @@ describe("answers 503", () => {
 
   test("are no failures of other kinds in a row, and end none", () => {
     const fleet = fleetWith({ a: { concurrency: 9 }, b: {} });
-    const failures = [TIMED_OUT, TIMED_OUT, UNAVAILABLE, TIMED_OUT];
-    expect(failures.map((failure, index) => fails(fleet, "a", index, failure))).toEqual([false, false, false, true]);
+    const failures = [TIMED_OUT, UNAVAILABLE, TIMED_OUT, UNAVAILABLE, TIMED_OUT];
+    expect(failures.map((failure, index) => fails(fleet, "a", index, failure))).toEqual([false, false, false, false, true]);
     expect(known(fleet, "a")).toMatchObject({ failuresInARow: 0, refusalsInARow: 0 });
   });
 
