@@ -8,7 +8,7 @@ import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { foundFull, COLD_MS, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
+import { COLD_MS, foundFull, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
 
 /** Time a request holds its slot: far less than a load. */
 const SERVING_MS = COLD_MS / 100;
