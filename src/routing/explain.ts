@@ -7,7 +7,7 @@ import { loadMs } from "./estimates.ts";
 import { freeInMs } from "./foresight.ts";
 import { endWithheld } from "./holdings.ts";
 import { LIMITS } from "./limits.ts";
-import { evictionMs, occupationMs } from "./placement.ts";
+import { evictedBy, evictionMs, occupationMs } from "./placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
 import { consider, type Arrival, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
 
@@ -80,6 +80,8 @@ export interface CandidateView {
   readonly wait_s: number;
   /** Until the hint is expected to be loaded there, seconds. */
   readonly load_s: number;
+  /** The hint that it would evict for the load; null: it has room, needs no load, or all that it holds is in use. */
+  readonly evicts: string | null;
   /** What it would lose by the load, in seconds of expected loads of what it evicts. */
   readonly eviction_s: number;
   /** What choosing it would cost the request and the hint it evicts, seconds: the three together. */
@@ -152,6 +154,7 @@ function costsOf({ fleet }: Scheduler, replica: Replica, cold: string | null, no
   return {
     wait_s: round(waitMs / 1000),
     load_s: cold !== null ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
+    evicts: cold !== null ? evictedBy(fleet, replica) : null,
     eviction_s: cold !== null ? round(evictionMs(fleet, replica) / 1000) : 0,
     occupation_s: cold !== null ? round(occupationMs(fleet, replica) / 1000) : 0,
   };

@@ -15,6 +15,7 @@ import {
   type Replica,
 } from "./fleet.ts";
 import { LIMITS } from "./limits.ts";
+import { chanceFull } from "./pressure.ts";
 import { hashName } from "./rendezvous.ts";
 import { TUNING } from "./tuning.ts";
 
@@ -82,21 +83,30 @@ export function leastRegretMs(fleet: Fleet, usable: (replica: Replica) => boolea
   return least;
 }
 
-/** What others would miss of the replica while it serves one more request: what it holds, where its last slot is taken. O(hints). */
+/**
+ * What others would miss of the replica while it serves one more request: all that it holds, if that takes its last slot. By Little's law about as
+ * many requests come meanwhile as slots are busy, which is `chanceFull` a slot. What a copy is worth counts `horizon` requests a slot. O(hints).
+ */
 export function occupationMs(fleet: Fleet, replica: Replica): number {
   const last = loadOf(replica) + 1 >= replica.concurrency;
-  return last ? TUNING.occupation * worthBesidesMs(fleet, replica, null) : 0;
+  return last ? (chanceFull(fleet.estimates.pressure) / TUNING.horizon) * worthBesidesMs(fleet, replica, null) : 0;
+}
+
+/** What the replica would lose by one more hint, in expected load time: nothing where it has room, else what `evictedBy` names. O(hints). */
+export function evictionMs(fleet: Fleet, replica: Replica): number {
+  if (!mustEvict(replica)) return 0;
+  const hint = evictedBy(fleet, replica);
+  // Everything it holds is in use: the load must wait for one to finish.
+  return hint === null ? meanServiceMs(fleet.estimates) + meanLoadMs(fleet.estimates) : worthMs(fleet, hint);
 }
 
 /**
- * What the replica would lose by one more hint, in expected load time. Where it has room, nothing; else the hint least recently used that is
- * not in use, or, where it has been seen to heed advice, the one worth least. O(hints).
+ * The hint that the replica would evict for one more: of those not in use the least recently used, or, where it has been seen to heed advice, the
+ * one worth least. Null: it has room, or all are in use. O(hints).
  */
-export function evictionMs(fleet: Fleet, replica: Replica): number {
-  if (!mustEvict(replica)) return 0;
-  const hint = replica.heedsAdvice === true ? leastWorth(fleet, replica) : leastRecent(replica);
-  // Everything it holds is in use: the load must wait for one to finish.
-  return hint === null ? meanServiceMs(fleet.estimates) + meanLoadMs(fleet.estimates) : worthMs(fleet, hint);
+export function evictedBy(fleet: Fleet, replica: Replica): string | null {
+  if (!mustEvict(replica)) return null;
+  return replica.heedsAdvice === true ? leastWorth(fleet, replica) : leastRecent(replica);
 }
 
 /**
@@ -121,17 +131,20 @@ export function adviseEviction(fleet: Fleet, replica: Replica): Eviction | null 
   return advised === null || likely === null ? null : { advised, likely };
 }
 
-/**
- * What one copy of the hint is worth: its load time, by the chance that this copy is asked for within the horizon. Copies share the
- * demand; the chance is that of a Poisson stream.
- */
+/** What one copy of the hint is worth: its load time, by the chance that this copy is needed within the horizon. */
 export function worthMs(fleet: Fleet, hint: string): number {
-  return loadMs(fleet.estimates, hint) * chanceAsked(fleet, hint, Math.max(1, copiesOf(fleet, hint)));
+  return loadMs(fleet.estimates, hint) * chanceNeeded(fleet, hint, Math.max(1, copiesOf(fleet, hint)));
 }
 
-/** The chance that one of so many copies of the hint is asked for within the horizon. */
-export function chanceAsked({ estimates, slots }: Fleet, hint: string, copies: number): number {
-  return 1 - Math.exp((-TUNING.horizon * slots * demandShare(estimates, hint)) / copies);
+/**
+ * The chance that within the horizon some request needs one given copy of so many; requests are a Poisson stream. A request for the hint needs the
+ * copy if the replicas of all other copies are full and its own is not. If all are full, each is as likely to be free first, so one request in
+ * `copies` needs it. An only copy is needed by every request; a spare copy by hardly any while the fleet is hardly busy. O(1).
+ */
+export function chanceNeeded({ estimates, slots }: Fleet, hint: string, copies: number): number {
+  const full = chanceFull(estimates.pressure);
+  const need = full ** (copies - 1) * (1 - full + full / copies);
+  return 1 - Math.exp(-TUNING.horizon * slots * demandShare(estimates, hint) * need);
 }
 
 /** Replicas that hold or load the hint. */

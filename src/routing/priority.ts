@@ -9,7 +9,7 @@
 // that long are not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
 import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
 import type { Fleet } from "./fleet.ts";
-import { chanceAsked, copiesOf } from "./placement.ts";
+import { chanceNeeded, copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 
 /** How urgent its client says that a request is. */
@@ -140,7 +140,7 @@ const NEWCOMER: InLine = { behind: 0, takesLast: false };
 export function worthWaitingMs(fleet: Fleet, hint: string, regretMs: number, waiting: number, inLine = NEWCOMER): number {
   const { estimates } = fleet;
   const loadingMs = loadMs(estimates, hint);
-  const copy = TUNING.waitShareCopy * chanceAsked(fleet, hint, 1 + copiesOf(fleet, hint));
+  const copy = TUNING.waitShareCopy * chanceNeeded(fleet, hint, 1 + copiesOf(fleet, hint));
   const behind = TUNING.waitShareBehind * Math.min(TUNING.behindAtMost, inLine.behind);
   const last = inLine.takesLast ? TUNING.waitShareLast : 0;
   const share = underLoad(TUNING.waitShare, estimates.pressure.busyShare) - copy - behind + last;

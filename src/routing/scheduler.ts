@@ -13,7 +13,7 @@ import { addSample, emptyMean, type Mean } from "./mean.ts";
 import { adviseEviction } from "./placement.ts";
 import { considerNewcomer, type AffinityWait, type Wait } from "./newcomer.ts";
 import type { AnswerKind, Failure } from "./outcome.ts";
-import { noteBacklog } from "./pressure.ts";
+import { noteBacklog, noteFull } from "./pressure.ts";
 import { noReplicas, refusalOf, triedAll, type Applicant, type Refusal, type WaitingOptions } from "./refusals.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 import { answerGrant, endAnswer, failHint, finishGrant, forgetDemand, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
@@ -99,6 +99,7 @@ export function enqueue(scheduler: Scheduler, options: SchedulerOptions, id: num
   const [hint = ""] = arrival.hints;
   const isRetry = arrival.avoid.length > 0;
   endWithheld(fleet, now);
+  if (!isRetry) noteFull(estimates.pressure, fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size));
   const countedAt = isRetry ? null : countArrival(estimates, hint);
   const verdict = consider(scheduler, options, arrival, now);
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);

@@ -48,8 +48,6 @@ export const TUNING = {
   // Where a hint is loaded (placement.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing it may matter. */
   horizon: 2.4,
-  /** What keeping a replica busy costs those who want what else it holds, as a part of those hints' worth. */
-  occupation: 0.3,
   /** Regrets that differ by less than this part of a load are as good as equal. */
   indifference: 0.02,
 
@@ -86,6 +84,8 @@ export const TUNING = {
   /** Turns in which the share of busy slots of before fades to 1/e, and the longest backlog. */
   busyTurns: 60,
   backlogTurns: 2000,
+  /** Requests over which the share of replicas that they find full is a mean. */
+  fullMemory: 50,
   /** Claims of clients before any is believed. */
   claimPrior: 20,
 } as const;

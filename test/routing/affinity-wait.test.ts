@@ -8,7 +8,7 @@ import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { COLD_MS, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
+import { COLD_MS, foundFull, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
 
 /** Time a request holds its slot: far less than a load. */
 const SERVING_MS = COLD_MS / 100;
@@ -157,6 +157,7 @@ describe("a wait beside a free replica ends", () => {
     function twoWait(c: "free" | "ejected" | "busy", alone = false): number {
       const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 }, b: COLD, c: { hints: ["z"], hintSlots: 1 } });
       for (const hint of ["x", "y", "z"]) fleet.teaches(hint, servingMs, 30);
+      foundFull(fleet.its.fleet, 1);
       fleet.arrives(1, ["x"]);
       if (c === "busy") expect(fleet.arrives(4, ["z"])).toBe("c hint_match");
       if (c === "ejected") {

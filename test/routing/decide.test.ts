@@ -7,7 +7,7 @@ import { noteUse } from "../../src/routing/holdings.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { releaseSlot } from "../../src/routing/slots.ts";
-import { asked, fleetWith, hears, known, load, occupy, wants, type Said } from "./support/fleets.ts";
+import { asked, fleetWith, hears, known, load, occupy, wants, type Said, foundFull } from "./support/fleets.ts";
 
 /** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */
 function decided(fleet: Fleet, hints: readonly string[], avoid: readonly string[] = [], now = 0): string {
@@ -119,6 +119,7 @@ describe("warm", () => {
       const holds: Said = { hints: [hint, "wanted"], hintSlots: 2 };
       const fleet = fleetWith({ a: holds, b: holds });
       asked(fleet, { [hint]: 1, wanted: 50 });
+      foundFull(fleet, 0.5);
       // On `a` the hint would be evicted next, on `b` the other one.
       for (const [id, order] of [
         ["a", [hint, "wanted"]],

@@ -3,12 +3,13 @@
 import { describe, expect, test } from "vitest";
 import { countArrival, learnService } from "../../src/routing/estimates.ts";
 import { explain, viewReplica } from "../../src/routing/explain.ts";
+import { noteUse } from "../../src/routing/holdings.ts";
 import { setDrained } from "../../src/routing/membership.ts";
 import { worthWaitingMs } from "../../src/routing/priority.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
 import { answerGrant, takeSlot } from "../../src/routing/slots.ts";
-import { hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
+import { asked, hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
   const scheduler = createScheduler();
@@ -103,6 +104,30 @@ describe("candidates", () => {
       expect([load_s, eviction_s > 0, eviction_s < 12]).toEqual([12, true, true]);
       expect(cost_s).toBeCloseTo(wait_s + load_s + eviction_s, 3);
     }
+  });
+
+  test("name what each would evict for the load, which is what its cost is of", () => {
+    const replicas: Record<string, Said> = {
+      full: { hints: ["early", "late"], hintSlots: 2 },
+      heeds: { hints: ["seldom", "often"], hintSlots: 2 },
+      using: { hints: ["early"], hintSlots: 1, concurrency: 2 },
+      roomy: { hints: ["early"], hintSlots: 2 },
+      warm: { hints: ["x"], hintSlots: 1 },
+    };
+    const scheduler = schedulerWith(replicas);
+    const { fleet } = scheduler;
+    asked(fleet, { early: 5, late: 1, often: 50, seldom: 1, x: 1 });
+    noteUse(known(fleet, "full"), "late", 2);
+    noteUse(known(fleet, "full"), "early", 1);
+    noteUse(known(fleet, "heeds"), "seldom", 2);
+    noteUse(known(fleet, "heeds"), "often", 1);
+    known(fleet, "heeds").heedsAdvice = true;
+    takeSlot(fleet, 99, { replica: known(fleet, "using"), hint: "early", warm: true }, 0);
+    const evicts = (hints: string[]) =>
+      Object.fromEntries(explain(scheduler, OPTIONS, hints, 1000).candidates.map(({ replica, evicts }) => [replica, evicts]));
+    expect(evicts(["x"])).toEqual({ full: "early", heeds: "seldom", using: null, roomy: null, warm: null });
+    expect(evicts(["new"])["warm"]).toBe("x");
+    expect(Object.values(evicts([]))).toEqual([null, null, null, null, null]);
   });
 
   test("cost no load where one was answered, until a report says that the hint is not held", () => {

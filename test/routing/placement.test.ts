@@ -9,7 +9,7 @@ import { leastRegretMs, placeHint, Regrets, worthMs } from "../../src/routing/pl
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import { releaseSlot, takeSlot } from "../../src/routing/slots.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
-import { asked, COLD_MS, fleetWith, known, load, occupy, type Said } from "./support/fleets.ts";
+import { asked, COLD_MS, fleetWith, known, load, occupy, type Said, foundFull } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const anywhere = () => true;
@@ -90,13 +90,22 @@ describe("what else a replica holds or loads", () => {
   test("keeps a hint off it where the load would take its last slot", () => {
     const fleet = fleetWith({ a: { hints: ["often"], hintSlots: 2 }, b: { hints: [], hintSlots: 2 } });
     asked(fleet, { often: 200 });
+    foundFull(fleet, 0.5);
     for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
+  });
+
+  test("does not where nobody comes meanwhile: requests find no replica full", () => {
+    const fleet = fleetWith({ a: { hints: ["often"], hintSlots: 2 }, b: { hints: [], hintSlots: 2 } });
+    asked(fleet, { often: 200 });
+    foundFull(fleet, 0);
+    for (const hint of COLD) expect(placed(fleet, hint)).toBe(ownerIn(fleet, hint));
   });
 
   test("does not where it has more slots: then hash order decides", () => {
     const said: Said = { hintSlots: 2, concurrency: 2 };
     const fleet = fleetWith({ a: { ...said, hints: ["often"] }, b: { ...said, hints: [] } });
     asked(fleet, { often: 200 });
+    foundFull(fleet, 0.5);
     for (const hint of COLD) expect(placed(fleet, hint)).toBe(ownerIn(fleet, hint));
     occupy(fleet, "a", 1);
     for (const hint of COLD) expect(placed(fleet, hint)).toBe("b");
@@ -114,14 +123,38 @@ describe("what else a replica holds or loads", () => {
 });
 
 describe("the worth of a copy", () => {
-  test("is its load, by the chance that it is asked for within the horizon: 1 - e^(-horizon x slots x share / copies)", () => {
-    for (const copies of [1, 2, 5]) {
+  /** `need`: the part of the requests for the hint that need this copy. */
+  test.each([
+    { copies: 1, full: 0, need: 1 },
+    { copies: 1, full: 0.5, need: 1 },
+    { copies: 1, full: 1, need: 1 },
+    // Another replica is always free.
+    { copies: 2, full: 0, need: 0 },
+    // The other's is full and this one is not, 1/4; or both are, 1/4, and this one is free first.
+    { copies: 2, full: 0.5, need: 1 / 4 + 1 / 4 / 2 },
+    { copies: 3, full: 0.5, need: 1 / 8 + 1 / 8 / 3 },
+    // All wait, and each copy is as likely to be free first.
+    { copies: 2, full: 1, need: 1 / 2 },
+    { copies: 5, full: 1, need: 1 / 5 },
+  ])(
+    "is its load, by the chance that it is needed within the horizon: $copies of which are full at odds of $full",
+    ({ copies, full, need }) => {
       const replicas = Array.from({ length: 5 }, (_, index) => [`r${index}`, { hints: index < copies ? ["x"] : [] }] as const);
       const fleet = fleetWith(Object.fromEntries(replicas));
       asked(fleet, { x: 1, other: 30 });
+      foundFull(fleet, full);
       const requests = TUNING.horizon * 5 * demandShare(fleet.estimates, "x");
-      expect(worthMs(fleet, "x")).toBeCloseTo(COLD_MS * (1 - Math.exp(-requests / copies)), 6);
-    }
+      expect(worthMs(fleet, "x")).toBeCloseTo(COLD_MS * (1 - Math.exp(-requests * need)), 6);
+    },
+  );
+
+  test("a spare copy of a hint asked for often is worth less than the only one of a rarer hint, where requests find few replicas full", () => {
+    const fleet = fleetWith({ a: { hints: ["often", "rare"] }, b: { hints: ["often"] } });
+    asked(fleet, { often: 100, rare: 50 });
+    foundFull(fleet, 0.1);
+    expect(worthMs(fleet, "often")).toBeLessThan(worthMs(fleet, "rare"));
+    foundFull(fleet, 1);
+    expect(worthMs(fleet, "often")).toBeGreaterThan(worthMs(fleet, "rare"));
   });
 
   test("is nothing where nobody asks, never more than the load, and grows with demand", () => {

@@ -18,7 +18,7 @@ import {
   type Order,
 } from "../../src/routing/priority.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
-import { COLD_MS, fleetWith, type Said } from "./support/fleets.ts";
+import { COLD_MS, fleetWith, type Said, foundFull } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 
 const HOUR_MS = 3_600_000;
@@ -290,6 +290,7 @@ describe("a wait is worth", () => {
     const fleet = fleetWith({ a: { hints: ["hot", "hot too"] }, b: { hints: ["hot"] }, c: { hints: ["hot"] } });
     for (const hint of ["hot", "hot too", "rare"]) countArrival(fleet.estimates, hint);
     for (let arrival = 0; arrival < 2000; arrival++) countArrival(fleet.estimates, ["hot", "hot too"][arrival % 2] ?? "");
+    foundFull(fleet, 0.5);
     const worth = (hint: string) => worthWaitingMs(fleet, hint, 0, 0);
     expect(worth("hot too")).toBeLessThan(worth("hot"));
     expect(worth("hot")).toBeLessThan(worth("rare"));

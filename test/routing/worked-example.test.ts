@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { countArrival } from "../../src/routing/estimates.ts";
 import { explain } from "../../src/routing/explain.ts";
 import { driver } from "./support/driver.ts";
-import { OPTIONS } from "./support/fleets.ts";
+import { foundFull, OPTIONS } from "./support/fleets.ts";
 
 const HINT_SLOTS = 2;
 
@@ -30,6 +30,7 @@ function example() {
   fleet.arrives(1, ["sdxl"], 0);
   fleet.arrives(2, ["other"], 9000);
   fleet.its.fleet.estimates.pressure.busyShare = 0.5;
+  foundFull(fleet.its.fleet, 0.5);
   return fleet;
 }
 
@@ -42,12 +43,12 @@ const costs = ({ candidates }: ReturnType<typeof look>) =>
 
 test("at 14 s the warm replica is expected to be free soon enough: the request waits", () => {
   const explained = look(example(), 14_000);
-  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.969, worth_waiting_s: 6.843 });
+  expect(explained.decision).toEqual({ outcome: "wait", expected_wait_s: 5.969, worth_waiting_s: 6.932 });
   expect(costs(explained)).toEqual({
     b: [0, 12, 0.029, 12.029],
-    c: [0, 12, 0.285, 12.285],
+    c: [0, 12, 0.214, 12.214],
     a: [5.969, 0, 0, 5.969],
-    d: [3.062, 12, 0.144, 15.206],
+    d: [3.062, 12, 0.108, 15.17],
   });
 });
 

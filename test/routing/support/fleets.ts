@@ -8,6 +8,7 @@ import { endWithheld } from "../../../src/routing/holdings.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/membership.ts";
 import { failed, type Arrival, type Scheduler, type SchedulerOptions, type Standing } from "../../../src/routing/scheduler.ts";
 import { takeSlot } from "../../../src/routing/slots.ts";
+import { TUNING } from "../../../src/routing/tuning.ts";
 
 /** One time to live. Tests count their time from 0 in milliseconds. */
 export const TTL_MS = 15_000;
@@ -109,6 +110,11 @@ export function asked(fleet: Fleet, demand: Readonly<Record<string, number>>): v
   for (let round = 0; round < Math.max(...Object.values(demand)); round++) {
     for (const [hint, count] of Object.entries(demand)) if (round < count) countArrival(fleet.estimates, hint);
   }
+}
+
+/** As if the last requests had all found that share of the replicas full. */
+export function foundFull({ estimates }: Fleet, share: number): void {
+  Object.assign(estimates.pressure.foundFull, { sum: share * TUNING.fullMemory, weight: TUNING.fullMemory });
 }
 
 /** What became of a request, in a few words: `replica reason`, `waiting` or the kind of refusal. */
