@@ -63,13 +63,13 @@ async function reportAnswer(response: Response, { granted, body, ctx }: Reportin
   const hints = inBand === null ? null : parseInBandHints(inBand);
   const verdict = verdictOf(response);
   if ("answer" in verdict) ctx.waitUntil(slot.answered(verdict.answer, hints, !isShort(response)));
-  // As above.
   else if (!body.streamed || !MAY_BE_CLIENTS_DOING.has(verdict.failure.kind)) {
     await slot.failed(verdict.failure, verdict.failure.kind === "unreachable" ? null : hints);
   }
   return response;
 }
 
+/** What a client that is still sending its body can cause. */
 const MAY_BE_CLIENTS_DOING: ReadonlySet<Failure["kind"]> = new Set(["timed_out", "broken"]);
 
 /** No response headers. Whether that was the replica's doing, and whether it is gone, shows when it is asked again. */
