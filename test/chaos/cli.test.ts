@@ -54,11 +54,10 @@ describe("every kind of fault with a crowd", () => {
     expect(result.crowds.map(({ kind }) => kind).toSorted()).toEqual(WITH_CROWD.toSorted());
     for (const figures of result.crowds) {
       expect(figures.felt, figures.kind).toBeGreaterThan(0);
-      expect(figures.judged, figures.kind).toBeGreaterThan(100);
+      expect(figures.judged, figures.kind).toBeGreaterThan(30);
     }
   });
 
-  // Ejection by status, memory of failures by hint and the end of stalled answers make this hold: then it is a plain test.
   test("and no violation", () => {
     expect(result.violations).toEqual([]);
     expect(result.code).toBe(0);
