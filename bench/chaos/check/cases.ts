@@ -42,7 +42,8 @@ export function isGivenUp(run: Run, facts: Facts): boolean {
 
 /** The time to live of its replica may have been over by then. */
 export function isGone({ app, replica }: Run, atMs: number, facts: Facts): boolean {
-  const heardMs = facts.lastHeard(app, replica, atMs)?.sentMs ?? -Infinity;
+  // A report of that very moment may have come too late.
+  const heardMs = facts.lastHeard(app, replica, atMs - EARLY_MS)?.sentMs ?? -Infinity;
   return atMs >= heardMs + TIMES_MS.timeToLiveMs - EARLY_MS;
 }
 

@@ -1,13 +1,14 @@
 // Rules on what replicas ran: nothing that nobody sent, nothing twice that must not be, no upload cut short as if it were whole.
 import { digestOf, uploadOf } from "../../live/proof.ts";
 import type { Run } from "../../live/run.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
 import { REPLICAS_MAX } from "../settings.ts";
 import { brokeOff, failed, isGivenUp, isGone } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
 import { described } from "./said.ts";
 import type { Violation } from "./violations.ts";
 
-/** A connection that is reset within this time of the request's beginning may have been closed before: it is tried once more. */
+/** A connection that is reset within this time of the request's beginning may have been closed before: the replica is tried again, as often as may be. */
 const MOMENT_MS = 500;
 /** A replica may hear that the router has left it after the next one has the request. */
 const HEARD_LATE_MS = 150;
@@ -39,7 +40,8 @@ function checkCase({ sending, runs }: Case, facts: Facts): Violation[] {
     if (before === undefined) continue;
     const both = `${sending.kind}: ${described(before)}, then ${described(run)}`;
     const there = runs.slice(0, index).filter(({ replica }) => replica === run.replica);
-    if (there.length > 1 || (there.length === 1 && !(there[0] === before && isResetSoon(before)))) {
+    const isInARow = runs.slice(index - there.length, index).every((its) => its.replica === run.replica && isResetSoon(its));
+    if (there.length > LIMITS.keptConnections || !isInARow) {
       found("a further attempt goes to another replica", run, both);
     }
     if (!replayable) found("what must not be sent twice runs once", run, both);
