@@ -31,9 +31,9 @@ function silence(history: Draft, fromMs: number): void {
 
 test.each<[string, string, (history: Draft) => void]>([
   [
-    "a third attempt at a replica that resets",
+    "a tenth attempt at a replica that resets",
     "a further attempt goes to another replica",
-    (history) => request1(history, {}, [...[1001, 1003].map((atMs) => reset(atMs, 1)), ran(first, "r4", 1005)]),
+    (history) => request1(history, {}, [...Array.from({ length: 9 }, (_, n) => reset(1001 + 2 * n, 1)), ran(first, "r4", 1019)]),
   ],
   [
     "another attempt at a replica that took its time to reset",
@@ -105,6 +105,10 @@ test.each<[string, (history: Draft) => void]>([
   [
     "a second attempt at a replica that reset the first at once",
     (history) => request1(history, {}, [reset(1001, 1), ran(first, "r4", 1003)]),
+  ],
+  [
+    "a ninth attempt at a replica that reset the others at once",
+    (history) => request1(history, {}, [...Array.from({ length: 8 }, (_, n) => reset(1001 + 2 * n, 1)), ran(first, "r4", 1017)]),
   ],
   [
     "an answer cut off after it was silent for long",
