@@ -40,11 +40,11 @@ export function isGivenUp(run: Run, facts: Facts): boolean {
   return isGone(run, run.endedMs, facts);
 }
 
-/** The time to live of its replica may have been over by then. */
-export function isGone({ app, replica }: Run, atMs: number, facts: Facts): boolean {
-  // A report of that very moment may have come too late.
-  const heardMs = facts.lastHeard(app, replica, atMs - EARLY_MS)?.sentMs ?? -Infinity;
-  return atMs >= heardMs + TIMES_MS.timeToLiveMs - EARLY_MS;
+/** The time to live of its replica may have been over by then, or at some time since the run began: a report may have come too late. */
+export function isGone({ app, replica, beganMs }: Run, atMs: number, facts: Facts): boolean {
+  return facts
+    .silences(app, replica, TIMES_MS.timeToLiveMs - EARLY_MS)
+    .some(({ fromMs, toMs }) => fromMs <= atMs && toMs >= beganMs);
 }
 
 /** The other side left it when it had sent nothing for as long as an answer may be silent. */

@@ -105,6 +105,15 @@ export class Facts {
     return (this.#beatsByApp.get(app) ?? []).findLast(isHeard) ?? null;
   }
 
+  /** When no report of the replica had been accepted for so long, until one was. */
+  silences(app: string, replica: string, forMs: number): Span[] {
+    const accepted = (this.#beatsByApp.get(app) ?? []).filter((beat) => beat.replica === replica && beat.answered === 200);
+    const starts = [-Infinity, ...accepted.map(({ sentMs }) => sentMs + forMs)];
+    return starts
+      .map((fromMs, index) => ({ fromMs, toMs: accepted[index]?.answeredMs ?? Infinity }))
+      .filter(({ fromMs, toMs }) => fromMs <= toMs);
+  }
+
   /** Whether a report of the replica was on its way or accepted in the span. */
   heardOf(app: string, replica: string, { fromMs, toMs }: Span): boolean {
     return (this.#beatsByApp.get(app) ?? []).some(
