@@ -50,7 +50,7 @@ export class Slot implements HeldSlot {
     this.#id = grant.id;
     this.#held = held;
     this.#ticket = ticket as TicketStub;
-    this.#watch = setTimeout(() => void this.#watchForRestart(), LIMITS.watchAfterMs);
+    this.#watch = setTimeout(() => void this.#watchRequest(), LIMITS.watchAfterMs);
   }
 
   get proves(): boolean {
@@ -109,10 +109,10 @@ export class Slot implements HeldSlot {
   }
 
   /**
-   * A call that pends for as long as the request runs rejects when the object restarts; then the new one is told. The call is on the
-   * object and not on the ticket, which would never be disposed while it pends.
+   * A call that pends for as long as the request runs rejects when the object restarts; then the new one is told. It gives an answer before that where
+   * the replica is gone. The call is on the object and not on the ticket, which would never be disposed while it pends.
    */
-  async #watchForRestart(): Promise<void> {
+  async #watchRequest(): Promise<void> {
     this.#watch = null;
     do {
       const end = await this.#running();

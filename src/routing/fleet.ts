@@ -142,7 +142,7 @@ export interface Replica extends Weighted {
   served: number;
 }
 
-/** A failure as the edge saw it. `detail` is bounded, and may quote what the runtime says. */
+/** A failure as the edge saw it. `detail` is a few fixed words of the edge, never a client's or a replica's. */
 export interface LastError {
   readonly kind: Failure["kind"];
   readonly detail: string;

@@ -81,8 +81,6 @@ export const LIMITS = {
   hintFailures: 10_000,
   /** How long news of an answer may take from an edge to the object. */
   newsMs: 100,
-  /** Characters kept of what is said of a replica's last failure. */
-  failureDetail: 200,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
   suspectsShareMost: 2 / 3,
   /** Retries of a fleet: one is earned by so many requests, and some each second; what can be spent at once is one for each slot, and at least this many. */

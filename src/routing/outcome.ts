@@ -7,7 +7,7 @@
  */
 export type AnswerKind = "success" | "unsupported" | "rejected" | "excused";
 
-/** How a replica failed a request, and what the edge can say of it to the administrator: at most `failureDetail` characters. */
+/** How a replica failed a request, and a few fixed words of the edge on it for the administrator. */
 export type Failure = FailureKind & { readonly detail?: string };
 
 type FailureKind =
