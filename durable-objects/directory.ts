@@ -1,7 +1,7 @@
 // The list of apps, because objects can't be enumerated: one row per app, written when its first replica comes and its last one
 // goes. It also tells a Worker whether an app exists at all, so that made-up names never start a Fleet object.
 import { DurableObject } from "cloudflare:workers";
-import { LIMITS } from "../src/routing/limits.ts";
+import { BOUNDS } from "../src/limits.ts";
 
 export interface ListedApp {
   readonly app: string;
@@ -37,14 +37,14 @@ export class Directory extends DurableObject {
     const now = Date.now();
     const { sql } = this.ctx.storage;
     sql.exec("UPDATE app SET left_ms = ? WHERE name = ? AND left_ms IS NULL", now, app);
-    sql.exec("DELETE FROM app WHERE left_ms <= ?", now - LIMITS.appMemoryMs);
+    sql.exec("DELETE FROM app WHERE left_ms <= ?", now - BOUNDS.appMemoryMs);
   }
 
   /** Whether a replica of the app was there within the last 24 hours. */
   knows(app: string): boolean {
     if (!this.#created) return false;
     const known = "SELECT 1 FROM app WHERE name = ? AND (left_ms IS NULL OR left_ms > ?)";
-    return this.ctx.storage.sql.exec(known, app, Date.now() - LIMITS.appMemoryMs).toArray().length > 0;
+    return this.ctx.storage.sql.exec(known, app, Date.now() - BOUNDS.appMemoryMs).toArray().length > 0;
   }
 
   /** Apps with replicas in order of name, after a given one, at most `limit`. */

@@ -1,11 +1,11 @@
 // What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
-import type { Choice, Reason, Wanted } from "../src/routing/decide.ts";
+import type { Choice, Reason, Wanted } from "../src/routing/policy/decide.ts";
 import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
-import type { HeartbeatTiming } from "../src/routing/liveness.ts";
-import type { Priority } from "../src/routing/priority.ts";
+import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
+import type { Priority } from "../src/routing/policy/priority.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type * as scheduling from "../src/routing/scheduler.ts";
-import type { Claim } from "../src/routing/slots.ts";
+import type { Claim } from "../src/routing/ledger/slots.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */

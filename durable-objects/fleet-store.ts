@@ -6,8 +6,8 @@
 // No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing. Once the Directory knows that
 // the last replica has gone everything is deleted, unless a deleted one is still forbidden to return: its row then stays until the app has
 // replicas again. Liveness, load and sequence numbers stay in memory.
-import type { ReplicaStatus } from "../src/routing/heartbeat.ts";
-import type { StoredReplica } from "../src/routing/membership.ts";
+import type { ReplicaStatus } from "../src/routing/ledger/report.ts";
+import type { StoredReplica } from "../src/routing/ledger/membership.ts";
 
 export interface Forbidden {
   readonly id: string;

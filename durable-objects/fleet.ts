@@ -3,12 +3,12 @@
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
-import type { Wanted } from "../src/routing/decide.ts";
+import type { Wanted } from "../src/routing/policy/decide.ts";
 import { explain, type Explanation } from "../src/routing/explain.ts";
-import type { Replica } from "../src/routing/fleet.ts";
-import type { Heartbeat } from "../src/routing/heartbeat.ts";
-import { LIMITS } from "../src/routing/limits.ts";
-import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/liveness.ts";
+import type { Replica } from "../src/routing/ledger/fleet.ts";
+import type { Heartbeat } from "../src/routing/ledger/report.ts";
+import { BOUNDS } from "../src/limits.ts";
+import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import {
   applyHeartbeat,
   deleteReplica,
@@ -17,10 +17,10 @@ import {
   storedForm,
   sweepOrphaning,
   type StoredReplica,
-} from "../src/routing/membership.ts";
+} from "../src/routing/ledger/membership.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
-import { adoptSlot, grantOf, isLost, unanswered } from "../src/routing/slots.ts";
-import { takeSnapshot, type SnapshotReplica } from "../src/routing/snapshot.ts";
+import { adoptSlot, grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
+import { takeSnapshot, type SnapshotReplica } from "../src/routing/ledger/snapshot.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { DirectoryListing } from "./directory-listing.ts";
@@ -106,7 +106,7 @@ export class Fleet extends DurableObject {
   /** One replica's report, and how long ago it reached the router. The answer says when to send the next. */
   async heartbeat(beat: Heartbeat, elapsedMs = 0): Promise<HeartbeatAnswer> {
     const now = Date.now();
-    const limit = LIMITS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
+    const limit = BOUNDS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
     if (this.#countBeat(now) > limit) return { kind: "rate_limited", limit };
     const { fleet, counters } = this.#scheduler;
     const first = fleet.replicas.size === 0;
@@ -120,7 +120,7 @@ export class Fleet extends DurableObject {
       counters.reclaimed += outcome.reclaimed;
       if (outcome.replaced !== null) this.#departed([outcome.replaced]);
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
-      if (first) void this.ctx.storage.setAlarm(now + LIMITS.alarmMs);
+      if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
       this.#timer.wakeAt(replica.expiresAtMs);
     }
     this.#settle(now);
@@ -217,7 +217,7 @@ export class Fleet extends DurableObject {
   override async alarm(): Promise<void> {
     this.#tick();
     const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#leave());
-    if (!over) await this.ctx.storage.setAlarm(Date.now() + LIMITS.alarmMs);
+    if (!over) await this.ctx.storage.setAlarm(Date.now() + BOUNDS.alarmMs);
   }
 
   #restore(now: number): void {
@@ -230,7 +230,7 @@ export class Fleet extends DurableObject {
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
     this.#expire(timeToLiveMs, now);
-    this.#scheduler.settlingUntilMs = now + LIMITS.settleMs;
+    this.#scheduler.settlingUntilMs = now + BOUNDS.settleMs;
     this.#timer.wakeAt(now + timeToLiveMs);
   }
 

@@ -2,7 +2,7 @@
 // disposes it when the client or the Worker goes, and that gives back whatever it held. No method of it may wait for anything: the
 // runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
-import type { Failure } from "../src/routing/outcome.ts";
+import type { Failure } from "../src/routing/health/outcome.ts";
 import type { Answer } from "../src/routing/scheduler.ts";
 
 /** What a ticket tells its fleet. */

@@ -1,8 +1,8 @@
 // The decisions that are timed, each on the largest fleet the router allows: what is done once before, what is timed, and what puts the
 // state back after it. The scheduler is the production one, called as the Fleet object calls it.
-import { applyHeartbeat } from "../../src/routing/membership.ts";
+import { applyHeartbeat } from "../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
-import { takeSlot } from "../../src/routing/slots.ts";
+import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import type { Random } from "../simulate/random.ts";
 
 export interface Size {

@@ -1,6 +1,6 @@
 // From options to what is replayed: one compressed workload and one fleet, as the simulator takes them and as the router's settings.
 // Both get the same numbers. Throws a BadInput that names the option.
-import { hintFault } from "../../src/routing/hints.ts";
+import { hintFault } from "../../src/wire/hints.ts";
 import { PRODUCTION, DAY_MS } from "../simulate/arguments.ts";
 import type { RunPlan } from "../simulate/experiment.ts";
 import { BadInput, requestsOf } from "../simulate/inputs.ts";

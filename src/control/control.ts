@@ -4,9 +4,9 @@ import { splitUrl } from "../edge/client-request.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { appExists } from "../edge/known-apps.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
-import { isAppName } from "../routing/heartbeat.ts";
-import { parseRequestHints } from "../routing/hints.ts";
-import { LIMITS } from "../routing/limits.ts";
+import { isAppName } from "../wire/heartbeat.ts";
+import { parseRequestHints } from "../wire/hints.ts";
+import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -76,8 +76,8 @@ function admin(handler: Handler): Handler {
 
 async function listApps(call: Call): Promise<Response> {
   const directory = call.env.env.DIRECTORY.getByName(DIRECTORY_NAME);
-  const apps = await directory.list(call.req.query("after") ?? "", LIMITS.appsPerPage);
-  return answer(call, { apps, next: apps.length === LIMITS.appsPerPage ? (apps.at(-1)?.app ?? null) : null });
+  const apps = await directory.list(call.req.query("after") ?? "", BOUNDS.appsPerPage);
+  return answer(call, { apps, next: apps.length === BOUNDS.appsPerPage ? (apps.at(-1)?.app ?? null) : null });
 }
 
 async function viewApp(call: Call): Promise<Response> {

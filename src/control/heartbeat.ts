@@ -4,8 +4,8 @@ import { fleetOf } from "../edge/fleet-stub.ts";
 import { rememberApp } from "../edge/known-apps.ts";
 import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
 import type { RouterError } from "../problem.ts";
-import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "../routing/heartbeat.ts";
-import { LIMITS } from "../routing/limits.ts";
+import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "../wire/heartbeat.ts";
+import { BOUNDS } from "../limits.ts";
 import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
 import { appsOfToken } from "./auth.ts";
@@ -26,12 +26,12 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   const cameAtMs = Date.now();
   let text: string | null;
   try {
-    text = await readText(request, LIMITS.heartbeatBodyBytes);
+    text = await readText(request, BOUNDS.heartbeatBodyBytes);
   } catch {
     return failed({ type: "bad_request", detail: "The body broke off." });
   }
   if (text === null) {
-    return failed({ type: "payload_too_large", detail: `A heartbeat has at most ${LIMITS.heartbeatBodyBytes} bytes.` });
+    return failed({ type: "payload_too_large", detail: `A heartbeat has at most ${BOUNDS.heartbeatBodyBytes} bytes.` });
   }
   const apps = await appsOfToken(request, settings.HEARTBEAT_TOKENS);
   if (apps.size === 0) {

@@ -1,8 +1,8 @@
 // Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
 import type { EnqueueAnswer, GrantAnswer, SettledAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Reason } from "../routing/decide.ts";
-import { LIMITS } from "../routing/limits.ts";
+import type { Reason } from "../routing/policy/decide.ts";
+import { BOUNDS } from "../limits.ts";
 import type { Refusal } from "../routing/refusals.ts";
 import { bySnapshot, mayAskAgain, noteReach, waitHere } from "./by-snapshot.ts";
 import type { ClientRequest } from "./client-request.ts";
@@ -50,7 +50,7 @@ export async function admit(admitting: Admitting): Promise<Admission> {
   const wait = { deadlineMs: Date.now() + admitting.timeoutMs, spentMs: 0 };
   let place: Disposable | null = null;
   try {
-    for (let lookMs: number = LIMITS.snapshotLookMs; ; lookMs = Math.min(2 * lookMs, LIMITS.snapshotLookMostMs)) {
+    for (let lookMs: number = BOUNDS.snapshotLookMs; ; lookMs = Math.min(2 * lookMs, BOUNDS.snapshotLookMostMs)) {
       const { spentMs } = wait;
       const lookedAtMs = Date.now();
       if (place === null || mayAskAgain(admitting.client.app, lookedAtMs)) {
@@ -78,8 +78,8 @@ export async function admit(admitting: Admitting): Promise<Admission> {
 
 /** What the object says, or null where it does not answer several times in a row. Each time that it has taken the request in they count anew. */
 async function askAgain(admitting: Admitting, wait: Wait): Promise<Admission | null> {
-  for (let attempt = 0; attempt < LIMITS.objectAttempts; attempt++) {
-    if (attempt > 0) await scheduler.wait(LIMITS.objectRetryMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
+  for (let attempt = 0; attempt < BOUNDS.objectAttempts; attempt++) {
+    if (attempt > 0) await scheduler.wait(BOUNDS.objectRetryMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
     try {
       const admission = await ask(admitting, wait, () => (attempt = 0));
       if (admission !== null) return admission;
@@ -100,7 +100,7 @@ export async function choose(admitting: Admitting): Promise<Admission> {
   try {
     const { hints } = admitting.client;
     const chosen = Promise.resolve(admitting.fleet().choose({ hints: [...hints], avoid: [...admitting.avoid] }));
-    const grant = await within(chosen, admitting.timeoutMs + LIMITS.deadlineGraceMs);
+    const grant = await within(chosen, admitting.timeoutMs + BOUNDS.deadlineGraceMs);
     if (grant === TOO_LATE) return TIMED_OUT;
     if (grant !== null) return { kind: "granted", to: destination(grant, 0), slot: null };
     const refusal: Refusal =
@@ -138,7 +138,7 @@ async function ask(admitting: Admitting, wait: Wait, takenIn: () => void): Promi
       priority: client.priority,
     }) as Promise<EnqueueAnswer & Disposable>,
   );
-  const answer = await within(enqueued, timeoutMs + LIMITS.deadlineGraceMs, (late) => late[Symbol.dispose]());
+  const answer = await within(enqueued, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());
   if (answer === TOO_LATE) return TIMED_OUT;
   takenIn();
   // Now, and not once a slot is free: others that wait here would stay behind for as long.
@@ -156,7 +156,7 @@ async function ask(admitting: Admitting, wait: Wait, takenIn: () => void): Promi
 /** On the object's stub and not on the ticket: a call pending inside the ticket would keep it when the client has gone. */
 async function waitFor(fleet: DurableObjectStub<Fleet>, id: number, held: Disposable, wait: Wait): Promise<SettledAnswer | null> {
   const sinceMs = Date.now();
-  const leftMs = Math.max(0, wait.deadlineMs - sinceMs) + LIMITS.deadlineGraceMs;
+  const leftMs = Math.max(0, wait.deadlineMs - sinceMs) + BOUNDS.deadlineGraceMs;
   try {
     const settled = await within(Promise.resolve(fleet.granted(id)), leftMs);
     if (settled === null) held[Symbol.dispose]();

@@ -1,5 +1,5 @@
 // One request to one replica, up to its response headers.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import type { ClientBody } from "./body.ts";
 import { isKeptSince, takeKept } from "./kept-connections.ts";
 import { isOutOfReach } from "./verdict.ts";
@@ -40,14 +40,14 @@ export interface Outgoing {
 export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
   for (let repeats = 0; ; repeats++) {
     const attempt = await sendOnce(outgoing);
-    const isRepeated = mayRepeat && (repeats === 0 || attempt.kept) && repeats < LIMITS.keptConnections;
+    const isRepeated = mayRepeat && (repeats === 0 || attempt.kept) && repeats < BOUNDS.keptConnections;
     if (!brokeAtOnce(attempt) || !isRepeated) return attempt;
   }
 }
 
 /** Whether the connection broke off so soon that it may have been closed before. */
 export function brokeAtOnce(attempt: Attempt): boolean {
-  return attempt.kind === "unreachable" && attempt.response === null && attempt.afterMs < LIMITS.briefAttemptMs;
+  return attempt.kind === "unreachable" && attempt.response === null && attempt.afterMs < BOUNDS.briefAttemptMs;
 }
 
 async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
@@ -56,7 +56,7 @@ async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
   const sent = await fetchOnce(outgoing);
   const attempt = { ...sent, kept, afterMs: Date.now() - sentAtMs };
   if (kept || !brokeAtOnce(attempt)) return attempt;
-  await scheduler.wait(LIMITS.keptNewsMs);
+  await scheduler.wait(BOUNDS.keptNewsMs);
   return { ...attempt, kept: isKeptSince(outgoing.origin, sentAtMs) };
 }
 

@@ -1,8 +1,8 @@
 // The way of a request while its app's object is out of reach: to the first replica in hash order that has room and has not failed, as far as
 // this isolate knows by its own requests; else it waits here, until there is room or the object is back.
-import { decideBySnapshot } from "../routing/decide.ts";
-import { LIMITS } from "../routing/limits.ts";
-import { admit, createRetryBudget } from "../routing/retry-budget.ts";
+import { decideBySnapshot } from "../routing/policy/decide.ts";
+import { BOUNDS } from "../limits.ts";
+import { admit, createRetryBudget } from "../routing/health/retry-budget.ts";
 import type { Refusal } from "../routing/refusals.ts";
 import type { Admission, Admitting } from "./admission.ts";
 import { LruMap } from "./lru.ts";
@@ -40,11 +40,11 @@ export function bySnapshot(admitting: Admitting, waitedMs: number, takesSlot: bo
 }
 
 /** When this isolate last asked each app's object in vain. */
-const unreachedAtMs = new LruMap<number>(LIMITS.snapshotApps);
+const unreachedAtMs = new LruMap<number>(BOUNDS.snapshotApps);
 
 /** Whether a request that waits here asks the object again: one at a time, or all that wait would keep an overloaded one from recovering. */
 export function mayAskAgain(app: string, now: number): boolean {
-  if (now - (unreachedAtMs.get(app) ?? -Infinity) < LIMITS.snapshotAskMs) return false;
+  if (now - (unreachedAtMs.get(app) ?? -Infinity) < BOUNDS.snapshotAskMs) return false;
   unreachedAtMs.set(app, now);
   return true;
 }
@@ -56,16 +56,16 @@ export function noteReach(app: string, reached: boolean, now: number): void {
 }
 
 /** Those that wait in this isolate, by app: of apps with a snapshot, so no more than those. */
-const waiting = new LruMap<Room>(LIMITS.snapshotApps);
+const waiting = new LruMap<Room>(BOUNDS.snapshotApps);
 
 /** A place among those that wait here, until it is disposed or its request is no more; or why there is none. */
 export function waitHere({ client, queueLengthMax }: Admitting): Disposable | Refusal {
   const now = Date.now();
-  const room = waiting.get(client.app) ?? new Room(queueLengthMax, LIMITS.leaseMs);
+  const room = waiting.get(client.app) ?? new Room(queueLengthMax, BOUNDS.leaseMs);
   const ahead = room.taken(now);
   const share = ahead < (client.queueLengthMax ?? Infinity) ? room.take(1, now) : null;
   if (share === null)
-    return { kind: "queue_full", retryAfterMs: LIMITS.snapshotLookMostMs, detail: `${ahead} requests are waiting` };
+    return { kind: "queue_full", retryAfterMs: BOUNDS.snapshotLookMostMs, detail: `${ahead} requests are waiting` };
   waiting.set(client.app, room);
   return { [Symbol.dispose]: keepAlive(room, share) };
 }

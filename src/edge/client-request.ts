@@ -1,8 +1,8 @@
 // What a client's request says to the router: the app, what the replica is to be sent, hints, patience. Pure but for the Request.
-import { isAppName } from "../routing/heartbeat.ts";
-import { parseRequestHints } from "../routing/hints.ts";
-import { LIMITS } from "../routing/limits.ts";
-import type { Priority } from "../routing/priority.ts";
+import { isAppName } from "../wire/heartbeat.ts";
+import { parseRequestHints } from "../wire/hints.ts";
+import { BOUNDS } from "../limits.ts";
+import type { Priority } from "../routing/policy/priority.ts";
 import type { RouterError } from "../problem.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
 
@@ -63,8 +63,8 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
     return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
   }
   const claimedMs = parseSeconds(headers.get("x-warmpath-cost"));
-  if (claimedMs === "malformed" || (claimedMs ?? 0) > LIMITS.claimedCostMs) {
-    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${LIMITS.claimedCostMs / 1000}`;
+  if (claimedMs === "malformed" || (claimedMs ?? 0) > BOUNDS.claimedCostMs) {
+    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.claimedCostMs / 1000}`;
     return failed({ type: "bad_request", detail });
   }
   const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
@@ -78,8 +78,8 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   const patient = asked === null || asked >= settings.QUEUE_TIMEOUT_MS;
   const { app, path, prefix } = place;
   const target = path + url.query;
-  if (target.length > LIMITS.targetLength) {
-    return failed({ type: "bad_request", detail: `The URL is longer than ${LIMITS.targetLength} characters, escaped.` });
+  if (target.length > BOUNDS.targetLength) {
+    return failed({ type: "bad_request", detail: `The URL is longer than ${BOUNDS.targetLength} characters, escaped.` });
   }
   return {
     ok: true,

@@ -1,7 +1,7 @@
 // What became of a replica that gave no response headers. The runtime has one error for a connection that was refused, reset or closed, and
 // another for names and certificates, so the replica is asked once more: with `OPTIONS /`, and for a connection.
 import { connect } from "cloudflare:sockets";
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Destination } from "./admission.ts";
 import { VIA_NAME } from "./client-request.ts";
@@ -29,10 +29,10 @@ export async function diagnose(target: Target, error: unknown, settings: Setting
   const connected = await connectionOf(target.origin);
   if (connected === false) return { reachable: false, cause: causeOf(String(error), false, connected) };
   // A replica that closes idle connections closes several at a time: the runtime must have noticed, or it would ask by another of these.
-  await scheduler.wait(LIMITS.beforeProbeMs);
+  await scheduler.wait(BOUNDS.beforeProbeMs);
   let reachable = false;
   // Where a connection can be made, each question that breaks off has used up one of those that are stale.
-  for (let probe = 0; probe < (connected === true ? LIMITS.probes : 1) && !reachable; probe++) {
+  for (let probe = 0; probe < (connected === true ? BOUNDS.probes : 1) && !reachable; probe++) {
     reachable = await isReachable(target, settings);
   }
   return { reachable, cause: causeOf(String(error), reachable, connected) };
@@ -40,7 +40,7 @@ export async function diagnose(target: Target, error: unknown, settings: Setting
 
 /** Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. */
 async function isReachable({ origin, replica }: Target, settings: Settings): Promise<boolean> {
-  const signal = AbortSignal.timeout(LIMITS.probeMs);
+  const signal = AbortSignal.timeout(BOUNDS.probeMs);
   const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
   await sign(headers, settings, { method: "OPTIONS", target: "/", replica });
   try {
@@ -59,7 +59,7 @@ async function connectionOf(origin: string): Promise<boolean | null> {
   try {
     const socket = connect({ hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) });
     socket.closed.catch(() => {});
-    const opened = await within(socket.opened, LIMITS.probeMs);
+    const opened = await within(socket.opened, BOUNDS.probeMs);
     void socket.close().catch(() => {});
     return opened === TOO_LATE ? null : true;
   } catch (error) {

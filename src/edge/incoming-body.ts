@@ -1,5 +1,5 @@
 // A replica's body as it is read: whole where all of it is there at once, else piece by piece, with a look at how long nothing comes.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 /** The replica has sent nothing for as long as it may. */
@@ -59,7 +59,7 @@ export class IncomingBody {
     };
     try {
       for (const piece of this.#pieces) await pass(piece);
-      let buffer = new ArrayBuffer(LIMITS.readBytesLeast);
+      let buffer = new ArrayBuffer(BOUNDS.readBytesLeast);
       for (;;) {
         watch.begin();
         const pending = this.#pending ?? reader.read(new Uint8Array(buffer));
@@ -68,7 +68,7 @@ export class IncomingBody {
         watch.end();
         if (done) break;
         await pass(value);
-        const full = value.byteLength === value.buffer.byteLength && value.byteLength < LIMITS.readBytesMost;
+        const full = value.byteLength === value.buffer.byteLength && value.byteLength < BOUNDS.readBytesMost;
         buffer = full ? new ArrayBuffer(4 * value.byteLength) : (value.buffer as ArrayBuffer);
       }
       if (watch.stalled) throw new Stalled();
@@ -104,12 +104,12 @@ class IdleWatch {
 
   constructor(idleMs: number, onStall: () => void) {
     const look = () => {
-      if (!this.#waiting || this.#looks++ < LIMITS.idleLooks) return;
+      if (!this.#waiting || this.#looks++ < BOUNDS.idleLooks) return;
       this.stalled = true;
       this.stop();
       onStall();
     };
-    this.#timer = idleMs === 0 ? null : setInterval(look, idleMs / LIMITS.idleLooks);
+    this.#timer = idleMs === 0 ? null : setInterval(look, idleMs / BOUNDS.idleLooks);
   }
 
   begin(): void {

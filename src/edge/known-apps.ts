@@ -1,7 +1,7 @@
 // Which apps exist, remembered a while by each isolate, so that a request for a made-up name starts no Fleet object and stores nothing.
 import type { Directory } from "../../durable-objects/directory.ts";
 import type { RouterError } from "../problem.ts";
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { LruMap } from "./lru.ts";
 import { clientKey, rateFault } from "./rate-limits.ts";
@@ -9,7 +9,7 @@ import { hasSnapshot } from "./snapshots.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 /** Names of apps only: those that the Directory denies are not kept, however many are asked for. */
-const known = new LruMap<{ readonly untilMs: number }>(LIMITS.knownApps);
+const known = new LruMap<{ readonly untilMs: number }>(BOUNDS.knownApps);
 
 /** Names new to this isolate that were let through while the Directory could not be asked, since the time given. */
 const unchecked = { sinceMs: 0, names: new Set<string>() };
@@ -38,7 +38,7 @@ export async function appExists(env: Cloudflare.Env, app: string, now: number, w
   if ((known.get(app)?.untilMs ?? 0) > now) return true;
   const directory: DurableObjectStub<Directory> = env.DIRECTORY.getByName(DIRECTORY_NAME);
   try {
-    const knows = await within(Promise.resolve(directory.knows(app)), Math.min(withinMs, LIMITS.directoryMs));
+    const knows = await within(Promise.resolve(directory.knows(app)), Math.min(withinMs, BOUNDS.directoryMs));
     if (knows === TOO_LATE) throw new Error("it did not answer in time");
     if (knows) {
       rememberApp(app, now);
@@ -54,7 +54,7 @@ export async function appExists(env: Cloudflare.Env, app: string, now: number, w
 
 /** A heartbeat for the app was accepted. */
 export function rememberApp(app: string, now: number): void {
-  known.set(app, { untilMs: now + LIMITS.knownAppMs });
+  known.set(app, { untilMs: now + BOUNDS.knownAppMs });
 }
 
 /**
@@ -63,11 +63,11 @@ export function rememberApp(app: string, now: number): void {
  */
 function mayExist(app: string, now: number): boolean {
   if (known.get(app) !== undefined || hasSnapshot(app)) return true;
-  if (now - unchecked.sinceMs >= LIMITS.uncheckedAppsMs) {
+  if (now - unchecked.sinceMs >= BOUNDS.uncheckedAppsMs) {
     unchecked.sinceMs = now;
     unchecked.names.clear();
   }
-  if (!unchecked.names.has(app) && unchecked.names.size >= LIMITS.uncheckedApps) return false;
+  if (!unchecked.names.has(app) && unchecked.names.size >= BOUNDS.uncheckedApps) return false;
   unchecked.names.add(app);
   return true;
 }

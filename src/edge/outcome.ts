@@ -1,7 +1,7 @@
 // What an attempt gave: its replica's fleet is told, and of an answer that another replica's may replace what is needed is kept.
-import { parseInBandHints } from "../routing/hints.ts";
-import { LIMITS } from "../routing/limits.ts";
-import type { Failure } from "../routing/outcome.ts";
+import { parseInBandHints } from "../wire/hints.ts";
+import { BOUNDS } from "../limits.ts";
+import type { Failure } from "../routing/health/outcome.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Admission } from "./admission.ts";
 import { brokeAtOnce, type Attempt } from "./attempt.ts";
@@ -78,7 +78,7 @@ async function reportBreak(attempt: Attempt & { kind: "unreachable" }, { granted
   const { reachable, cause } = await diagnose(to, attempt.error, settings);
   const bodyBytes = body.streamed ? Infinity : (body.bytes?.byteLength ?? 0);
   // Its client's doing, or that of an idle connection which was closed as the request came.
-  const excused = reachable && (bodyBytes > LIMITS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));
+  const excused = reachable && (bodyBytes > BOUNDS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));
   if (!excused) await slot?.failed({ kind: reachable ? "disconnected" : "unreachable", detail: cause });
   return { cause, unreached: !reachable && brokeAtOnce(attempt) };
 }
@@ -89,7 +89,7 @@ async function reportBreak(attempt: Attempt & { kind: "unreachable" }, { granted
  */
 export async function park(outcome: Outcome): Promise<Outcome> {
   const { granted, response } = outcome;
-  const giveBack = response === null ? null : takeRoom(LIMITS.wholeResponseBytes);
+  const giveBack = response === null ? null : takeRoom(BOUNDS.wholeResponseBytes);
   const kept = giveBack === null || response === null ? null : await keep(response);
   if (kept === null) void response?.body?.cancel().catch(() => {});
   granted.slot?.release();
@@ -99,7 +99,7 @@ export async function park(outcome: Outcome): Promise<Outcome> {
 async function keep({ body, status, statusText, headers }: Response): Promise<Response | null> {
   const init = { status, statusText, headers: new Headers(headers), encodeBody: "manual" } as const;
   if (body === null) return new Response(null, init);
-  const bytes = await readWhole(body, LIMITS.wholeResponseBytes, LIMITS.keptAnswerMs);
+  const bytes = await readWhole(body, BOUNDS.wholeResponseBytes, BOUNDS.keptAnswerMs);
   if (bytes === null) return null;
   init.headers.delete("transfer-encoding");
   init.headers.set("content-length", String(bytes.byteLength));

@@ -1,6 +1,6 @@
 // The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding nothing is asked.
 import type { RouterError } from "../problem.ts";
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import { clientAddress } from "./headers.ts";
 
 /** Not in the generated `Env` while wrangler.toml has them commented out. */
@@ -26,7 +26,7 @@ export async function rateFault(
     console.warn(JSON.stringify({ message: "a rate limit could not be asked", name, error: String(error) }));
     return null;
   }
-  return { type: "rate_limited", detail, retryAfterMs: LIMITS.rateLimitRetryMs };
+  return { type: "rate_limited", detail, retryAfterMs: BOUNDS.rateLimitRetryMs };
 }
 
 /** Neither part can hold a space, so no two replicas share a key, and none looks like a client's. */

@@ -4,7 +4,7 @@
 // is gives the slot back at once. What moves it must not be put into `waitUntil`: after a client's reset the slot would stay taken until
 // the replica next sends. Bodies are fetched and answered with "manual" encoding, or compressed ones would be recoded. A reader of the
 // default kind gets 4 KiB at a time, which costs ten times as much as one that brings its own buffer.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import { IncomingBody } from "./incoming-body.ts";
 
 export interface Relay {
@@ -33,7 +33,7 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
   if (isShort(upstream) && length !== null) {
     try {
       // Most are there with their headers. The others' headers go out without them.
-      const bytes = await incoming.readWhole(length, LIMITS.wholeResponseMs);
+      const bytes = await incoming.readWhole(length, BOUNDS.wholeResponseMs);
       if (bytes !== null) {
         whole();
         return new Response(bytes, init);
@@ -52,7 +52,7 @@ export async function relay({ upstream, headers, idleMs, whole, broken, passing 
 
 /** Whether the body is read whole before it is passed on, where it comes soon: then a client that goes leaves nothing of it behind. */
 export function isShort({ headers, body }: Response): boolean {
-  return body === null || (lengthOf(headers) ?? Infinity) <= LIMITS.wholeResponseBytes;
+  return body === null || (lengthOf(headers) ?? Infinity) <= BOUNDS.wholeResponseBytes;
 }
 
 /** Null: not known. Where a response has chunks, as RFC 9112 6.3 has it, they count and a length beside them does not. */

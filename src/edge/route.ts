@@ -1,5 +1,5 @@
 // Client traffic, from the request to the response: read it, get a slot, send it, again elsewhere where that is allowed.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 import { problemResponse, type RouterError } from "../problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, choose, type Admission } from "./admission.ts";
@@ -97,7 +97,7 @@ function leftMs({ client, arrivedAtMs }: Context): number {
 /** What the client sends along, or the error where it does not. A body that is kept is read before the request waits: it holds no slot meanwhile. */
 async function bodyOf(context: Context): Promise<ClientBody | Response> {
   const { request, requestId, settings } = context;
-  const uploadMs = Math.min(LIMITS.bodyReadMs, settings.FIRST_BYTE_TIMEOUT_MS);
+  const uploadMs = Math.min(BOUNDS.bodyReadMs, settings.FIRST_BYTE_TIMEOUT_MS);
   const deadlineMs = leftMs(context);
   try {
     return await takeBody(request, settings.RETRY_BODY_MAX_BYTES, Math.max(0, Math.min(uploadMs, deadlineMs)));

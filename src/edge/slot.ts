@@ -4,8 +4,8 @@ import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
 import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
-import { LIMITS } from "../routing/limits.ts";
-import type { AnswerKind, Failure } from "../routing/outcome.ts";
+import { BOUNDS } from "../limits.ts";
+import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { isOverloaded } from "./fleet-stub.ts";
 
 /** The methods of a ticket as a stub has them. */
@@ -50,7 +50,7 @@ export class Slot implements HeldSlot {
     this.#id = grant.id;
     this.#held = held;
     this.#ticket = ticket as TicketStub;
-    this.#watch = setTimeout(() => void this.#watchRequest(), LIMITS.watchAfterMs);
+    this.#watch = setTimeout(() => void this.#watchRequest(), BOUNDS.watchAfterMs);
   }
 
   get proves(): boolean {
@@ -130,7 +130,7 @@ export class Slot implements HeldSlot {
 
   /** Pending while the request runs. An object that is overloaded has not restarted, and is asked again later. */
   async #running(): Promise<WatchEnd> {
-    for (let pauseMs: number = LIMITS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, LIMITS.watchAgainMostMs)) {
+    for (let pauseMs: number = BOUNDS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, BOUNDS.watchAgainMostMs)) {
       try {
         return await this.#fleet().running(this.#id);
       } catch (error) {
@@ -144,8 +144,8 @@ export class Slot implements HeldSlot {
   /** Says whether the new object now holds the slot. */
   async #adopt(): Promise<boolean> {
     const { replica, incarnation, hint } = this.#grant;
-    for (let attempt = 0; attempt < LIMITS.adoptAttempts && !this.#over; attempt++) {
-      if (attempt > 0) await scheduler.wait(LIMITS.adoptRetryMs * 2 ** (attempt - 1));
+    for (let attempt = 0; attempt < BOUNDS.adoptAttempts && !this.#over; attempt++) {
+      if (attempt > 0) await scheduler.wait(BOUNDS.adoptRetryMs * 2 ** (attempt - 1));
       try {
         const elapsedMs = Date.now() - this.#grantedAtMs;
         const adopted = await this.#fleet().adopt({ replica, incarnation, hint, elapsedMs, answered: this.#answered });

@@ -1,13 +1,14 @@
 // A place on a replica for a request that is routed by the last snapshot, while the object that counts slots is out of reach. Each isolate then
 // counts its own requests, and passes over a replica that has just failed one: not the whole truth, but all that it can know.
+import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";
-import type { Failure } from "../routing/outcome.ts";
+import type { Failure } from "../routing/health/outcome.ts";
 import { keepAlive, Room } from "./room.ts";
 import type { HeldSlot } from "./slot.ts";
 
 /** What this isolate knows of a replica by its own requests. */
 export class Standing {
-  readonly #requests = new Room(Infinity, LIMITS.leaseMs);
+  readonly #requests = new Room(Infinity, BOUNDS.leaseMs);
   #failedAtMs = -Infinity;
 
   running(now: number): number {

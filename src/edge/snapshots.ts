@@ -1,8 +1,8 @@
 // The last view of each fleet this isolate has seen, for the time when its object can't be reached. Plain data, never a promise:
 // a promise shared between requests dies with the request that made it.
 import { hashName, type Weighted } from "../routing/rendezvous.ts";
-import { LIMITS } from "../routing/limits.ts";
-import type { SnapshotReplica } from "../routing/snapshot.ts";
+import { BOUNDS } from "../limits.ts";
+import type { SnapshotReplica } from "../routing/ledger/snapshot.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { LruMap } from "./lru.ts";
 import type { Standing } from "./snapshot-slot.ts";
@@ -20,11 +20,11 @@ interface Held {
   trueAtMs: number;
 }
 
-const SHARE = Math.floor(LIMITS.snapshotReplicas / LIMITS.snapshotApps);
+const SHARE = Math.floor(BOUNDS.snapshotReplicas / BOUNDS.snapshotApps);
 /** Views with replicas only, so that names without any push none of them out. Every app costs at least one share, which bounds their number too. */
-const held = new LruMap<Held>(LIMITS.snapshotReplicas, (entry) => Math.max(SHARE, entry.replicas.length));
+const held = new LruMap<Held>(BOUNDS.snapshotReplicas, (entry) => Math.max(SHARE, entry.replicas.length));
 /** When each app's was last asked for: the lock that lets one request alone refresh it. */
-const askedAtMs = new LruMap<number>(LIMITS.knownApps);
+const askedAtMs = new LruMap<number>(BOUNDS.knownApps);
 
 /** The replicas of the last view; none where that is older than `maxAgeMs`: an origin of then may be somebody else's now. */
 export function lastSnapshot(app: string, maxAgeMs: number, now: number): readonly EdgeReplica[] {
@@ -40,7 +40,7 @@ export function hasSnapshot(app: string): boolean {
 /** Fetches the fleet's view if the one here is older than 10 s and no other request is at it. For `waitUntil`; never fails. */
 export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
   const before = held.get(app);
-  if (now - (askedAtMs.get(app) ?? -Infinity) < LIMITS.snapshotAgeMs) return;
+  if (now - (askedAtMs.get(app) ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
   askedAtMs.set(app, now);
   try {
     const fresh = await fleetOf(env, settings, app).snapshot(before?.version ?? null);

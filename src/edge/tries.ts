@@ -1,5 +1,5 @@
 // How often one request may be sent: who has failed it, and whether another replica may be tried.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 
 /** What is known of a failed attempt. */
 export interface Tried {
@@ -30,9 +30,9 @@ export class Tries {
   /** An attempt has failed. Says whether there may be another. */
   mayGoOn({ replica, afterMs, unreached, word }: Tried): boolean {
     this.failed.push(replica);
-    if (unreached && this.#uncounted < LIMITS.unreachedAttempts) this.#uncounted++;
+    if (unreached && this.#uncounted < BOUNDS.unreachedAttempts) this.#uncounted++;
     else this.#counted++;
     if (this.#counted >= this.#most) return false;
-    return word === true || this.#idempotent || afterMs < LIMITS.repeatWithinMs;
+    return word === true || this.#idempotent || afterMs < BOUNDS.repeatWithinMs;
   }
 }

@@ -1,5 +1,5 @@
 // What an answer's status and headers say: of the replica that gave it, and of whether another replica may be asked.
-import type { AnswerKind, Failure } from "../routing/outcome.ts";
+import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 
 /** What Cloudflare answers in a replica's stead when it, its DNS name or its tunnel can't be reached. Loopback never shows these. */
 const OUT_OF_REACH = new Set([521, 522, 523, 525, 526, 530]);

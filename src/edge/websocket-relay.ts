@@ -2,7 +2,7 @@
 //
 // Each direction is closed by itself. A Close is passed on behind the messages that came before it, and answered only with the other
 // side's own Close: what that still has under way is passed on before.
-import { LIMITS } from "../routing/limits.ts";
+import { BOUNDS } from "../limits.ts";
 
 export interface WebSocketRelay {
   readonly upstream: Response;
@@ -26,7 +26,7 @@ const TOO_LARGE_CLOSE: Close = { code: 1009, reason: "a message of more than 32 
 const BROKE_OFF: Close = { code: 1011, reason: "the other side broke off" };
 
 /**
- * The slot is held until the replica has closed, or the client has gone, or LIMITS.closeHandshakeMs after the client's Close. There is
+ * The slot is held until the replica has closed, or the client has gone, or BOUNDS.closeHandshakeMs after the client's Close. There is
  * no back-pressure between WebSockets in the runtime, which reads as fast as it can: what a slow side has not taken yet is bounded by
  * the runtime's own limit on messages and the isolate's memory.
  */
@@ -87,7 +87,7 @@ class Side {
       other.#unanswered = setTimeout(() => {
         unanswered();
         this.#close({ code, reason });
-      }, LIMITS.closeHandshakeMs);
+      }, BOUNDS.closeHandshakeMs);
     });
     this.#socket.addEventListener("error", ({ message }) => {
       const tooLarge = message.includes(TOO_LARGE);

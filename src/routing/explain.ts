@@ -1,13 +1,13 @@
 // What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
 // candidates it is taken among. Changes nothing, but that slots which were withheld for long enough are free again.
-import type { ReplicaStatus } from "./heartbeat.ts";
-import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./fleet.ts";
-import { isServing, loadableIn, usableIn } from "./decide.ts";
-import { loadMs } from "./estimates.ts";
-import { freeInMs } from "./foresight.ts";
-import { endWithheld } from "./holdings.ts";
+import type { ReplicaStatus } from "./ledger/report.ts";
+import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./ledger/fleet.ts";
+import { isServing, loadableIn, usableIn } from "./policy/decide.ts";
+import { loadMs } from "./model/estimates.ts";
+import { freeInMs } from "./policy/availability-forecast.ts";
+import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
-import { evictedBy, evictionMs, occupationMs } from "./placement.ts";
+import { evictedBy, evictionMs, occupationMs } from "./policy/placement.ts";
 import { hashName, ranked } from "./rendezvous.ts";
 import { consider, type Arrival, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
 

@@ -1,11 +1,11 @@
 // Whether a request that finds no slot may wait for one, and what it is told if not.
-import type { Wanted } from "./decide.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Wanted } from "./policy/decide.ts";
+import type { Fleet } from "./ledger/fleet.ts";
 import { LIMITS } from "./limits.ts";
-import { hasReady, hopeUntilMs } from "./membership.ts";
-import { valueOf, type Mean } from "./mean.ts";
-import type { Priority } from "./priority.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
+import { hasReady, hopeUntilMs } from "./ledger/membership.ts";
+import { valueOf, type Mean } from "./model/mean.ts";
+import type { Priority } from "./policy/priority.ts";
+import type { WaitingRoom } from "./ledger/queue.ts";
 
 export interface WaitingOptions {
   readonly queueLengthMax: number;

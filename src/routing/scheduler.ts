@@ -1,24 +1,34 @@
 // The scheduler of one fleet: takes arrivals, binds waiting requests to slots that become free, refuses what can't be served.
 // It is driven by calls that carry the time (from the Fleet object, from a simulator) and never waits or reads a clock itself:
 // after each call that may free a slot or make a replica warm its owner calls `settle` and passes on what that gives.
-import { bindWaiting } from "./binding.ts";
-import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./decide.ts";
-import { failGrant, nextTrustMs } from "./ejection.ts";
-import { countArrival, expectedMs, loadMs, turnOf } from "./estimates.ts";
-import { createFleet, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { endWithheld } from "./holdings.ts";
+import { bindWaiting } from "./policy/binding.ts";
+import { decideIgnoringLoad, type Choice, type Reason, type Wanted } from "./policy/decide.ts";
+import { failGrant, nextTrustMs } from "./health/ejection.ts";
+import { countArrival, expectedMs, loadMs, turnOf } from "./model/estimates.ts";
+import { createFleet, type Fleet, type Grant, type Replica } from "./ledger/fleet.ts";
+import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
-import { applyInBandHints, hopeUntilMs, sweep } from "./membership.ts";
-import { addSample, emptyMean, type Mean } from "./mean.ts";
-import { adviseEviction } from "./placement.ts";
-import { considerNewcomer, type AffinityWait, type Wait } from "./newcomer.ts";
-import type { AnswerKind, Failure } from "./outcome.ts";
-import { noteBacklog, noteFull } from "./pressure.ts";
+import { applyInBandHints, hopeUntilMs, sweep } from "./ledger/membership.ts";
+import { addSample, emptyMean, type Mean } from "./model/mean.ts";
+import { adviseEviction } from "./policy/placement.ts";
+import { considerNewcomer, type AffinityWait, type Wait } from "./policy/newcomer.ts";
+import type { AnswerKind, Failure } from "./health/outcome.ts";
+import { noteBacklog, noteFull } from "./model/utilisation.ts";
 import { noReplicas, refusalOf, triedAll, type Applicant, type Refusal, type WaitingOptions } from "./refusals.ts";
-import { admit, createRetryBudget, type RetryBudget } from "./retry-budget.ts";
-import { answerGrant, endAnswer, failHint, finishGrant, forgetDemand, grantOf, takeSlot, warmthOf, wentWell } from "./slots.ts";
-import { TUNING } from "./tuning.ts";
-import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./waiting-room.ts";
+import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
+import {
+  answerGrant,
+  endAnswer,
+  failHint,
+  finishGrant,
+  forgetDemand,
+  grantOf,
+  takeSlot,
+  warmthOf,
+  wentWell,
+} from "./ledger/slots.ts";
+import { TUNING } from "./policy/tuning.ts";
+import { createWaitingRoom, forgetServing, join, leave, overdue, type Waiting, type WaitingRoom } from "./ledger/queue.ts";
 
 export interface SchedulerOptions extends WaitingOptions {
   readonly affinityWait: AffinityWait;

@@ -1,7 +1,7 @@
 // Names in an environment that are near a setting's and are none. An environment holds many names that are not the router's, so only near
 // ones are suspected. Values are never looked at: they may be secrets.
-import { LIMITS } from "../routing/limits.ts";
-import { nearName } from "../routing/near-name.ts";
+import { BOUNDS } from "../limits.ts";
+import { nearName } from "../wire/near-name.ts";
 import { SETTING_NAMES } from "./settings.ts";
 
 /** What else the router's environment holds by name. */
@@ -17,7 +17,7 @@ export interface Misspelt {
 export function misspeltSettings(names: Iterable<string>): readonly Misspelt[] {
   const found: Misspelt[] = [];
   for (const name of names) {
-    if (found.length === LIMITS.warnings) break;
+    if (found.length === BOUNDS.warnings) break;
     const meant = KNOWN.has(name) || !/^[\w-]+$/.test(name) ? null : nearName(name, KNOWN);
     if (meant !== null) found.push({ name, warning: `${name} is not a setting: did you mean ${meant}?` });
   }

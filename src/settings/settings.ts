@@ -2,8 +2,8 @@
 // everything, because a router that guesses what its operator meant is worse than one that says what is wrong. Every client is told
 // what is wrong, so no message may show any part of a value.
 import * as v from "valibot";
-import { isAppName } from "../routing/heartbeat.ts";
-import { LIMITS } from "../routing/limits.ts";
+import { isAppName } from "../wire/heartbeat.ts";
+import { BOUNDS } from "../limits.ts";
 
 export type AppFrom =
   | { readonly kind: "path"; readonly segments: 1 | 2 }
@@ -79,7 +79,7 @@ const appFrom = v.pipe(
 );
 
 const headerNames = v.pipe(
-  list(LIMITS.hintHeaders),
+  list(BOUNDS.hintHeaders),
   v.transform((names) => [...new Set(names.map((name) => name.toLowerCase()))]),
   v.everyItem((name) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name), "must be header names, separated by commas"),
   v.minLength(1, "must name a header"),
@@ -96,7 +96,7 @@ const ORIGIN_PATTERN = new RegExp(
 const originPatterns = v.pipe(
   v.string(),
   v.transform(elementsOf),
-  v.check((elements) => new Set(elements).size <= LIMITS.originPatterns, `has more than ${LIMITS.originPatterns} elements`),
+  v.check((elements) => new Set(elements).size <= BOUNDS.originPatterns, `has more than ${BOUNDS.originPatterns} elements`),
   v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
     const patterns = new Map<string, OriginPattern>();
     for (const [index, element] of dataset.value.entries()) {
@@ -116,7 +116,7 @@ const originPatterns = v.pipe(
 const CORS_RULE = "must be * or origins like https://app.example.com";
 /** As browsers write them in `Origin`, which is compared as text. A host beyond ASCII is named as they name it: xn--… */
 const corsOrigins = v.pipe(
-  list(LIMITS.corsOrigins),
+  list(BOUNDS.corsOrigins),
   v.rawTransform<string[], readonly string[]>(({ dataset, addIssue, NEVER }) => {
     const origins = dataset.value.map((element) => (element === "*" ? element : originOf(element)));
     const bad = origins.indexOf(null);
@@ -154,7 +154,7 @@ const heartbeatTokens = v.pipe(
     const found = tokensIn(dataset.value);
     const all = found === null ? [] : [...found.values()].flat();
     if (found === null) addIssue({ message: TOKENS_RULE });
-    else if (all.length > LIMITS.heartbeatTokens) addIssue({ message: `has more than ${LIMITS.heartbeatTokens} tokens` });
+    else if (all.length > BOUNDS.heartbeatTokens) addIssue({ message: `has more than ${BOUNDS.heartbeatTokens} tokens` });
     else if (!all.every((text) => v.is(token, text))) addIssue({ message: TOKEN_RULE });
     else return found;
     return NEVER;
@@ -190,7 +190,7 @@ const SettingsSchema = v.object({
   ),
   FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
   MAX_ATTEMPTS: setting(integer(1, 10), 3),
-  RETRY_BODY_MAX_BYTES: setting(integer(0, LIMITS.keptBytesPerIsolate), 1_048_576),
+  RETRY_BODY_MAX_BYTES: setting(integer(0, BOUNDS.keptBytesPerIsolate), 1_048_576),
   QUEUE_TIMEOUT_MS: setting(integer(0, DAY_MS), 300_000),
   QUEUE_LENGTH_MAX: setting(integer(0, 10_000), 1000),
   FIRST_BYTE_TIMEOUT_MS: setting(integer(1, DAY_MS), 600_000),

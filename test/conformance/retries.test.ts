@@ -2,7 +2,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { expectProblem, freshApp, sharedRouter } from "../support/conformance.ts";
 import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";
 import { TestRouter, type Sending } from "../support/router.ts";
@@ -68,7 +68,7 @@ describe("failures", () => {
     expect(its.bad.received.map(({ method, target }) => `${method} ${target}`)).toEqual([
       "POST /x",
       "POST /x",
-      ...Array<string>(LIMITS.probes).fill("OPTIONS /"),
+      ...Array<string>(BOUNDS.probes).fill("OPTIONS /"),
     ]);
     expect(its.good.received).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 // Who asks an object again that is out of reach: of those that wait in an isolate one at a time, and all once it has answered.
 import { expect, test } from "vitest";
 import { mayAskAgain, noteReach } from "../../src/edge/by-snapshot.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 
 test("of 100 that wait and look every quarter of a second one a second asks", () => {
   noteReach("away", false, 0);
@@ -9,7 +9,7 @@ test("of 100 that wait and look every quarter of a second one a second asks", ()
   for (let now = 250; now <= 10_000; now += 250) {
     for (let request = 0; request < 100; request++) if (mayAskAgain("away", now)) asked++;
   }
-  expect(asked).toBe(10_000 / LIMITS.snapshotAskMs);
+  expect(asked).toBe(10_000 / BOUNDS.snapshotAskMs);
 });
 
 test("once it has answered, the next that looks may ask", () => {

@@ -1,7 +1,7 @@
 // Which requests may go by a connection that the runtime has kept.
 import { expect, test } from "vitest";
 import { isKeptSince, noteKept, takeKept } from "../../src/edge/kept-connections.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 
 let origins = 0;
 const freshOrigin = () => `http://10.0.0.1:${++origins}`;
@@ -17,7 +17,7 @@ test("the first request to an origin goes by a new one", () => {
   expect(taken(freshOrigin(), 0)).toBe(0);
 });
 
-test.each([1, 3, LIMITS.keptConnections])("after %i answers so many requests may", (answers) => {
+test.each([1, 3, BOUNDS.keptConnections])("after %i answers so many requests may", (answers) => {
   const origin = freshOrigin();
   for (let n = 0; n < answers; n++) noteKept(origin, n);
   expect(taken(origin, answers)).toBe(answers);
@@ -34,8 +34,8 @@ test("one that is used again and again is one", () => {
 
 test("more than the bound are not counted", () => {
   const origin = freshOrigin();
-  for (let n = 0; n < 3 * LIMITS.keptConnections; n++) noteKept(origin, 0);
-  expect(taken(origin, 0)).toBe(LIMITS.keptConnections);
+  for (let n = 0; n < 3 * BOUNDS.keptConnections; n++) noteKept(origin, 0);
+  expect(taken(origin, 0)).toBe(BOUNDS.keptConnections);
 });
 
 test("an origin's are its own", () => {
@@ -47,16 +47,16 @@ test("an origin's are its own", () => {
 test("one that was idle for too long is gone", () => {
   const origin = freshOrigin();
   noteKept(origin, 1000);
-  expect(takeKept(origin, 1000 + LIMITS.keptConnectionMs)).toBe(false);
+  expect(takeKept(origin, 1000 + BOUNDS.keptConnectionMs)).toBe(false);
   noteKept(origin, 1000);
-  expect(takeKept(origin, 999 + LIMITS.keptConnectionMs)).toBe(true);
+  expect(takeKept(origin, 999 + BOUNDS.keptConnectionMs)).toBe(true);
 });
 
 test("and those that were idle for longer are gone with it", () => {
   const origin = freshOrigin();
   noteKept(origin, 0);
   noteKept(origin, 1000);
-  expect(takeKept(origin, 1000 + LIMITS.keptConnectionMs)).toBe(false);
+  expect(takeKept(origin, 1000 + BOUNDS.keptConnectionMs)).toBe(false);
   // Even by a clock that has jumped back.
   expect(takeKept(origin, 0)).toBe(false);
 });
@@ -65,13 +65,13 @@ test("the one used last is taken first, so that an older one may be too old for 
   const origin = freshOrigin();
   noteKept(origin, 0);
   noteKept(origin, 5000);
-  expect([takeKept(origin, LIMITS.keptConnectionMs), takeKept(origin, LIMITS.keptConnectionMs)]).toEqual([true, false]);
+  expect([takeKept(origin, BOUNDS.keptConnectionMs), takeKept(origin, BOUNDS.keptConnectionMs)]).toEqual([true, false]);
 });
 
 test("of very many origins the one not used for longest is forgotten", () => {
   const [first, second] = [freshOrigin(), freshOrigin()];
   noteKept(first, 0);
-  for (let n = 1; n < LIMITS.keptOrigins; n++) noteKept(freshOrigin(), 0);
+  for (let n = 1; n < BOUNDS.keptOrigins; n++) noteKept(freshOrigin(), 0);
   noteKept(second, 0);
   expect([taken(first, 0), taken(second, 0)]).toEqual([0, 1]);
 });

@@ -1,7 +1,7 @@
 // How often one request may be sent.
 import { describe, expect, test } from "vitest";
 import { Tries, type Tried } from "../../src/edge/tries.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 
 const failed = (more: Partial<Tried> = {}): Tried => ({ replica: "r", afterMs: 5, unreached: false, word: null, ...more });
 
@@ -25,9 +25,9 @@ describe("MAX_ATTEMPTS", () => {
 });
 
 describe("a request that a replica worked on for long", () => {
-  const long = { afterMs: LIMITS.repeatWithinMs };
+  const long = { afterMs: BOUNDS.repeatWithinMs };
   test.each(["POST", "PATCH"])("%s is not sent again", (method) => {
-    expect(sentTo(3, method, { afterMs: LIMITS.repeatWithinMs - 1 }, long)).toBe(2);
+    expect(sentTo(3, method, { afterMs: BOUNDS.repeatWithinMs - 1 }, long)).toBe(2);
   });
 
   test.each(["GET", "HEAD", "PUT", "DELETE", "QUERY"])("%s is, since repeating it does no harm", (method) => {

@@ -1,5 +1,5 @@
 // Settings, good and bad, read in this process: a bad one stops a whole router, so each would need a router of its own.
-import { isAppName } from "../../src/routing/heartbeat.ts";
+import { isAppName } from "../../src/wire/heartbeat.ts";
 import { parseSettings, SETTING_NAMES, type Settings } from "../../src/settings/settings.ts";
 import type { Draw } from "./draw.ts";
 

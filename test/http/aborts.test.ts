@@ -2,7 +2,7 @@
 // request is cancelled.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
@@ -73,7 +73,7 @@ test("300 clients that reset before the headers leave no slot behind, and their 
 
 test("bodies of clients that reset take no room from other clients' retries for long", async () => {
   const bodyBytes = 1_000_000;
-  const tooMany = Math.ceil(LIMITS.keptBytesPerIsolate / bodyBytes);
+  const tooMany = Math.ceil(BOUNDS.keptBytesPerIsolate / bodyBytes);
   await router.join({ app: "kept", replica: "r", origin: "http://127.0.0.1:9" });
   const sockets = Array.from({ length: tooMany }, () => connect({ port: router.port, host: "127.0.0.1" }));
   for (const socket of sockets) {

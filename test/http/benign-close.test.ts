@@ -3,7 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { expectProblem, freshApp } from "../support/conformance.ts";
 import { holdAnswers, type HeldAnswers } from "../support/held.ts";
 import { TestReplica, type Answer } from "../support/replica.ts";
@@ -146,7 +146,7 @@ test("two replicas that do so: each request is served by the one that holds its 
 
 test.each([
   [6, 6 + 1],
-  [16, LIMITS.keptConnections + 1],
+  [16, BOUNDS.keptConnections + 1],
 ])("of %i connections that may be kept, one that breaks off every request gets it %i times", async (kept, times) => {
   const { held, answer, begin } = breaker();
   await using its = await lone(answer);

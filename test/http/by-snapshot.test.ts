@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LiveRouter } from "../../bench/live/router.ts";
 import { bundle } from "../../scripts/bundle.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { until } from "../support/until.ts";
@@ -89,7 +90,7 @@ describe("while every replica is full", () => {
   async function sendAndWait(): Promise<{ readonly reply: Promise<Response> }> {
     log.length = 0;
     const reply = send();
-    await until("it waits", () => log.filter((line) => line.includes("did not answer")).length >= LIMITS.objectAttempts);
+    await until("it waits", () => log.filter((line) => line.includes("did not answer")).length >= BOUNDS.objectAttempts);
     return { reply };
   }
 

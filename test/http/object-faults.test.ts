@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LiveRouter } from "../../bench/live/router.ts";
 import { bundle } from "../../scripts/bundle.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { until } from "../support/until.ts";
@@ -81,15 +82,15 @@ test("a request that runs while the object is overloaded holds one slot", async 
   await join("busy");
   const socket = open("busy");
   await until("it is there", () => begin.length === 1);
-  expect((await switched("busy", "overloaded", 3 * LIMITS.watchAfterMs)).status).toBe(204);
+  expect((await switched("busy", "overloaded", 3 * BOUNDS.watchAfterMs)).status).toBe(204);
   const begun = firstByte(socket);
   begin[0]?.();
   await begun;
   await until("the object answers", async () => (await router.view("busy")) !== null);
   // As long as one that takes itself to be lost goes on telling the object.
-  for (let lookMs = 0; lookMs < LIMITS.adoptRetryMs * 2 ** (LIMITS.adoptAttempts - 2); lookMs += LIMITS.adoptRetryMs) {
+  for (let lookMs = 0; lookMs < BOUNDS.adoptRetryMs * 2 ** (BOUNDS.adoptAttempts - 2); lookMs += BOUNDS.adoptRetryMs) {
     expect((await viewOf("busy")).in_flight).toBe(1);
-    await sleep(LIMITS.adoptRetryMs);
+    await sleep(BOUNDS.adoptRetryMs);
   }
   socket.resetAndDestroy();
   await until("its slot is free", async () => (await viewOf("busy")).in_flight === 0);

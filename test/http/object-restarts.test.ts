@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { expect, test } from "vitest";
 import { LiveRouter } from "../../bench/live/router.ts";
 import { bundle } from "../../scripts/bundle.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { until } from "../support/until.ts";
 
@@ -23,7 +23,7 @@ interface Outcome {
 /** Half of the requests run long enough to be watched for a restart. */
 async function startReplica(): Promise<TestReplica> {
   return TestReplica.start((request, response) => {
-    const serveMs = request.url === "/long" ? 3 * LIMITS.watchAfterMs : 10;
+    const serveMs = request.url === "/long" ? 3 * BOUNDS.watchAfterMs : 10;
     response.writeHead(200).flushHeaders();
     setTimeout(() => response.end("served"), serveMs);
   });
@@ -115,7 +115,7 @@ test("a request waits through more restarts than an object is asked in a row", {
     return view?.waiting === 1 && view.in_flight === 1;
   };
   await until("the other waits", isWaiting);
-  for (let crash = 0; crash < 3 * LIMITS.objectAttempts; crash++) {
+  for (let crash = 0; crash < 3 * BOUNDS.objectAttempts; crash++) {
     await fetch(`${router.url}/__chaos/${APP}/crash`, { method: "POST" });
     await until("it waits again, and the slot is taken again", isWaiting);
   }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { BOUNDS } from "../../src/limits.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
@@ -152,7 +153,7 @@ test("a Close that is never answered is answered by the router; no slot is held 
   byReplica.server.socket.close(4001, "enough");
   await freed(byReplica.app);
   expect(await inFlight(byClient.app)).toBe(1);
-  const withinMs = LIMITS.closeHandshakeMs + 5000;
+  const withinMs = BOUNDS.closeHandshakeMs + 5000;
   await until("they have closed", () => byClient.client.closed !== null && byReplica.server.closed !== null, withinMs);
   expect([byClient.client.closed, byReplica.server.closed]).toEqual([
     [4001, "enough"],

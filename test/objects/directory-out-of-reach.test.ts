@@ -4,7 +4,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { beforeEach, expect, inject, test, vi } from "vitest";
 import { rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
 import worker from "../../src/index.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 
 /** Each failure is logged. */
 beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
@@ -39,13 +39,13 @@ test("a flood of made-up names starts no more objects than the bound, and an app
     return env.FLEET.getByName(app);
   };
   const types = new Set<string | null>();
-  for (let n = 0; n < LIMITS.uncheckedApps + 50; n++) {
+  for (let n = 0; n < BOUNDS.uncheckedApps + 50; n++) {
     const { status, headers } = await send(`flood-${n}/x`, { FLEET: { getByName } });
     expect([status, headers.get("retry-after")]).toEqual([503, expect.stringMatching(/^[1-9]\d*$/)]);
     types.add(headers.get("x-fal-error-type"));
   }
   expect([...types]).toEqual(["no_replicas", "runner_scheduling_failure"]);
-  expect(started.size).toBe(LIMITS.uncheckedApps - 1);
+  expect(started.size).toBe(BOUNDS.uncheckedApps - 1);
   expect((await send("real/x")).status).toBe(200);
 });
 
@@ -64,8 +64,8 @@ let rounds = 0;
 
 /** A time at which as many new names as may be were let through. */
 async function usedUp(): Promise<number> {
-  const now = start + ++rounds * 2 * LIMITS.uncheckedAppsMs;
-  for (let n = 0; n < LIMITS.uncheckedApps; n++) expect(await fault(`made-up-${n}`, now)).toBeNull();
+  const now = start + ++rounds * 2 * BOUNDS.uncheckedAppsMs;
+  for (let n = 0; n < BOUNDS.uncheckedApps; n++) expect(await fault(`made-up-${n}`, now)).toBeNull();
   expect(await fault("one-more", now)).toEqual(FAULT);
   return now;
 }
@@ -73,7 +73,7 @@ async function usedUp(): Promise<number> {
 test("names that are new to the isolate are let through up to the bound, each of them again and again", async () => {
   const now = await usedUp();
   expect(await fault("made-up-0", now)).toBeNull();
-  const end = now + LIMITS.uncheckedAppsMs;
+  const end = now + BOUNDS.uncheckedAppsMs;
   expect([await fault("one-more", end - 1), await fault("made-up-0", end - 1)]).toEqual([FAULT, null]);
   expect(await fault("one-more", end)).toBeNull();
 });

@@ -4,11 +4,11 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { describe, expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Failure } from "../../src/routing/outcome.ts";
+import type { Failure } from "../../src/routing/health/outcome.ts";
 import type { Answer } from "../../src/routing/scheduler.ts";
-import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { until } from "../support/until.ts";
 
 /** As vitest.config.ts sets HEARTBEAT_RATE_MAX. */
@@ -281,13 +281,13 @@ describe("tickets", () => {
     using asked = (await again.enqueue(REQUEST)) as unknown as Disposable & { standing: { kind: string; id: number } };
     expect(asked.standing.kind).toBe("waiting");
     expect(await again.granted(asked.standing.id)).toMatchObject({ kind: "granted", replica: "r" });
-    expect(Date.now() - since).toBeGreaterThanOrEqual(LIMITS.settleMs - 50);
+    expect(Date.now() - since).toBeGreaterThanOrEqual(BOUNDS.settleMs - 50);
   });
 });
 
 test("above four times the rate a heartbeat is refused", async () => {
   const { app, stub } = fleet();
-  const limit = LIMITS.heartbeatRateBurst * RATE_MAX;
+  const limit = BOUNDS.heartbeatRateBurst * RATE_MAX;
   const kinds = await runInDurableObject(stub, async (fleet) => {
     const answers = [];
     for (let index = 0; index < limit * 2 + 2; index++) answers.push(fleet.heartbeat(beat(app, "r")));

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { appExists, rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 
 const NOW = 1_764_000_000_000;
@@ -11,7 +11,7 @@ const request = () => new Request("https://router.example.com/app/x");
 // The Directory does not know this app: only the isolate's memory says that it exists.
 test("a flood of unknown names pushes no app out of the memory", { timeout: 60_000 }, async () => {
   rememberApp("remembered", NOW);
-  for (let n = 0; n < 2 * LIMITS.knownApps; n++) {
+  for (let n = 0; n < 2 * BOUNDS.knownApps; n++) {
     const fault = await unknownAppFault(request(), env, `made-up-${n}`, NOW, Infinity);
     expect(fault).toMatchObject({ type: "app_not_found" });
   }
@@ -20,7 +20,7 @@ test("a flood of unknown names pushes no app out of the memory", { timeout: 60_0
 
 test("of more apps than the bound the one not used for longest is forgotten", async () => {
   rememberApp("first", NOW);
-  for (let n = 1; n < LIMITS.knownApps; n++) rememberApp(`other-${n}`, NOW);
+  for (let n = 1; n < BOUNDS.knownApps; n++) rememberApp(`other-${n}`, NOW);
   expect(await appExists(env, "first", NOW)).toBe(true);
   rememberApp("one-more", NOW);
   expect(await appExists(env, "first", NOW)).toBe(true);
@@ -30,8 +30,8 @@ test("of more apps than the bound the one not used for longest is forgotten", as
 
 test("an app is asked for again after its time, and forgotten where it is gone", async () => {
   rememberApp("gone", NOW);
-  expect(await appExists(env, "gone", NOW + LIMITS.knownAppMs - 1)).toBe(true);
-  expect(await appExists(env, "gone", NOW + LIMITS.knownAppMs)).toBe(false);
+  expect(await appExists(env, "gone", NOW + BOUNDS.knownAppMs - 1)).toBe(true);
+  expect(await appExists(env, "gone", NOW + BOUNDS.knownAppMs)).toBe(false);
   expect(await appExists(env, "gone", NOW)).toBe(false);
 });
 

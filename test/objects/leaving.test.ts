@@ -5,7 +5,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import { Directory } from "../../durable-objects/directory.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { until } from "../support/until.ts";
 

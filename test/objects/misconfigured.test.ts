@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import worker from "../../src/index.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { SETTING_NAMES, type Settings } from "../../src/settings/settings.ts";
 
 /** In every bad value, in lower case because host patterns are read so. */
@@ -19,7 +19,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
     `{"a": {"${MARK}": "${MARK}"}}`,
     `{"${MARK} is no name": "${MARK}"}`,
     `{"a": ["${MARK}", 7]}`,
-    JSON.stringify({ "*": many(LIMITS.heartbeatTokens + 1) }),
+    JSON.stringify({ "*": many(BOUNDS.heartbeatTokens + 1) }),
   ],
   ADMIN_TOKEN: [`${MARK} with a space`, `${MARK}\u00e9`],
   ORIGIN_SIGNING_KEY: null,
@@ -28,11 +28,11 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
     `gpu.example.com, *.${MARK}.*`,
     `${MARK}:99999`,
     `{app}.{app}.${MARK}`,
-    many(LIMITS.originPatterns + 1).join(),
+    many(BOUNDS.originPatterns + 1).join(),
   ],
   ALLOW_PRIVATE_ORIGINS: [MARK],
   APP_FROM: [MARK, `fixed:${MARK} x`],
-  HINT_HEADERS: [`x-a, ${MARK}:`, many(LIMITS.hintHeaders + 1).join()],
+  HINT_HEADERS: [`x-a, ${MARK}:`, many(BOUNDS.hintHeaders + 1).join()],
   DISPATCH: [MARK],
   FLEET_LOCATION: [MARK],
   MAX_ATTEMPTS: [MARK, `1${MARK}`],
@@ -46,7 +46,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   HEARTBEAT_RATE_MAX: [MARK],
   COLD_START_MS: [MARK],
   AFFINITY_WAIT: [MARK],
-  CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(LIMITS.corsOrigins + 1).join()],
+  CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(BOUNDS.corsOrigins + 1).join()],
 };
 
 /** A binding of type JSON can be what is no text. */

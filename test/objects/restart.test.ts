@@ -4,7 +4,7 @@ import { env, exports } from "cloudflare:workers";
 import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { expect, inject, test } from "vitest";
 import worker from "../../src/index.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import { until } from "../support/until.ts";
 
@@ -113,7 +113,7 @@ test("with the object out of reach the last snapshot serves by hash; without one
 });
 
 test.each([
-  ["out of reach", LIMITS.objectAttempts, {}],
+  ["out of reach", BOUNDS.objectAttempts, {}],
   ["overloaded", 1, { overloaded: true }],
 ])("an object that is %s is asked %i times before the last snapshot serves", async (fault, expected, mark) => {
   const app = `asked-${expected}-times`;
@@ -141,7 +141,7 @@ test("a replica that is dead though the last snapshot has it is tried, and then 
   calls.count = 0;
   const response = await send("outdated/x", hintOf("dead"));
   expect([response.status, await response.text(), ...servedBy(response)]).toEqual([200, "ok", "r", "snapshot_hash"]);
-  expect(calls.count).toBe(2 * LIMITS.objectAttempts);
+  expect(calls.count).toBe(2 * BOUNDS.objectAttempts);
 });
 
 test("where the last snapshot has nobody else, a dead replica is tried once and is 502", async () => {
@@ -152,7 +152,7 @@ test("where the last snapshot has nobody else, a dead replica is tried once and 
   calls.count = 0;
   const response = await send("alone/x");
   expect([response.status, response.headers.get("x-fal-error-type")]).toEqual([502, "runner_disconnected"]);
-  expect(calls.count).toBe(2 * LIMITS.objectAttempts);
+  expect(calls.count).toBe(2 * BOUNDS.objectAttempts);
 });
 
 test("with the Directory out of reach apps in use are served, and a made-up name finds no replicas", async () => {

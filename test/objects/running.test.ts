@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import type { Answer } from "../../src/routing/scheduler.ts";
 import { until } from "../support/until.ts";
 

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test, vi } from "vitest";
 import { lastSnapshot, refreshSnapshot } from "../../src/edge/snapshots.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { settingsOf, type Settings } from "../../src/settings/settings.ts";
 
 /** Each failure is logged. */
@@ -39,7 +39,7 @@ test("of apps without replicas nothing is kept, so that any number of them pushe
   await beat("kept", "ready");
   await refreshSnapshot(env, settings(), "kept", NOW);
   expect(idsOf("kept")).toEqual(["r"]);
-  for (let n = 0; n < LIMITS.snapshotApps + 50; n++) await refreshSnapshot(env, settings(), `none-${n}`, NOW);
+  for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) await refreshSnapshot(env, settings(), `none-${n}`, NOW);
   expect(idsOf("kept")).toEqual(["r"]);
 });
 
@@ -47,7 +47,7 @@ test("nor is anything kept of apps whose object fails", async () => {
   await beat("kept-too", "ready");
   await refreshSnapshot(env, settings(), "kept-too", NOW);
   const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
-  for (let n = 0; n < LIMITS.snapshotApps + 50; n++) {
+  for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) {
     await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), `failing-${n}`, NOW);
   }
   expect(idsOf("kept-too")).toEqual(["r"]);
@@ -59,9 +59,9 @@ test.each(["ready", "stopped"] as const)("requests at once ask once, again after
   const { watchedEnv, asked } = watched();
   const refresh = (now: number) => refreshSnapshot(watchedEnv, settings(), app, now);
   await Promise.all([refresh(NOW), refresh(NOW), refresh(NOW + 1)]);
-  await refresh(NOW + LIMITS.snapshotAgeMs - 1);
+  await refresh(NOW + BOUNDS.snapshotAgeMs - 1);
   expect(asked).toEqual([app]);
-  await Promise.all([refresh(NOW + LIMITS.snapshotAgeMs), refresh(NOW + LIMITS.snapshotAgeMs)]);
+  await Promise.all([refresh(NOW + BOUNDS.snapshotAgeMs), refresh(NOW + BOUNDS.snapshotAgeMs)]);
   expect(asked).toEqual([app, app]);
 });
 
@@ -69,10 +69,10 @@ test("a snapshot goes with the last ready replica, and stays while the object fa
   await beat("comes-and-goes", "ready");
   await refreshSnapshot(env, settings(), "comes-and-goes", NOW);
   const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
-  await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), "comes-and-goes", NOW + LIMITS.snapshotAgeMs);
+  await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), "comes-and-goes", NOW + BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual(["r"]);
   await beat("comes-and-goes", "stopped");
-  await refreshSnapshot(env, settings(), "comes-and-goes", NOW + 2 * LIMITS.snapshotAgeMs);
+  await refreshSnapshot(env, settings(), "comes-and-goes", NOW + 2 * BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
-import type { Heartbeat } from "../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { until } from "../support/until.ts";
 
 test("it is watched like any other, and not taken for one of before a restart", async () => {

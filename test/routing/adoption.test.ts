@@ -1,8 +1,8 @@
 // Requests of before a restart of the object: what replicas say that they serve counts until those requests have reported themselves.
 import { describe, expect, test } from "vitest";
-import { createFleet, loadOf, type Fleet } from "../../src/routing/fleet.ts";
-import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
-import { adoptSlot, releaseSlot } from "../../src/routing/slots.ts";
+import { createFleet, loadOf, type Fleet } from "../../src/routing/ledger/fleet.ts";
+import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
+import { adoptSlot, releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, known, occupy, type Said } from "./support/fleets.ts";
 
 describe("after a restart of the object", () => {

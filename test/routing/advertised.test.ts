@@ -1,8 +1,8 @@
 // What replicas say they hold: the three advertised states, reports in band, hint slots, and the limits of one fleet.
 import { describe, expect, test } from "vitest";
-import { createFleet, heldHints, hintRoom, isWarm, type Fleet, type HintRoom } from "../../src/routing/fleet.ts";
+import { createFleet, heldHints, hintRoom, isWarm, type Fleet, type HintRoom } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { applyInBandHints, deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/membership.ts";
+import { applyInBandHints, deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/ledger/membership.ts";
 import { fleetWith, hears, known, load, picture, TTL_MS, type Said } from "./support/fleets.ts";
 
 const numbered = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);

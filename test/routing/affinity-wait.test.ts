@@ -1,12 +1,12 @@
 // Waiting for a warm replica while another is free: when a slot is left idle, what ends that, and when a hint gets a second copy.
 import { describe, expect, test } from "vitest";
-import { countArrival } from "../../src/routing/estimates.ts";
-import { foresee, nextStartMs } from "../../src/routing/foresight.ts";
+import { countArrival } from "../../src/routing/model/estimates.ts";
+import { foresee, nextStartMs } from "../../src/routing/policy/availability-forecast.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { setDrained } from "../../src/routing/membership.ts";
-import { worthWaitingMs } from "../../src/routing/priority.ts";
+import { setDrained } from "../../src/routing/ledger/membership.ts";
+import { worthWaitingMs } from "../../src/routing/policy/priority.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { COLD_MS, foundFull, hears, known, NEVER, OPTIONS, unreachable, type Said } from "./support/fleets.ts";
 

@@ -2,14 +2,14 @@
 // that means for whole histories is in scheduler-properties.test.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { considerNewcomer } from "../../src/routing/newcomer.ts";
-import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
-import { decide } from "../../src/routing/decide.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
+import { considerNewcomer } from "../../src/routing/policy/newcomer.ts";
+import { countArrival, learnAnswer, learnService } from "../../src/routing/model/estimates.ts";
+import { decide } from "../../src/routing/policy/decide.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { insistsAtMs, orderOf } from "../../src/routing/priority.ts";
-import { takeSlot } from "../../src/routing/slots.ts";
-import type { WaitingRoom } from "../../src/routing/waiting-room.ts";
+import { insistsAtMs, orderOf } from "../../src/routing/policy/priority.ts";
+import { takeSlot } from "../../src/routing/ledger/slots.ts";
+import type { WaitingRoom } from "../../src/routing/ledger/queue.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load, wants, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";

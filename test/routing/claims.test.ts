@@ -1,9 +1,9 @@
 // What clients' claims of a request's cost are worth: believed as far as such claims have come true.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, createEstimates, expectedMs, serviceMs, type Estimates } from "../../src/routing/estimates.ts";
-import { LIMITS } from "../../src/routing/limits.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { countArrival, createEstimates, expectedMs, serviceMs, type Estimates } from "../../src/routing/model/estimates.ts";
+import { BOUNDS } from "../../src/limits.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { COLD_MS } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { served, times } from "./support/served.ts";
@@ -61,14 +61,14 @@ describe("what a client says of its request", () => {
   test("is not believed before anything was served that could bear it out", () => {
     const estimates = createEstimates(COLD_MS);
     countArrival(estimates, "x");
-    expect(expectedMs(estimates, "x", LIMITS.claimedCostMs)).toBe(0);
+    expect(expectedMs(estimates, "x", BOUNDS.claimedCostMs)).toBe(0);
   });
 
   test("never moves the expectation by more than `outlier` times", () => {
     const estimates = claimed(MANY, (ms) => ms);
     const mean = serviceMs(estimates, "x");
     fc.assert(
-      fc.property(fc.double({ min: 1e-9, max: LIMITS.claimedCostMs, noNaN: true }), (claimedMs) => {
+      fc.property(fc.double({ min: 1e-9, max: BOUNDS.claimedCostMs, noNaN: true }), (claimedMs) => {
         const expected = expectedMs(estimates, "x", claimedMs);
         expect(expected).toBeGreaterThan((mean / outlier) * (1 - 1e-6));
         expect(expected).toBeLessThan(mean * outlier * (1 + 1e-6));

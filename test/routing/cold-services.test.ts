@@ -10,9 +10,9 @@ import {
   meanLoadMs,
   serviceMs,
   type Estimates,
-} from "../../src/routing/estimates.ts";
+} from "../../src/routing/model/estimates.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS } from "./support/fleets.ts";
 import { served, times } from "./support/served.ts";

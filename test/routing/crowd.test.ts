@@ -1,7 +1,7 @@
 // A crowd of replicas against a set, and what it says of a hint's order against all of them ranked.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Crowd, leadersOf } from "../../src/routing/crowd.ts";
+import { Crowd, leadersOf } from "../../src/routing/ledger/replica-index.ts";
 import { hashName, ranked, score, upperBits, upperBitsOf, type NameHash } from "../../src/routing/rendezvous.ts";
 import { seeded } from "./support/seeded.ts";
 

@@ -1,12 +1,12 @@
 // Who gets a request and why: every reason, the order of preferences, and the ties. In these fleets hash order is computed with
 // `ranked`, whose values are pinned in rendezvous.test.ts.
 import { describe, expect, test } from "vitest";
-import { decide, decideCold, decideIgnoringLoad, decideWarm, usableSlots } from "../../src/routing/decide.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
-import { noteUse } from "../../src/routing/holdings.ts";
-import { setDrained } from "../../src/routing/membership.ts";
+import { decide, decideCold, decideIgnoringLoad, decideWarm, usableSlots } from "../../src/routing/policy/decide.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
+import { noteUse } from "../../src/routing/ledger/residency.ts";
+import { setDrained } from "../../src/routing/ledger/membership.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
-import { releaseSlot } from "../../src/routing/slots.ts";
+import { releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { asked, fleetWith, hears, known, load, occupy, wants, type Said, foundFull } from "./support/fleets.ts";
 
 /** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */

@@ -1,9 +1,9 @@
 // What is learned of a hint comes from requests that were served: demand is counted when they arrive, and taken back where they were not.
 import { describe, expect, test } from "vitest";
-import { countArrival, createEstimates, demandShare, learnAnswer, uncountArrival } from "../../src/routing/estimates.ts";
-import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
+import { countArrival, createEstimates, demandShare, learnAnswer, uncountArrival } from "../../src/routing/model/estimates.ts";
+import type { AnswerKind, Failure } from "../../src/routing/health/outcome.ts";
 import { answered, failed } from "../../src/routing/scheduler.ts";
-import { adoptSlot, answerGrant } from "../../src/routing/slots.ts";
+import { adoptSlot, answerGrant } from "../../src/routing/ledger/slots.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { BROKEN, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, NEVER } from "./support/fleets.ts";

@@ -1,8 +1,8 @@
 // How replicas go and what is remembered of them: stop, delete, expiry, the return of each, and the hope that is left.
 import { describe, expect, test } from "vitest";
-import { createFleet } from "../../src/routing/fleet.ts";
-import { deleteReplica, hasReady, hopeUntilMs, setDrained, sweep } from "../../src/routing/membership.ts";
-import { releaseSlot } from "../../src/routing/slots.ts";
+import { createFleet } from "../../src/routing/ledger/fleet.ts";
+import { deleteReplica, hasReady, hopeUntilMs, setDrained, sweep } from "../../src/routing/ledger/membership.ts";
+import { releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, known, load, loads, occupy, TTL_MS, type Said } from "./support/fleets.ts";
 
 const gone = (fleet: ReturnType<typeof createFleet>) => ({

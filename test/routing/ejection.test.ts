@@ -1,10 +1,10 @@
 // Replicas that fail requests are passed over, for longer each time, then get one request at a time, unless most of the fleet looks bad.
 import { describe, expect, test } from "vitest";
-import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
-import { failGrant, isPassedOver } from "../../src/routing/ejection.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
-import { deleteReplica, sweep } from "../../src/routing/membership.ts";
-import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
+import { decide, decideIgnoringLoad } from "../../src/routing/policy/decide.ts";
+import { failGrant, isPassedOver } from "../../src/routing/health/ejection.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
+import { deleteReplica, sweep } from "../../src/routing/ledger/membership.ts";
+import { answerGrant, finishGrant, releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { BROKEN, ejectedFor, fails, refuses, serves, TIMED_OUT, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, loads, occupy, picture, TTL_MS, wants } from "./support/fleets.ts";
 

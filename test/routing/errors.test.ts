@@ -1,10 +1,10 @@
 // How many failures of each kind eject a replica, and what answers with an error status do: an error shows that the replica is reachable and no
 // more, another status neither counts against it nor for it.
 import { describe, expect, test } from "vitest";
-import { isPassedOver } from "../../src/routing/ejection.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
+import { isPassedOver } from "../../src/routing/health/ejection.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
+import type { AnswerKind, Failure } from "../../src/routing/health/outcome.ts";
 import { failed } from "../../src/routing/scheduler.ts";
 import { driver } from "./support/driver.ts";
 import {

@@ -13,11 +13,11 @@ import {
   meanLoadMs,
   serviceMs,
   type Estimates,
-} from "../../src/routing/estimates.ts";
-import { stopLoading } from "../../src/routing/holdings.ts";
+} from "../../src/routing/model/estimates.ts";
+import { stopLoading } from "../../src/routing/ledger/residency.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { adoptSlot, answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { adoptSlot, answerGrant, finishGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, load } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";

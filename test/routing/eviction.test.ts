@@ -1,10 +1,10 @@
 // What a replica would lose by one more hint, what it is advised to give up, and how the next list tells whether it heeds that.
 import { describe, expect, test } from "vitest";
-import type { Eviction, Fleet } from "../../src/routing/fleet.ts";
+import type { Eviction, Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { applyInBandHints } from "../../src/routing/membership.ts";
-import { adviseEviction, evictionMs, sparingMs, worthMs } from "../../src/routing/placement.ts";
-import { answerGrant, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { applyInBandHints } from "../../src/routing/ledger/membership.ts";
+import { adviseEviction, evictionMs, sparingMs, worthMs } from "../../src/routing/policy/placement.ts";
+import { answerGrant, finishGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { asked, fleetWith, hears, known, load, type Said } from "./support/fleets.ts";
 
 /** A warm request of the hint that was answered and is over. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { explain } from "../../src/routing/explain.ts";
-import { endWithheld } from "../../src/routing/holdings.ts";
+import { endWithheld } from "../../src/routing/ledger/residency.ts";
 import {
   answered,
   createScheduler,

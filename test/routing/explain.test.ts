@@ -1,14 +1,14 @@
 // The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is in
 // explain-properties.test.ts.
 import { describe, expect, test } from "vitest";
-import { countArrival, learnService } from "../../src/routing/estimates.ts";
+import { countArrival, learnService } from "../../src/routing/model/estimates.ts";
 import { explain, viewReplica } from "../../src/routing/explain.ts";
-import { noteUse } from "../../src/routing/holdings.ts";
-import { setDrained } from "../../src/routing/membership.ts";
-import { worthWaitingMs } from "../../src/routing/priority.ts";
+import { noteUse } from "../../src/routing/ledger/residency.ts";
+import { setDrained } from "../../src/routing/ledger/membership.ts";
+import { worthWaitingMs } from "../../src/routing/policy/priority.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
-import { answerGrant, takeSlot } from "../../src/routing/slots.ts";
+import { answerGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { asked, hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {

@@ -1,13 +1,13 @@
 // When replicas that hold a hint will be free: what is left of each running request, and list scheduling over their slots.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { learnService, serviceMs } from "../../src/routing/estimates.ts";
-import { isReady, type Fleet, type Grant, type Replica, type Warmth } from "../../src/routing/fleet.ts";
-import { foresee, freeInMs, remainingMs } from "../../src/routing/foresight.ts";
+import { learnService, serviceMs } from "../../src/routing/model/estimates.ts";
+import { isReady, type Fleet, type Grant, type Replica, type Warmth } from "../../src/routing/ledger/fleet.ts";
+import { foresee, freeInMs, remainingMs } from "../../src/routing/policy/availability-forecast.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
-import { adoptSlot, answerGrant, takeSlot } from "../../src/routing/slots.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
+import { adoptSlot, answerGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { anywhere, NOBODY, runs, SERVING_MS, starts, taught } from "./support/serving.ts";

@@ -1,6 +1,6 @@
 // Those that wait are ordered by what is known of their hints when a slot frees, not by what was known when they came.
 import { describe, expect, test } from "vitest";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver } from "./support/driver.ts";
 
 test("others of their hint were served meanwhile, and took longer than was thought", () => {

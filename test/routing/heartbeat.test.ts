@@ -1,6 +1,6 @@
 // A heartbeat as JSON: the default, the bounds and the faults of each field, and which bad field is named first.
 import { describe, expect, test } from "vitest";
-import { isAppName, parseHeartbeat, parseHeartbeatApp } from "../../src/routing/heartbeat.ts";
+import { isAppName, parseHeartbeat, parseHeartbeatApp } from "../../src/wire/heartbeat.ts";
 
 const LEAST = { app: "any-model", replica: "gpu-1", origin: "https://gpu-1.example.com" };
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `h${index}`);

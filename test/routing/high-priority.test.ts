@@ -1,7 +1,7 @@
 // Requests of high priority wait behind nobody but those who are late, and starve nobody.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { orderOf, overtakenUntil, priorityOf, urgencyOf, type Order } from "../../src/routing/priority.ts";
+import { orderOf, overtakenUntil, priorityOf, urgencyOf, type Order } from "../../src/routing/policy/priority.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { OPTIONS } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";

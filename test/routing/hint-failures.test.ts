@@ -1,11 +1,11 @@
 // A replica that can't serve a hint is passed over for that hint alone, and serves others as before.
 import { describe, expect, test } from "vitest";
-import { decide, decideIgnoringLoad } from "../../src/routing/decide.ts";
+import { decide, decideIgnoringLoad } from "../../src/routing/policy/decide.ts";
 import { explain } from "../../src/routing/explain.ts";
-import { elsewhereMs } from "../../src/routing/foresight.ts";
-import { HintFailures } from "../../src/routing/hint-failures.ts";
+import { elsewhereMs } from "../../src/routing/policy/availability-forecast.ts";
+import { HintFailures } from "../../src/routing/health/hint-failures.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import type { AnswerKind, Failure } from "../../src/routing/outcome.ts";
+import type { AnswerKind, Failure } from "../../src/routing/health/outcome.ts";
 import { failed } from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { BROKEN, DECLINED, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "./support/failing.ts";

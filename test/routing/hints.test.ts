@@ -1,7 +1,7 @@
 // Hints as text: what a request may ask for, what a replica may say in band, where each limit lies.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hintFault, parseInBandHints, parseRequestHints } from "../../src/routing/hints.ts";
+import { hintFault, parseInBandHints, parseRequestHints } from "../../src/wire/hints.ts";
 import { seeded } from "./support/seeded.ts";
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `h${index}`);

@@ -1,9 +1,9 @@
 // What a replica says it is serving, against the slots held on it: nothing but information, except when two reports running miss
 // the same slots, and after a restart of the object (adoption.test.ts).
 import { describe, expect, test } from "vitest";
-import { loadOf } from "../../src/routing/fleet.ts";
-import type { HeartbeatOutcome } from "../../src/routing/membership.ts";
-import { releaseSlot } from "../../src/routing/slots.ts";
+import { loadOf } from "../../src/routing/ledger/fleet.ts";
+import type { HeartbeatOutcome } from "../../src/routing/ledger/membership.ts";
+import { releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, known, occupy } from "./support/fleets.ts";
 
 const reclaimed = (outcome: HeartbeatOutcome) => (outcome.kind === "accepted" ? outcome.reclaimed : outcome.kind);

@@ -1,6 +1,6 @@
 // The columns of lanes: a lane keeps its figures when another closes and it gets another row.
 import { expect, test } from "vitest";
-import { Lanes } from "../../src/routing/lanes.ts";
+import { Lanes } from "../../src/routing/ledger/request-classes.ts";
 
 const wanting = (hint: string) => ({ hints: [hint], avoid: [], priority: "normal" as const });
 

@@ -1,6 +1,6 @@
 // When a replica must beat next and how long it counts as live without.
 import { expect, test } from "vitest";
-import { heartbeatTiming } from "../../src/routing/liveness.ts";
+import { heartbeatTiming } from "../../src/routing/ledger/liveness.ts";
 
 const POLICY = { intervalMs: 5000, rateMax: 200, short: false };
 

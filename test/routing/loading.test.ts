@@ -1,9 +1,9 @@
 // A load in progress: from a cold grant until its answer or end the replica counts as warm, whatever it reports.
 import { describe, expect, test } from "vitest";
-import { isWarm, type Fleet, type Grant } from "../../src/routing/fleet.ts";
-import { applyInBandHints, sweep } from "../../src/routing/membership.ts";
-import { failGrant } from "../../src/routing/ejection.ts";
-import { answerGrant, releaseSlot, takeSlot } from "../../src/routing/slots.ts";
+import { isWarm, type Fleet, type Grant } from "../../src/routing/ledger/fleet.ts";
+import { applyInBandHints, sweep } from "../../src/routing/ledger/membership.ts";
+import { failGrant } from "../../src/routing/health/ejection.ts";
+import { answerGrant, releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, hears, known, load, TTL_MS, type Said } from "./support/fleets.ts";
 import { reportViolations, violations } from "./support/invariants.ts";

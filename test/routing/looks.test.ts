@@ -1,7 +1,7 @@
 // When the scheduler looks again at slots that it kept idle, and what a load teaches when other requests come between it and the next
 // list. Driven as the Fleet object drives it: `settle` whenever `nextEventMs` says.
 import { expect, test } from "vitest";
-import { meanLoadMs } from "../../src/routing/estimates.ts";
+import { meanLoadMs } from "../../src/routing/model/estimates.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";

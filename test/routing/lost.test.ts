@@ -1,7 +1,7 @@
 // Requests whose replica was silent for its time to live before it began to answer are lost, and those of a process that left in another way a time
 // to live later; and a fleet of which all is drained is hoped for one time to live.
 import { describe, expect, test } from "vitest";
-import { createFleet, type Fleet, type Grant } from "../../src/routing/fleet.ts";
+import { createFleet, type Fleet, type Grant } from "../../src/routing/ledger/fleet.ts";
 import {
   deleteReplica,
   hopeUntilMs,
@@ -10,9 +10,9 @@ import {
   storedForm,
   sweep,
   sweepOrphaning,
-} from "../../src/routing/membership.ts";
+} from "../../src/routing/ledger/membership.ts";
 import { nextEventMs } from "../../src/routing/scheduler.ts";
-import { adoptSlot, answerGrant, finishGrant, isLost, unanswered } from "../../src/routing/slots.ts";
+import { adoptSlot, answerGrant, finishGrant, isLost, unanswered } from "../../src/routing/ledger/slots.ts";
 import { driver } from "./support/driver.ts";
 import { fleetWith, hears, known, occupy, TTL_MS } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";

@@ -1,7 +1,7 @@
 // Requests of low priority wait behind the others, in the queue's first half only, and do not starve.
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { OPTIONS } from "./support/fleets.ts";
 

@@ -1,7 +1,7 @@
 // Means that forget.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addSample, emptyMean, fadeMean, shrunk, valueOf } from "../../src/routing/mean.ts";
+import { addSample, emptyMean, fadeMean, shrunk, valueOf } from "../../src/routing/model/mean.ts";
 import { seeded } from "./support/seeded.ts";
 
 const of = (memory: number, ...samples: readonly number[]) => {

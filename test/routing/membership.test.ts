@@ -1,8 +1,8 @@
 // What one heartbeat does to a fleet: join, change, restart, and which late ones are refused. Departures are in departure.test.ts.
 import { describe, expect, test } from "vitest";
-import { createFleet } from "../../src/routing/fleet.ts";
-import { restoreReplica, setDrained, storedForm } from "../../src/routing/membership.ts";
-import { releaseSlot } from "../../src/routing/slots.ts";
+import { createFleet } from "../../src/routing/ledger/fleet.ts";
+import { restoreReplica, setDrained, storedForm } from "../../src/routing/ledger/membership.ts";
+import { releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, known, load, loads, occupy, picture, TTL_MS, type Said } from "./support/fleets.ts";
 
 const ACCEPTED = { kind: "accepted", stored: true, reclaimed: 0, replaced: null };

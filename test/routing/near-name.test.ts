@@ -1,6 +1,6 @@
 // Which known name is suggested for a misspelt one: near enough to be it, or none.
 import { expect, test } from "vitest";
-import { nearName } from "../../src/routing/near-name.ts";
+import { nearName } from "../../src/wire/near-name.ts";
 
 const KNOWN = ["app", "hints", "hint_slots", "concurrency", "in_flight", "status"];
 

@@ -2,11 +2,11 @@
 // the requests differ by far more than any tuning does.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival } from "../../src/routing/estimates.ts";
-import { noteBusy } from "../../src/routing/pressure.ts";
-import { orderOf } from "../../src/routing/priority.ts";
+import { countArrival } from "../../src/routing/model/estimates.ts";
+import { noteBusy } from "../../src/routing/model/utilisation.ts";
+import { orderOf } from "../../src/routing/policy/priority.ts";
 import type { Arrival } from "../../src/routing/scheduler.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { NEVER, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";

@@ -1,10 +1,10 @@
 // Slots that a request could wait for: whether all in line find one soon, and when there is another than the one that is free.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Fleet, Replica } from "../../src/routing/fleet.ts";
-import { elsewhereMs, foresee, startSooner, type WaitingFor } from "../../src/routing/foresight.ts";
+import type { Fleet, Replica } from "../../src/routing/ledger/fleet.ts";
+import { elsewhereMs, foresee, startSooner, type WaitingFor } from "../../src/routing/policy/availability-forecast.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { COLD_MS, known, load, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 import { anywhere, NOBODY, runs, SERVING_MS, starts, taught } from "./support/serving.ts";

@@ -1,10 +1,10 @@
 // Forecasts that turn out wrong: a request that has outlived its estimate is expected to run on for longer the more it did, and a wait that has cost
 // more than the load it was to spare is given up.
 import { describe, expect, test } from "vitest";
-import type { Grant } from "../../src/routing/fleet.ts";
-import { remainingMs } from "../../src/routing/foresight.ts";
+import type { Grant } from "../../src/routing/ledger/fleet.ts";
+import { remainingMs } from "../../src/routing/policy/availability-forecast.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { COLD_MS } from "./support/fleets.ts";
 import { runs, SERVING_MS, taught } from "./support/serving.ts";

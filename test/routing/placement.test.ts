@@ -2,13 +2,13 @@
 // would lose, and what is learned of how replicas evict, is in eviction.test.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, demandShare, learnAnswer, learnService, loadMs } from "../../src/routing/estimates.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
+import { countArrival, demandShare, learnAnswer, learnService, loadMs } from "../../src/routing/model/estimates.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { leastRegretMs, placeHint, Regrets, worthMs } from "../../src/routing/placement.ts";
+import { leastRegretMs, placeHint, Regrets, worthMs } from "../../src/routing/policy/placement.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
-import { releaseSlot, takeSlot } from "../../src/routing/slots.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { asked, COLD_MS, fleetWith, known, load, occupy, type Said, foundFull } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 

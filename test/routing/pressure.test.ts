@@ -1,8 +1,8 @@
 // How busy the fleet is taken to be: slots that are taken of those that could be, and replicas that requests find full.
 import { expect, test } from "vitest";
-import { setDrained } from "../../src/routing/membership.ts";
-import { chanceFull } from "../../src/routing/pressure.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+import { setDrained } from "../../src/routing/ledger/membership.ts";
+import { chanceFull } from "../../src/routing/model/utilisation.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { driver } from "./support/driver.ts";
 import { fleetWith, known, occupy } from "./support/fleets.ts";
 

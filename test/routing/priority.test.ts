@@ -1,8 +1,8 @@
 // The order of those that wait, as a function of numbers alone: who is sooner, how long anyone is overtaken, what a wait is worth.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countArrival, learnAnswer, learnLoad, learnService, turnOf } from "../../src/routing/estimates.ts";
-import { noteBacklog, noteBusy } from "../../src/routing/pressure.ts";
+import { countArrival, learnAnswer, learnLoad, learnService, turnOf } from "../../src/routing/model/estimates.ts";
+import { noteBacklog, noteBusy } from "../../src/routing/model/utilisation.ts";
 import {
   coldCostMs,
   insistsAtMs,
@@ -16,8 +16,8 @@ import {
   worthWaitingMs,
   type InLine,
   type Order,
-} from "../../src/routing/priority.ts";
-import { TUNING } from "../../src/routing/tuning.ts";
+} from "../../src/routing/policy/priority.ts";
+import { TUNING } from "../../src/routing/policy/tuning.ts";
 import { COLD_MS, fleetWith, type Said, foundFull } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
 

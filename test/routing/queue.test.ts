@@ -2,9 +2,9 @@
 // burst for one cold hint loads it once. The order among those that wait is in order.test.ts, waits beside a free slot are in
 // affinity-wait.test.ts.
 import { describe, expect, test } from "vitest";
-import { restoreReplica, storedForm } from "../../src/routing/membership.ts";
+import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
-import { adoptSlot } from "../../src/routing/slots.ts";
+import { adoptSlot } from "../../src/routing/ledger/slots.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { fleetWith, hears, known, loads, TTL_MS, unreachable } from "./support/fleets.ts";
 

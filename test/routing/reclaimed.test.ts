@@ -1,9 +1,9 @@
 // Slots that are taken back because a replica counts fewer requests: not those of requests that have not reached it, and what happens where
 // the wrong one was taken.
 import { describe, expect, test } from "vitest";
-import { loadOf } from "../../src/routing/fleet.ts";
+import { loadOf } from "../../src/routing/ledger/fleet.ts";
 import { expire, failed } from "../../src/routing/scheduler.ts";
-import { finishGrant } from "../../src/routing/slots.ts";
+import { finishGrant } from "../../src/routing/ledger/slots.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { TIMED_OUT, UNREACHABLE } from "./support/failing.ts";

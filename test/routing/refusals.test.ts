@@ -1,8 +1,8 @@
 // When a request may not even wait, and when a wait is given up: a full queue, no hope, every replica tried. With the arithmetic of
 // the predicted wait.
-import { emptyMean, valueOf } from "../../src/routing/mean.ts";
+import { emptyMean, valueOf } from "../../src/routing/model/mean.ts";
 import { describe, expect, test } from "vitest";
-import { setDrained, deleteReplica } from "../../src/routing/membership.ts";
+import { setDrained, deleteReplica } from "../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { arrival, brief, hears, known, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
 

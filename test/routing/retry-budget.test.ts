@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { choose } from "../../src/routing/scheduler.ts";
-import { admit, createRetryBudget, type RetryBudget } from "../../src/routing/retry-budget.ts";
+import { admit, createRetryBudget, type RetryBudget } from "../../src/routing/health/retry-budget.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { OPTIONS, wants } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";

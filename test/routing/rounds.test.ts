@@ -1,9 +1,9 @@
 // What a round of binding may cost, and that nobody is kept from a free slot by others that look better than they are.
 import { describe, expect, test } from "vitest";
-import { countArrival, learnAnswer, learnService } from "../../src/routing/estimates.ts";
-import type { Fleet } from "../../src/routing/fleet.ts";
+import { countArrival, learnAnswer, learnService } from "../../src/routing/model/estimates.ts";
+import type { Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { takeSlot } from "../../src/routing/slots.ts";
+import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import { driver } from "./support/driver.ts";
 import { COLD_MS, fleetWith, known, unreachable, type Said } from "./support/fleets.ts";
 import { bind, roomOf } from "./support/rounds.ts";

@@ -1,9 +1,9 @@
 // One origin belongs to one replica: a process that beats from the origin of another has taken its place.
 import { describe, expect, test } from "vitest";
-import { createFleet, type Fleet } from "../../src/routing/fleet.ts";
+import { createFleet, type Fleet } from "../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/membership.ts";
-import { adoptSlot, isLost, releaseSlot } from "../../src/routing/slots.ts";
+import { deleteReplica, restoreReplica, storedForm, sweep } from "../../src/routing/ledger/membership.ts";
+import { adoptSlot, isLost, releaseSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, known, load, loads, occupy, picture, TTL_MS, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 

@@ -2,10 +2,10 @@
 // lost or given twice, no wake-up is missed, and nobody is sent where nobody should be. The checks are in support/world.ts.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { loadOf } from "../../src/routing/fleet.ts";
-import { endWithheld } from "../../src/routing/holdings.ts";
+import { loadOf } from "../../src/routing/ledger/fleet.ts";
+import { endWithheld } from "../../src/routing/ledger/residency.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import type { Failure } from "../../src/routing/outcome.ts";
+import type { Failure } from "../../src/routing/health/outcome.ts";
 import { createScheduler, type Counters } from "../../src/routing/scheduler.ts";
 import type { Command } from "./support/happenings.ts";
 import { violations } from "./support/invariants.ts";

@@ -1,9 +1,9 @@
 // The view of a fleet that an edge keeps: who is in it, when its version grows, and the choice by hash alone.
 import { describe, expect, test } from "vitest";
-import { decideBySnapshot } from "../../src/routing/decide.ts";
-import { applyInBandHints, deleteReplica, setDrained, sweep } from "../../src/routing/membership.ts";
+import { decideBySnapshot } from "../../src/routing/policy/decide.ts";
+import { applyInBandHints, deleteReplica, setDrained, sweep } from "../../src/routing/ledger/membership.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
-import { takeSnapshot } from "../../src/routing/snapshot.ts";
+import { takeSnapshot } from "../../src/routing/ledger/snapshot.ts";
 import { fleetWith, hears, known, occupy, TTL_MS } from "./support/fleets.ts";
 
 test("a snapshot holds the ready replicas, full ones too", () => {

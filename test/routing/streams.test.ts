@@ -1,7 +1,7 @@
 // An answer that streams ended well only where somebody says that it came whole: a client that cuts it off looks like its end.
 import { describe, expect, test } from "vitest";
 import { ended, answered, failed } from "../../src/routing/scheduler.ts";
-import { adoptSlot, endAnswer, finishGrant } from "../../src/routing/slots.ts";
+import { adoptSlot, endAnswer, finishGrant } from "../../src/routing/ledger/slots.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { BROKEN, fails, TIMED_OUT } from "./support/failing.ts";
 import { fleetWith, known } from "./support/fleets.ts";

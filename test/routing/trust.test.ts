@@ -1,11 +1,11 @@
 // What ends an ejection and the probation after it: that depends on what the replica was ejected for. And what a failure on probation does.
 import { describe, expect, test } from "vitest";
-import { decide } from "../../src/routing/decide.ts";
-import { failGrant, nextTrustMs } from "../../src/routing/ejection.ts";
-import type { Fleet, Grant } from "../../src/routing/fleet.ts";
-import type { Failure } from "../../src/routing/outcome.ts";
+import { decide } from "../../src/routing/policy/decide.ts";
+import { failGrant, nextTrustMs } from "../../src/routing/health/ejection.ts";
+import type { Fleet, Grant } from "../../src/routing/ledger/fleet.ts";
+import type { Failure } from "../../src/routing/health/outcome.ts";
 import { createScheduler, expire } from "../../src/routing/scheduler.ts";
-import { answerGrant, endAnswer, finishGrant, takeSlot } from "../../src/routing/slots.ts";
+import { answerGrant, endAnswer, finishGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
 import {
   BROKEN,
   DISCONNECTED,

@@ -1,8 +1,8 @@
 // The heap of lanes against a sorted list.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Turns } from "../../src/routing/turns.ts";
-import type { Lane } from "../../src/routing/lanes.ts";
+import { Turns } from "../../src/routing/policy/turns.ts";
+import type { Lane } from "../../src/routing/ledger/request-classes.ts";
 import { seeded } from "./support/seeded.ts";
 
 /** With a request that came first by its time, or among those of one time by its number. */

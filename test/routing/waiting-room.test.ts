@@ -1,7 +1,7 @@
 // The requests that wait: their lanes, leaving them, who is overdue, and the indexes under any order of coming and going.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createWaitingRoom, join, leave, overdue, type Waiting } from "../../src/routing/waiting-room.ts";
+import { createWaitingRoom, join, leave, overdue, type Waiting } from "../../src/routing/ledger/queue.ts";
 import { roomViolations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
 import { inOrder } from "./support/waits.ts";

@@ -1,12 +1,12 @@
 // A replica that has loaded a hint, as a successful answer showed, is warm for it until a list that came later says otherwise.
 import { describe, expect, test } from "vitest";
-import { decide } from "../../src/routing/decide.ts";
-import { failGrant } from "../../src/routing/ejection.ts";
-import { heldHints, hintRoom, isWarm, type Fleet } from "../../src/routing/fleet.ts";
-import { applyHeartbeat, applyInBandHints, deleteReplica, sweep } from "../../src/routing/membership.ts";
-import type { AnswerKind } from "../../src/routing/outcome.ts";
+import { decide } from "../../src/routing/policy/decide.ts";
+import { failGrant } from "../../src/routing/health/ejection.ts";
+import { heldHints, hintRoom, isWarm, type Fleet } from "../../src/routing/ledger/fleet.ts";
+import { applyHeartbeat, applyInBandHints, deleteReplica, sweep } from "../../src/routing/ledger/membership.ts";
+import type { AnswerKind } from "../../src/routing/health/outcome.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { answerGrant, finishGrant } from "../../src/routing/slots.ts";
+import { answerGrant, finishGrant } from "../../src/routing/ledger/slots.ts";
 import { ERROR } from "./support/failing.ts";
 import { beat, fleetWith, hears, known, load, occupy, TTL_MS, wants, type Said } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";

@@ -1,11 +1,11 @@
 // A replica that answers 503 has one slot fewer for a moment, and is ejected by the second such answer in a row.
 import { describe, expect, test } from "vitest";
-import { failGrant, isPassedOver } from "../../src/routing/ejection.ts";
+import { failGrant, isPassedOver } from "../../src/routing/health/ejection.ts";
 import { explain } from "../../src/routing/explain.ts";
-import { loadOf, type Fleet } from "../../src/routing/fleet.ts";
-import { endWithheld } from "../../src/routing/holdings.ts";
+import { loadOf, type Fleet } from "../../src/routing/ledger/fleet.ts";
+import { endWithheld } from "../../src/routing/ledger/residency.ts";
 import { failed, nextEventMs } from "../../src/routing/scheduler.ts";
-import { takeSlot } from "../../src/routing/slots.ts";
+import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import { driver } from "./support/driver.ts";
 import { DECLINED, ERROR, fails, refuses, serves, TIMED_OUT, UNAVAILABLE, UNREACHABLE } from "./support/failing.ts";
 import { fleetWith, hears, known, NEVER, occupy } from "./support/fleets.ts";

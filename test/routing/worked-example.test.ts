@@ -1,6 +1,6 @@
 // The worked example of docs/scheduling.md, as the router explains it. A number that changes here changes there.
 import { expect, test } from "vitest";
-import { countArrival } from "../../src/routing/estimates.ts";
+import { countArrival } from "../../src/routing/model/estimates.ts";
 import { explain } from "../../src/routing/explain.ts";
 import { driver } from "./support/driver.ts";
 import { foundFull, OPTIONS } from "./support/fleets.ts";

@@ -1,6 +1,6 @@
 // Misspelt settings are found by their names alone, and nothing that an environment ordinarily holds is taken for one.
 import { expect, test } from "vitest";
-import { LIMITS } from "../../src/routing/limits.ts";
+import { BOUNDS } from "../../src/limits.ts";
 import { misspeltSettings } from "../../src/settings/misspelt.ts";
 import { SETTING_NAMES } from "../../src/settings/settings.ts";
 
@@ -41,6 +41,6 @@ test("what an environment ordinarily holds is none", () => {
 
 test("the first few are told, and no name that could not be a variable's", () => {
   const many = Array.from({ length: 26 }, (_, n) => `ADMIN_TOKE${String.fromCharCode(65 + n)}`);
-  expect(warnings(many)).toHaveLength(LIMITS.warnings);
+  expect(warnings(many)).toHaveLength(BOUNDS.warnings);
   expect(warnings(["ADMIN_TOKEN ", "ADMIN\nTOKEN", 'ADMIN"TOKEN', "", "A".repeat(100_000)])).toEqual([]);
 });

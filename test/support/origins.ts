@@ -1,6 +1,6 @@
 // An origin as a heartbeat's text, through parser and policy together, as src/control does it.
 import { originFault } from "../../src/settings/origin-policy.ts";
-import { parseHeartbeat } from "../../src/routing/heartbeat.ts";
+import { parseHeartbeat } from "../../src/wire/heartbeat.ts";
 import { parseSettings } from "../../src/settings/settings.ts";
 
 const OWN_URL = "https://router.example.com/-/heartbeat";

@@ -1,7 +1,7 @@
 // Rules on what replicas ran: nothing that nobody sent, nothing twice that must not be, no upload cut short as if it were whole.
 import { digestOf, uploadOf } from "../../live/proof.ts";
 import type { Run } from "../../live/run.ts";
-import { LIMITS } from "../../../src/routing/limits.ts";
+import { BOUNDS } from "../../../src/limits.ts";
 import { REPLICAS_MAX } from "../settings.ts";
 import { brokeOff, failed, isGivenUp, isGone } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
@@ -41,7 +41,7 @@ function checkCase({ sending, runs }: Case, facts: Facts): Violation[] {
     const both = `${sending.kind}: ${described(before)}, then ${described(run)}`;
     const there = runs.slice(0, index).filter(({ replica }) => replica === run.replica);
     const isInARow = runs.slice(index - there.length, index).every((its) => its.replica === run.replica && isResetSoon(its));
-    if (there.length > LIMITS.keptConnections || !isInARow) {
+    if (there.length > BOUNDS.keptConnections || !isInARow) {
       found("a further attempt goes to another replica", run, both);
     }
     if (!replayable) found("what must not be sent twice runs once", run, both);

@@ -8,7 +8,7 @@ import type {
 } from "../../../durable-objects/fleet-answers.ts";
 import { Directory as ProductionDirectory, type ListedApp } from "../../../durable-objects/directory.ts";
 import { Fleet as ProductionFleet } from "../../../durable-objects/fleet.ts";
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
 import { shortenTimes } from "./short-times.ts";
 
 shortenTimes();

@@ -1,6 +1,6 @@
 // The router itself: the scheduler of src/routing, called as the Fleet object calls it. Nothing is decided here.
-import type { AffinityWait } from "../../../src/routing/newcomer.ts";
-import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/membership.ts";
+import type { AffinityWait } from "../../../src/routing/policy/newcomer.ts";
+import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { Answer, MakeRouter } from "../router.ts";
 

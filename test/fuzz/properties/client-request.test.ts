@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isControlPath, readClientRequest, splitUrl } from "../../../src/edge/client-request.ts";
-import { parseInBandHints, parseRequestHints } from "../../../src/routing/hints.ts";
+import { parseInBandHints, parseRequestHints } from "../../../src/wire/hints.ts";
 import { parseSettings, type Settings } from "../../../src/settings/settings.ts";
 import { seeded } from "../../routing/support/seeded.ts";
 

@@ -2,7 +2,8 @@
 // and said again it is accepted as the same.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isAppName, parseHeartbeat, parseHeartbeatApp, type Heartbeat } from "../../../src/routing/heartbeat.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
+import { isAppName, parseHeartbeat, parseHeartbeatApp } from "../../../src/wire/heartbeat.ts";
 import { seeded } from "../../routing/support/seeded.ts";
 
 const FIELDS = [

@@ -1,8 +1,8 @@
 // Everything that can happen to a fleet, done to the real one and to the reference model alike; what the real one tells is checked by the
 // model. The commands are made of these.
 import { expect } from "vitest";
-import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
 import type { Standing } from "../../../src/routing/scheduler.ts";
 import { agrees } from "./agreement.ts";
 import { fails, letsIn, usable } from "./failures.ts";

@@ -1,10 +1,10 @@
 // Compares everything that the reference model knows with everything that can be seen of the real fleet.
 import { expect } from "vitest";
 import { explain, viewReplica, type CandidateView, type ReplicaView } from "../../../src/routing/explain.ts";
-import type { Fleet, Replica } from "../../../src/routing/fleet.ts";
+import type { Fleet, Replica } from "../../../src/routing/ledger/fleet.ts";
 import { nextEventMs } from "../../../src/routing/scheduler.ts";
-import { isLost } from "../../../src/routing/slots.ts";
-import { takeSnapshot } from "../../../src/routing/snapshot.ts";
+import { isLost } from "../../../src/routing/ledger/slots.ts";
+import { takeSnapshot } from "../../../src/routing/ledger/snapshot.ts";
 import { usable } from "./failures.ts";
 import { leftWith, rowOf } from "./membership.ts";
 import type { FleetObject } from "./object.ts";

@@ -1,6 +1,6 @@
 // Random commands, as often as makes histories that get everywhere.
 import fc from "fast-check";
-import type { Failure } from "../../../src/routing/outcome.ts";
+import type { Failure } from "../../../src/routing/health/outcome.ts";
 import { Command, type Arguments } from "./commands.ts";
 import type { CommandName } from "./coverage.ts";
 import type { FleetObject } from "./object.ts";

@@ -1,8 +1,8 @@
 // The commands of the model-based test: what each does, and when it can. `which` picks one of those there are.
 import type fc from "fast-check";
-import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
-import type { Priority } from "../../../src/routing/priority.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
+import type { Priority } from "../../../src/routing/policy/priority.ts";
 import * as act from "./acts.ts";
 import { agrees } from "./agreement.ts";
 import type { CommandName } from "./coverage.ts";

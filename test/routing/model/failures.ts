@@ -1,6 +1,6 @@
 // The reference model of what failures do: replicas that are passed over, tried with one request at a time, and trusted again; and how many
 // retries a fleet has.
-import type { Failure } from "../../../src/routing/outcome.ts";
+import type { Failure } from "../../../src/routing/health/outcome.ts";
 import { failsHint } from "./hint-failures.ts";
 import {
   hasSlot,

@@ -1,6 +1,6 @@
 // The reference model of membership, from docs/protocol.md: "Heartbeats", "Late heartbeats", "in_flight", and the control plane.
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
-import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/membership.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
+import type { HeartbeatOutcome, StoredReplica } from "../../../src/routing/ledger/membership.ts";
 import { lists } from "./lists.ts";
 import { givesBack, takesBack } from "./requests.ts";
 import {

@@ -1,9 +1,9 @@
 // The real code under test: the functions that durable-objects/fleet.ts calls, in its order, with a clock, a timer and a store that are
 // plain values. It decides and checks nothing.
-import type { Choice, Wanted } from "../../../src/routing/decide.ts";
-import type { Failure } from "../../../src/routing/outcome.ts";
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
-import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/liveness.ts";
+import type { Choice, Wanted } from "../../../src/routing/policy/decide.ts";
+import type { Failure } from "../../../src/routing/health/outcome.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
+import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/ledger/liveness.ts";
 import {
   applyHeartbeat,
   deleteReplica,
@@ -13,10 +13,10 @@ import {
   sweepOrphaning,
   type HeartbeatOutcome,
   type StoredReplica,
-} from "../../../src/routing/membership.ts";
+} from "../../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { adoptSlot, unanswered, type Claim } from "../../../src/routing/slots.ts";
-import { LIMITS } from "../../../src/routing/limits.ts";
+import { adoptSlot, unanswered, type Claim } from "../../../src/routing/ledger/slots.ts";
+import { BOUNDS } from "../../../src/limits.ts";
 import type { Told } from "./settling.ts";
 
 export class FleetObject {
@@ -141,7 +141,7 @@ export class FleetObject {
     if (this.stored.size === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy, this.stored.size);
     for (const replica of this.stored.values()) restoreReplica(fleet, replica, this.nowMs + timeToLiveMs);
-    this.scheduler.settlingUntilMs = this.nowMs + LIMITS.settleMs;
+    this.scheduler.settlingUntilMs = this.nowMs + BOUNDS.settleMs;
     this.#wakeAt(this.nowMs + timeToLiveMs);
   }
 

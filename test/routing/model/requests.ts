@@ -2,7 +2,7 @@
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import type { Priority } from "../../../src/routing/priority.ts";
+import type { Priority } from "../../../src/routing/policy/priority.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
 import type { Answer, Settlement } from "../../../src/routing/scheduler.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";

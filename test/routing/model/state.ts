@@ -1,8 +1,8 @@
 // What the reference model remembers: plain maps and lists of what docs/protocol.md speaks of. No index, no total, nothing derived: every
 // question is answered by a look at everything.
-import type { HeartbeatPolicy } from "../../../src/routing/liveness.ts";
-import type { AnswerKind } from "../../../src/routing/outcome.ts";
-import type { Priority } from "../../../src/routing/priority.ts";
+import type { HeartbeatPolicy } from "../../../src/routing/ledger/liveness.ts";
+import type { AnswerKind } from "../../../src/routing/health/outcome.ts";
+import type { Priority } from "../../../src/routing/policy/priority.ts";
 import type { Counters, SchedulerOptions } from "../../../src/routing/scheduler.ts";
 import type { Outcome } from "./coverage.ts";
 

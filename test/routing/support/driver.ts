@@ -1,6 +1,6 @@
 // A scheduler over a small fleet, driven in a line each: requests are numbered as the test likes. Calls it as the Fleet object does.
-import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
-import type { AnswerKind } from "../../../src/routing/outcome.ts";
+import { countArrival, learnAnswer, learnService } from "../../../src/routing/model/estimates.ts";
+import type { AnswerKind } from "../../../src/routing/health/outcome.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import { arrival, brief, COLD_MS, hears, OPTIONS, type Said } from "./fleets.ts";
 import { inOrder } from "./waits.ts";

@@ -1,8 +1,8 @@
 // Requests that a replica fails or serves, whatever a decision would have been, and how long that ejects it for.
-import { failGrant } from "../../../src/routing/ejection.ts";
-import type { Fleet } from "../../../src/routing/fleet.ts";
-import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
-import { answerGrant, endAnswer, finishGrant } from "../../../src/routing/slots.ts";
+import { failGrant } from "../../../src/routing/health/ejection.ts";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
+import { answerGrant, endAnswer, finishGrant } from "../../../src/routing/ledger/slots.ts";
 import { known, occupy } from "./fleets.ts";
 
 export const UNREACHABLE = { kind: "unreachable" } as const;

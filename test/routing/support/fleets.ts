@@ -1,14 +1,14 @@
 // Small fleets for the tests of src/routing: heartbeats with defaults, slots taken on a named replica, and a plain picture of the
 // whole state to compare before and after. Decides nothing.
-import type { Wanted } from "../../../src/routing/decide.ts";
-import { countArrival } from "../../../src/routing/estimates.ts";
-import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/fleet.ts";
-import type { Heartbeat } from "../../../src/routing/heartbeat.ts";
-import { endWithheld } from "../../../src/routing/holdings.ts";
-import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/membership.ts";
+import type { Wanted } from "../../../src/routing/policy/decide.ts";
+import { countArrival } from "../../../src/routing/model/estimates.ts";
+import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/ledger/fleet.ts";
+import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
+import { endWithheld } from "../../../src/routing/ledger/residency.ts";
+import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/ledger/membership.ts";
 import { failed, type Arrival, type Scheduler, type SchedulerOptions, type Standing } from "../../../src/routing/scheduler.ts";
-import { takeSlot } from "../../../src/routing/slots.ts";
-import { TUNING } from "../../../src/routing/tuning.ts";
+import { takeSlot } from "../../../src/routing/ledger/slots.ts";
+import { TUNING } from "../../../src/routing/policy/tuning.ts";
 
 /** One time to live. Tests count their time from 0 in milliseconds. */
 export const TTL_MS = 15_000;

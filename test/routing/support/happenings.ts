@@ -1,6 +1,6 @@
 // What can happen to the world of world.ts.
-import type { AnswerKind, Failure } from "../../../src/routing/outcome.ts";
-import type { Priority } from "../../../src/routing/priority.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
+import type { Priority } from "../../../src/routing/policy/priority.ts";
 import type { Said } from "./fleets.ts";
 
 export type Command =

@@ -1,10 +1,10 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
-import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/fleet.ts";
-import type { Lane, Lanes } from "../../../src/routing/lanes.ts";
+import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/ledger/fleet.ts";
+import type { Lane, Lanes } from "../../../src/routing/ledger/request-classes.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { deferredUntilMs, urgencyOf } from "../../../src/routing/priority.ts";
-import { unanswered } from "../../../src/routing/slots.ts";
-import type { WaitingRoom } from "../../../src/routing/waiting-room.ts";
+import { deferredUntilMs, urgencyOf } from "../../../src/routing/policy/priority.ts";
+import { unanswered } from "../../../src/routing/ledger/slots.ts";
+import type { WaitingRoom } from "../../../src/routing/ledger/queue.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
 

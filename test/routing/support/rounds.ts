@@ -1,9 +1,9 @@
 // Rounds of binding over a room of requests made by hand.
-import { bindWaiting } from "../../../src/routing/binding.ts";
-import type { AffinityWait } from "../../../src/routing/newcomer.ts";
-import type { Fleet } from "../../../src/routing/fleet.ts";
-import { takeSlot } from "../../../src/routing/slots.ts";
-import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../../src/routing/waiting-room.ts";
+import { bindWaiting } from "../../../src/routing/policy/binding.ts";
+import type { AffinityWait } from "../../../src/routing/policy/newcomer.ts";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { takeSlot } from "../../../src/routing/ledger/slots.ts";
+import { createWaitingRoom, join, leave, type Waiting, type WaitingRoom } from "../../../src/routing/ledger/queue.ts";
 import { COLD_MS } from "./fleets.ts";
 
 type Request = readonly [hints: readonly string[], rest?: Partial<Waiting>];

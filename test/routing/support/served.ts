@@ -1,5 +1,5 @@
 // What an app has taught by requests that were served.
-import { countArrival, createEstimates, learnService, type Estimates } from "../../../src/routing/estimates.ts";
+import { countArrival, createEstimates, learnService, type Estimates } from "../../../src/routing/model/estimates.ts";
 import { COLD_MS } from "./fleets.ts";
 
 /** Requests of hints that each held their slot for so long. */

@@ -1,8 +1,8 @@
 // Fleets that know how long requests take, and requests that run there.
-import { countArrival, learnAnswer, learnService } from "../../../src/routing/estimates.ts";
-import type { Fleet } from "../../../src/routing/fleet.ts";
-import { nextStartMs, type foresee, type WaitingFor } from "../../../src/routing/foresight.ts";
-import { takeSlot } from "../../../src/routing/slots.ts";
+import { countArrival, learnAnswer, learnService } from "../../../src/routing/model/estimates.ts";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { nextStartMs, type foresee, type WaitingFor } from "../../../src/routing/policy/availability-forecast.ts";
+import { takeSlot } from "../../../src/routing/ledger/slots.ts";
 import { fleetWith, known, type Said } from "./fleets.ts";
 
 export const SERVING_MS = 10_000;

@@ -1,10 +1,10 @@
 // What must hold of those that wait, once all that can be bound is: nobody past the deadline, nobody beside a free replica unless a wait
 // for a warm one may be better, or was a moment ago, and then somebody looks again soon.
-import { decide, isServing, usableIn } from "../../../src/routing/decide.ts";
-import { isReady } from "../../../src/routing/fleet.ts";
+import { decide, isServing, usableIn } from "../../../src/routing/policy/decide.ts";
+import { isReady } from "../../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { nextEventMs, type Scheduler, type SchedulerOptions } from "../../../src/routing/scheduler.ts";
-import type { Waiting, WaitingRoom } from "../../../src/routing/waiting-room.ts";
+import type { Waiting, WaitingRoom } from "../../../src/routing/ledger/queue.ts";
 
 /** `kept`: how many wait beside a free replica, as they may. */
 export function waits(scheduler: Scheduler, options: SchedulerOptions, now: number): { faults: string[]; kept: number } {

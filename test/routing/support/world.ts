@@ -1,10 +1,10 @@
 // A small model of the world around a scheduler: requests that arrive, are answered and end; replicas that report, restart and go;
 // time. It drives the real scheduler, keeps its own books of who may be given what, and complains when the two disagree.
 import { expect } from "vitest";
-import type { Reason } from "../../../src/routing/decide.ts";
-import type { Failure } from "../../../src/routing/outcome.ts";
-import type { Fleet, Replica } from "../../../src/routing/fleet.ts";
-import type { ReplicaStatus } from "../../../src/routing/heartbeat.ts";
+import type { Reason } from "../../../src/routing/policy/decide.ts";
+import type { Failure } from "../../../src/routing/health/outcome.ts";
+import type { Fleet, Replica } from "../../../src/routing/ledger/fleet.ts";
+import type { ReplicaStatus } from "../../../src/routing/ledger/report.ts";
 import {
   applyHeartbeat,
   deleteReplica,
@@ -12,9 +12,9 @@ import {
   storedForm,
   sweepOrphaning,
   type StoredReplica,
-} from "../../../src/routing/membership.ts";
+} from "../../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import { grantOf } from "../../../src/routing/slots.ts";
+import { grantOf } from "../../../src/routing/ledger/slots.ts";
 import { beat, fullPicture, picture, TTL_MS } from "./fleets.ts";
 import type { Command } from "./happenings.ts";
 import { answerViolations, reportViolations, roomViolations, violations } from "./invariants.ts";

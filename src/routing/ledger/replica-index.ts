@@ -1,6 +1,6 @@
 // A set of replicas that is looked through in a hint's hash order, up to 10,000 of them for one decision. What such a look reads of each
 // stands in columns, and nearly all are passed over by those alone: fetched from the replicas, it would take several times as long.
-import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "./rendezvous.ts";
+import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "../rendezvous.ts";
 
 /** The first of some replicas in a hint's order. */
 export interface Leaders<R> {

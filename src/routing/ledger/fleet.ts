@@ -2,13 +2,13 @@
 // create it, answer questions about one replica, and keep the indexes true. Transitions are in membership.ts and slots.ts.
 //
 // A fleet is changed in place: at 10,000 replicas a copy for each heartbeat would cost more than everything else together.
-import { Crowd } from "./crowd.ts";
-import { createEstimates, type Estimates } from "./estimates.ts";
-import type { ReplicaStatus } from "./heartbeat.ts";
-import { HintFailures } from "./hint-failures.ts";
-import { emptyMean, type Mean } from "./mean.ts";
-import type { Failure } from "./outcome.ts";
-import { hashName, type NameHash, type Weighted } from "./rendezvous.ts";
+import { Crowd } from "./replica-index.ts";
+import { createEstimates, type Estimates } from "../model/estimates.ts";
+import type { ReplicaStatus } from "./report.ts";
+import { HintFailures } from "../health/hint-failures.ts";
+import { emptyMean, type Mean } from "../model/mean.ts";
+import type { Failure } from "../health/outcome.ts";
+import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
 
 /**
  * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no

@@ -1,6 +1,6 @@
 // What clients say that a request costs, believed only as far as such claims have come true.
 import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
-import { TUNING } from "./tuning.ts";
+import { TUNING } from "../policy/tuning.ts";
 
 /** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
 export interface Claims {

@@ -1,9 +1,9 @@
 // What the fleet will do next, as far as estimates tell: when the replicas that hold a hint will be free.
 import { isServing } from "./decide.ts";
-import { serviceMs } from "./estimates.ts";
-import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { LIMITS } from "./limits.ts";
-import { clamp } from "./mean.ts";
+import { serviceMs } from "../model/estimates.ts";
+import { hintsOf, isReady, loadOf, type Fleet, type Grant, type Replica } from "../ledger/fleet.ts";
+import { LIMITS } from "../limits.ts";
+import { clamp } from "../model/mean.ts";
 import { copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 

@@ -1,6 +1,7 @@
 // Hints as text: what a client asks for, what a replica advertises. A hint is opaque: nothing knows what a model is. Only
 // estimates.ts looks into one, to guess how long a new one takes.
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "../limits.ts";
+import { LIMITS } from "../routing/limits.ts";
 
 /** U+0020 to U+007E: the runtime shows every other byte of a header as one replacement character, so they can't be told apart. */
 const PRINTABLE = /^[\u0020-\u007e]+$/;
@@ -12,7 +13,7 @@ export type HintsResult =
 /** Why a text can't be a hint, or null when it can: 1 to 512 printable ASCII characters without a comma. O(length). */
 export function hintFault(hint: string): string | null {
   if (hint.length === 0) return "is empty";
-  if (hint.length > LIMITS.hintLength) return `is longer than ${LIMITS.hintLength} characters`;
+  if (hint.length > BOUNDS.hintLength) return `is longer than ${BOUNDS.hintLength} characters`;
   if (!PRINTABLE.test(hint)) return "holds a character outside U+0020 to U+007E";
   if (hint.includes(",")) return "holds a comma, which separates hints";
   return null;
@@ -28,7 +29,7 @@ export function parseRequestHints(headerValues: readonly string[]): HintsResult 
     const fault = hintFault(element);
     if (fault !== null) return { ok: false, detail: `a hint ${fault}` };
     hints.add(element);
-    if (hints.size > LIMITS.hintsPerRequest) return { ok: false, detail: `more than ${LIMITS.hintsPerRequest} hints` };
+    if (hints.size > BOUNDS.hintsPerRequest) return { ok: false, detail: `more than ${BOUNDS.hintsPerRequest} hints` };
   }
   return { ok: true, hints: [...hints] };
 }

@@ -1,5 +1,5 @@
 // When a replica must beat next, and for how long it counts as live without.
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export interface HeartbeatPolicy {
   readonly intervalMs: number;

@@ -1,11 +1,11 @@
 // A request arrives while slots are free: it takes one, or waits for a warm replica where that is cheaper than a load.
 import { coldChoice, decide, decideWarm, loadableIn, usableIn, type Choice, type Wanted } from "./decide.ts";
-import type { Fleet } from "./fleet.ts";
-import { foresee, nextStartMs } from "./foresight.ts";
-import { LIMITS } from "./limits.ts";
+import type { Fleet } from "../ledger/fleet.ts";
+import { foresee, nextStartMs } from "./availability-forecast.ts";
+import { LIMITS } from "../limits.ts";
 import { placeHint, Regrets } from "./placement.ts";
 import { insistsAtMs, orderOf, worthWaitingMs, type Queued } from "./priority.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
+import type { WaitingRoom } from "../ledger/queue.ts";
 
 /** `never`: no slot stays idle while a request waits, as fal documents. */
 export type AffinityWait = "auto" | "never";

@@ -10,13 +10,13 @@ import {
   serviceMs,
   turnOf,
   uncountArrival,
-} from "./estimates.ts";
-import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "./ejection.ts";
+} from "../model/estimates.ts";
+import { answerProbe, beginProbe, endProbe, trustAnswer, trustWhole } from "../health/ejection.ts";
 import { holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica, type Warmth } from "./fleet.ts";
-import { noteUse, reindexSlots, startLoading, stopLoading } from "./holdings.ts";
-import { LIMITS } from "./limits.ts";
-import type { AnswerKind } from "./outcome.ts";
-import { noteBusy } from "./pressure.ts";
+import { noteUse, reindexSlots, startLoading, stopLoading } from "./residency.ts";
+import { LIMITS } from "../limits.ts";
+import type { AnswerKind } from "../health/outcome.ts";
+import { noteBusy } from "../model/utilisation.ts";
 
 /** A request that says it runs already: granted by this object before it restarted. By the object's clock. */
 export interface Claim {

@@ -1,6 +1,6 @@
 // Which replicas have failed which hints: a replica that can't load a model, or is refused it, serves others well and so is never ejected. After
 // a few failures in a row it is passed over for that hint alone, each time for longer, until it serves the hint or is a new process.
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** One process of a replica. Kept by name, so that no record of one that has left is kept alive. */
 interface Process {

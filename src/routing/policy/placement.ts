@@ -2,7 +2,7 @@
 // else on one that must evict; and among those on the one whose eviction costs least, in expected load time, and whose slot is least
 // missed by what else it holds. What is about equal goes by the hint's hash order, so that the next request for it finds it, and
 // all who decide agree.
-import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "./estimates.ts";
+import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "../model/estimates.ts";
 import {
   heldHints,
   hintCapacity,
@@ -13,10 +13,10 @@ import {
   type Fleet,
   type HintRoom,
   type Replica,
-} from "./fleet.ts";
-import { LIMITS } from "./limits.ts";
-import { chanceFull } from "./pressure.ts";
-import { hashName } from "./rendezvous.ts";
+} from "../ledger/fleet.ts";
+import { LIMITS } from "../limits.ts";
+import { chanceFull } from "../model/utilisation.ts";
+import { hashName } from "../rendezvous.ts";
 import { TUNING } from "./tuning.ts";
 
 const ROOM_RANK: Readonly<Record<HintRoom, number>> = { free: 0, unknown: 1, full: 2 };

@@ -2,7 +2,7 @@
 // Keeps the totals that the limits of a fleet are about. Decides nothing.
 import { hintsOf, holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
 import { drop, put } from "./index-by.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Puts the replica in or out of the indexes of free ones, as its status and load say. Called after every change of either. O(hints). */
 export function reindexSlots(fleet: Fleet, replica: Replica): void {

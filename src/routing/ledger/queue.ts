@@ -1,9 +1,9 @@
 // Requests that wait, in lanes (lanes.ts): those that want the same and may be taken in turn. A lane keeps the order of arrival; which lane
 // is next is decided elsewhere (priority.ts). Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
-import type { Wanted } from "./decide.ts";
+import type { Wanted } from "../policy/decide.ts";
 import { drop, put } from "./index-by.ts";
-import { Lanes, type Lane } from "./lanes.ts";
-import type { Priority } from "./priority.ts";
+import { Lanes, type Lane } from "./request-classes.ts";
+import type { Priority } from "../policy/priority.ts";
 
 export interface Waiting extends Wanted {
   readonly id: number;

@@ -1,6 +1,6 @@
 // Lanes by the priority of their heads: a binary heap (Williams, "Heapsort", CACM 7(6), 1964), built all at once when it is first asked
 // (Floyd, "Treesort 3", CACM 7(12), 1964). Its columns are arrays of their own, so that a round over a thousand lanes makes no thousand objects.
-import type { Lane } from "./lanes.ts";
+import type { Lane } from "../ledger/request-classes.ts";
 
 /** A lane and how urgent it is to serve its head. */
 export interface Turn {

@@ -1,7 +1,7 @@
 // The lanes of a waiting room. A round of binding looks at each of them, and most of what it would cost with a thousand lanes is fetching
 // their numbers from all over memory. So these stand in columns, each an array of numbers, and a lane is a row.
-import { deferredUntilMs, urgencyOf, type Priority } from "./priority.ts";
-import type { Waiting } from "./waiting-room.ts";
+import { deferredUntilMs, urgencyOf, type Priority } from "../policy/priority.ts";
+import type { Waiting } from "./queue.ts";
 
 /** Requests that want the same and may be taken in turn. */
 export interface Lane {

@@ -2,10 +2,10 @@
 // until one shows that what they were ejected for is over. Where most of the fleet looks bad the looks are likely deceiving, and no request
 // waits because of them (Envoy's outlier detection and panic threshold,
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
-import { isReady, type Fleet, type Grant, type Replica } from "./fleet.ts";
-import { endWithheld, stopLoading, withholdSlot } from "./holdings.ts";
-import { LIMITS } from "./limits.ts";
-import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
+import { isReady, type Fleet, type Grant, type Replica } from "../ledger/fleet.ts";
+import { endWithheld, stopLoading, withholdSlot } from "../ledger/residency.ts";
+import { LIMITS } from "../limits.ts";
+import { addSample, clamp, emptyMean, valueOf, type Mean } from "../model/mean.ts";
 import type { Failure } from "./outcome.ts";
 
 /** How many failures in a row eject a replica, by the kind of the last of them. Answers 503 are counted by themselves. */

@@ -1,16 +1,16 @@
 // Late binding: waiting requests are bound to slots only when those are free. The request for which a slot is worth most goes first
 // (priority.ts); a slot stays idle where each waiting request is better off waiting for its own warm replica.
 import { coldChoice, decideWarm, isServing, loadableIn, usableIn, usableSlots, type Choice } from "./decide.ts";
-import type { Fleet, Replica } from "./fleet.ts";
-import { expectedMs } from "./estimates.ts";
-import { elsewhereMs, foresee, nextStartMs, startSooner } from "./foresight.ts";
-import type { Lane, Lanes } from "./lanes.ts";
-import { LIMITS } from "./limits.ts";
+import type { Fleet, Replica } from "../ledger/fleet.ts";
+import { expectedMs } from "../model/estimates.ts";
+import { elsewhereMs, foresee, nextStartMs, startSooner } from "./availability-forecast.ts";
+import type { Lane, Lanes } from "../ledger/request-classes.ts";
+import { LIMITS } from "../limits.ts";
 import type { AffinityWait } from "./newcomer.ts";
 import { leastRegretMs, placeHint, Regrets } from "./placement.ts";
 import { coldCostMs, insistsAtMs, orderOf, priorityOf, sharersOf, warmCostMs, worthWaitingMs, type Order } from "./priority.ts";
 import { Turns } from "./turns.ts";
-import type { Waiting, WaitingRoom } from "./waiting-room.ts";
+import type { Waiting, WaitingRoom } from "../ledger/queue.ts";
 
 /** Puts a priority behind all others and keeps the order among its like; those of others differ by far less. */
 const BEHIND = 2 ** -200;

@@ -1,7 +1,7 @@
 // How much there is to do, lately: the share of slots that are busy and the longest backlog, which fade with time, counted in turns; and the
 // share of replicas that requests find full, which fades with every request.
 import { addSample, emptyMean, valueOf, type Mean } from "./mean.ts";
-import { TUNING } from "./tuning.ts";
+import { TUNING } from "../policy/tuning.ts";
 
 export interface Pressure {
   /** The share of slots that are busy; true at a time. */

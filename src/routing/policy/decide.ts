@@ -1,10 +1,10 @@
 // Who gets a request, and why. Used alike by the Fleet object (exact state) and, in its hash-only form, by an edge that can't reach it.
-import { leadersOf } from "./crowd.ts";
-import { isPassedOver, looksDeceive } from "./ejection.ts";
-import { isReady, isWarm, loadOf, type Fleet, type Replica } from "./fleet.ts";
-import { LIMITS } from "./limits.ts";
+import { leadersOf } from "../ledger/replica-index.ts";
+import { isPassedOver, looksDeceive } from "../health/ejection.ts";
+import { isReady, isWarm, loadOf, type Fleet, type Replica } from "../ledger/fleet.ts";
+import { LIMITS } from "../limits.ts";
 import { placeHint, Regrets, sparingMs, worthBesidesMs, type Placement } from "./placement.ts";
-import { hashName, ownerOf, score, type NameHash, type Weighted } from "./rendezvous.ts";
+import { hashName, ownerOf, score, type NameHash, type Weighted } from "../rendezvous.ts";
 
 /** The closed set of reasons; the value of `x-warmpath-reason`. */
 export type Reason =

@@ -7,8 +7,8 @@
 // tolerances, and of two that are old only one that is nearly as late goes before a dearer one. The tolerance follows the longest backlog
 // of late, not the one of the moment: in a peak somebody must wait as long as the peak is deep, and while it drains those who have waited
 // that long are not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
-import { loadMs, meanServiceMs, turnOf } from "./estimates.ts";
-import type { Fleet } from "./fleet.ts";
+import { loadMs, meanServiceMs, turnOf } from "../model/estimates.ts";
+import type { Fleet } from "../ledger/fleet.ts";
 import { chanceNeeded, copiesOf } from "./placement.ts";
 import { TUNING } from "./tuning.ts";
 

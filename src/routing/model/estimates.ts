@@ -7,11 +7,11 @@
 //
 // A cold request holds its slot for its load and its service together. What is unexpected of it is laid to the one or the other by how far
 // loads differ in this fleet, and to a hint's own loads as far as its services are known from warm requests.
-import { createClaims, learnClaim, weighClaim, type Claims } from "./claims.ts";
-import { LIMITS } from "./limits.ts";
+import { createClaims, learnClaim, weighClaim, type Claims } from "./declared-cost.ts";
+import { LIMITS } from "../limits.ts";
 import { addSample, clamp, emptyMean, fadeMean, shrunk, valueOf, type Mean } from "./mean.ts";
-import { createPressure, type Pressure } from "./pressure.ts";
-import { TUNING } from "./tuning.ts";
+import { createPressure, type Pressure } from "./utilisation.ts";
+import { TUNING } from "../policy/tuning.ts";
 
 interface HintEstimate {
   readonly family: string;

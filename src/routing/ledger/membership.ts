@@ -1,9 +1,9 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
-import { endEjections } from "./ejection.ts";
+import { endEjections } from "../health/ejection.ts";
 import { createReplica, isReady, type Departed, type Fleet, type Replica } from "./fleet.ts";
-import type { Heartbeat, ReplicaStatus } from "./heartbeat.ts";
-import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./holdings.ts";
-import { LIMITS } from "./limits.ts";
+import type { Heartbeat, ReplicaStatus } from "./report.ts";
+import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
+import { LIMITS } from "../limits.ts";
 import { holdReclaimed, reclaimOldest, unanswered } from "./slots.ts";
 
 export type HeartbeatOutcome =

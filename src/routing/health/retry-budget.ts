@@ -1,7 +1,7 @@
 // Retries as a share of traffic, so that a sick fleet is not hammered: each request earns a fifth of a retry, time earns one a second,
 // and as many as the fleet has slots can be spent at once, so that every request of a fleet that dies can be sent elsewhere.
 // After Finagle's RetryBudget (https://twitter.github.io/finagle/guide/Clients.html#retry-budgets).
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 export interface RetryBudget {
   /** Requests that are still to come to earn back the retries that were spent; at least 0. */

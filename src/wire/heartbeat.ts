@@ -1,32 +1,11 @@
 // A heartbeat as JSON becomes plain data, or names the first field that is wrong. Which origins and tokens are admitted is not
 // decided here (src/control).
 import * as v from "valibot";
+import type { Heartbeat } from "../routing/ledger/report.ts";
 import { hintFault } from "./hints.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "../limits.ts";
+import { LIMITS } from "../routing/limits.ts";
 import { nearName } from "./near-name.ts";
-
-export type ReplicaStatus = "starting" | "ready" | "draining";
-
-/** The full report of one replica. Idempotent: each one says everything. */
-export interface Heartbeat {
-  readonly app: string;
-  readonly replica: string;
-  /** `scheme://host[:port]` as WHATWG serialises it: lower case, without the scheme's own port. */
-  readonly origin: string;
-  /** Number of the replica's process; late reports of an earlier one are refused by it. */
-  readonly incarnation: number;
-  /** Number of the report within its incarnation; null where the replica sends none. */
-  readonly sequence: number | null;
-  /** What it holds warm; empty: it specialises and holds nothing; null: it does not specialise. */
-  readonly hints: readonly string[] | null;
-  /** Hints it can hold at once; null: unknown. */
-  readonly hintSlots: number | null;
-  /** Requests it takes at once. */
-  readonly concurrency: number;
-  /** Requests it is serving by its own count; null: not said. */
-  readonly inFlight: number | null;
-  readonly status: ReplicaStatus | "stopped";
-}
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -74,12 +53,12 @@ const HeartbeatBody = v.object({
   replica: v.pipe(
     v.string("must be a string"),
     v.regex(REPLICA_ID, "must be visible ASCII characters (U+0021 to U+007E)"),
-    v.maxLength(LIMITS.replicaIdLength, `is longer than ${LIMITS.replicaIdLength} characters`),
+    v.maxLength(BOUNDS.replicaIdLength, `is longer than ${BOUNDS.replicaIdLength} characters`),
     v.check((id) => !DOT_SEGMENT.test(id), "must not be . or .."),
   ),
   origin: v.pipe(
     v.string("must be a string"),
-    v.maxLength(LIMITS.originLength, `is longer than ${LIMITS.originLength} characters`),
+    v.maxLength(BOUNDS.originLength, `is longer than ${BOUNDS.originLength} characters`),
     v.regex(ORIGIN_SHAPE, "must be scheme://host[:port] with http or https and an ASCII host, without user, path or query"),
     v.check((text) => URL.canParse(text), "is not a URL"),
     v.transform((text) => new URL(text).origin),
@@ -113,10 +92,10 @@ const FIELDS: ReadonlySet<string> = new Set(Object.keys(HeartbeatBody.entries));
 export function heartbeatWarnings(body: unknown): readonly string[] {
   const warnings: string[] = [];
   for (const name in body as object) {
-    if (warnings.length === LIMITS.warnings) break;
+    if (warnings.length === BOUNDS.warnings) break;
     if (FIELDS.has(name)) continue;
     const meant = nearName(name, FIELDS);
-    const shown = name.slice(0, LIMITS.warnedNameLength);
+    const shown = name.slice(0, BOUNDS.warnedNameLength);
     warnings.push(`unknown field ${shown}${meant === null ? "" : `: did you mean ${meant}?`}`);
   }
   return warnings;
