@@ -1,11 +1,10 @@
 // What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
-import type { Choice, Reason, Wanted } from "../src/routing/policy/decide.ts";
 import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
-import type { Priority } from "../src/routing/policy/priority.ts";
+import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
-import type * as scheduling from "../src/routing/scheduler.ts";
-import type { Claim } from "../src/routing/ledger/slots.ts";
+import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
+import type { Adoption } from "../src/routing/ledger/slots.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
@@ -21,7 +20,7 @@ export interface EnqueueRequest extends Wanted {
 }
 
 /** What a Worker says of a request that runs, to an object that has restarted. */
-export interface AdoptRequest extends Omit<Claim, "startedAtMs"> {
+export interface AdoptRequest extends Omit<Adoption, "startedAtMs"> {
   /** Time since it was granted. */
   readonly elapsedMs: number;
 }
@@ -64,25 +63,25 @@ export interface FleetView {
   readonly waiting_high: number;
   readonly waiting_low: number;
   readonly in_flight: number;
-  readonly counters: scheduling.Counters;
+  readonly counters: Counters;
   readonly next_heartbeat_ms: number;
   readonly time_to_live_ms: number;
 }
 
 /** The request as the scheduler needs it: by the object's clock. */
-export function arrivalOf(request: EnqueueRequest, now: number): scheduling.Arrival {
-  const { waitedMs, timeoutMs, ...rest } = request;
-  return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
+  const { waitedMs, timeoutMs, claimedMs: declaredMs, ...rest } = request;
+  return { ...rest, declaredMs, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
-/** The claim as the scheduler needs it: by the object's clock. */
-export function claimOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Claim {
+/** The adoption as the scheduler needs it: by the object's clock. */
+export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Adoption {
   return { ...rest, startedAtMs: now - elapsedMs };
 }
 
-/** A settlement's grant as the Worker needs it. */
-export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
-  const { grant, reason } = settlement;
+/** A grant as the Worker needs it. */
+export function answerOf(outcome: Extract<Outcome, { kind: "granted" }>): GrantAnswer {
+  const { grant, reason } = outcome;
   const { id, hint, proves } = grant;
   const { id: replica, incarnation, origin } = grant.replica;
   const evict = grant.eviction?.advised ?? null;
@@ -96,14 +95,14 @@ export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
 }
 
 /** The whole fleet as it is believed to be. O(replicas). */
-export function viewOf(app: string, scheduler: scheduling.Scheduler, timing: HeartbeatTiming, now: number): FleetView {
-  const { fleet, room, counters } = scheduler;
+export function viewOf(app: string, scheduler: Scheduler, timing: HeartbeatTiming, now: number): FleetView {
+  const { fleet, queue, counters } = scheduler;
   return {
     app,
     replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
-    waiting: room.waiting.size,
-    waiting_high: room.count.high,
-    waiting_low: room.count.low,
+    waiting: queue.waiting.size,
+    waiting_high: queue.count.high,
+    waiting_low: queue.count.low,
     in_flight: fleet.grants.size,
     counters,
     next_heartbeat_ms: timing.nextHeartbeatMs,

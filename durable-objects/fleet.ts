@@ -3,9 +3,9 @@
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
-import type { Wanted } from "../src/routing/policy/decide.ts";
 import { explain, type Explanation } from "../src/routing/explain.ts";
-import type { Replica } from "../src/routing/ledger/fleet.ts";
+import type { Wanted } from "../src/routing/ledger/queue.ts";
+import type { Replica } from "../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
@@ -18,8 +18,11 @@ import {
   sweepOrphaning,
   type StoredReplica,
 } from "../src/routing/ledger/membership.ts";
+import { answered, ended, failed, finish } from "../src/routing/lifecycle.ts";
+import { policyOf } from "../src/routing/policy/index.ts";
+import type { WaitingOptions } from "../src/routing/refusals.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
-import { adoptSlot, grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
+import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/ledger/snapshot.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
@@ -29,7 +32,7 @@ import {
   answerOf,
   answerOfChoice,
   arrivalOf,
-  claimOf,
+  adoptionOf,
   viewOf,
   type AdoptRequest,
   type EnqueueAnswer,
@@ -49,7 +52,7 @@ export class Fleet extends DurableObject {
   readonly #watched = new WatchedRequests();
   readonly #store: FleetStore;
   readonly #settings: Settings;
-  readonly #options: scheduling.SchedulerOptions;
+  readonly #options: WaitingOptions;
   /** Ids never repeat over restarts: an id of before names nobody now. */
   #nextId = Date.now() * 1024;
   readonly #epoch = this.#nextId;
@@ -62,27 +65,27 @@ export class Fleet extends DurableObject {
   readonly #holder: TicketHolder = {
     answered: (id, answer) => {
       const now = Date.now();
-      const changed = scheduling.answered(this.#scheduler, id, answer, now);
+      const changed = answered(this.#scheduler, id, answer, now);
       if (changed !== null) this.#persist(changed);
-      this.#settle(now);
+      this.#dispatch(now);
     },
     failed: (id, failure, inBandHints) => {
       const now = Date.now();
-      const changed = scheduling.failed(this.#scheduler, id, failure, inBandHints, now);
+      const changed = failed(this.#scheduler, id, failure, inBandHints, now);
       if (changed !== null) this.#persist(changed);
-      this.#settle(now);
+      this.#dispatch(now);
     },
     ended: (id, whole) => {
-      scheduling.ended(this.#scheduler, id, whole);
-      this.#settle(Date.now());
+      ended(this.#scheduler, id, whole);
+      this.#dispatch(Date.now());
     },
     finished: (id) => {
       const now = Date.now();
-      scheduling.finish(this.#scheduler, id, now);
+      finish(this.#scheduler, id, now);
       this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
       this.#waits.delete(id);
       this.#watched.end(id, "over");
-      this.#settle(now);
+      this.#dispatch(now);
     },
   };
 
@@ -94,9 +97,9 @@ export class Fleet extends DurableObject {
     this.#options = {
       queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
       coldStartMs: this.#settings.COLD_START_MS,
-      affinityWait: this.#settings.AFFINITY_WAIT,
     };
-    this.#scheduler = scheduling.createScheduler(this.#settings.COLD_START_MS);
+    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS } = this.#settings;
+    this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
     this.#store = new FleetStore(ctx.storage);
     this.#listing = new DirectoryListing(env, () => this.#scheduler.fleet.replicas.size > 0);
     this.#app = this.#store.app();
@@ -123,7 +126,7 @@ export class Fleet extends DurableObject {
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
       this.#timer.wakeAt(replica.expiresAtMs);
     }
-    this.#settle(now);
+    this.#dispatch(now);
     if (fleet.replicas.size > 0) await this.#listing.sync(beat.app);
     return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, ...this.#timing() };
   }
@@ -137,7 +140,7 @@ export class Fleet extends DurableObject {
     const ticket = new Ticket(id, this.#holder);
     if (standing.kind === "granted") {
       // A load makes its replica warm for others that wait, where it has more slots.
-      this.#settle(now);
+      this.#dispatch(now);
       return { standing: answerOf(standing), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
@@ -163,7 +166,7 @@ export class Fleet extends DurableObject {
   /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
   adopt(request: AdoptRequest): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
-    const grant = adoptSlot(this.#scheduler.fleet, id, claimOf(request, Date.now()));
+    const grant = scheduling.adopt(this.#scheduler, id, adoptionOf(request, Date.now()));
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
@@ -196,7 +199,7 @@ export class Fleet extends DurableObject {
     if (replica === undefined) return false;
     const now = Date.now();
     if (setDrained(this.#scheduler.fleet, replica, drained, now + this.#timing().timeToLiveMs)) this.#persist(replica);
-    this.#settle(now);
+    this.#dispatch(now);
     return true;
   }
 
@@ -209,7 +212,7 @@ export class Fleet extends DurableObject {
     deleteReplica(this.#scheduler.fleet, replica, untilMs);
     this.#store.forbid({ id, incarnation: replica.incarnation, untilMs });
     this.#departed([id]);
-    this.#settle(now);
+    this.#dispatch(now);
     return true;
   }
 
@@ -224,13 +227,13 @@ export class Fleet extends DurableObject {
     const stored = this.#store.replicas();
     const { fleet } = this.#scheduler;
     for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
-      fleet.departed.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
+      fleet.tombstones.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
     this.#expire(timeToLiveMs, now);
-    this.#scheduler.settlingUntilMs = now + BOUNDS.settleMs;
+    this.#scheduler.recoveringUntilMs = now + BOUNDS.settleMs;
     this.#timer.wakeAt(now + timeToLiveMs);
   }
 
@@ -243,20 +246,20 @@ export class Fleet extends DurableObject {
   }
 
   /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
-  #settle(now: number): void {
+  #dispatch(now: number): void {
     for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
-    if (this.#scheduler.room.waiting.size === 0) return;
-    for (const [id, settlement] of scheduling.settle(this.#scheduler, this.#options, now)) {
-      this.#waits.get(id)?.resolve(settlement.kind === "granted" ? answerOf(settlement) : settlement);
+    if (this.#scheduler.queue.waiting.size === 0) return;
+    for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now)) {
+      this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(outcome) : outcome);
     }
-    if (this.#scheduler.room.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+    if (this.#scheduler.queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {
     const now = Date.now();
     this.#store.touch();
     this.#expire(this.#timing().timeToLiveMs, now);
-    this.#settle(now);
+    this.#dispatch(now);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 

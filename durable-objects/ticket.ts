@@ -3,7 +3,7 @@
 // runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
 import type { Failure } from "../src/routing/health/outcome.ts";
-import type { Answer } from "../src/routing/scheduler.ts";
+import type { Answer } from "../src/routing/lifecycle.ts";
 
 /** What a ticket tells its fleet. */
 export interface TicketHolder {

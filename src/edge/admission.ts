@@ -1,7 +1,7 @@
 // Asks an app's Fleet object for a slot and waits for it, over restarts of the object, with the last snapshot to fall back on.
 import type { EnqueueAnswer, GrantAnswer, SettledAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Reason } from "../routing/policy/decide.ts";
+import type { Reason } from "../routing/scheduler.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Refusal } from "../routing/refusals.ts";
 import { bySnapshot, mayAskAgain, noteReach, waitHere } from "./by-snapshot.ts";

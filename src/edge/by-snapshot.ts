@@ -1,6 +1,6 @@
 // The way of a request while its app's object is out of reach: to the first replica in hash order that has room and has not failed, as far as
 // this isolate knows by its own requests; else it waits here, until there is room or the object is back.
-import { decideBySnapshot } from "../routing/policy/decide.ts";
+import { decideBySnapshot } from "../routing/policy/by-snapshot.ts";
 import { BOUNDS } from "../limits.ts";
 import { admit, createRetryBudget } from "../routing/health/retry-budget.ts";
 import type { Refusal } from "../routing/refusals.ts";

@@ -2,7 +2,7 @@
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
 import { BOUNDS } from "../limits.ts";
-import type { Priority } from "../routing/policy/priority.ts";
+import type { Priority } from "../routing/ledger/queue.ts";
 import type { RouterError } from "../problem.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
 

@@ -1,5 +1,5 @@
 // The headers the router takes out and puts in, both ways. Everything else passes as it came.
-import type { Reason } from "../routing/policy/decide.ts";
+import type { Reason } from "../routing/scheduler.ts";
 import { VIA_NAME, type ClientRequest } from "./client-request.ts";
 
 /**

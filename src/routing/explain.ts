@@ -1,15 +1,17 @@
 // What an administrator sees of a fleet: each replica as it is believed to be, and the decision that would be taken now with the
 // candidates it is taken among. Changes nothing, but that slots which were withheld for long enough are free again.
+import type { Fleet } from "./ledger/fleet.ts";
+import { leave, type Arrival } from "./ledger/queue.ts";
+import { heldHints, hintSpace, inFlight, isReady, isWarm, loadOf, type HintSpace, type Replica } from "./ledger/replica.ts";
 import type { ReplicaStatus } from "./ledger/report.ts";
-import { heldHints, hintRoom, inFlight, isReady, isWarm, loadOf, type HintRoom, type Replica } from "./ledger/fleet.ts";
-import { isServing, loadableIn, usableIn } from "./policy/decide.ts";
-import { loadMs } from "./model/estimates.ts";
-import { freeInMs } from "./policy/availability-forecast.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
-import { evictedBy, evictionMs, occupationMs } from "./policy/placement.ts";
+import { loadMs } from "./model/model.ts";
+import { freeInMs } from "./policy/availability-forecast.ts";
+import { eligibleFor, eligibleToLoad, isServing, type Eligible } from "./policy/candidates.ts";
+import type { WaitingOptions } from "./refusals.ts";
 import { hashName, ranked } from "./rendezvous.ts";
-import { consider, type Arrival, type Scheduler, type SchedulerOptions, type Verdict } from "./scheduler.ts";
+import { choiceOf, consider, type Scheduler, type Verdict } from "./scheduler.ts";
 
 /** A replica as the admin endpoints show it. */
 export interface ReplicaView {
@@ -69,7 +71,7 @@ export interface CandidateView {
   readonly warm_for: string | null;
   readonly in_flight: number;
   readonly concurrency: number;
-  readonly hint_room: HintRoom;
+  readonly hint_room: HintSpace;
   /** Why it can't be chosen now; null: it can. */
   readonly passed_over: "starting" | "draining" | "ejected" | "probation" | "hint_failed" | "full" | null;
   /** Until it is no longer passed over because it failed the hint; 0: it is not. */
@@ -103,24 +105,29 @@ export interface Explanation {
   readonly candidates_total: number;
 }
 
-/** The decision for a request with these hints that arrived now. O(n log n) in replicas. */
-export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: readonly string[], now: number): Explanation {
+/** The id of the request that is only asked about: no request has it. */
+const NOBODY = -1;
+
+/** The decision for a request with these hints that arrived now: the policy is asked as for a real one. O(n log n) in replicas. */
+export function explain(scheduler: Scheduler, options: WaitingOptions, hints: readonly string[], now: number): Explanation {
+  const { fleet, queue } = scheduler;
   const arrival: Arrival = {
-    ...{ hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, claimedMs: null },
+    ...{ hints, avoid: [], arrivedAtMs: now, deadlineMs: Infinity, queueLengthMax: null, declaredMs: null },
     priority: "normal",
   };
-  endWithheld(scheduler.fleet, now);
-  const verdict = consider(scheduler, options, arrival, now);
-  const chosen = verdict.kind === "grant" ? verdict.choice.replica : null;
-  const usable = usableIn(scheduler.fleet, arrival, now);
+  endWithheld(fleet, now);
+  const verdict = consider(scheduler, options, NOBODY, arrival, null, now);
+  leave(queue, NOBODY);
+  const chosen = verdict.kind === "send" ? verdict.send.replica : null;
+  const eligible = eligibleFor(fleet, arrival, now);
   const [first] = hints;
-  const able = first === undefined ? usable : loadableIn(scheduler.fleet, first, usable, now);
-  const order = ranked(hashName(hints[0] ?? ""), scheduler.fleet.replicas.values());
+  const able = first === undefined ? eligible : eligibleToLoad(fleet, first, eligible, now);
+  const order = ranked(hashName(hints[0] ?? ""), fleet.replicas.values());
   const candidates = order.map((replica, place): CandidateView => {
-    const serves = hints.find((hint) => isServing(scheduler.fleet, replica, hint, now));
+    const serves = hints.find((hint) => isServing(fleet, replica, hint, now));
     const warmFor = serves ?? hints.find((hint) => isWarm(replica, hint, now)) ?? null;
     const failedHint = warmFor ?? hints[0];
-    const barredUntilMs = failedHint === undefined ? 0 : scheduler.fleet.hintFailures.barredUntilMs(replica, failedHint, now);
+    const barredUntilMs = failedHint === undefined ? 0 : fleet.hintFailures.barredUntilMs(replica, failedHint, now);
     const costs = costsOf(scheduler, replica, warmFor === null ? (hints[0] ?? null) : null, now);
     return {
       replica: replica.id,
@@ -128,8 +135,8 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
       warm_for: warmFor,
       in_flight: inFlight(replica),
       concurrency: replica.concurrency,
-      hint_room: hintRoom(replica),
-      passed_over: passedOver(replica, usable, serves === undefined && !able(replica), now),
+      hint_room: hintSpace(replica),
+      passed_over: passedOver(replica, eligible, serves === undefined && !able(replica), now),
       hint_failed_for_ms: Math.max(0, barredUntilMs - now),
       chosen: replica === chosen,
       ...costs,
@@ -141,37 +148,38 @@ export function explain(scheduler: Scheduler, options: SchedulerOptions, hints: 
   candidates.sort((a, b) => late(a) - late(b) || all(a) - all(b) || a.hash_rank - b.hash_rank);
   return {
     hints,
-    decision: decisionOf(verdict),
-    waiting: scheduler.room.waiting.size,
+    decision: decisionOf(fleet, verdict, now),
+    waiting: queue.waiting.size,
     candidates: candidates.slice(0, LIMITS.candidatesExplained),
     candidates_total: candidates.length,
   };
 }
 
-/** `cold`: the hint that it would have to load; null: none. */
-function costsOf({ fleet }: Scheduler, replica: Replica, cold: string | null, now: number) {
+/** `cold`: the hint that the replica would have to load; null: none. */
+function costsOf(scheduler: Scheduler, replica: Replica, cold: string | null, now: number) {
   const waitMs = loadOf(replica) < replica.concurrency ? 0 : freeInMs(replica, now);
+  const weight = cold === null ? null : scheduler.policy.weigh(scheduler, replica, cold);
   return {
     wait_s: round(waitMs / 1000),
-    load_s: cold !== null ? round(loadMs(fleet.estimates, cold) / 1000) : 0,
-    evicts: cold !== null ? evictedBy(fleet, replica) : null,
-    eviction_s: cold !== null ? round(evictionMs(fleet, replica) / 1000) : 0,
-    occupation_s: cold !== null ? round(occupationMs(fleet, replica) / 1000) : 0,
+    load_s: cold === null ? 0 : round(loadMs(scheduler.model, cold) / 1000),
+    evicts: weight?.evicts ?? null,
+    eviction_s: round((weight?.evictionMs ?? 0) / 1000),
+    occupation_s: round((weight?.occupationMs ?? 0) / 1000),
   };
 }
 
-function decisionOf(verdict: Verdict): Explanation["decision"] {
+function decisionOf(fleet: Fleet, verdict: Verdict, now: number): Explanation["decision"] {
   switch (verdict.kind) {
-    case "grant": {
-      const { replica, reason, warm } = verdict.choice;
+    case "send": {
+      const { replica, reason, warm } = choiceOf(fleet, verdict.send, now);
       return { outcome: "grant", replica: replica.id, reason, warm };
     }
     case "wait": {
-      const { wait } = verdict;
+      const { hold } = verdict;
       return {
         outcome: "wait",
-        expected_wait_s: wait && round(wait.expectedMs / 1000),
-        worth_waiting_s: wait && round(wait.worthMs / 1000),
+        expected_wait_s: hold && round(hold.expectedMs / 1000),
+        worth_waiting_s: hold && round(hold.worthMs / 1000),
       };
     }
     case "refuse":
@@ -179,15 +187,10 @@ function decisionOf(verdict: Verdict): Explanation["decision"] {
   }
 }
 
-function passedOver(
-  replica: Replica,
-  usable: (replica: Replica) => boolean,
-  barred: boolean,
-  now: number,
-): CandidateView["passed_over"] {
+function passedOver(replica: Replica, eligible: Eligible, barred: boolean, now: number): CandidateView["passed_over"] {
   if (replica.status === "starting") return "starting";
   if (!isReady(replica)) return "draining";
-  if (!usable(replica)) return replica.ejectedUntilMs > now ? "ejected" : "probation";
+  if (!eligible(replica)) return replica.ejectedUntilMs > now ? "ejected" : "probation";
   if (barred) return "hint_failed";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
 }

@@ -54,7 +54,7 @@ export const LIMITS = {
   /** How long news of an answer may take from an edge to the object. */
   newsMs: 100,
   /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
-  suspectsShareMost: 2 / 3,
+  panicThreshold: 2 / 3,
   /** Retries of a fleet: one is earned by so many requests, and some each second; what can be spent at once is one for each slot, and at least this many. */
   requestsPerRetry: 5,
   retriesPerSecond: 1,
@@ -66,13 +66,17 @@ export const LIMITS = {
   learnedHints: 20_000,
   /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
   placementsWeighed: 8,
-  /** Slots of a hint's holders whose ends are foreseen one by one; of more, the mean says as much. */
-  slotsForeseen: 32,
-  /** Hints of a replica looked at for others that wait for them. */
-  hintsContended: 32,
-  /** Lanes asked in one round that would rather wait; the next round asks others. */
-  lanesAsked: 16,
-  /** A lane that would rather wait is not asked again for this long, and where lanes were left to ask, the next round is after this. */
+  /** Requests that are sent by one dispatch; if more could be, the next one is after `nextRoundMs`. */
+  picksAtOnce: 1000,
+  /** Samples while what is learned of a hint also says what new hints are like. */
+  newSamples: 5,
+  /** Declared costs before any is believed. */
+  declaredSamples: 20,
+  /** Slots of a hint's holders whose ends are forecast one by one; of more, the mean says as much. */
+  slotsForecast: 32,
+  /** Request classes that would rather wait, asked in one decision; a later one asks others. */
+  classesAsked: 16,
+  /** A class that would rather wait is not asked again for this long; and if classes were left to ask, they are after this. */
   askedAgainMs: 250,
   nextRoundMs: 10,
   /** While a slot is kept idle for warm requests, the decision is looked at again this often at least. */
@@ -87,7 +91,7 @@ export const LIMITS = {
    */
   reclaimedPerApp: 10_000,
   /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
-  departedPerApp: 10_000,
+  tombstonesPerApp: 10_000,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
 } as const;

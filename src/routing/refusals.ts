@@ -1,23 +1,15 @@
 // Whether a request that finds no slot may wait for one, and what it is told if not.
-import type { Wanted } from "./policy/decide.ts";
 import type { Fleet } from "./ledger/fleet.ts";
+import { graceUntilMs, hasReady } from "./ledger/membership.ts";
+import type { Arrival, Priority, Queue, Wanted } from "./ledger/queue.ts";
 import { LIMITS } from "./limits.ts";
-import { hasReady, hopeUntilMs } from "./ledger/membership.ts";
-import { valueOf, type Mean } from "./model/mean.ts";
-import type { Priority } from "./policy/priority.ts";
-import type { WaitingRoom } from "./ledger/queue.ts";
+import { valueOf } from "./model/mean.ts";
+import type { Model } from "./model/model.ts";
 
 export interface WaitingOptions {
   readonly queueLengthMax: number;
   /** Retry-After of a fleet without replicas: what a load is taken to last. */
   readonly coldStartMs: number;
-}
-
-export interface Applicant extends Wanted {
-  readonly deadlineMs: number;
-  /** The longest queue the client would join; null: any the router allows. */
-  readonly queueLengthMax: number | null;
-  readonly priority: Priority;
 }
 
 export type Refusal =
@@ -29,28 +21,28 @@ export type Refusal =
   | { readonly kind: "no_retry_left" }
   | { readonly kind: "timed_out" };
 
-/** Why a request that finds no slot may not even wait; null: it may. `held`: the mean time a slot is held, loads included. O(1). */
+/** Why a request that finds no slot may not even wait; null: it may. O(1). */
 export function refusalOf(
   fleet: Fleet,
-  room: WaitingRoom,
-  held: Mean,
+  queue: Queue,
+  model: Model,
   options: WaitingOptions,
-  applicant: Applicant,
+  arrival: Arrival,
   now: number,
 ): Refusal | null {
-  if (triedAll(fleet, applicant)) return { kind: "no_other_replica" };
-  if (hopeUntilMs(fleet) <= now) return noReplicas(options);
-  const waiting = room.waiting.size;
-  const isLow = applicant.priority === "low";
-  const predictedMs = predictedWaitMs(fleet, held, aheadOf(applicant.priority, room));
+  if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
+  if (graceUntilMs(fleet) <= now) return noReplicas(options);
+  const waiting = queue.waiting.size;
+  const isLow = arrival.priority === "low";
+  const predictedMs = predictedWaitMs(fleet, model, aheadOf(arrival.priority, queue));
   const full = (detail: string): Refusal => ({ kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs), detail });
   const lengthMax = isLow ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
   if (waiting >= lengthMax) return full(`${waiting} requests are waiting`);
-  const { queueLengthMax } = applicant;
+  const { queueLengthMax } = arrival;
   if (queueLengthMax !== null && waiting >= queueLengthMax) {
     return full(`${waiting} requests are waiting, and the client asked for a queue of at most ${queueLengthMax}`);
   }
-  if (now + predictedMs <= applicant.deadlineMs) return null;
+  if (now + predictedMs <= arrival.deadlineMs) return null;
   return full(`the wait would be longer than the request's deadline allows`);
 }
 
@@ -64,7 +56,7 @@ export function triedAll(fleet: Fleet, { avoid }: Wanted): boolean {
 }
 
 /** How many of those that wait may be before a newcomer. */
-function aheadOf(priority: Priority, { waiting, count }: WaitingRoom): number {
+function aheadOf(priority: Priority, { waiting, count }: Queue): number {
   switch (priority) {
     case "high":
       return count.high;
@@ -76,7 +68,7 @@ function aheadOf(priority: Priority, { waiting, count }: WaitingRoom): number {
 }
 
 /** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
-function predictedWaitMs({ slots }: Fleet, held: Mean, ahead: number): number {
+function predictedWaitMs({ slots }: Fleet, { held }: Model, ahead: number): number {
   if (ahead === 0 || slots === 0 || held.weight < LIMITS.predictionSamples) return 0;
   return (ahead * valueOf(held, 0)) / slots;
 }

@@ -2,6 +2,7 @@
 // everything, because a router that guesses what its operator meant is worse than one that says what is wrong. Every client is told
 // what is wrong, so no message may show any part of a value.
 import * as v from "valibot";
+import { SCHEDULING } from "../routing/policy/index.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
 
@@ -199,6 +200,7 @@ const SettingsSchema = v.object({
   HEARTBEAT_INTERVAL_MS: setting(integer(10, DAY_MS), 5000),
   HEARTBEAT_RATE_MAX: setting(integer(1, 100_000), 200),
   COLD_START_MS: setting(integer(1, DAY_MS), 12_000),
+  SCHEDULING: setting(choice(SCHEDULING), "cost"),
   AFFINITY_WAIT: setting(choice(["auto", "never"]), "auto"),
   CORS_ORIGINS: setting<readonly string[]>(corsOrigins, []),
 });

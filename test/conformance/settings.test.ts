@@ -39,6 +39,7 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["HEARTBEAT_INTERVAL_MS", "0"],
     ["HEARTBEAT_RATE_MAX", "0"],
     ["COLD_START_MS", "12s"],
+    ["SCHEDULING", "lifo"],
     ["AFFINITY_WAIT", "maybe"],
     ["CORS_ORIGINS", "app.example.com"],
   ])("SET-1 %s = %s", async (setting, value) => {

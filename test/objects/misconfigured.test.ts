@@ -45,6 +45,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   HEARTBEAT_INTERVAL_MS: [MARK],
   HEARTBEAT_RATE_MAX: [MARK],
   COLD_START_MS: [MARK],
+  SCHEDULING: [MARK],
   AFFINITY_WAIT: [MARK],
   CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(BOUNDS.corsOrigins + 1).join()],
 };

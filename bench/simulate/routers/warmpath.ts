@@ -1,6 +1,9 @@
-// The router itself: the scheduler of src/routing, called as the Fleet object calls it. Nothing is decided here.
-import type { AffinityWait } from "../../../src/routing/policy/newcomer.ts";
+// The router itself: the scheduler of src/routing with one of its policies, called as the Fleet object calls it. Nothing is decided here.
 import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
+import type { Arrival } from "../../../src/routing/ledger/queue.ts";
+import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
+import type { AffinityWait } from "../../../src/routing/policy/cost.ts";
+import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { Answer, MakeRouter } from "../router.ts";
 
@@ -14,34 +17,34 @@ export interface WarmpathOptions {
   readonly evictAdvice: boolean;
 }
 
-export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptions): MakeRouter {
+/** `policy`: makes a new one, which has seen nothing. */
+export function warmpath({ queueTimeoutMs, evictAdvice, ...options }: WarmpathOptions, policy: () => Policy): MakeRouter {
   return (actions, { timeToLiveMs }) => {
-    const options: scheduling.SchedulerOptions = rest;
-    const scheduler = scheduling.createScheduler(rest.coldStartMs);
+    const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
-    const arrivals = new Map<number, scheduling.Arrival>();
+    const arrivals = new Map<number, Arrival>();
     const failedAt = new Map<number, string[]>();
 
-    const pass = (id: number, settlement: scheduling.Settlement, now: number): void => {
-      if (settlement.kind === "granted") {
-        const { replica, eviction } = settlement.grant;
+    const pass = (id: number, outcome: scheduling.Outcome, now: number): void => {
+      if (outcome.kind === "granted") {
+        const { replica, eviction } = outcome.grant;
         return actions.send(id, Number(replica.id), evictAdvice ? (eviction?.advised ?? null) : null);
       }
-      const why = settlement.refusal.kind;
+      const why = outcome.refusal.kind;
       // Its client sends it again.
       if (why === "no_other_replica" || why === "no_retry_left") return enqueue(id, [], now);
       arrivals.delete(id);
       actions.refuse(id, why === "timed_out" ? "timed_out" : "queue_full");
     };
-    const settle = (now: number) => {
-      for (const [id, settlement] of scheduling.settle(scheduler, options, now)) pass(id, settlement, now);
+    const dispatch = (now: number) => {
+      for (const [id, outcome] of scheduling.dispatch(scheduler, options, now)) pass(id, outcome, now);
     };
     function enqueue(id: number, avoid: readonly string[], now: number): void {
       const arrival = arrivals.get(id);
       if (arrival === undefined) return;
-      const standing = scheduling.enqueue(scheduler, options, id, { ...arrival, avoid }, now);
-      if (standing.kind !== "waiting") pass(id, standing, now);
-      if (standing.kind === "granted") settle(now);
+      const result = scheduling.enqueue(scheduler, options, id, { ...arrival, avoid }, now);
+      if (result.kind !== "waiting") pass(id, result, now);
+      if (result.kind === "granted") dispatch(now);
     }
 
     return {
@@ -50,7 +53,7 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
         const id = String(replica);
         const said = { incarnation, sequence, hints, hintSlots, concurrency, inFlight, status: "ready" } as const;
         applyHeartbeat(fleet, { app: "simulated", replica: id, origin: `http://${id}`, ...said }, timeToLiveMs, now);
-        settle(now);
+        dispatch(now);
       },
       arrive({ id, hint, costMs }, now) {
         const deadlineMs = now + queueTimeoutMs;
@@ -60,42 +63,42 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
           arrivedAtMs: now,
           deadlineMs,
           queueLengthMax: null,
-          claimedMs: costMs,
+          declaredMs: costMs,
           priority: "normal",
         });
         enqueue(id, [], now);
       },
       answered(id, answer, now) {
         tellAnswer(scheduler, id, answer, now);
-        settle(now);
+        dispatch(now);
       },
       finished(id, now) {
-        scheduling.finish(scheduler, id, now);
+        finish(scheduler, id, now);
         arrivals.delete(id);
         failedAt.delete(id);
-        settle(now);
+        dispatch(now);
       },
       brokeOff(id, now) {
-        scheduling.failed(scheduler, id, { kind: "broken" }, null, now);
-        scheduling.finish(scheduler, id, now);
+        failed(scheduler, id, { kind: "broken" }, null, now);
+        finish(scheduler, id, now);
         arrivals.delete(id);
         failedAt.delete(id);
-        settle(now);
+        dispatch(now);
       },
       failed(id, now) {
         const replica = fleet.grants.get(id)?.replica.id;
-        scheduling.failed(scheduler, id, { kind: "unreachable" }, null, now);
-        scheduling.finish(scheduler, id, now);
+        failed(scheduler, id, { kind: "unreachable" }, null, now);
+        finish(scheduler, id, now);
         const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
         failedAt.set(id, avoid);
         enqueue(id, avoid, now);
-        settle(now);
+        dispatch(now);
       },
       tick(now) {
         scheduling.expire(scheduler, timeToLiveMs, now);
         // Its clients know by themselves that a process is gone.
         sweepOrphaning(fleet, now);
-        settle(now);
+        dispatch(now);
       },
       nextEventMs: () => scheduling.nextEventMs(scheduler),
     };
@@ -104,6 +107,6 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...rest }: WarmpathOptio
 
 /** As the edge tells of an answer: an error is a failure of the replica. */
 function tellAnswer(scheduler: scheduling.Scheduler, id: number, { status, hints }: Answer, now: number): void {
-  if (status === 200) scheduling.answered(scheduler, id, { kind: "success", hints }, now);
-  else scheduling.failed(scheduler, id, { kind: "error" }, hints, now);
+  if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
+  else failed(scheduler, id, { kind: "error" }, hints, now);
 }

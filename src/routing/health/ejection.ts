@@ -2,7 +2,8 @@
 // until one shows that what they were ejected for is over. Where most of the fleet looks bad the looks are likely deceiving, and no request
 // waits because of them (Envoy's outlier detection and panic threshold,
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
-import { isReady, type Fleet, type Grant, type Replica } from "../ledger/fleet.ts";
+import { type Fleet } from "../ledger/fleet.ts";
+import { isReady, type Grant, type Replica } from "../ledger/replica.ts";
 import { endWithheld, stopLoading, withholdSlot } from "../ledger/residency.ts";
 import { LIMITS } from "../limits.ts";
 import { addSample, clamp, emptyMean, valueOf, type Mean } from "../model/mean.ts";
@@ -124,18 +125,18 @@ export function endProbe({ id, replica }: Grant): void {
   if (replica.probe?.id === id) replica.probe = null;
 }
 
-/** Ejections that are over become probations, and probes that go on for too long keep nobody away. O(suspects). */
+/** Ejections that are over become probations, and probes that go on for too long keep nobody away. O(unhealthy). */
 export function endEjections(fleet: Fleet, now: number): void {
-  for (const replica of fleet.suspects) {
+  for (const replica of fleet.unhealthy) {
     if (replica.ejectedUntilMs <= now) replica.ejectedUntilMs = 0;
     if (!isProbing(replica, now)) replica.probe = null;
   }
 }
 
-/** When an ejection or a probe ends by itself next; Infinity: none does. O(suspects). */
-export function nextTrustMs({ suspects }: Fleet): number {
+/** When an ejection or a probe ends by itself next; Infinity: none does. O(unhealthy). */
+export function nextTrustMs({ unhealthy }: Fleet): number {
   let next = Infinity;
-  for (const { ejectedUntilMs, probe } of suspects) {
+  for (const { ejectedUntilMs, probe } of unhealthy) {
     if (ejectedUntilMs > 0) next = Math.min(next, ejectedUntilMs);
     if (probe !== null) next = Math.min(next, probe.untilMs);
   }
@@ -143,7 +144,7 @@ export function nextTrustMs({ suspects }: Fleet): number {
 }
 
 /** Whether the replica is passed over: ejected, or on probation with the one request it may have. */
-export function isPassedOver(replica: Replica, now: number): boolean {
+export function isIneligible(replica: Replica, now: number): boolean {
   return replica.ejectedUntilMs > now || isProbing(replica, now);
 }
 
@@ -151,11 +152,11 @@ function isProbing({ probe }: Replica, now: number): boolean {
   return probe !== null && probe.untilMs > now;
 }
 
-/** Whether so many ready replicas look bad that looks do not count. O(suspects). */
-export function looksDeceive({ suspects, free, busy }: Fleet): boolean {
+/** Whether so many ready replicas look bad that looks do not count. O(unhealthy). */
+export function isPanicking({ unhealthy, free, busy }: Fleet): boolean {
   let ready = 0;
-  for (const replica of suspects) if (isReady(replica)) ready++;
-  return ready > LIMITS.suspectsShareMost * (free.size + busy.size);
+  for (const replica of unhealthy) if (isReady(replica)) ready++;
+  return ready > LIMITS.panicThreshold * (free.size + busy.size);
 }
 
 /** One that still fails often keeps the count of its ejections: its next one is longer. */
@@ -165,7 +166,7 @@ function readmit(fleet: Fleet, replica: Replica): void {
   replica.ejectedFor = null;
   replica.onProbation = false;
   replica.probe = null;
-  fleet.suspects.delete(replica);
+  fleet.unhealthy.delete(replica);
 }
 
 function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): void {
@@ -181,5 +182,5 @@ function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): v
   replica.probe = null;
   replica.failuresInARow = 0;
   replica.refusalsInARow = 0;
-  fleet.suspects.add(replica);
+  fleet.unhealthy.add(replica);
 }

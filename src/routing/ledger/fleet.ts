@@ -1,156 +1,13 @@
-// What a fleet is: replicas, the slots taken on them, and the indexes that make a decision cheap. Plain data; the functions here
-// create it, answer questions about one replica, and keep the indexes true. Transitions are in membership.ts and slots.ts.
+// What a fleet is: replicas, the slots taken on them, and the indexes that make a decision cheap. Plain data. Transitions are in membership.ts,
+// residency.ts and slots.ts.
 //
 // A fleet is changed in place: at 10,000 replicas a copy for each heartbeat would cost more than everything else together.
-import { Crowd } from "./replica-index.ts";
-import { createEstimates, type Estimates } from "../model/estimates.ts";
-import type { ReplicaStatus } from "./report.ts";
 import { HintFailures } from "../health/hint-failures.ts";
-import { emptyMean, type Mean } from "../model/mean.ts";
-import type { Failure } from "../health/outcome.ts";
-import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
-
-/**
- * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
- * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint, as an answer showed, and not said so since.
- */
-export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
-
-/** What a replica without room is advised to evict for a load, and what it likely would by itself. */
-export interface Eviction {
-  readonly advised: string;
-  readonly likely: string;
-}
-
-/** The right to send one request to one replica, holding one of its slots until released. */
-export interface Grant {
-  readonly id: number;
-  readonly replica: Replica;
-  readonly hint: string | null;
-  /** Whether the replica held (or was loading) the hint, as far as the router knew. */
-  readonly warmth: Warmth;
-  readonly eviction: Eviction | null;
-  /** What the client says serving costs; null: nothing. */
-  readonly claimedMs: number | null;
-  /** How long it was expected to hold the slot, its load included. */
-  readonly expectedMs: number;
-  readonly grantedAtMs: number;
-  /** The number of the arrival by which it counts as demand for its hint; null: it does not. */
-  readonly countedAt: number | null;
-  /** When the response headers came; null before. */
-  answeredAtMs: number | null;
-  /** They were those of a success. */
-  succeeded: boolean;
-  /** Its body is on its way. A client that breaks that off looks like its end. */
-  streams: boolean;
-  /** Replicas that failed the request before. */
-  readonly failures: number;
-  /** Its replica failed it, or it broke off in a way that may be the client's doing: it teaches nothing. */
-  failed: boolean;
-  /** The replica was on probation for a broken answer: that this one is whole ends it. */
-  readonly proves: boolean;
-}
-
-/** A load in progress: the replica counts as warm for the hint, whatever it reports, until the grant answers or ends. */
-interface Loading {
-  readonly grantId: number;
-  readonly untilMs: number;
-}
-
-/** The one request that a replica may have on probation, and until when it keeps others away if it goes on for so long. */
-interface Probe {
-  readonly id: number;
-  untilMs: number;
-}
-
-export interface Replica extends Weighted {
-  readonly id: string;
-  readonly incarnation: number;
-  readonly hash: NameHash;
-  weight: number;
-  origin: string;
-  status: ReplicaStatus;
-  /** Drained by an administrator, on top of its own status. */
-  drained: boolean;
-  concurrency: number;
-  hintSlots: number | null;
-  /** What it says it holds warm; null: it does not specialise. */
-  advertised: ReadonlySet<string> | null;
-  /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
-  reportsHints: boolean;
-  readonly loading: Map<string, Loading>;
-  /**
-   * Hints that it loaded, as a successful answer showed at that time, and has not reported since: it counts as warm for them until a later report
-   * denies that. Requests for them teach nothing, because it may have evicted them.
-   */
-  readonly unreported: Map<string, number>;
-  /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
-  readonly usedAtMs: Map<string, number>;
-  /** Running requests by hint: what is in use is not evicted. */
-  readonly users: Map<string, number>;
-  /** The most hints it was ever known to hold at once: its hint slots, where it does not say. */
-  mostHeld: number;
-  /** Whether it evicts what it is advised to; null: not seen yet. */
-  heedsAdvice: boolean | null;
-  /** Of a load that was answered: the next list shows which of the two it evicted. */
-  evicted: Eviction | null;
-  /** Its slots as they are counted in `Fleet.slots`, and those of them in `Fleet.taken`. */
-  countedSlots: number;
-  countedTaken: number;
-  sequence: number | null;
-  expiresAtMs: number;
-  /** By id, oldest first. */
-  readonly grants: Map<number, Grant>;
-  /**
-   * Requests whose slots were taken back because the replica counts fewer, oldest first, until they end: the last of them, which may have
-   * their slots again. And when that last happened.
-   */
-  readonly reclaimed: Map<number, Grant>;
-  reclaimedAtMs: number;
-  /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
-  unclaimed: number;
-  /** Slots that count as taken until then, because the replica has answered 503; and when it last did. */
-  withheld: number;
-  withheldUntilMs: number;
-  refusedAtMs: number;
-  /** Restored from storage, and its count of requests not heard since. */
-  restored: boolean;
-  /** The last heartbeat reported this many fewer requests than slots held, at this time. */
-  surplus: { readonly count: number; readonly atMs: number } | null;
-  /** Passed over until then; 0: it is not. */
-  ejectedUntilMs: number;
-  /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
-  ejectedAtMs: number;
-  ejections: number;
-  /** What it was ejected for, which says what ends that; null: it is trusted. */
-  ejectedFor: Failure["kind"] | null;
-  /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
-  onProbation: boolean;
-  probe: Probe | null;
-  /** Requests that it failed since the last that ended well, but for answers 503; and those since it last answered otherwise. */
-  failuresInARow: number;
-  refusalsInARow: number;
-  /** Of its last answers that were successes or errors, the share that were errors. */
-  readonly errors: Mean;
-  /** What it did last that counts as a failure, for the administrator. */
-  lastError: LastError | null;
-  /** It was silent for its time to live, or left in another way so long ago: what it has not begun to answer is lost. */
-  lost: boolean;
-  /** It drains, or an administrator drains it: until then requests wait for it where no replica is ready. */
-  returnHopedUntilMs: number;
-  /** Requests granted so far in this incarnation. */
-  served: number;
-}
-
-/** A failure as the edge saw it. `detail` is a few fixed words of the edge, never a client's or a replica's. */
-export interface LastError {
-  readonly kind: Failure["kind"];
-  readonly detail: string;
-  readonly atMs: number;
-}
+import type { Grant, Replica } from "./replica.ts";
+import { ReplicaIndex } from "./replica-index.ts";
 
 /** What is remembered of a replica that stopped, was deleted or expired. */
-export interface Departed {
+export interface Tombstone {
   readonly incarnation: number;
   readonly sequence: number | null;
   /** Until then its late heartbeats are refused and its return is hoped for. */
@@ -165,7 +22,7 @@ export interface Fleet {
   readonly replicas: Map<string, Replica>;
   /** The replica that was last heard of at each origin. */
   readonly byOrigin: Map<string, Replica>;
-  readonly departed: Map<string, Departed>;
+  readonly tombstones: Map<string, Tombstone>;
   /** Processes that have left, were replaced or deleted and have requests that they did not begin to answer; and when those are lost. */
   readonly orphaning: Map<Replica, number>;
   readonly grants: Map<number, Grant>;
@@ -176,10 +33,10 @@ export interface Fleet {
   /** Those of them that have a free slot. */
   readonly freeHolders: Map<string, Set<Replica>>;
   /** Ready replicas, by whether they have a free slot. */
-  readonly free: Crowd<Replica>;
-  readonly busy: Crowd<Replica>;
+  readonly free: ReplicaIndex<Replica>;
+  readonly busy: ReplicaIndex<Replica>;
   /** Ejected, or on probation after it. */
-  readonly suspects: Set<Replica>;
+  readonly unhealthy: Set<Replica>;
   /** Those of which a slot counts as taken for a moment. */
   readonly withholding: Set<Replica>;
   /** What replicas have failed to serve. */
@@ -189,7 +46,6 @@ export interface Fleet {
   taken: number;
   /** No replica expires before; a lower bound. */
   nextExpiryMs: number;
-  readonly estimates: Estimates;
   /** Totals over `advertised`, held under the limits of one fleet. */
   advertisedHints: number;
   advertisedText: number;
@@ -197,135 +53,26 @@ export interface Fleet {
   version: number;
 }
 
-/** `coldStartMs`: what a load is taken to last until some have been seen. */
-export function createFleet(coldStartMs = 12_000): Fleet {
+export function createFleet(): Fleet {
   return {
     replicas: new Map(),
     byOrigin: new Map(),
-    departed: new Map(),
+    tombstones: new Map(),
     orphaning: new Map(),
     grants: new Map(),
     reclaimed: new Map(),
     holders: new Map(),
     freeHolders: new Map(),
-    free: new Crowd(),
-    busy: new Crowd(),
-    suspects: new Set(),
+    free: new ReplicaIndex(),
+    busy: new ReplicaIndex(),
+    unhealthy: new Set(),
     withholding: new Set(),
     hintFailures: new HintFailures(),
     slots: 0,
     taken: 0,
     nextExpiryMs: Infinity,
-    estimates: createEstimates(coldStartMs),
     advertisedHints: 0,
     advertisedText: 0,
     version: 0,
   };
-}
-
-/** A record that no fleet knows yet. */
-export function createReplica(id: string, incarnation: number): Replica {
-  return {
-    id,
-    incarnation,
-    hash: hashName(id),
-    weight: 1,
-    origin: "",
-    status: "starting",
-    drained: false,
-    concurrency: 1,
-    hintSlots: null,
-    advertised: null,
-    reportsHints: false,
-    loading: new Map(),
-    unreported: new Map(),
-    usedAtMs: new Map(),
-    users: new Map(),
-    mostHeld: 0,
-    heedsAdvice: null,
-    evicted: null,
-    countedSlots: 0,
-    countedTaken: 0,
-    sequence: null,
-    expiresAtMs: 0,
-    grants: new Map(),
-    reclaimed: new Map(),
-    reclaimedAtMs: -Infinity,
-    unclaimed: 0,
-    withheld: 0,
-    withheldUntilMs: 0,
-    refusedAtMs: -Infinity,
-    restored: false,
-    surplus: null,
-    ejectedUntilMs: 0,
-    ejectedAtMs: -Infinity,
-    ejections: 0,
-    ejectedFor: null,
-    onProbation: false,
-    probe: null,
-    failuresInARow: 0,
-    refusalsInARow: 0,
-    errors: emptyMean(),
-    lastError: null,
-    lost: false,
-    returnHopedUntilMs: 0,
-    served: 0,
-  };
-}
-
-/** Whether the replica may be given requests, free or not. */
-export function isReady(replica: Replica): boolean {
-  return replica.status === "ready" && !replica.drained;
-}
-
-/** Slots taken. */
-export function loadOf(replica: Replica): number {
-  return inFlight(replica) + replica.withheld;
-}
-
-/** Requests that the replica serves, as far as is known. */
-export function inFlight({ grants, unclaimed }: Replica): number {
-  return grants.size + unclaimed;
-}
-
-/** Whether the replica holds the hint, by its word or by an answer of its own. */
-export function holdsHint({ advertised, unreported }: Replica, hint: string): boolean {
-  return advertised?.has(hint) === true || unreported.has(hint);
-}
-
-/** Whether the replica holds the hint or is loading it. */
-export function isWarm(replica: Replica, hint: string, now: number): boolean {
-  if (holdsHint(replica, hint)) return true;
-  const loading = replica.loading.get(hint);
-  return loading !== undefined && loading.untilMs > now;
-}
-
-/** Every hint that it holds or loads, each once. */
-export function* hintsOf(replica: Replica): Generator<string> {
-  const { advertised, unreported, loading } = replica;
-  if (advertised !== null) yield* advertised;
-  yield* unreported.keys();
-  for (const hint of loading.keys()) if (!holdsHint(replica, hint)) yield hint;
-}
-
-/** How many that are. O(loads in progress). */
-export function heldHints(replica: Replica): number {
-  const { advertised, unreported, loading } = replica;
-  let held = (advertised?.size ?? 0) + unreported.size;
-  for (const hint of loading.keys()) if (!holdsHint(replica, hint)) held++;
-  return held;
-}
-
-/** How many hints it can hold: what it says, else the most it was known to hold at once. */
-export function hintCapacity({ hintSlots, mostHeld }: Replica): number {
-  return hintSlots ?? Math.max(1, mostHeld);
-}
-
-/** How welcome a hint is that the replica does not hold: a free hint slot first, then unknown, then one that must evict. */
-export type HintRoom = "free" | "unknown" | "full";
-
-export function hintRoom(replica: Replica): HintRoom {
-  const held = heldHints(replica);
-  if (replica.hintSlots !== null) return held < replica.hintSlots ? "free" : "full";
-  return replica.advertised !== null && held === 0 ? "free" : "unknown";
 }

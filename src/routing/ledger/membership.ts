@@ -1,6 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
-import { createReplica, isReady, type Departed, type Fleet, type Replica } from "./fleet.ts";
+import { type Tombstone, type Fleet } from "./fleet.ts";
+import { createReplica, isReady, type Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
@@ -84,10 +85,10 @@ export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly
 }
 
 /** An administrator's drain or its end. Requests hope for its return until then, where no other replica can come. Says whether anything changed. */
-export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, hopeUntilMs = 0): boolean {
+export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, graceUntilMs = 0): boolean {
   if (replica.drained === drained) return false;
   replica.drained = drained;
-  replica.returnHopedUntilMs = hopeUntilMs;
+  replica.graceUntilMs = graceUntilMs;
   fleet.version++;
   reindexSlots(fleet, replica);
   return true;
@@ -118,8 +119,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
     depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
   }
   endEjections(fleet, now);
-  for (const [id, departed] of fleet.departed) {
-    if (departed.untilMs <= now && !isStillOwed(departed)) fleet.departed.delete(id);
+  for (const [id, departed] of fleet.tombstones) {
+    if (departed.untilMs <= now && !isStillOwed(departed)) fleet.tombstones.delete(id);
   }
   return expired;
 }
@@ -149,7 +150,7 @@ export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs:
   const replica = createReplica(stored.id, stored.incarnation);
   replica.drained = stored.drained;
   replica.restored = true;
-  replica.returnHopedUntilMs = expiresAtMs;
+  replica.graceUntilMs = expiresAtMs;
   report(fleet, replica, stored, expiresAtMs, -Infinity);
   replica.reportsHints = stored.reportsHints;
 }
@@ -164,14 +165,14 @@ export function storedForm(replica: Replica): StoredReplica {
  * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
  * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
  */
-export function hopeUntilMs(fleet: Fleet): number {
+export function graceUntilMs(fleet: Fleet): number {
   if (fleet.free.size + fleet.busy.size > 0) return Infinity;
   let until = 0;
   for (const replica of fleet.replicas.values()) {
     if (replica.status !== "draining" && !replica.drained) return Infinity;
-    until = Math.max(until, replica.returnHopedUntilMs);
+    until = Math.max(until, replica.graceUntilMs);
   }
-  for (const departed of fleet.departed.values()) until = Math.max(until, departed.untilMs);
+  for (const departed of fleet.tombstones.values()) until = Math.max(until, departed.untilMs);
   return until;
 }
 
@@ -186,29 +187,29 @@ export function hasReady({ free, busy, replicas }: Fleet, avoid: readonly string
 }
 
 /** A departed replica whose requests still run, or whose drain would be forgotten if it returned in the same incarnation. */
-function isStillOwed({ record }: Departed): boolean {
+function isStillOwed({ record }: Tombstone): boolean {
   return record !== null && (record.grants.size > 0 || record.drained);
 }
 
 /** It leaves at once; one that has left already is remembered by what it said last. */
 function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome {
   const known = fleet.replicas.get(beat.replica);
-  const last = known ?? fleet.departed.get(beat.replica);
+  const last = known ?? fleet.tombstones.get(beat.replica);
   const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
   const { incarnation } = beat;
   if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
-  const departed = fleet.departed.get(beat.replica);
+  const departed = fleet.tombstones.get(beat.replica);
   if (known === undefined && departed !== undefined) {
     const same = departed.incarnation === incarnation;
     const { record, forbidden } = same ? departed : { record: null, forbidden: false };
-    fleet.departed.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
+    fleet.tombstones.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
   }
   return { kind: "stopped", known: known !== undefined };
 }
 
 function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome | null {
   const live = fleet.replicas.get(beat.replica);
-  const gone = fleet.departed.get(beat.replica);
+  const gone = fleet.tombstones.get(beat.replica);
   const known = live ?? gone;
   if (known === undefined) return null;
   const untilMs = live === undefined ? (gone?.untilMs ?? 0) : live.expiresAtMs + timeToLiveMs;
@@ -228,7 +229,7 @@ function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string 
 
 /** The record of a replica that left and returns in the same incarnation, so that the requests it still runs count again. */
 function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
-  const departed = fleet.departed.get(beat.replica);
+  const departed = fleet.tombstones.get(beat.replica);
   return departed?.incarnation === beat.incarnation ? departed.record : null;
 }
 
@@ -236,7 +237,7 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
 function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number, madeAtMs: number): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
-  fleet.departed.delete(replica.id);
+  fleet.tombstones.delete(replica.id);
   fleet.orphaning.delete(replica);
   replica.lost = false;
   const routed =
@@ -244,7 +245,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
   fleet.byOrigin.set(said.origin, replica);
   replica.origin = said.origin;
-  if (said.status === "draining" && (joined || replica.status !== "draining")) replica.returnHopedUntilMs = expiresAtMs;
+  if (said.status === "draining" && (joined || replica.status !== "draining")) replica.graceUntilMs = expiresAtMs;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
   replica.weight = said.concurrency;
@@ -276,7 +277,7 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   holdReclaimed(fleet, replica, inFlight - replica.grants.size);
   const held = replica.grants.size;
   const excess = Math.max(0, inFlight - held);
-  replica.unclaimed = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unclaimed, excess);
+  replica.unadopted = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unadopted, excess);
   replica.restored = false;
   if (held <= inFlight) return 0;
   replica.surplus = { count: held - inFlight, atMs: now };
@@ -286,15 +287,15 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
 }
 
-type Departure = Omit<Departed, "record">;
+type Departure = Omit<Tombstone, "record">;
 
 function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
   fleet.replicas.delete(replica.id);
   unindexReplica(fleet, replica);
   orphan(fleet, replica, departure.untilMs);
-  fleet.departed.delete(replica.id);
-  fleet.departed.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
-  const [oldest] = fleet.departed.keys();
-  if (fleet.departed.size > LIMITS.departedPerApp && oldest !== undefined) fleet.departed.delete(oldest);
+  fleet.tombstones.delete(replica.id);
+  fleet.tombstones.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
+  const [oldest] = fleet.tombstones.keys();
+  if (fleet.tombstones.size > LIMITS.tombstonesPerApp && oldest !== undefined) fleet.tombstones.delete(oldest);
   fleet.version++;
 }

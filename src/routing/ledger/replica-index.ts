@@ -13,7 +13,7 @@ export interface Leaders<R> {
 const ROOM_AT_FIRST = 16;
 
 /** In no order of its own. */
-export class Crowd<R extends Weighted> implements Iterable<R> {
+export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
   readonly #rows = new Map<R, number>();
   readonly #members: R[] = [];
   /** Of each member: the upper half of its hash, and its weight. */
@@ -30,7 +30,7 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
     return this.#rows.has(member);
   }
 
-  /** Not to be used while the crowd changes: others may be passed over. */
+  /** Not to be used while the index changes: others may be passed over. */
   [Symbol.iterator](): Iterator<R> {
     return this.#members.values();
   }
@@ -119,7 +119,7 @@ export class Crowd<R extends Weighted> implements Iterable<R> {
   }
 }
 
-/** As `Crowd.leaders`, of few. */
+/** As `ReplicaIndex.leaders`, of few. */
 export function leadersOf<R extends Weighted>(
   members: Iterable<R>,
   hash: NameHash,

@@ -1,6 +1,7 @@
 // What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
 // Keeps the totals that the limits of a fleet are about. Decides nothing.
-import { hintsOf, holdsHint, isReady, loadOf, type Fleet, type Grant, type Replica } from "./fleet.ts";
+import { type Fleet } from "./fleet.ts";
+import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { drop, put } from "./index-by.ts";
 import { LIMITS } from "../limits.ts";
 
@@ -134,7 +135,7 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   countSlots(fleet, replica, 0);
   fleet.free.delete(replica);
   fleet.busy.delete(replica);
-  fleet.suspects.delete(replica);
+  fleet.unhealthy.delete(replica);
 }
 
 /** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
@@ -142,7 +143,7 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hints of [replica.loading, replica.unreported]) {
     for (const hint of hints.keys()) indexHint(fleet, replica, hint);
   }
-  if (replica.onProbation) fleet.suspects.add(replica);
+  if (replica.onProbation) fleet.unhealthy.add(replica);
 }
 
 /** The first list after a load shows whether the replica evicted what it was advised to or what it would have anyway. */

@@ -1,5 +1,6 @@
 // An immutable, versioned view of a fleet: all that an edge needs to route by hash when the object can't be reached.
-import { isReady, type Fleet } from "./fleet.ts";
+import { type Fleet } from "./fleet.ts";
+import { isReady } from "./replica.ts";
 
 export interface SnapshotReplica {
   readonly id: string;

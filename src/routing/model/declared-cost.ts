@@ -1,34 +1,35 @@
-// What clients say that a request costs, believed only as far as such claims have come true.
+// What clients say that a request costs, believed only as far as such costs have come true.
 import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
-import { TUNING } from "../policy/tuning.ts";
+import { LIMITS } from "../limits.ts";
+import { TUNING } from "../tuning.ts";
 
 /** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
-export interface Claims {
-  readonly claimed: Mean;
+export interface DeclaredCosts {
+  readonly declared: Mean;
   readonly mean: Mean;
-  /** The logarithm of real over claimed: clients may count in units of their own. */
+  /** The logarithm of real over declared: clients may count in units of their own. */
   readonly bias: Mean;
 }
 
-export function createClaims(): Claims {
-  return { claimed: emptyMean(), mean: emptyMean(), bias: emptyMean() };
+export function createDeclaredCosts(): DeclaredCosts {
+  return { declared: emptyMean(), mean: emptyMean(), bias: emptyMean() };
 }
 
 /** What a request is expected to take whose hint's mean is this, and whose client says that; 0 where no mean is known. */
-export function weighClaim({ claimed, mean: byMean, bias }: Claims, mean: number, claimedMs: number | null): number {
-  if (claimedMs === null || mean === 0 || claimed.weight < TUNING.claimPrior) return mean;
-  const [claimError, meanError] = [claimed.sum + 1e-9, byMean.sum + 1e-9];
+export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, mean: number, declaredMs: number | null): number {
+  if (declaredMs === null || mean === 0 || declared.weight < LIMITS.declaredSamples) return mean;
+  const [claimError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
   // Weights in inverse proportion to squared errors, as for any two measurements of one thing.
   const trust = meanError / (claimError + meanError);
-  const said = clamp(Math.log(claimedMs) + valueOf(bias, 0), Math.log(mean / TUNING.outlier), Math.log(mean * TUNING.outlier));
+  const said = clamp(Math.log(declaredMs) + valueOf(bias, 0), Math.log(mean / TUNING.outlier), Math.log(mean * TUNING.outlier));
   return Math.exp(trust * said + (1 - trust) * Math.log(mean));
 }
 
 /** A warm request of which a client had said so much, and of whose hint so much was expected, held its slot for so long. */
-export function learnClaim(claims: Claims, heldMs: number, claimedMs: number, expectedMs: number): void {
+export function learnDeclared(costs: DeclaredCosts, heldMs: number, declaredMs: number, expectedMs: number): void {
   const real = Math.log(heldMs);
-  const off = real - Math.log(claimedMs);
-  addSample(claims.claimed, (off - valueOf(claims.bias, 0)) ** 2, TUNING.fleetMemory);
-  addSample(claims.mean, (real - Math.log(expectedMs)) ** 2, TUNING.fleetMemory);
-  addSample(claims.bias, clamp(off, -TUNING.outlier, TUNING.outlier), TUNING.fleetMemory);
+  const off = real - Math.log(declaredMs);
+  addSample(costs.declared, (off - valueOf(costs.bias, 0)) ** 2, TUNING.fleetMemory);
+  addSample(costs.mean, (real - Math.log(expectedMs)) ** 2, TUNING.fleetMemory);
+  addSample(costs.bias, clamp(off, -TUNING.outlier, TUNING.outlier), TUNING.fleetMemory);
 }

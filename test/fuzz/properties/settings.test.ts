@@ -27,6 +27,7 @@ const GOOD: Partial<Record<keyof Settings, fc.Arbitrary<unknown>>> = {
   HINT_HEADERS: fc.array(fc.stringMatching(/^[A-Za-z-]{1,12}$/), { minLength: 1, maxLength: 8 }).map((names) => names.join(" ")),
   MAX_ATTEMPTS: fc.integer({ min: 1, max: 10 }),
   QUEUE_TIMEOUT_MS: fc.integer({ min: 0, max: 86_400_000 }).map(String),
+  SCHEDULING: fc.constantFrom("cost", "fifo"),
   AFFINITY_WAIT: fc.constantFrom("auto", "never"),
   CORS_ORIGINS: fc
     .array(fc.constantFrom("*", "https://app.example.com", "HTTP://localhost:80", "http://[::1]:9"))

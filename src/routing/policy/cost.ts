@@ -1,0 +1,190 @@
+// The default policy: the request whose service costs the fleet least per slot goes first (order.ts), to a warm replica if one is free, else to the
+// replica where its load hurts least (placement.ts). A request that would have to load waits instead, beside a free slot, if a warm replica is
+// expected to be free soon enough (availability-forecast.ts).
+import type { Replica } from "../ledger/replica.ts";
+import type { RequestClass, Waiting } from "../ledger/queue.ts";
+import { LIMITS } from "../limits.ts";
+import { loadMs } from "../model/model.ts";
+import { TUNING } from "../tuning.ts";
+import { forecast, nextStartMs } from "./availability-forecast.ts";
+import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
+import { evictedBy, evictionMs, occupationMs, sparingMs, worthBesidesMs } from "./eviction-cost.ts";
+import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
+import { leastLossMs, placeHint } from "./placement.ts";
+import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
+
+/** `never`: no slot stays idle while a request waits, as fal documents. */
+export type AffinityWait = "auto" | "never";
+
+export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
+  const held: Held = new WeakMap();
+  return {
+    pick: (view, classes, now) => new Round(view, affinityWait, held, now).pick(classes),
+    weigh: (view, replica) => ({
+      evicts: evictedBy(view, replica),
+      evictionMs: evictionMs(view, replica),
+      occupationMs: occupationMs(view, replica),
+    }),
+  };
+}
+
+/** Until when a class of so many would rather wait, as it said a moment ago. Only saves time. */
+type Held = WeakMap<RequestClass, { readonly untilMs: number; readonly waiting: number }>;
+
+/** A class whose turn may have come, and no less than its priority. */
+interface Candidate {
+  readonly its: RequestClass;
+  readonly warm: boolean;
+  readonly atMost: number;
+}
+
+type Prospect = Send & { readonly priority: number };
+
+/** One decision: what does not change while it is made. */
+class Round {
+  readonly #view: View;
+  readonly #affinityWait: AffinityWait;
+  readonly #heldUntilMs: Held;
+  readonly #now: number;
+  readonly #order: Order;
+  readonly #eligible: Eligible;
+  readonly #leastLossMs: number;
+  #lookAgainAtMs: number;
+  #held: Hold | null = null;
+  #asked = 0;
+
+  constructor(view: View, affinityWait: AffinityWait, held: Held, now: number) {
+    this.#view = view;
+    this.#affinityWait = affinityWait;
+    this.#heldUntilMs = held;
+    this.#now = now;
+    this.#order = orderOf(view);
+    this.#eligible = eligibleFor(view.fleet, { hints: [], avoid: [] }, now);
+    this.#leastLossMs = leastLossMs(view, this.#eligible);
+    this.#lookAgainAtMs = now + LIMITS.lookAgainMs;
+  }
+
+  /** Looks closely at the classes in order of what their priority is at most, until none can be better than the best. O(classes). */
+  pick(classes: Iterable<RequestClass>): Pick {
+    const candidates = this.#candidates(classes);
+    let best: Prospect | null = null;
+    for (let next = takeHighest(candidates); next !== null; next = takeHighest(candidates)) {
+      if (best !== null && next.atMost <= best.priority) break;
+      if (this.#asked >= LIMITS.classesAsked && !next.warm) {
+        this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, this.#now + LIMITS.nextRoundMs);
+        continue;
+      }
+      const prospect = this.#prospectOf(next.its);
+      if (prospect !== null && (best === null || prospect.priority > best.priority)) best = prospect;
+    }
+    if (best !== null || this.#held === null) return best;
+    return { ...this.#held, lookAgainAtMs: this.#lookAgainAtMs };
+  }
+
+  #candidates(classes: Iterable<RequestClass>): Candidate[] {
+    const { freeHolders } = this.#view.fleet;
+    const candidates: Candidate[] = [];
+    for (const its of classes) {
+      const { hints, avoid } = its;
+      const warm = hints.length === 0 || hints.some((hint) => freeHolders.has(hint));
+      const held = warm ? undefined : this.#heldUntilMs.get(its);
+      if (held !== undefined && held.untilMs > this.#now && held.waiting === its.waiting.length) {
+        this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, held.untilMs);
+        this.#held ??= { kind: "hold", lookAgainAtMs: held.untilMs, expectedMs: 0, worthMs: 0 };
+        continue;
+      }
+      const [head] = its.waiting;
+      if (head === undefined || (this.#leastLossMs === Infinity && avoid.length === 0)) continue;
+      const costMs = warm ? head.expectedMs : coldCostMs(this.#view, its, this.#leastLossMs);
+      candidates.push({ its, warm, atMost: this.#priority(head, costMs) });
+    }
+    return candidates;
+  }
+
+  /** What the class would do now; null: its requests can't have a slot, or are better off waiting. */
+  #prospectOf(its: RequestClass): Prospect | null {
+    const { fleet } = this.#view;
+    const [head] = its.waiting;
+    if (head === undefined) return null;
+    const eligible = its.avoid.length === 0 ? this.#eligible : eligibleFor(fleet, its, this.#now);
+    const warm = warmPlace(fleet, its, eligible, this.#now, (equals, hint) => this.#bestHolder(equals, hint));
+    if (warm !== null) return { kind: "send", request: head, ...warm, priority: this.#priority(head, head.expectedMs) };
+    const [hint] = its.hints;
+    if (hint === undefined) return null;
+    const placement = placeHint(this.#view, hint, eligibleToLoad(fleet, hint, eligible, this.#now));
+    if (placement === null) return null;
+    const request = this.#whoLoads(its, hint, placement.lossMs, eligible);
+    if (request === null) return null;
+    const priority = this.#priority(head, coldCostMs(this.#view, its, placement.lossMs));
+    return { kind: "send", request, replica: placement.replica, hint, priority };
+  }
+
+  /** The first of the class that has aged, or would wait for a warm replica longer than is worth it; null: there is none. O(class). */
+  #whoLoads(its: RequestClass, hint: string, lossMs: number, eligible: Eligible): Waiting | null {
+    const [head] = its.waiting;
+    if (head === undefined || this.#affinityWait === "never") return head ?? null;
+    const worthMs = worthWaitingMs(this.#view, hint, lossMs);
+    const available = forecast(this.#view, its.hints, eligible, this.#now);
+    if (available === null) return head;
+    let firstStartMs: number | null = null;
+    let untilMs = this.#now + LIMITS.askedAgainMs;
+    for (const request of its.waiting) {
+      const agedAtMs = request.arrivedAtMs + agingMsOf(request, this.#order);
+      const startMs = nextStartMs(available);
+      if (agedAtMs <= this.#now || startMs >= worthMs) return request;
+      firstStartMs ??= startMs;
+      untilMs = Math.min(untilMs, agedAtMs);
+    }
+    this.#asked++;
+    this.#heldUntilMs.set(its, { untilMs, waiting: its.waiting.length });
+    this.#held ??= { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
+    this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, untilMs);
+    return null;
+  }
+
+  /** Where the use of the hint costs others least: what the replica's other hints are worth, and what its next load would then evict instead. */
+  #bestHolder(equals: readonly Replica[], hint: string): Replica | null {
+    let best: { readonly replica: Replica; readonly costMs: number } | null = null;
+    for (const replica of equals.slice(0, LIMITS.placementsWeighed)) {
+      const costMs = worthBesidesMs(this.#view, replica, hint) + sparingMs(this.#view, replica, hint);
+      if (best === null || costMs < best.costMs) best = { replica, costMs };
+    }
+    return best?.replica ?? null;
+  }
+
+  #priority(head: Waiting, costMs: number): number {
+    return urgencyOf(head.priority, head, this.#now) * priorityOf(head, costMs, this.#order, this.#now);
+  }
+}
+
+/** The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait for slots. */
+export function worthWaitingMs(view: View, hint: string, lossMs: number): number {
+  const { fleet, queue, model } = view;
+  const its = loadMs(model, hint);
+  const waitingPerSlot = queue.waiting.size / Math.max(1, fleet.slots);
+  return TUNING.waitShare * (its + lossMs) + TUNING.waitPerWaiting * waitingPerSlot * its;
+}
+
+/** Takes out the candidate of the highest bound; of equals the one that came first. Null: there is none. O(candidates). */
+function takeHighest(candidates: Candidate[]): Candidate | null {
+  let at = -1;
+  let highest: Candidate | null = null;
+  for (const [index, candidate] of candidates.entries()) {
+    if (
+      highest === null ||
+      candidate.atMost > highest.atMost ||
+      (candidate.atMost === highest.atMost && isBefore(candidate, highest))
+    ) {
+      [at, highest] = [index, candidate];
+    }
+  }
+  const last = candidates.pop();
+  if (highest !== null && last !== undefined && at < candidates.length) candidates[at] = last;
+  return highest;
+}
+
+function isBefore(one: Candidate, other: Candidate): boolean {
+  const [first, second] = [one.its.waiting[0], other.its.waiting[0]];
+  if (first === undefined || second === undefined) return first !== undefined;
+  return first.arrivedAtMs < second.arrivedAtMs || (first.arrivedAtMs === second.arrivedAtMs && first.id < second.id);
+}

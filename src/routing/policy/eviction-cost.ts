@@ -1,0 +1,107 @@
+// What a replica loses by loading one more hint: what it evicts, and what others miss of it meanwhile. In ms of expected loads.
+import { heldHints, hintCapacity, hintsOf, loadOf, type Eviction, type Replica } from "../ledger/replica.ts";
+import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "../model/model.ts";
+import { chanceFull } from "../model/utilisation.ts";
+import { TUNING } from "../tuning.ts";
+import type { View } from "./policy.ts";
+
+/**
+ * What others would miss of the replica while it serves one more request: all that it holds, if that takes its last slot. By Little's law about as
+ * many requests come meanwhile as slots are busy, which is `chanceFull` a slot. What a copy is worth counts `horizon` requests a slot. O(hints).
+ */
+export function occupationMs(view: View, replica: Replica): number {
+  const last = loadOf(replica) + 1 >= replica.concurrency;
+  return last ? (chanceFull(view.model.utilisation) / TUNING.horizon) * worthBesidesMs(view, replica, null) : 0;
+}
+
+/** What the replica would lose by one more hint, in expected load time: nothing where it has room, else what `evictedBy` names. O(hints). */
+export function evictionMs(view: View, replica: Replica): number {
+  if (!mustEvict(replica)) return 0;
+  const hint = evictedBy(view, replica);
+  // Everything it holds is in use: the load must wait for one to finish.
+  return hint === null ? meanServiceMs(view.model) + meanLoadMs(view.model) : worthMs(view, hint);
+}
+
+/**
+ * The hint that the replica would evict for one more: of those not in use the least recently used, or, where it has been seen to heed advice, the
+ * one worth least. Null: it has room, or all are in use. O(hints).
+ */
+export function evictedBy(view: View, replica: Replica): string | null {
+  if (!mustEvict(replica)) return null;
+  return replica.heedsAdvice === true ? leastWorth(view, replica) : leastRecent(replica);
+}
+
+/**
+ * How much more the replica's next load would lose, were the hint used there once more. It matters where the hint is the next to be evicted: then
+ * another one is. Negative where that is worth less. Nothing where there is no other to evict. O(hints).
+ */
+export function sparingMs(view: View, replica: Replica, hint: string): number {
+  if (!mustEvict(replica) || replica.heedsAdvice === true || leastRecent(replica) !== hint) return 0;
+  const instead = leastRecent(replica, hint);
+  return instead === null ? 0 : worthMs(view, instead) - worthMs(view, hint);
+}
+
+function mustEvict(replica: Replica): boolean {
+  if (heldHints(replica) < hintCapacity(replica)) return false;
+  return replica.advertised !== null || replica.hintSlots !== null;
+}
+
+/** The hint that a full replica would best give up for another, and the one it would likely give up by itself; null: it has room. */
+export function adviseEviction(view: View, replica: Replica): Eviction | null {
+  if (replica.hintSlots === null || heldHints(replica) < replica.hintSlots) return null;
+  const [advised, likely] = [leastWorth(view, replica), leastRecent(replica)];
+  return advised === null || likely === null ? null : { advised, likely };
+}
+
+/** What one copy of the hint is worth: its load time, by the chance that this copy is needed within the horizon. */
+export function worthMs(view: View, hint: string): number {
+  return loadMs(view.model, hint) * chanceNeeded(view, hint, Math.max(1, copiesOf(view, hint)));
+}
+
+/**
+ * The chance that within the horizon some request needs one given copy of so many; requests are a Poisson stream. A request for the hint needs the
+ * copy if the replicas of all other copies are full and its own is not. If all are full, each is as likely to be free first, so one request in
+ * `copies` needs it. An only copy is needed by every request; a spare copy by hardly any while the fleet is hardly busy. O(1).
+ */
+export function chanceNeeded({ model, fleet }: View, hint: string, copies: number): number {
+  const full = chanceFull(model.utilisation);
+  const need = full ** (copies - 1) * (1 - full + full / copies);
+  return 1 - Math.exp(-TUNING.horizon * fleet.slots * demandShare(model, hint) * need);
+}
+
+/** Replicas that hold or load the hint. */
+export function copiesOf({ fleet: { holders } }: View, hint: string): number {
+  return holders.get(hint)?.size ?? 0;
+}
+
+/** What the hints that the replica holds, but for one, are worth together: what is kept from others while it is busy. O(hints). */
+export function worthBesidesMs(view: View, replica: Replica, hint: string | null): number {
+  let worth = 0;
+  for (const other of hintsOf(replica)) if (other !== hint) worth += worthMs(view, other);
+  return worth;
+}
+
+function leastRecent(replica: Replica, but: string | null = null): string | null {
+  let least: string | null = null;
+  let leastMs = Infinity;
+  for (const hint of evictable(replica)) {
+    if (hint === but) continue;
+    const usedMs = replica.usedAtMs.get(hint) ?? -Infinity;
+    if (least === null || usedMs < leastMs) [least, leastMs] = [hint, usedMs];
+  }
+  return least;
+}
+
+function leastWorth(view: View, replica: Replica): string | null {
+  let least: string | null = null;
+  let leastMs = Infinity;
+  for (const hint of evictable(replica)) {
+    const worth = worthMs(view, hint);
+    if (worth < leastMs) [least, leastMs] = [hint, worth];
+  }
+  return least;
+}
+
+function* evictable(replica: Replica): Generator<string> {
+  for (const hint of hintsOf(replica)) if (!replica.users.has(hint) && !replica.loading.has(hint)) yield hint;
+}

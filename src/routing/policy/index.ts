@@ -1,0 +1,16 @@
+// The policies that ship, by the names that the setting SCHEDULING takes.
+import { costPolicy, type AffinityWait } from "./cost.ts";
+import { fifoPolicy } from "./fifo.ts";
+import type { Policy } from "./policy.ts";
+
+export const SCHEDULING = ["cost", "fifo"] as const;
+export type Scheduling = (typeof SCHEDULING)[number];
+
+export function policyOf(scheduling: Scheduling, affinityWait: AffinityWait): Policy {
+  switch (scheduling) {
+    case "cost":
+      return costPolicy(affinityWait);
+    case "fifo":
+      return fifoPolicy(affinityWait);
+  }
+}
