@@ -7,8 +7,6 @@ export type Constant = keyof typeof TUNING;
 export const REMOVED: Readonly<Record<Constant, number>> = {
   /** A load weighs what it takes. */
   loadWeight: 1,
-  /** Costs differ without bound. */
-  costRange: 1e6,
   agingJobs: 0,
   agingPerBacklog: 0,
   /** A deadline makes nobody less patient. */
@@ -25,7 +23,6 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   fleetMemory: 20,
   recentMemory: 500,
   demandMemory: 200,
-  backlogMemory: 20,
   /** A hint is known by its own samples alone. */
   hintPrior: 1e-6,
   loadPrior: 1e-6,

@@ -5,8 +5,6 @@ export const TUNING = {
   // The order of requests that wait (policy/order.ts). A job is the mean time of serving a request and of loading a hint, together.
   /** How much more a load and its eviction weigh in the order than the time that they take. */
   loadWeight: 4,
-  /** The most by which a request's cost may differ from a job, in the order. */
-  costRange: 10,
   /** The aging threshold of a fleet in which hardly anybody waits, in jobs, and the part of the longest backlog of late that is added. */
   agingJobs: 4,
   agingPerBacklog: 1.4,
@@ -32,7 +30,6 @@ export const TUNING = {
   fleetMemory: 500,
   recentMemory: 50,
   demandMemory: 2000,
-  backlogMemory: 2000,
   /** What the prior counts beside a hint's own samples. */
   hintPrior: 1,
   loadPrior: 3,

@@ -1,6 +1,5 @@
 // What clients say that a request costs, believed only as far as such costs have come true.
 import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
-import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
 
 /** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
@@ -17,7 +16,7 @@ export function createDeclaredCosts(): DeclaredCosts {
 
 /** What a request is expected to take whose hint's mean is this, and whose client says that; 0 where no mean is known. */
 export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, mean: number, declaredMs: number | null): number {
-  if (declaredMs === null || mean === 0 || declared.weight < LIMITS.declaredSamples) return mean;
+  if (declaredMs === null || mean === 0 || declared.weight < TUNING.hintMemory) return mean;
   const [claimError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
   // Weights in inverse proportion to squared errors, as for any two measurements of one thing.
   const trust = meanError / (claimError + meanError);

@@ -166,9 +166,9 @@ function learnService({ hints, newService }: Model, hint: string, sample: number
   if (its !== undefined) addSample(its, sample, TUNING.hintMemory);
 }
 
-/** Whether so few samples are in it that it says what new hints are like. */
+/** Whether the sample will be the first: then it says what new hints are like. */
 function isNew(its: Mean | undefined): boolean {
-  return its === undefined || its.weight < LIMITS.newSamples;
+  return its === undefined || its.weight === 0;
 }
 
 /** A sample counts as at most `outlier` times what was expected, and at least that part of it. A clock that goes back makes nothing shorter than nothing. */

@@ -4,7 +4,7 @@ import type { Fleet } from "../ledger/fleet.ts";
 import type { Wanted } from "../ledger/queue.ts";
 import { isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
 import { paceOf } from "../model/pace.ts";
-import { hashName, ownerOf, score, type Weighted } from "../rendezvous.ts";
+import { hashName, ownerOf, type Weighted } from "../rendezvous.ts";
 
 export type Eligible = (replica: Replica) => boolean;
 
@@ -88,8 +88,7 @@ export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Wa
 /** Whether no other ready replica is before this one in the hint's hash order. O(replicas). */
 export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string): boolean {
   const hash = hashName(hint);
-  const its = score(hash, replica);
-  return !free.hasAbove(hash, its) && !busy.hasAbove(hash, its);
+  return inHashOrder([...free.first(hash, 1), ...busy.first(hash, 1)], hint) === replica;
 }
 
 function* readyIn(fleet: Fleet): Generator<Replica> {
