@@ -14,8 +14,6 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   /** Nobody waits beside a free slot. */
   waitShare: 0,
   waitPerWaiting: 0,
-  /** What outlives its expectation is expected to end at once. */
-  overrun: 1e-3,
   /** What is evicted is not looked at. */
   horizon: 1e-6,
   indifference: 0,
@@ -24,7 +22,5 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   recentMemory: 500,
   demandMemory: 200,
   /** A hint is known by its own samples alone. */
-  hintPrior: 1e-6,
-  loadPrior: 1e-6,
-  outlier: 1e6,
+  prior: 1e-6,
 };

@@ -70,6 +70,8 @@ export const LIMITS = {
   picksAtOnce: 1000,
   /** The most by which a request's cost may differ from a mean job in the order of the queue: what bounds how long dear requests are overtaken. */
   costRange: 10,
+  /** A declared cost counts within this factor of the mean of its hint: no client makes its request look like nothing. */
+  declaredRange: 8,
   /** Slots of a hint's holders whose ends are forecast one by one; of more, the mean says as much. */
   slotsForecast: 32,
   /** Request classes that would rather wait, asked in one decision; a later one asks others. */

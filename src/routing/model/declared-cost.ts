@@ -1,5 +1,6 @@
 // What clients say that a request costs, believed only as far as such costs have come true.
 import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
+import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
 
 /** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
@@ -20,7 +21,8 @@ export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, m
   const [claimError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
   // Weights in inverse proportion to squared errors, as for any two measurements of one thing.
   const trust = meanError / (claimError + meanError);
-  const said = clamp(Math.log(declaredMs) + valueOf(bias, 0), Math.log(mean / TUNING.outlier), Math.log(mean * TUNING.outlier));
+  const mostOff = Math.log(LIMITS.declaredRange);
+  const said = Math.log(mean) + clamp(Math.log(declaredMs) + valueOf(bias, 0) - Math.log(mean), -mostOff, mostOff);
   return Math.exp(trust * said + (1 - trust) * Math.log(mean));
 }
 
@@ -30,5 +32,5 @@ export function learnDeclared(costs: DeclaredCosts, heldMs: number, declaredMs: 
   const off = real - Math.log(declaredMs);
   addSample(costs.declared, (off - valueOf(costs.bias, 0)) ** 2, TUNING.fleetMemory);
   addSample(costs.mean, (real - Math.log(expectedMs)) ** 2, TUNING.fleetMemory);
-  addSample(costs.bias, clamp(off, -TUNING.outlier, TUNING.outlier), TUNING.fleetMemory);
+  addSample(costs.bias, off, TUNING.fleetMemory);
 }

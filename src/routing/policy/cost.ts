@@ -1,14 +1,13 @@
 // The default policy: the request whose service costs the fleet least per slot goes first (order.ts), to a warm replica if one is free, else to the
 // replica where its load hurts least (placement.ts). A request that would have to load waits instead, beside a free slot, if a warm replica is
 // expected to be free soon enough (availability-forecast.ts).
-import type { Replica } from "../ledger/replica.ts";
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs } from "../model/model.ts";
 import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
-import { evictedBy, evictionMs, occupationMs, sparingMs, worthBesidesMs } from "./eviction-cost.ts";
+import { evictedBy, evictionMs, occupationMs } from "./eviction-cost.ts";
 import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
 import { leastLossMs, placeHint } from "./placement.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
@@ -107,7 +106,7 @@ class Round {
     const [head] = its.waiting;
     if (head === undefined) return null;
     const eligible = its.avoid.length === 0 ? this.#eligible : eligibleFor(fleet, its, this.#now);
-    const warm = warmPlace(fleet, its, eligible, this.#now, (equals, hint) => this.#bestHolder(equals, hint));
+    const warm = warmPlace(fleet, its, eligible, this.#now);
     if (warm !== null) return { kind: "send", request: head, ...warm, priority: this.#priority(head, head.expectedMs) };
     const [hint] = its.hints;
     if (hint === undefined) return null;
@@ -140,16 +139,6 @@ class Round {
     this.#held ??= { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
     this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, untilMs);
     return null;
-  }
-
-  /** Where the use of the hint costs others least: what the replica's other hints are worth, and what its next load would then evict instead. */
-  #bestHolder(equals: readonly Replica[], hint: string): Replica | null {
-    let best: { readonly replica: Replica; readonly costMs: number } | null = null;
-    for (const replica of equals.slice(0, LIMITS.placementsWeighed)) {
-      const costMs = worthBesidesMs(this.#view, replica, hint) + sparingMs(this.#view, replica, hint);
-      if (best === null || costMs < best.costMs) best = { replica, costMs };
-    }
-    return best?.replica ?? null;
   }
 
   #priority(head: Waiting, costMs: number): number {
