@@ -1,10 +1,10 @@
 // What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
-import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
+import { viewReplica, type ReplicaView } from "./replica-view.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
