@@ -1,31 +1,7 @@
-// The router's own errors as HTTP: one closed union, one table, problem details (RFC 9457) with fal's `detail` and `error_type`
+// The router's own errors as HTTP: one table, problem details (RFC 9457) with fal's `detail` and `error_type`
 // and OpenAI's `error` inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
 
-/** What the router can answer instead of a replica. Where `detail` is absent the table has the text. */
-export type RouterError =
-  | { readonly type: "bad_request"; readonly detail: string }
-  | { readonly type: "unauthorized" }
-  | { readonly type: "forbidden"; readonly detail: string }
-  | { readonly type: "not_found"; readonly detail: string }
-  | { readonly type: "app_not_found"; readonly detail: string }
-  | { readonly type: "method_not_allowed"; readonly allow: string; readonly detail: string }
-  | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
-  | { readonly type: "upload_timeout"; readonly detail: string }
-  | { readonly type: "payload_too_large"; readonly detail: string }
-  | { readonly type: "invalid_heartbeat"; readonly field: string; readonly detail: string }
-  | { readonly type: "fleet_full"; readonly detail: string }
-  | { readonly type: "queue_full"; readonly detail: string; readonly retryAfterMs: number }
-  | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
-  | { readonly type: "internal_error" }
-  | { readonly type: "queue_not_available" }
-  | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
-  /** `replica`: the last that failed the request, and why; absent where it is one that was asked before. */
-  | { readonly type: "runner_disconnected"; readonly replica?: string; readonly cause?: string }
-  | { readonly type: "origin_taken"; readonly replica: string; readonly incarnation: number }
-  | { readonly type: "no_replicas"; readonly retryAfterMs: number }
-  | { readonly type: "runner_scheduling_failure"; readonly retryAfterMs: number }
-  | { readonly type: "request_timeout"; readonly timeout: "user" | "router"; readonly detail: string }
-  | { readonly type: "loop_detected" };
+import type { RouterError } from "./router-error.ts";
 
 interface Shape {
   readonly status: number;

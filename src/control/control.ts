@@ -1,11 +1,12 @@
 // The control plane, everything under /-/: heartbeats, the administrator's calls, health.
 import { Hono, type Context } from "hono";
-import { splitUrl } from "../edge/client-request.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { appExists } from "../edge/known-apps.ts";
-import { problemResponse, type RouterError } from "../problem.ts";
+import { problemResponse } from "../problem.ts";
+import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
+import { splitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
@@ -57,7 +58,7 @@ control.onError((error) => {
 
 async function heartbeat(call: Call): Promise<Response> {
   const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
-  return result.ok ? answer(call, result.body) : problem(call, result.error);
+  return result.ok ? answer(call, result.value) : problem(call, result.error);
 }
 
 function health(call: Call): Response {

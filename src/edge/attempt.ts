@@ -37,7 +37,7 @@ export interface Outgoing {
  * nothing of it, and the runtime does not try again by itself. A request that the runtime can't make is thrown as a TypeError, and is nothing that
  * the replica did.
  */
-export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
+export async function makeAttempt(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
   for (let repeats = 0; ; repeats++) {
     const attempt = await sendOnce(outgoing);
     const isRepeated = mayRepeat && (repeats === 0 || attempt.kept) && repeats < BOUNDS.keptConnections;

@@ -3,8 +3,8 @@
 import { connect } from "cloudflare:sockets";
 import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Destination } from "./admission.ts";
 import { VIA_NAME } from "./client-request.ts";
+import type { Destination } from "./grant.ts";
 import { noteKept } from "./kept-connections.ts";
 import { sign } from "./signature.ts";
 import { isOutOfReach } from "./verdict.ts";

@@ -1,6 +1,7 @@
 // The headers the router takes out and puts in, both ways. Everything else passes as it came.
 import type { Reason } from "../routing/policy/decide.ts";
-import { VIA_NAME, type ClientRequest } from "./client-request.ts";
+import { VIA_NAME } from "./client-request.ts";
+import type { Exchange } from "./exchange.ts";
 
 /**
  * Meaningful for one connection only: RFC 9110 7.6.1 names the first six; 11.7 gives the two Proxy- fields to the next hop alone,
@@ -24,14 +25,8 @@ const HOP_BY_HOP = [
  */
 const RESERVED = /^(x[-_]fal[-_]|x[-_]warmpath[-_]|x[-_]forwarded[-_]|forwarded$)/;
 
-export interface Forwarding {
-  readonly client: ClientRequest;
-  readonly requestId: string;
-  readonly webSocket: boolean;
-}
-
 /** The headers a replica gets, but for the signature. `evict`: what it had better evict for the load. */
-export function requestHeaders(request: Request, { client, requestId, webSocket }: Forwarding, evict: string | null): Headers {
+export function requestHeaders({ request, client, requestId }: Exchange, evict: string | null): Headers {
   const headers = new Headers(request.headers);
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
@@ -45,7 +40,7 @@ export function requestHeaders(request: Request, { client, requestId, webSocket 
   if (address !== null) headers.set("x-forwarded-for", address);
   if (evict !== null) headers.set("x-warmpath-evict", evict);
   headers.append("via", `1.1 ${VIA_NAME}`);
-  if (webSocket) headers.set("upgrade", "websocket");
+  if (client.webSocket) headers.set("upgrade", "websocket");
   return headers;
 }
 

@@ -125,3 +125,15 @@ class IdleWatch {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 }
+
+/** Whether the body is read whole before it is passed on, where it comes soon: then a client that goes leaves nothing of it behind. */
+export function isShort({ headers, body }: Response): boolean {
+  return body === null || (lengthOf(headers) ?? Infinity) <= BOUNDS.wholeResponseBytes;
+}
+
+/** Null: not known. Where a response has chunks, as RFC 9112 6.3 has it, they count and a length beside them does not. */
+export function lengthOf(headers: Headers): number | null {
+  if (headers.has("transfer-encoding")) return null;
+  const text = headers.get("content-length");
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}

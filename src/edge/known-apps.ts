@@ -1,6 +1,6 @@
 // Which apps exist, remembered a while by each isolate, so that a request for a made-up name starts no Fleet object and stores nothing.
 import type { Directory } from "../../durable-objects/directory.ts";
-import type { RouterError } from "../problem.ts";
+import type { RouterError } from "../router-error.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { LruMap } from "./lru.ts";

@@ -1,5 +1,5 @@
 // The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding nothing is asked.
-import type { RouterError } from "../problem.ts";
+import type { RouterError } from "../router-error.ts";
 import { BOUNDS } from "../limits.ts";
 import { clientAddress } from "./headers.ts";
 

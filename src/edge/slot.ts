@@ -7,26 +7,10 @@ import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import { BOUNDS } from "../limits.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { isOverloaded } from "./fleet-stub.ts";
+import type { HeldSlot } from "./grant.ts";
 
 /** The methods of a ticket as a stub has them. */
 type TicketStub = Pick<Ticket, "answered" | "failed" | "ended">;
-
-/** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
-export interface HeldSlot {
-  /** Whether the object waits to hear that the answer came whole. */
-  readonly proves: boolean;
-  /** Calls the function where the replica is gone and the answer has not begun; the last function given alone. */
-  onLost(end: () => void): void;
-  /** `streams`: the object is told how its body ends. */
-  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void>;
-  failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
-  /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
-  done(): Promise<void> | null;
-  /** It broke off, and whose doing that was is not known: gives the slot back when the object has heard of it. */
-  brokeOff(): Promise<void>;
-  /** Gives the slot back. Idempotent, as these two are. */
-  release(): void;
-}
 
 export class Slot implements HeldSlot {
   readonly #fleet: () => DurableObjectStub<Fleet>;

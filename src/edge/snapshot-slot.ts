@@ -4,7 +4,7 @@ import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";
 import type { Failure } from "../routing/health/outcome.ts";
 import { keepAlive, Room } from "./room.ts";
-import type { HeldSlot } from "./slot.ts";
+import type { HeldSlot } from "./grant.ts";
 
 /** What this isolate knows of a replica by its own requests. */
 export class Standing {

@@ -1,6 +1,6 @@
 // Who asks an object again that is out of reach: of those that wait in an isolate one at a time, and all once it has answered.
 import { expect, test } from "vitest";
-import { mayAskAgain, noteReach } from "../../src/edge/by-snapshot.ts";
+import { mayAskAgain, noteReach } from "../../src/edge/object-reach.ts";
 import { BOUNDS } from "../../src/limits.ts";
 
 test("of 100 that wait and look every quarter of a second one a second asks", () => {
