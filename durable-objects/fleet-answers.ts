@@ -45,9 +45,9 @@ export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: Refusa
 export type SettledAnswer = GrantAnswer | RefusalAnswer;
 
 export type EnqueueAnswer =
-  | { readonly standing: GrantAnswer; readonly ticket: Ticket }
-  | { readonly standing: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
-  | { readonly standing: RefusalAnswer; readonly ticket: null };
+  | { readonly result: GrantAnswer; readonly ticket: Ticket }
+  | { readonly result: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
+  | { readonly result: RefusalAnswer; readonly ticket: null };
 
 export type HeartbeatAnswer =
   /** `replaced`: the replica that was at this origin until now, and has left; null: none was. */
@@ -75,8 +75,8 @@ export function arrivalOf(request: EnqueueRequest, now: number): scheduling.Arri
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
-/** The claim as the scheduler needs it: by the object's clock. */
-export function claimOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Claim {
+/** The request as the scheduler needs it: by the object's clock. */
+export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Claim {
   return { ...rest, startedAtMs: now - elapsedMs };
 }
 

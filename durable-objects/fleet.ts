@@ -1,4 +1,4 @@
-// The Fleet object, one per app: keeps the registry and the waiting room in memory, membership in SQLite, and lets src/routing
+// The Fleet object, one per app: keeps the registry and the queue in memory, membership in SQLite, and lets src/routing
 // decide. This shell owns storage, time, timers and RPC; it makes no decision of its own and knows no HTTP.
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
@@ -29,7 +29,7 @@ import {
   answerOf,
   answerOfChoice,
   arrivalOf,
-  claimOf,
+  adoptionOf,
   viewOf,
   type AdoptRequest,
   type EnqueueAnswer,
@@ -114,11 +114,11 @@ export class Fleet extends DurableObject {
     const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
     if (outcome.kind !== "accepted" && outcome.kind !== "stopped") return outcome;
     const replica = fleet.replicas.get(beat.replica);
-    if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
+    if (outcome.kind === "stopped" && outcome.known) this.#forget([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
       this.#app = beat.app;
       counters.reclaimed += outcome.reclaimed;
-      if (outcome.replaced !== null) this.#departed([outcome.replaced]);
+      if (outcome.replaced !== null) this.#forget([outcome.replaced]);
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
       this.#timer.wakeAt(replica.expiresAtMs);
@@ -132,17 +132,17 @@ export class Fleet extends DurableObject {
   enqueue(request: EnqueueRequest): EnqueueAnswer {
     const now = Date.now();
     const id = this.#nextId++;
-    const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
-    if (standing.kind === "refused") return { standing, ticket: null };
+    const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
+    if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);
-    if (standing.kind === "granted") {
+    if (result.kind === "granted") {
       // A load makes its replica warm for others that wait, where it has more slots.
       this.#settle(now);
-      return { standing: answerOf(standing), ticket };
+      return { result: answerOf(result), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
-    return { standing: { kind: "waiting", id }, ticket };
+    return { result: { kind: "waiting", id }, ticket };
   }
 
   /** The end of a wait. Null: this object knows no such request; ask again. */
@@ -152,7 +152,7 @@ export class Fleet extends DurableObject {
 
   /**
    * Pending while the request runs, its replica beats or has begun to answer, and this object lives; rejects when the object restarts. A ticket
-   * whose slot was taken back is known: a claim would take a second slot for it.
+   * whose slot was taken back is known: to adopt its request would take a second slot.
    */
   async running(id: number): Promise<WatchEnd> {
     const its = grantOf(this.#scheduler.fleet, id);
@@ -163,7 +163,7 @@ export class Fleet extends DurableObject {
   /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
   adopt(request: AdoptRequest): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
-    const grant = adoptSlot(this.#scheduler.fleet, id, claimOf(request, Date.now()));
+    const grant = adoptSlot(this.#scheduler.fleet, id, adoptionOf(request, Date.now()));
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
@@ -208,7 +208,7 @@ export class Fleet extends DurableObject {
     const untilMs = now + this.#timing().timeToLiveMs;
     deleteReplica(this.#scheduler.fleet, replica, untilMs);
     this.#store.forbid({ id, incarnation: replica.incarnation, untilMs });
-    this.#departed([id]);
+    this.#forget([id]);
     this.#settle(now);
     return true;
   }
@@ -230,7 +230,7 @@ export class Fleet extends DurableObject {
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
     this.#expire(timeToLiveMs, now);
-    this.#scheduler.settlingUntilMs = now + BOUNDS.settleMs;
+    this.#scheduler.settlingUntilMs = now + BOUNDS.recoveryMs;
     this.#timer.wakeAt(now + timeToLiveMs);
   }
 
@@ -266,11 +266,11 @@ export class Fleet extends DurableObject {
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
     }
-    this.#departed(expired.map(({ id }) => id));
+    this.#forget(expired.map(({ id }) => id));
   }
 
   /** Replicas have left the fleet: storage follows, and with the last one Directory and alarm. */
-  #departed(ids: readonly string[]): void {
+  #forget(ids: readonly string[]): void {
     if (ids.length === 0) return;
     const now = Date.now();
     this.#store.purge(now);

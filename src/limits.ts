@@ -31,7 +31,7 @@ export const BOUNDS = {
   /** Heartbeats a fleet takes, as a multiple of HEARTBEAT_RATE_MAX, before it answers 429. */
   heartbeatRateBurst: 4,
   /** After a restart the object grants nothing for this long, while Workers report the requests that are still running. */
-  settleMs: 500,
+  recoveryMs: 500,
   /** The most that a client can say a request costs: a day. */
   claimedCostMs: 24 * HOUR_MS,
   /** An app is known for this long after its last replica left. */
@@ -90,7 +90,7 @@ export const BOUNDS = {
   readBytesLeast: 4 * KIBIBYTE,
   readBytesMost: 64 * KIBIBYTE,
   /** How often a stream is looked at for a stall, as a part of IDLE_TIMEOUT_MS. */
-  idleLooks: 4,
+  idleChecks: 4,
   /** How long after one side's Close of a WebSocket the other's is waited for, with what it still has under way. */
   closeHandshakeMs: 10 * SECOND_MS,
   /** In which an answer that another replica's may replace must be there to be kept. */
@@ -100,8 +100,8 @@ export const BOUNDS = {
   snapshotApps: 100,
   snapshotReplicas: 20_000,
   /** The pause before a request that waits in an isolate, its object out of reach, looks again, doubled up to the most and spread. */
-  snapshotLookMs: 250,
-  snapshotLookMostMs: 4 * SECOND_MS,
+  snapshotPollMs: 250,
+  snapshotPollMostMs: 4 * SECOND_MS,
   /** How long after an object was asked in vain one of those that wait for it in an isolate asks it again. */
   snapshotAskMs: SECOND_MS,
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */

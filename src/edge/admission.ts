@@ -24,7 +24,7 @@ async function slotFor(admitting: Admitting): Promise<Admission> {
   const { app } = admitting.exchange.client;
   let place: Disposable | null = null;
   try {
-    for (let pollMs: number = BOUNDS.snapshotLookMs; ; pollMs = Math.min(2 * pollMs, BOUNDS.snapshotLookMostMs)) {
+    for (let pollMs: number = BOUNDS.snapshotPollMs; ; pollMs = Math.min(2 * pollMs, BOUNDS.snapshotPollMostMs)) {
       const { waitedMs } = admitting;
       const polledAtMs = Date.now();
       if (place === null || mayAskAgain(app, polledAtMs)) {

@@ -2,7 +2,7 @@
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import { leftMs, tooLate, type Exchange } from "./exchange.ts";
-import { takeRoom } from "./kept-bytes.ts";
+import { leaseBytes } from "./kept-bytes.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 export interface ClientBody {
@@ -26,7 +26,7 @@ export async function takeBody(exchange: Exchange): Promise<Result<ClientBody>> 
   const length = header === null ? Infinity : Number(header);
   // The runtime forwards a GET with a body as it came, but lets nobody make one.
   const unusual = method === "GET" || method === "HEAD";
-  const giveBack = unusual || !(length <= settings.RETRY_BODY_MAX_BYTES) ? null : takeRoom(length);
+  const giveBack = unusual || !(length <= settings.RETRY_BODY_MAX_BYTES) ? null : leaseBytes(length);
   if (giveBack === null) return { ok: true, value: STREAMED };
   const uploadMs = Math.min(BOUNDS.bodyReadMs, settings.FIRST_BYTE_TIMEOUT_MS);
   const deadlineMs = leftMs(exchange);

@@ -1,6 +1,6 @@
 // An answer that another replica's may replace, kept meanwhile.
 import { BOUNDS } from "../limits.ts";
-import { takeRoom } from "./kept-bytes.ts";
+import { leaseBytes } from "./kept-bytes.ts";
 
 export interface BufferedAnswer {
   /** Null: there was none, or it could not be kept. */
@@ -11,7 +11,7 @@ export interface BufferedAnswer {
 
 /** Reads the answer whole. One that is long, or that does not arrive soon, is not kept. */
 export async function bufferAnswer(response: Response | null): Promise<BufferedAnswer> {
-  const giveBack = response === null ? null : takeRoom(BOUNDS.wholeResponseBytes);
+  const giveBack = response === null ? null : leaseBytes(BOUNDS.wholeResponseBytes);
   const kept = giveBack === null || response === null ? null : await keep(response);
   if (kept === null) void response?.body?.cancel().catch(() => {});
   return { response: kept, giveBack };

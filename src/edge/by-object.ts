@@ -69,10 +69,10 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
   enqueued();
   // Now, and not once a slot is free: others that wait here would stay behind for as long.
   noteReach(client.app, true, Date.now());
-  const { standing } = answer;
-  if (standing.kind === "refused") return standing;
-  if (standing.kind === "granted") return granted(standing, admitting, answer);
-  const settled = await waitFor(fleet, standing.id, answer, admitting);
+  const { result } = answer;
+  if (result.kind === "refused") return result;
+  if (result.kind === "granted") return granted(result, admitting, answer);
+  const settled = await waitFor(fleet, result.id, answer, admitting);
   if (settled === null) return null;
   if (settled.kind === "granted") return granted(settled, admitting, answer);
   answer[Symbol.dispose]();

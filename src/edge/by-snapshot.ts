@@ -3,7 +3,8 @@
 import { decideBySnapshot } from "../routing/policy/decide.ts";
 import { admit, createRetryBudget } from "../routing/health/retry-budget.ts";
 import type { Admission, Admitting } from "./grant.ts";
-import { SnapshotSlot, Standing } from "./snapshot-slot.ts";
+import { LocalHealth } from "./local-health.ts";
+import { SnapshotSlot } from "./snapshot-slot.ts";
 import { lastSnapshot, type EdgeReplica } from "./snapshots.ts";
 
 /** Of this isolate and for all apps: the objects, which keep the others, are out of reach. */
@@ -25,12 +26,12 @@ export function bySnapshot({ exchange, avoid, waitedMs }: Admitting, takesSlot: 
     return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
   }
   const found = decideBySnapshot(open, client.hints[0] ?? requestId, {
-    hasFailed: ({ standing }: EdgeReplica) => standing?.hasFailed(now) === true,
-    hasRoom: ({ standing, concurrency }: EdgeReplica) => !takesSlot || (standing?.running(now) ?? 0) < concurrency,
+    hasFailed: ({ health }: EdgeReplica) => health?.hasFailed(now) === true,
+    hasRoom: ({ health, concurrency }: EdgeReplica) => !takesSlot || (health?.running(now) ?? 0) < concurrency,
   });
   if (found === null) return { kind: "full" };
   if (!admit(retries, avoid.length > 0, 0, now)) return { kind: "refused", refusal: { kind: "no_retry_left" } };
   const { id: replica, origin } = found;
   const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: now } as const;
-  return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.standing ??= new Standing())) : null };
+  return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.health ??= new LocalHealth())) : null };
 }

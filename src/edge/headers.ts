@@ -48,7 +48,7 @@ export interface Served {
   readonly replica: string;
   readonly reason: Reason;
   readonly requestId: string;
-  /** Time in the waiting room, and the rest until the request was sent, milliseconds. */
+  /** Time in the queue, and the rest until the request was sent, milliseconds. */
   readonly queueMs: number;
   readonly routeMs: number;
 }

@@ -94,27 +94,27 @@ export interface Ends {
   readonly broken: (reason: unknown) => void;
 }
 
-/** Notices that a read takes too long, by looks at even intervals: the runtime's clock stands still between events. */
+/** Notices that a read takes too long. A timer checks at even intervals, because the runtime's clock stands still between events. */
 class IdleWatch {
   stalled = false;
   #waiting = false;
-  /** Looks in a row that found the same read. */
-  #looks = 0;
+  /** Checks in a row that found the same read. */
+  #checks = 0;
   readonly #timer: ReturnType<typeof setInterval> | null;
 
   constructor(idleMs: number, onStall: () => void) {
-    const look = () => {
-      if (!this.#waiting || this.#looks++ < BOUNDS.idleLooks) return;
+    const check = () => {
+      if (!this.#waiting || this.#checks++ < BOUNDS.idleChecks) return;
       this.stalled = true;
       this.stop();
       onStall();
     };
-    this.#timer = idleMs === 0 ? null : setInterval(look, idleMs / BOUNDS.idleLooks);
+    this.#timer = idleMs === 0 ? null : setInterval(check, idleMs / BOUNDS.idleChecks);
   }
 
   begin(): void {
     this.#waiting = true;
-    this.#looks = 0;
+    this.#checks = 0;
   }
 
   end(): void {

@@ -1,5 +1,5 @@
 // A request's hold on a replica's slot, from the grant to the last byte. The runtime gives the slot back by itself when the client
-// or this Worker goes; this class gives it back when the response is over, and claims it again when the object restarts.
+// or this Worker goes; this class gives it back when the response is over, and asks a restarted object to adopt the request.
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";

@@ -5,12 +5,12 @@ import { BOUNDS } from "../limits.ts";
 import type { SnapshotReplica } from "../routing/ledger/snapshot.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { LruMap } from "./lru.ts";
-import type { Standing } from "./snapshot-slot.ts";
+import type { LocalHealth } from "./local-health.ts";
 import type { Settings } from "../settings/settings.ts";
 
 export interface EdgeReplica extends SnapshotReplica, Weighted {
   /** Null: no request of this isolate was sent there by a snapshot yet. */
-  standing: Standing | null;
+  health: LocalHealth | null;
 }
 
 interface Held {
@@ -54,8 +54,8 @@ export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, a
 }
 
 function toEdge(fresh: readonly SnapshotReplica[], before: readonly EdgeReplica[]): readonly EdgeReplica[] {
-  const standings = new Map(before.filter((its) => its.standing !== null).map((its) => [its.origin, its.standing]));
+  const healthByOrigin = new Map(before.filter((its) => its.health !== null).map((its) => [its.origin, its.health]));
   return fresh.map(({ id, origin, concurrency }) => {
-    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, standing: standings.get(origin) ?? null };
+    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, health: healthByOrigin.get(origin) ?? null };
   });
 }

@@ -156,7 +156,7 @@ describe("the app, by APP_FROM", () => {
 });
 
 describe("hints", () => {
-  /** Two replicas, of which only `warm` holds the hints; requests for anything cold go to `cold`, which has room. */
+  /** Two replicas, of which only `warm` holds the hints; requests for anything cold go to `cold`, which has a free hint slot. */
   async function pair(hints: readonly string[]): Promise<{ readonly app: string } & AsyncDisposable> {
     const app = freshApp("hints");
     const stack = new AsyncDisposableStack();

@@ -177,12 +177,12 @@ describe("the three advertised states", () => {
     await using its = await fleet({
       full: { hints: ["x", "y"], hint_slots: 2 },
       unknown: { hints: ["x"] },
-      room: { hints: ["x", "y"], hint_slots: 2 + cold.length },
+      vacant: { hints: ["x", "y"], hint_slots: 2 + cold.length },
     });
-    for (const hint of cold) expect(await servedBy(its.app, hint)).toBe("room");
+    for (const hint of cold) expect(await servedBy(its.app, hint)).toBe("vacant");
   });
 
-  test("DEC-11 where the owner must evict and another has room, the reason is hash_spill", async () => {
+  test("DEC-11 where the owner must evict and another has a free hint slot, the reason is hash_spill", async () => {
     await using its = await fleet({ full: { hints: ["x"], hint_slots: 1 }, empty: { hints: [], hint_slots: 1 } });
     const reasons = new Set<unknown>();
     for (const hint of cold) reasons.add((await ask(its.app, hint)).headers["x-warmpath-reason"]);

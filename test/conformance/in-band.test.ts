@@ -78,7 +78,7 @@ test("BAND-6 present but empty: it specialises and holds nothing", async () => {
   await its.believes([]);
 });
 
-test("BAND-6 a header with nothing but bad elements is no claim to hold anything", async () => {
+test("BAND-6 a header with nothing but bad elements does not say that the replica holds anything", async () => {
   await using its = await speaking({ hints: ["old"] });
   await its.tell("\u00e9");
   await its.believes([]);

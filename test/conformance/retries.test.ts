@@ -54,7 +54,7 @@ const breaksOff = (headers: Record<string, string>) => (_request: unknown, respo
 };
 
 describe("failures", () => {
-  test("RETRY-1 a dead origin is passed over", async () => {
+  test("RETRY-1 a dead origin is retried elsewhere", async () => {
     await using its = await failingFirst(resets);
     await its.bad[Symbol.asyncDispose]();
     const reply = await its.send();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { mayAskAgain, noteReach } from "../../src/edge/object-reach.ts";
 import { BOUNDS } from "../../src/limits.ts";
 
-test("of 100 that wait and look every quarter of a second one a second asks", () => {
+test("of 100 that wait and poll every quarter of a second one a second asks", () => {
   noteReach("away", false, 0);
   let asked = 0;
   for (let now = 250; now <= 10_000; now += 250) {
@@ -12,7 +12,7 @@ test("of 100 that wait and look every quarter of a second one a second asks", ()
   expect(asked).toBe(10_000 / BOUNDS.snapshotAskMs);
 });
 
-test("once it has answered, the next that looks may ask", () => {
+test("once it has answered, the next that polls may ask", () => {
   noteReach("back", false, 0);
   expect(mayAskAgain("back", 1)).toBe(false);
   noteReach("back", true, 2);

@@ -1,4 +1,4 @@
-// What the router learns from answers: from those that served the request alone; and that a replica which fails one hint is passed over for it.
+// What the router learns from answers: only from those that served the request. A replica that fails one hint is ineligible for that hint.
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freshApp } from "../support/conformance.ts";
@@ -110,7 +110,7 @@ describe("a hint that one replica can't load and others can", () => {
   test.each<[string, Record<string, string>]>([
     ["500", {}],
     ["500 with the replica's own word", { "x-fal-needs-retry": "0" }],
-  ])("after two failures it is passed over for that hint, and serves others (%s)", async (_, headers) => {
+  ])("after two failures it is ineligible for that hint, and serves others (%s)", async (_, headers) => {
     const its = await unlucky(says(500, headers));
     await using _its = its;
     for (let n = 0; n < 2; n++) {

@@ -1,4 +1,4 @@
-// What a replica that fails requests is to those that come after: passed over, for as long as it should be, and back again.
+// A replica that fails requests is ineligible for later ones, for as long as it should be, and then eligible again.
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";

@@ -166,8 +166,8 @@ describe("is a response, and the client gets one that is framed anew", () => {
   });
 });
 
-describe("claims to be the router", () => {
-  const CLAIMS = [
+describe("pretends to be the router", () => {
+  const FORGED_LINES = [
     "X-Fal-Served-From: evil",
     "x-fal-served-from: evil too",
     "X-WARMPATH-REASON: evil",
@@ -178,7 +178,7 @@ describe("claims to be the router", () => {
   ];
 
   test("its replica, reason and id are the router's own, and each is there once", async () => {
-    const { response, bytes } = await answerTo(`${OK}${CLAIMS.join("\r\n")}\r\n${BODY}`);
+    const { response, bytes } = await answerTo(`${OK}${FORGED_LINES.join("\r\n")}\r\n${BODY}`);
     expectServed(response);
     expect(bytes).not.toMatch(/evil|needs-retry/i);
   });
@@ -199,9 +199,9 @@ describe("claims to be the router", () => {
   });
 
   test("an error's type passes, beside x-fal-served-from, which no error of the router has", async () => {
-    const claims =
+    const forged =
       "X-Fal-Error-Type: internal_error\r\nX-Fal-Request-Timeout-Type: user\r\nContent-Type: application/problem+json\r\n";
-    const { response } = await answerTo(`HTTP/1.1 504 Gateway Timeout\r\n${claims}${BODY}`);
+    const { response } = await answerTo(`HTTP/1.1 504 Gateway Timeout\r\n${forged}${BODY}`);
     expectServed(response, 504);
     expect(response.headers.get("x-fal-error-type")).toBe("internal_error");
     expect(response.headers.get("x-fal-request-timeout-type")).toBe("user");
@@ -210,11 +210,11 @@ describe("claims to be the router", () => {
 });
 
 describe("has some of its bytes changed", () => {
-  const CLAIM = "X-Fal-Served-From: evil\r\nX-Warmpath-Reason: evil\r\nX-Fal-Request-Id: evil\r\nX-Own: v\r\n";
+  const FORGED = "X-Fal-Served-From: evil\r\nX-Warmpath-Reason: evil\r\nX-Fal-Request-Id: evil\r\nX-Own: v\r\n";
   const WHOLE = [
-    `${OK}${CLAIM}${BODY}`,
-    `${OK}${CLAIM}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
-    `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n${CLAIM}${BODY}`,
+    `${OK}${FORGED}${BODY}`,
+    `${OK}${FORGED}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n${FORGED}${BODY}`,
   ];
   const ONCE = ["x-fal-request-id", "x-fal-served-from", "x-warmpath-reason", "x-fal-error-type", "content-length"];
 

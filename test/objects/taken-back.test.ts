@@ -23,16 +23,16 @@ test("it is watched like any other, and not taken for one of before a restart", 
     claimedMs: null,
     priority: "normal" as const,
   };
-  const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
+  const held = (await stub.enqueue(request)) as unknown as { result: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {
     await stub.heartbeat(says);
     return (await stub.view())?.in_flight === 0;
   });
   let known: WatchEnd | null = null;
-  const running = stub.running(held.standing.id).then((answer) => (known = answer));
+  const running = stub.running(held.result.id).then((answer) => (known = answer));
   await stub.view();
   expect(known).toBe(null);
   held.ticket[Symbol.dispose]();
   expect(await running).toBe("over");
-  expect(await stub.running(held.standing.id)).toBe("unknown");
+  expect(await stub.running(held.result.id)).toBe("unknown");
 });
