@@ -15,12 +15,12 @@ export interface EnqueueRequest extends Wanted {
   /** How much longer it may wait. */
   readonly timeoutMs: number;
   readonly queueLengthMax: number | null;
-  /** What the client says serving costs, ms; null: nothing. */
+  /** What serving costs, ms, as the client says; null: it does not say. */
   readonly claimedMs: number | null;
   readonly priority: Priority;
 }
 
-/** What a Worker says of a request that runs, to an object that has restarted. */
+/** What a Worker tells an object that has restarted of a request that still runs. */
 export interface AdoptRequest extends Omit<Claim, "startedAtMs"> {
   /** Time since it was granted. */
   readonly elapsedMs: number;
@@ -28,7 +28,7 @@ export interface AdoptRequest extends Omit<Claim, "startedAtMs"> {
 
 export interface GrantAnswer {
   readonly kind: "granted";
-  /** The ticket's; for `running`. */
+  /** The ticket's id, for `running`. */
   readonly id: number;
   readonly replica: string;
   readonly incarnation: number;
@@ -50,7 +50,7 @@ export type EnqueueAnswer =
   | { readonly result: RefusalAnswer; readonly ticket: null };
 
 export type HeartbeatAnswer =
-  /** `replaced`: the replica that was at this origin until now, and has left; null: none was. */
+  /** `replaced`: the replica that had this origin until now, and has left; null: none had it. */
   | ({ readonly kind: "accepted"; readonly replaced: string | null } & HeartbeatTiming)
   | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
@@ -80,7 +80,7 @@ export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): C
   return { ...rest, startedAtMs: now - elapsedMs };
 }
 
-/** A settlement's grant as the Worker needs it. */
+/** A grant as the Worker needs it. */
 export function answerOf(settlement: Extract<scheduling.Settlement, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = settlement;
   const { id, hint, proves } = grant;

@@ -1,4 +1,5 @@
-// The Worker: /-/ is the control plane's, everything else is a client's and goes to a replica.
+// The Worker's entry: /-/ is the control plane's, everything else is a client's request and goes to a replica. An error of a client's request becomes
+// HTTP here.
 import { control } from "./control/control.ts";
 import { withCors } from "./edge/cors.ts";
 import { route } from "./edge/route.ts";

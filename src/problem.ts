@@ -1,5 +1,5 @@
 // The router's own errors as HTTP: one table, problem details (RFC 9457) with fal's `detail` and `error_type`
-// and OpenAI's `error` inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
+// and OpenAI's `error` inside. A replica's errors never pass here. They go to the client as they are, with `x-fal-served-from`.
 
 import type { RouterError } from "./router-error.ts";
 
@@ -58,7 +58,7 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   },
 };
 
-/** The response for an error. `request` tells which of the two content types the client reads; a HEAD gets no body. */
+/** The response for an error. The request's `Accept` chooses between the two content types. A HEAD gets no body. */
 export function problemResponse(error: RouterError, request: Request, requestId: string): Response {
   const { status, title, detail } = SHAPES[error.type];
   const headers = new Headers({
@@ -84,7 +84,7 @@ export function problemResponse(error: RouterError, request: Request, requestId:
   return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
 }
 
-/** What a program needs of the error beside its type. */
+/** Members that only some errors have. */
 function membersOf(error: RouterError): object {
   switch (error.type) {
     case "invalid_heartbeat":
@@ -102,7 +102,7 @@ function membersOf(error: RouterError): object {
   }
 }
 
-/** OpenAI's class of errors for a status. Its clients print `error.message` and nothing else of a body. */
+/** OpenAI's class of errors for a status. OpenAI's clients print `error.message` and nothing else of a body. */
 function openAiType(status: number): string {
   if (status === 401) return "authentication_error";
   if (status === 403) return "permission_error";
@@ -110,7 +110,7 @@ function openAiType(status: number): string {
   return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-/** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */
+/** fal's clients parse an error only if it is labelled application/json. Everybody else gets the standard's own type. */
 function contentTypeFor(accept: string | null): string {
   const ranges = (accept ?? "").split(",");
   const wanted = new Set(ranges.map((range) => range.split(";", 1)[0]?.trim().toLowerCase()));

@@ -1,5 +1,5 @@
-// What the router answers in a replica's stead, as data. Each step of a request's way can end with it. problem.ts makes HTTP of it, once, at the
-// way's end.
+// The router's own answers in a replica's stead, as data. Each step of a request's way can end with one. problem.ts makes HTTP of it at the way's
+// end.
 
 /** What a step gives: what the next one needs, or the router's own answer. */
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: RouterError };
@@ -22,7 +22,7 @@ export type RouterError =
   | { readonly type: "internal_error" }
   | { readonly type: "queue_not_available" }
   | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
-  /** `replica`: the last that failed the request, and why; absent where it is one that was asked before. */
+  /** `replica`: the last that failed the request, and why. Both are absent if no replica is left for a retry. */
   | { readonly type: "runner_disconnected"; readonly replica?: string; readonly cause?: string }
   | { readonly type: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly type: "no_replicas"; readonly retryAfterMs: number }

@@ -1,5 +1,5 @@
-// POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON,
-// the app's name, the token's right to it, the rest of the fields, the origin, the replica's rate; staleness is the object's to judge.
+// POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON, the app's name, the
+// token's right to the app, the other fields, the origin, the replica's rate. The object then checks the app's rate and whether the report is late.
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { rememberApp } from "../edge/known-apps.ts";
 import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
@@ -14,7 +14,7 @@ import { readText } from "./bounded-body.ts";
 interface HeartbeatAnswer {
   readonly time_to_live_ms: number;
   readonly next_heartbeat_ms: number;
-  /** Absent where there are none. */
+  /** Absent: there are none. */
   readonly warnings?: readonly string[];
 }
 
@@ -71,7 +71,7 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   }
 }
 
-/** Two processes that report one origin end each other's entries in turn, and nothing else would tell. */
+/** Two processes that report one origin end each other's entries in turn. Only this warning shows that. */
 function replacedWarning(replaced: string | null): readonly string[] {
   return replaced === null ? [] : [`origin was that of the replica ${replaced}, which counts as gone now`];
 }

@@ -1,4 +1,4 @@
-// Second step of a client's request: a place on a replica, from the app's Fleet object. While that is out of reach, the last snapshot serves.
+// Second step of a client's request: a place on a replica. The app's Fleet object gives it, or the last snapshot while the object is out of reach.
 import { BOUNDS } from "../limits.ts";
 import type { RouterError } from "../router-error.ts";
 import { askObject, chooseByObject } from "./by-object.ts";
@@ -9,7 +9,10 @@ import { TIMED_OUT, type Admission, type Admitting, type Refused } from "./grant
 import { waitHere } from "./local-queue.ts";
 import { mayAskAgain } from "./object-reach.ts";
 
-/** A slot, or for `OPTIONS`, which takes none, just a destination. `avoid`: replicas that failed the request. Its deadline is for the first place. */
+/**
+ * A slot on a replica. `OPTIONS` takes no slot and gets a destination alone. `avoid`: replicas that failed the request. Only the first place must be had
+ * by the request's deadline.
+ */
 export function admit(exchange: Exchange, avoid: readonly string[]): Promise<Admission> {
   const timeoutMs = avoid.length > 0 ? exchange.settings.QUEUE_TIMEOUT_MS : leftMs(exchange);
   const admitting = { exchange, avoid, deadlineMs: Date.now() + timeoutMs, waitedMs: 0 };
@@ -17,8 +20,8 @@ export function admit(exchange: Exchange, avoid: readonly string[]): Promise<Adm
 }
 
 /**
- * A slot for the request. The object is asked again when it restarts, with the time already waited. While it is out of reach the last snapshot
- * serves. Where that names no replica with a free slot, the request waits in this isolate and tries both again from time to time.
+ * The object is asked again when it restarts, with the time already waited. While the object is out of reach, the snapshot serves. If every replica in
+ * the snapshot is full, the request waits in this isolate and tries object and snapshot again from time to time.
  */
 async function slotFor(admitting: Admitting): Promise<Admission> {
   const { app } = admitting.exchange.client;

@@ -1,4 +1,4 @@
-// A client's body: read and kept for a second attempt where it is small enough, else left as a stream that can be sent once.
+// A client's body: read and kept for a second attempt if it is small enough, else left as a stream that can be sent once.
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import { leftMs, tooLate, type Exchange } from "./exchange.ts";
@@ -6,11 +6,11 @@ import { leaseBytes } from "./kept-bytes.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 export interface ClientBody {
-  /** What is kept; null: nothing, either because there is no body or because it is streamed. */
+  /** The body that is kept; null: there is no body, or it is streamed. */
   readonly bytes: ArrayBuffer | null;
-  /** Still in the request, to be sent once. */
+  /** The body is still in the request, and can be sent once. */
   readonly streamed: boolean;
-  /** Ends what the kept body counts in this isolate. Called when no further attempt can follow. */
+  /** Gives back the memory that the kept body counts for. To be called when no further attempt can follow. */
   readonly giveBack: () => void;
 }
 
@@ -24,7 +24,7 @@ export async function takeBody(exchange: Exchange): Promise<Result<ClientBody>> 
   const header = request.headers.get("content-length");
   if (body === null || header === "0") return { ok: true, value: NO_BODY };
   const length = header === null ? Infinity : Number(header);
-  // The runtime forwards a GET with a body as it came, but lets nobody make one.
+  // The runtime forwards a GET with a body as it came, but a Worker can't make one.
   const unusual = method === "GET" || method === "HEAD";
   const giveBack = unusual || !(length <= settings.RETRY_BODY_MAX_BYTES) ? null : leaseBytes(length);
   if (giveBack === null) return { ok: true, value: STREAMED };

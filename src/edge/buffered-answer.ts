@@ -1,11 +1,11 @@
-// An answer that another replica's may replace, kept meanwhile.
+// An answer that the client gets only if no other replica gives one. It is kept while another replica is tried.
 import { BOUNDS } from "../limits.ts";
 import { leaseBytes } from "./kept-bytes.ts";
 
 export interface BufferedAnswer {
   /** Null: there was none, or it could not be kept. */
   readonly response: Response | null;
-  /** Ends what it counts in this isolate; null: it counts nothing. */
+  /** Gives back the memory that the answer counts for; null: it counts for none. */
   readonly giveBack: (() => void) | null;
 }
 
@@ -27,7 +27,7 @@ async function keep({ body, status, statusText, headers }: Response): Promise<Re
   return new Response(bytes, init);
 }
 
-/** Null where there is more, or it takes longer, or breaks off; then the rest is cancelled. */
+/** Null: the body is longer than `most`, takes longer than `withinMs`, or breaks off. Then the rest is cancelled. */
 async function readWhole(body: ReadableStream<Uint8Array>, most: number, withinMs: number): Promise<ArrayBuffer | null> {
   const reader = body.getReader();
   const cancel = () => void reader.cancel().catch(() => {});

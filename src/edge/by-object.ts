@@ -10,7 +10,7 @@ import { noteReach } from "./object-reach.ts";
 import { Slot } from "./slot.ts";
 import { TOO_LATE, within } from "./within.ts";
 
-/** What the object says; null where it does not answer several times in a row. Each time that it has enqueued the request they count anew. */
+/** The object's answer; null: it failed several times in a row. The count starts anew each time that the object has enqueued the request. */
 export async function askObject(admitting: Admitting): Promise<Admission | null> {
   const { app } = admitting.exchange.client;
   for (let attempt = 0; attempt < BOUNDS.objectAttempts; attempt++) {
@@ -44,8 +44,8 @@ export async function chooseByObject({ exchange, avoid, deadlineMs }: Admitting)
 }
 
 /**
- * One round with the object; null where it restarted between two calls and knows nothing of the request. `enqueued` is called once the object
- * has the request. An object that is well ends a request at its deadline. One that stalls does not, and is not waited for.
+ * One round with the object; null: it restarted between two calls and knows nothing of the request. `enqueued` is called once the object has the
+ * request. An object that is well ends a request at its deadline. An object that stalls does not, so the wait ends shortly after the deadline.
  */
 async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admission | null> {
   const { exchange, avoid, deadlineMs } = admitting;
@@ -67,7 +67,7 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
   const answer = await within(enqueuing, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());
   if (answer === TOO_LATE) return TIMED_OUT;
   enqueued();
-  // Now, and not once a slot is free: others that wait here would stay behind for as long.
+  // Now, and not once a slot is free: until this note, the others that wait in this isolate do not ask the object.
   noteReach(client.app, true, Date.now());
   const { result } = answer;
   if (result.kind === "refused") return result;
@@ -79,7 +79,7 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
   return settled;
 }
 
-/** On the object's stub and not on the ticket: a call pending inside the ticket would keep it when the client has gone. */
+/** Calls the object and not the ticket: a call that pends on the ticket would keep the ticket after the client has gone. */
 async function waitFor(
   fleet: DurableObjectStub<Fleet>,
   id: number,

@@ -1,5 +1,5 @@
-// A place on a replica while the app's object is out of reach: the first in hash order that is not full and has not failed, as far as this isolate
-// knows by its own requests.
+// A place on a replica while the app's object is out of reach: on the first replica in hash order that is not full and has not failed. Of load and
+// failures this isolate knows its own requests alone.
 import { decideBySnapshot } from "../routing/policy/decide.ts";
 import { admit, createRetryBudget } from "../routing/health/retry-budget.ts";
 import type { Admission, Admitting } from "./grant.ts";
@@ -7,7 +7,7 @@ import { LocalHealth } from "./local-health.ts";
 import { SnapshotSlot } from "./snapshot-slot.ts";
 import { lastSnapshot, type EdgeReplica } from "./snapshots.ts";
 
-/** Of this isolate and for all apps: the objects, which keep the others, are out of reach. */
+/** For all apps of this isolate: the apps' own budgets are in their objects, which are out of reach. */
 const retries = createRetryBudget();
 
 /** Every replica that could take the request is full. */

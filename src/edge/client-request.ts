@@ -1,4 +1,4 @@
-// First step of a client's request: what it says to the router. Its app, what the replica is to be sent, hints, patience; or why it is refused.
+// First step of a client's request: what it says to the router. That is its app, the target for the replica, hints, deadline; or why it is refused.
 // Pure but for the Request.
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
@@ -15,29 +15,29 @@ export interface ClientRequest {
   readonly target: string;
   /** Path alone. */
   readonly path: string;
-  /** What was cut from the client's path; empty: nothing. */
+  /** The part of the client's path that names the app; empty: none. */
   readonly prefix: string;
   readonly hints: readonly string[];
-  /** Time the request may wait before it is first sent to a replica, and whose limit that is. */
+  /** How long the request may wait before it is first sent to a replica, and whether the client or the router set that limit. */
   readonly timeoutMs: number;
   readonly timeoutType: "user" | "router";
   readonly queueLengthMax: number | null;
-  /** What the client says serving costs; null: nothing. */
+  /** What serving costs, as the client says; null: it does not say. */
   readonly claimedMs: number | null;
   readonly priority: Priority;
   readonly mayRetry: boolean;
-  /** It is to become a WebSocket. */
+  /** The request is to become a WebSocket. */
   readonly webSocket: boolean;
 }
 
-/** Names this router in `Via`; a request that carries it has been here before. */
+/** This router's name in `Via`. A request that carries it has been here before. */
 export const VIA_NAME = "warmpath";
 
 const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
 
 /**
- * Calls of fal's queue about a request that was submitted: its result, state or end. fal's clients send them below owner and app, so with
- * path:2 alone; with any other APP_FROM such a path is the replica's own.
+ * Calls of fal's queue about a request that was submitted: its result, its state or its end. fal's clients send them below owner and app, so they
+ * come with path:2 alone. With any other APP_FROM such a path is the replica's own.
  */
 const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?\/?$/;
 
@@ -96,13 +96,13 @@ export function readClientRequest(request: Request, settings: Settings): Result<
   };
 }
 
-/** Why a request goes to no replica, whatever its app and its patience; null: nothing speaks against it. */
+/** What is wrong with a request whatever its app is; null: nothing. */
 function faultOf(request: Request, webSocket: boolean): RouterError | null {
   const { method, headers } = request;
   if (VIA_SELF.test(headers.get("via") ?? "")) return { type: "loop_detected" };
   const handshakeFault = webSocket ? webSocketFault(request) : null;
   if (handshakeFault !== null) return { type: "bad_request", detail: handshakeFault };
-  // The runtime forwards such a request without its body, and says nothing.
+  // The runtime would forward such a request without its body.
   if ((method === "GET" || method === "HEAD") && headers.has("transfer-encoding")) {
     return { type: "bad_request", detail: `Transfer-Encoding: a ${method} can't have a body in chunks` };
   }

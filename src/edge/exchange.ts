@@ -3,7 +3,7 @@ import type { RouterError } from "../router-error.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ClientRequest } from "./client-request.ts";
 
-/** What came, what it says, and what the runtime gives along. */
+/** The request, what it says (`client`), and what the runtime gives along. */
 export interface Exchange {
   readonly request: Request;
   readonly env: Cloudflare.Env;
@@ -14,12 +14,12 @@ export interface Exchange {
   readonly client: ClientRequest;
 }
 
-/** Time until the request must have been sent. Not above 0: that time is over. */
+/** Time until the request must have been sent; 0 or less: its deadline has passed. */
 export function leftMs({ client, arrivedAtMs }: Exchange): number {
   return client.timeoutMs - (Date.now() - arrivedAtMs);
 }
 
-/** The request's deadline has passed before it was sent. */
+/** The error of a request whose deadline has passed before it was sent. */
 export function tooLate({ timeoutType }: ClientRequest): RouterError {
   return { type: "request_timeout", timeout: timeoutType, detail: "No replica became free before the request's deadline." };
 }

@@ -25,18 +25,18 @@ export interface Destination {
   readonly sentAtMs: number;
 }
 
-/** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
+/** A request's hold on a replica, and what the fleet is told of the request. No method fails. The promises are for `waitUntil`. */
 export interface HeldSlot {
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
-  /** Calls the function where the replica is gone and the answer has not begun; the last function given alone. */
+  /** Calls the function once the replica is gone, unless the answer has begun. Only the last function that was given is called. */
   onLost(end: () => void): void;
-  /** `streams`: the object is told how its body ends. */
+  /** Response headers came that are no failure. `streams`: the object is told how the body ends. */
   answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void>;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
-  /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
+  /** The answer came whole. Gives the slot back, at once (null) or when the object has heard of it. */
   done(): Promise<void> | null;
-  /** It broke off, and whose doing that was is not known: gives the slot back when the object has heard of it. */
+  /** The answer broke off, and nobody knows by whose fault. Gives the slot back when the object has heard of it. */
   brokeOff(): Promise<void>;
   /** Gives the slot back. Idempotent, as `done` and `brokeOff` are. */
   release(): void;
@@ -51,10 +51,10 @@ export interface Granted {
 
 export type Refused =
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  /** Neither the object nor a snapshot can say where to. */
+  /** Neither the object nor a snapshot names a replica. */
   | { readonly kind: "unknown" };
 
 export type Admission = Granted | Refused;
 
-/** The object does not answer in time, or no replica becomes free by then. */
+/** No replica became free by the deadline, or the object did not answer by then. */
 export const TIMED_OUT = { kind: "refused", refusal: { kind: "timed_out" } } as const;

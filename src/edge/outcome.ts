@@ -1,4 +1,4 @@
-// What an attempt gave: its replica's fleet is told.
+// What an attempt gave. The replica's fleet is told.
 import { parseInBandHints } from "../wire/hints.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Failure } from "../routing/health/outcome.ts";
@@ -11,9 +11,9 @@ import { isShort } from "./incoming-body.ts";
 import { verdictOf } from "./verdict.ts";
 
 export interface Outcome {
-  /** Null: there is none. */
+  /** Null: the replica gave no answer. */
   readonly response: Response | null;
-  /** Why there is none; null: there is one, or its time was up. */
+  /** Why there is no answer; null: there is one, or the time for it was up. */
   readonly cause: Cause | null;
   /** The request may never have got to the replica, which is gone. */
   readonly unreached: boolean;
@@ -35,7 +35,7 @@ export async function reportOutcome(attempt: Attempt, reporting: Reporting): Pro
     case "answered":
       return { response: await reportAnswer(attempt.response, reporting), cause: null, unreached: false };
     case "timed_out":
-      // A client that is still sending may be what the replica waits for.
+      // The replica may be waiting for a client that is still sending.
       if (!body.streamed) await granted.slot?.failed({ kind: "timed_out", detail: "no answer in time" });
       return NO_ANSWER;
     case "lost":
@@ -61,16 +61,16 @@ async function reportAnswer(response: Response, { granted, body, ctx }: Reportin
   return response;
 }
 
-/** What a client that is still sending its body can cause. */
+/** Failures that a client can cause while it is still sending its body. */
 const MAY_BE_CLIENTS_DOING: ReadonlySet<Failure["kind"]> = new Set(["timed_out", "broken"]);
 
-/** No response headers. Whether that was the replica's doing, and whether it is gone, shows when it is asked again. */
+/** No response headers came. The replica is asked whether it is there, which shows whether it failed and whether it is gone. */
 async function reportBreak(attempt: Attempt & { kind: "unreachable" }, reporting: Reporting): Promise<Outcome> {
   const { granted, body, settings } = reporting;
   const { slot, to } = granted;
   const { reachable, cause } = await diagnose(to, attempt.error, settings);
   const bodyBytes = body.streamed ? Infinity : (body.bytes?.byteLength ?? 0);
-  // Its client's doing, or that of an idle connection which was closed as the request came.
+  // The client may have caused it by a long body, or an idle connection was closed as the request came.
   const excused = reachable && (bodyBytes > BOUNDS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));
   if (!excused) await slot?.failed({ kind: reachable ? "disconnected" : "unreachable", detail: cause });
   return { response: null, cause, unreached: !reachable && brokeAtOnce(attempt) };

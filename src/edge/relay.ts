@@ -1,10 +1,10 @@
-// Last step of a client's request: the replica's answer on its way to the client, byte for byte, with the slot held until its last byte and not a
-// moment longer.
+// Last step of a client's request: the replica's answer goes to the client, byte for byte. The slot is held until the last byte and not a moment
+// longer.
 //
-// Each line of `relayBody` cost an experiment. The response must pass through a stream that the Worker made: an upstream body answered as it
-// is gives the slot back at once. What moves it must not be put into `waitUntil`: after a client's reset the slot would stay taken until
-// the replica next sends. Bodies are fetched and answered with "manual" encoding, or compressed ones would be recoded. A reader of the
-// default kind gets 4 KiB at a time, which costs ten times as much as one that brings its own buffer.
+// `relayBody` depends on the runtime. A body must pass through a stream that the Worker made: a replica's body that is answered as it came gives the
+// slot back at once. The promise that moves the body must not go to `waitUntil`: after a client's reset the slot would stay taken until the replica
+// next sends. Bodies are fetched and answered with "manual" encoding, or the runtime would recode compressed ones. A default reader gets 4 KiB at a
+// time, which costs ten times as much as a reader with a buffer of its own.
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result } from "../router-error.ts";
 import type { Exchange } from "./exchange.ts";
@@ -15,7 +15,7 @@ import { noteKept } from "./kept-connections.ts";
 import { unanswered, type Answered } from "./send.ts";
 import { relayWebSocket } from "./websocket-relay.ts";
 
-/** The client's response; or the router's error, where a short body broke off before anything was sent. */
+/** The client's response; or the router's error, if a short body broke off before anything was sent. */
 export async function relay(exchange: Exchange, { granted, response, streamed }: Answered): Promise<Result<Response>> {
   const { request, ctx, requestId, arrivedAtMs, settings } = exchange;
   const { to, slot } = granted;
@@ -27,8 +27,8 @@ export async function relay(exchange: Exchange, { granted, response, streamed }:
   };
   const broken = (thrown?: unknown) => {
     if (slot === null) return;
-    // A replica that answers 4xx and ends the connection, as Node.js does with headers that are too large, is not broken. Nor is a replica whose
-    // client has gone.
+    // A replica may answer 4xx and then end the connection, as Node.js does with headers that are too large. Neither that nor a client that has gone
+    // is the replica's failure.
     const refused = response.status >= 400 && response.status < 500;
     if (streamed || refused || request.signal.aborted) ctx.waitUntil(slot.brokeOff());
     else
@@ -55,15 +55,15 @@ interface BodyRelay {
   readonly headers: Headers;
   /** How long the replica may send nothing in the middle of its answer; 0: for ever. */
   readonly idleMs: number;
-  /** Called exactly when the replica is done with the request, and the answer is whole. */
+  /** Called exactly when the replica is done with the request and the answer came whole. */
   readonly whole: () => void;
-  /** Called instead where the response broke off or stalled: the replica's end of it, or with `Request.signal` aborted, the client's. */
+  /** Called instead if the response broke off or stalled. The replica did that, or if `Request.signal` is aborted, the client. */
   readonly broken: (error: unknown) => void;
-  /** Takes the promise that the response has passed, where `whole` or `broken` must be called even if all is over with its last byte. */
+  /** Takes the promise that the body has passed. Given if `whole` or `broken` must be called although the request may be over with the last byte. */
   readonly passing?: ((passed: Promise<void>) => void) | undefined;
 }
 
-/** Null where a short body broke off before anything was sent. */
+/** Null: a short body broke off before anything was sent. */
 async function relayBody({ upstream, headers, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
   const { status, statusText, body } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
@@ -75,7 +75,7 @@ async function relayBody({ upstream, headers, idleMs, whole, broken, passing }: 
   const incoming = new IncomingBody(body, idleMs);
   if (isShort(upstream) && length !== null) {
     try {
-      // Most are there with their headers. The others' headers go out without them.
+      // Most short bodies arrive with their headers. Null: this one does not, so its headers go out before it.
       const bytes = await incoming.readWhole(length, BOUNDS.wholeResponseMs);
       if (bytes !== null) {
         whole();
@@ -87,15 +87,15 @@ async function relayBody({ upstream, headers, idleMs, whole, broken, passing }: 
     }
   }
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  // A client that goes ends this request and everything in it, unless something is still in `waitUntil`: then it fails here too.
+  // A client that goes ends this request at once, unless something is still in `waitUntil`. Then the write fails here.
   const passed = incoming.pumpTo(writable, length, { whole, broken });
   passing?.(passed);
   return new Response(readable, init);
 }
 
 /**
- * Until the object knows whether the answer came whole. For `waitUntil`, which else is no place for an answer on its way: it would keep the
- * request, and the slot, after its client's reset until the replica next sends.
+ * Ends once the object knows whether the answer came whole, or the client has gone. For `waitUntil`. The promise of the body alone must not be there: it
+ * would keep the request and its slot after a client's reset until the replica next sends.
  */
 async function proof(passed: Promise<void>, slot: HeldSlot, client: AbortSignal): Promise<void> {
   const gone = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-// A client's request, from its arrival to its answer. One way forward: read, admit, send, relay. Any step can end it with the router's own answer.
+// A client's request, from its arrival to its answer: read, admit, send, relay. Any step can end it with the router's own answer.
 import { failed, type Result } from "../router-error.ts";
 import type { Settings } from "../settings/settings.ts";
 import { admit, errorOf } from "./admission.ts";

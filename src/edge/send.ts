@@ -1,4 +1,4 @@
-// Third step of a client's request: sends it to the replica it was admitted to, and again to another one where that is allowed.
+// Third step of a client's request: sends it to the replica it was admitted to, and to another one if it failed and may be sent again.
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import { admit } from "./admission.ts";
 import { makeAttempt, type Attempt } from "./attempt.ts";
@@ -17,7 +17,7 @@ import { isReplaceable, wordOnRetry } from "./verdict.ts";
 export interface Answered {
   readonly granted: Granted;
   readonly response: Response;
-  /** The client's body was streamed. No client may eject replicas by a body that breaks off, or that they will not read. */
+  /** The client's body was streamed, so the client may have caused a break. No client may eject replicas by such a body. */
   readonly streamed: boolean;
 }
 
@@ -36,7 +36,7 @@ export async function send(exchange: Exchange, body: ClientBody, first: Granted)
     const isWanted = outcome.response === null || (word ?? isReplaceable(outcome.response));
     const tried = { replica: granted.to.replica, afterMs: attempt.afterMs, unreached: outcome.unreached, word };
     if (!isWanted || !mayRepeat || !tries.mayGoOn(tried)) return resultOf(exchange, granted, outcome, streamed);
-    // The answer is kept for the case that no other replica can be had, and the slot is given back: a request holds none while it waits for another.
+    // The answer is kept in case no other replica gives one. The slot is given back: a request holds none while it waits for another replica.
     const buffered = await bufferAnswer(outcome.response);
     granted.slot?.release();
     try {
@@ -72,7 +72,7 @@ function resultOf(
   return failed(unanswered(exchange, granted, cause ?? "broke_off"));
 }
 
-/** The last replica that was tried gave no answer that the client can be given. */
+/** The error of a request whose last replica gave no answer that can be passed on. */
 export function unanswered({ requestId, client }: Exchange, { to }: Granted, cause: Cause | "broke_off"): RouterError {
   const { replica } = to;
   console.warn(JSON.stringify({ message: "a request was not answered", requestId, app: client.app, replica, why: cause }));

@@ -1,16 +1,16 @@
 // Whether a request is to become a WebSocket, and whether its handshake is one that the runtime will accept.
 
-/** Whether a request is to become a WebSocket: any other protocol, and a list of several, is not for this router and is ignored. */
+/** Whether a request is to become a WebSocket. Any other protocol in `Upgrade`, and a list of several, is ignored. */
 export function asksForWebSocket(headers: Headers): boolean {
-  // Not by toLowerCase, which makes a k of the Kelvin sign: the runtime would not agree.
+  // toLowerCase would make a k of the Kelvin sign, and the runtime does not.
   return /^websocket$/i.test(headers.get("upgrade") ?? "");
 }
 
 /**
- * What is wrong with a WebSocket's handshake (RFC 6455 4.2.1); null: nothing. The runtime looks at it only once the router answers 101, and
- * does not tell when it refuses: the replica's WebSocket would stay open, and its slot taken. Nor does it tell when a client goes that sent
- * a body along. `Connection` may be missing where another Worker is the client; that one must
- * send version and key itself, which the runtime adds only to requests over the network.
+ * What is wrong with a WebSocket's handshake (RFC 6455 4.2.1); null: nothing. The runtime checks a handshake only once the router answers 101, and does
+ * not tell the router of a refusal: the replica's WebSocket would stay open and its slot taken. The runtime does not tell either when a client goes that
+ * sent a body along. A request from another Worker may have no `Connection`. Such a Worker must send version and key itself, because the runtime adds
+ * them only to requests over the network.
  */
 export function webSocketFault({ method, headers, body }: Request): string | null {
   if (method !== "GET") return "Upgrade: websocket goes with GET alone";

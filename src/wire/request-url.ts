@@ -3,14 +3,14 @@
 export interface SplitUrl {
   readonly host: string;
   readonly path: string;
-  /** With its `?`, also where nothing follows it. */
+  /** With its `?`, even if nothing follows it. */
   readonly query: string;
 }
 
 /**
- * The URL as WHATWG parses it: dot segments are resolved, which the runtime leaves to us, and what is routed is what is sent. The parts
- * are cut out of it by position, because `//`, `%2F` and a bare `?` must reach the replica as they came. All parts of what is no URL are
- * empty: the runtime makes one of a Host header that is no host.
+ * The parts of a URL after WHATWG parsing, which resolves dot segments: the runtime does not, and the routed path must be the path that is sent. The
+ * parts are cut out by position, because `//`, `%2F` and a bare `?` must reach the replica as they came. A text that is no URL has empty parts: the
+ * runtime makes one of a Host header that is no host.
  */
 export function splitUrl(text: string): SplitUrl {
   if (!URL.canParse(text)) return { host: "", path: "", query: "" };
@@ -25,8 +25,8 @@ export function splitUrl(text: string): SplitUrl {
 }
 
 /**
- * Whether the Host header is a host and maybe a port. The runtime puts it before the target as it came: a `/`, `?` or `#` in it would
- * ask for another path than the request line does.
+ * Whether the Host header is a host and maybe a port. The runtime puts the header before the target as it came, so a `/`, `?` or `#` in it would make
+ * another path than that of the request line.
  */
 export function hasPlainHost({ url, headers }: Request): boolean {
   return !/[\s/?#@\\]/.test(headers.get("host") ?? "") && URL.canParse(url);
