@@ -94,8 +94,7 @@ describe("BEAT-3 the answer names fields that it does not know", () => {
     const all = { incarnation: 1, sequence: 1, hints: [], hint_slots: 1, concurrency: 1, in_flight: 0, status: "ready" };
     expect(await warningsOf(JSON.stringify(validBeat(freshApp(), all)))).toBeUndefined();
     const refused = await router().beat(validBeat(freshApp(), { hint_slot: 1, status: "idle" }));
-    expectProblem(refused, 422, "invalid_heartbeat");
-    expect(refused.text).not.toContain("unknown field");
+    expect(expectProblem(refused, 422, "invalid_heartbeat")).not.toHaveProperty("warnings");
   });
 });
 

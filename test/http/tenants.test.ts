@@ -94,7 +94,7 @@ describe("origins by {app}, outside development", () => {
       await beat("mine", "token-of-mine", "https://one.mine.gpu.example.com");
       const before = await stateOf(router(), "mine");
       const reply = await beat("mine", "token-of-mine", origin);
-      expect(expectProblem(reply, 422, "invalid_heartbeat").detail).toBe("origin is not in ORIGIN_ALLOW for this app.");
+      expect(expectProblem(reply, 422, "invalid_heartbeat").field).toBe("origin");
       expect(await stateOf(router(), "mine")).toEqual(before);
     },
   );

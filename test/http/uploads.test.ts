@@ -34,7 +34,7 @@ async function begin(headers: string, body: string): Promise<{ socket: Socket; r
 test("a short body that takes too long is 408, and its slot is free", async () => {
   const received = replica.received.length;
   const { socket, reply } = await begin("content-length: 100", "begun");
-  expect(await reply).toMatch(/^HTTP\/1\.1 408 .*x-fal-error-type: upload_timeout.*"detail":"[^"]*0\.4 s/s);
+  expect(await reply).toMatch(/^HTTP\/1\.1 408 .*x-fal-error-type: upload_timeout/s);
   expect(await inFlight()).toBe(0);
   expect(replica.received).toHaveLength(received);
   socket.destroy();

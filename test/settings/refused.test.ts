@@ -18,6 +18,6 @@ test.each<[string, Record<string, string>, (string | undefined)[]]>([
   if (!parsed.ok) throw new Error(parsed.detail);
   const lines = refusedWithout(parsed.settings);
   expect(lines.map((line) => line.split(" ", 1)[0])).toEqual(missing);
-  for (const line of lines) expect(line).toMatch(/^[A-Z_]+ is not set\b.*: every .* is refused with 4\d\d/);
+  for (const line of lines) expect(line).toMatch(/\b4\d\d\b/);
   expect(lines.join("\n")).not.toContain("secret");
 });
