@@ -1,5 +1,5 @@
-// Clients that reset: while they wait, before headers, in the middle of a stream. Every slot is free after, and the replica's
-// request is cancelled.
+// Clients that reset while they wait, before headers, or in the middle of a stream. Every slot is free afterwards, and the replica's request is
+// cancelled.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { BOUNDS } from "../../src/limits.ts";

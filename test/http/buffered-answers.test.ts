@@ -1,5 +1,5 @@
-// Answers that another replica's may replace: the request holds no slot while it waits for that one, and the client gets the answer where
-// there is no other.
+// Answers that are buffered while another replica is tried. The request holds no slot while it waits for that replica. The client gets the buffered answer
+// if no other replica can be had.
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestReplica, type Answer } from "../support/replica.ts";
@@ -21,7 +21,7 @@ async function fleet(...answers: readonly Answer[]) {
   const app = `buffered-${++apps}`;
   for (const [index, answer] of answers.entries()) {
     const replica = stack.use(await TestReplica.start(answer));
-    // Warm, so that requests with the hint go to them in turn.
+    // Both are warm, so requests with the hint go to them in turn.
     await router.join({ app, replica: `r${index}`, origin: replica.origin, hints: index === 0 ? ["h"] : [] });
   }
   return { app, [Symbol.asyncDispose]: () => stack.disposeAsync() };

@@ -1,4 +1,4 @@
-// A client that closes its connection in an orderly way is not seen to go before something is written to it.
+// The router does not see that a client has closed its connection in an orderly way before it writes to that client.
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -61,7 +61,7 @@ test("a client that closes in a silent stream keeps its slot until the replica's
   await using router = await TestRouter.start();
   await router.join({ app: "a", replica: "r", origin: replica.origin });
   const socket = await rawRequest(router.port, "/a/x");
-  // With bytes left unread the system would reset the connection.
+  // With unread bytes the system would reset the connection.
   let read = "";
   socket.on("data", (bytes: Buffer) => (read += bytes.toString()));
   await until("it has read all there is", () => read.includes("first\n\r\n"));

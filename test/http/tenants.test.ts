@@ -1,4 +1,4 @@
-// One tenant's token against another tenant's app: nothing of the other's changes. Tokens by app, origins by {app}.
+// One tenant's token is used against another tenant's app, with tokens by app and origins by {app}. Nothing of the other app changes.
 import { describe, expect, test } from "vitest";
 import { expectProblem, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -7,7 +7,7 @@ import { ADMIN, type Beat, type Reply, type TestRouter } from "../support/router
 const TOKENS = { HEARTBEAT_TOKENS: '{"mine": ["token-of-mine", "next-of-mine"], "theirs": "token-of-theirs"}' };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** The app as the administrator sees it, but for the time that passes. */
+/** The app as the administrator sees it, without the members that change with time. */
 async function stateOf(router: TestRouter, app: string): Promise<unknown> {
   const { replicas, ...rest } = await router.view(app);
   return { ...rest, replicas: replicas.map((replica) => ({ ...replica, expires_in_ms: null })) };

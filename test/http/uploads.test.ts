@@ -1,4 +1,4 @@
-// Clients that are slow to send a body, or never finish: what they hold, and for how long.
+// Clients that send a body slowly, or never finish: how long they hold a slot.
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";
@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const inFlight = async () => (await router.view("up")).in_flight;
 
-/** A request whose body has begun; the rest is for the caller to send. */
+/** A request whose body has begun. The caller sends the rest. */
 async function begin(headers: string, body: string): Promise<{ socket: Socket; reply: Promise<string> }> {
   const socket = connect(router.port, "127.0.0.1");
   socket.on("error", () => {});

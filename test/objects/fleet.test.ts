@@ -11,10 +11,10 @@ import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { until } from "../support/until.ts";
 
-/** As vitest.config.ts sets HEARTBEAT_RATE_MAX. */
+/** HEARTBEAT_RATE_MAX in vitest.config.ts. */
 const RATE_MAX = 1000;
 
-/** A fresh app for each test: objects and their storage are never shared. */
+/** A new app for each test, so tests share no objects and no storage. */
 let apps = 0;
 function fleet(): { app: string; stub: DurableObjectStub<Fleet> } {
   const app = `app-${++apps}`;
@@ -57,7 +57,7 @@ const tables = (stub: DurableObjectStub<Fleet>) =>
 
 const alarmOf = (stub: DurableObjectStub<Fleet>) => runInDurableObject(stub, (_fleet, { storage }) => storage.getAlarm());
 
-/** Kills the object as a crash or a deploy does: its memory is gone, whoever waits on it gets an error. */
+/** Kills the object as a crash or a deploy does: its memory is gone, and pending calls get an error. */
 async function kill(app: string): Promise<DurableObjectStub<Fleet>> {
   await runInDurableObject(env.FLEET.getByName(app), (_fleet, state) => state.abort("killed by the test")).catch(() => {});
   return env.FLEET.getByName(app);
@@ -81,7 +81,7 @@ describe("storage", () => {
     expect(await alarmOf(stub)).toBe(alarm);
   });
 
-  test("a change of what a restart must know writes one row", async () => {
+  test("a change that a restart must know writes one row", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r"));
     const rows = await rowsChanged(stub);
@@ -206,7 +206,7 @@ describe("tickets", () => {
     await until("nothing runs", async () => (await stub.view())?.in_flight === 0);
   });
 
-  test("an answer that ends a replica's ejection binds who waits for it, without in-band hints too", async () => {
+  test("an answer that ends a replica's ejection binds requests that wait for the replica, without in-band hints too", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "a", { hints: ["sdxl"], concurrency: 2 }));
     await stub.heartbeat(beat(app, "b", { hints: ["flux"], concurrency: 1 }));
@@ -223,7 +223,7 @@ describe("tickets", () => {
     expect(await stub.granted((waiting.result as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
 
-  test("a load comes with advice on what to evict where the replica is full, and a warm grant with none", async () => {
+  test("a load on a full replica comes with advice on what to evict, and a warm grant with none", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { hints: ["flux"], hintSlots: 1 }));
     const warm = await stub.enqueue({ ...REQUEST, hints: ["flux"] });
@@ -273,7 +273,7 @@ describe("tickets", () => {
     expect(await stub.running(1)).toBe("unknown");
   });
 
-  test("after a crash nothing is granted for half a second, then those who asked meanwhile are", async () => {
+  test("after a crash nothing is granted for half a second, then the requests that asked meanwhile are", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { concurrency: 8 }));
     const again = await kill(app);

@@ -1,4 +1,4 @@
-// What a Worker hears of the request that it watches, and of the replicas that take each other's place.
+// What the watch of a running request tells its Worker when the replica expires, leaves or is replaced.
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
@@ -50,7 +50,7 @@ test("its replica's time to live runs out: it is gone, unless its answer has beg
   await until("the replica is gone", async () => (await its.stub.view()) === null, 12_000);
   await watched[0];
   expect(heard).toEqual(["silent replica_gone"]);
-  // Asked afterwards it says so at once; and the other is told of its end.
+  // A later call answers at once. The other request's watch ends with its ticket.
   expect(await its.stub.running(silent.result.id)).toBe("replica_gone");
   begun.ticket[Symbol.dispose]();
   await watched[1];
@@ -96,7 +96,7 @@ test("a replica takes the place of another at its origin, in memory and in stora
   expect((await its.stub.view())?.replicas.map(({ replica }) => replica)).toEqual(["new"]);
   const rows = await runInDurableObject(its.stub, (_fleet, { storage }) => storage.sql.exec("SELECT id FROM replica").toArray());
   expect(rows).toEqual([{ id: "new" }]);
-  // What runs there is not given up at once: nobody knows.
+  // The requests there are not given up at once: their process may still run.
   const running = its.stub.running(held.result.id);
   await its.stub.view();
   held.ticket[Symbol.dispose]();

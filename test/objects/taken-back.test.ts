@@ -1,4 +1,4 @@
-// A request whose slot the Fleet object took back because its replica counts fewer: the object still knows it.
+// A request whose slot the Fleet object took back, because the replica reported fewer requests. The object still knows the request.
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
@@ -6,7 +6,7 @@ import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { until } from "../support/until.ts";
 
-test("it is watched like any other, and not taken for one of before a restart", async () => {
+test("the request is watched like any other, and is not taken for a request of before a restart", async () => {
   const app = "taken-back";
   const stub = env.FLEET.getByName(app);
   const says: Heartbeat = {

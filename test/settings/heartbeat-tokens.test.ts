@@ -54,13 +54,13 @@ describe("JSON", () => {
     expect(tokens(JSON.stringify({ a: many(501), b: many(500) }))).toMatch(/\b1000\b/);
   });
 
-  // Names of properties that every object has, which schema libraries like to leave out.
+  // Every object has properties of these names, so schema libraries may leave them out.
   test.each(["constructor", "prototype"])("with a token of an app named %s", (app) => {
     expect(tokens(JSON.stringify({ [app]: "t", other: "u" }))).toEqual({ [app]: ["t"], other: ["u"] });
   });
 });
 
-/** What the Authorization header can't bring: white space ends a token, and other bytes reach a Worker as one and the same character. */
+/** Texts that an Authorization header can't hold: white space ends a token, and all other bytes reach a Worker as the same character. */
 const NEVER_MATCHING: readonly (readonly [string, string])[] = [
   ["a space", "s3cret token"],
   ["a tab", "s3cret\ttoken"],

@@ -1,4 +1,4 @@
-// ORIGIN_ALLOW: the grammar of host patterns. What they match is a matter of src/control.
+// ORIGIN_ALLOW: the grammar of host patterns. The other origin tests say what patterns match.
 import { expect, test } from "vitest";
 import { parseSettings, type OriginPattern } from "../../src/settings/settings.ts";
 
@@ -68,7 +68,7 @@ test("257 are refused", () => {
   expect(patterns(hosts(257).join())).toMatch(/\b256\b/);
 });
 
-// No origin, as a URL writes it, ever has these; the pattern would silently admit nobody.
+// No origin that a URL parser has written looks like these, so such a pattern would silently admit nobody.
 test.each([
   ["a port over 65535", "example.com:99999"],
   ["a port with a leading zero", "example.com:0443"],

@@ -1,4 +1,4 @@
-// {app} in ORIGIN_ALLOW: a pattern that admits for each app the hosts of its own name only.
+// {app} in ORIGIN_ALLOW: such a pattern admits for each app only hosts with that app's name.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { originFault } from "../../src/settings/origin-policy.ts";
@@ -69,7 +69,7 @@ describe("what it admits", () => {
     expect(fault(ALLOW, app, origin)).toContain("ORIGIN_ALLOW");
   });
 
-  // Such a name would be no label, two labels, a star or the label of another app.
+  // With such a name the pattern would hold no label, two labels, a star or the label of another app.
   test.each(["TTS", "Tts", "a.b", "gpu", "owner/tts", "tts.", "tts-", "a_b", "l".repeat(64), "$&"])(
     "an app named %s is no lower-case label, or another label",
     (app) => {

@@ -1,5 +1,5 @@
-// Origins in every spelling that could slip an address, a private name or another host past the policy: as a heartbeat's text, through
-// parser and policy together, as src/control does it.
+// Origins in every spelling that could get an address, a private name or another host past the policy. Each is a heartbeat's text and goes through parser
+// and policy, as in src/control.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -103,7 +103,7 @@ describe("outside development", () => {
   });
 });
 
-/** What no origin may hold, in development neither: every one of these the URL parser would mend into something else, or misread. */
+/** Texts that are no origin, not even in development. The URL parser would change or misread each of them. */
 const MALFORMED: readonly (readonly [string, string])[] = [
   ["an empty port", "https://one.gpu.example.com:"],
   ["an empty port and a slash", "https://one.gpu.example.com:/"],

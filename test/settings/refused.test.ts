@@ -1,4 +1,4 @@
-// What `npm run serve` says at its start: each setting without which something is refused, and nothing of those that are there.
+// What `npm run serve` says at its start: a line for each missing setting without which something is refused, and no value of a setting.
 import { expect, test } from "vitest";
 import { refusedWithout } from "../../scripts/refused.ts";
 import { parseSettings } from "../../src/settings/settings.ts";
@@ -13,7 +13,7 @@ test.each<[string, Record<string, string>, (string | undefined)[]]>([
   ["private origins are admitted", { HEARTBEAT_TOKENS: "secret", ALLOW_PRIVATE_ORIGINS: "true" }, [ADMIN]],
   ["private origins are not", { HEARTBEAT_TOKENS: "secret", ADMIN_TOKEN: "secret", ALLOW_PRIVATE_ORIGINS: "false" }, [ORIGINS]],
   ["all is set", { HEARTBEAT_TOKENS: "secret", ADMIN_TOKEN: "secret", ORIGIN_ALLOW: "*.example.com" }, []],
-])("where %s", (_, env, missing) => {
+])("if %s", (_, env, missing) => {
   const parsed = parseSettings(env);
   if (!parsed.ok) throw new Error(parsed.detail);
   const lines = refusedWithout(parsed.settings);

@@ -1,5 +1,5 @@
-// The operator's settings: every default, good and bad values of each kind, and that a bad one is named. Tokens and origin patterns,
-// which have a grammar of their own, are in their own files.
+// The operator's settings: every default, good and bad values of each kind, and that a bad setting is named. Tokens and origin patterns have a grammar and
+// test files of their own.
 import { describe, expect, test } from "vitest";
 import { parseSettings, SETTING_NAMES, settingsOf, type Settings } from "../../src/settings/settings.ts";
 
