@@ -2,8 +2,9 @@
 // hints that were accepted are accepted as the same again.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isControlPath, readClientRequest, splitUrl } from "../../../src/edge/client-request.ts";
+import { readClientRequest } from "../../../src/edge/client-request.ts";
 import { parseInBandHints, parseRequestHints } from "../../../src/wire/hints.ts";
+import { isControlPath, splitUrl } from "../../../src/wire/request-url.ts";
 import { parseSettings, type Settings } from "../../../src/settings/settings.ts";
 import { seeded } from "../../routing/support/seeded.ts";
 

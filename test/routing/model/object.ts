@@ -141,7 +141,7 @@ export class FleetObject {
     if (this.stored.size === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy, this.stored.size);
     for (const replica of this.stored.values()) restoreReplica(fleet, replica, this.nowMs + timeToLiveMs);
-    this.scheduler.settlingUntilMs = this.nowMs + BOUNDS.settleMs;
+    this.scheduler.settlingUntilMs = this.nowMs + BOUNDS.recoveryMs;
     this.#wakeAt(this.nowMs + timeToLiveMs);
   }
 
