@@ -15,7 +15,7 @@ export interface EnqueueRequest extends Wanted {
   readonly timeoutMs: number;
   readonly queueLengthMax: number | null;
   /** What serving costs, ms, as the client says; null: it does not say. */
-  readonly claimedMs: number | null;
+  readonly declaredMs: number | null;
   readonly priority: Priority;
 }
 
@@ -70,8 +70,8 @@ export interface FleetView {
 
 /** The request as the scheduler needs it: by the object's clock. */
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
-  const { waitedMs, timeoutMs, claimedMs: declaredMs, ...rest } = request;
-  return { ...rest, declaredMs, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+  const { waitedMs, timeoutMs, ...rest } = request;
+  return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
 /** The request as the scheduler needs it: by the object's clock. */

@@ -33,7 +33,7 @@ export const BOUNDS = {
   /** After a restart the object grants nothing for this long, while Workers report the requests that still run. */
   recoveryMs: 500,
   /** The most that a client can say a request costs: a day. */
-  claimedCostMs: 24 * HOUR_MS,
+  declaredCostMs: 24 * HOUR_MS,
   /** An app is known for this long after its last replica left. */
   appMemoryMs: 24 * HOUR_MS,
   /** The backstop alarm of a fleet with replicas; its timer is normally far earlier. */

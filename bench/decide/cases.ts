@@ -59,7 +59,7 @@ class Fleet {
       arrivedAtMs: this.now,
       deadlineMs: this.now + 300_000,
       queueLengthMax: null,
-      claimedMs: null,
+      declaredMs: null,
       priority: "normal" as const,
     };
     return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };

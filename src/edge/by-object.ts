@@ -60,7 +60,7 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
       waitedMs: now - arrivedAtMs,
       timeoutMs,
       queueLengthMax: client.queueLengthMax,
-      claimedMs: client.claimedMs,
+      declaredMs: client.declaredMs,
       priority: client.priority,
     }) as Promise<EnqueueAnswer & Disposable>,
   );

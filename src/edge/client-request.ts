@@ -23,7 +23,7 @@ export interface ClientRequest {
   readonly timeoutType: "user" | "router";
   readonly queueLengthMax: number | null;
   /** What serving costs, as the client says; null: it does not say. */
-  readonly claimedMs: number | null;
+  readonly declaredMs: number | null;
   readonly priority: Priority;
   readonly mayRetry: boolean;
   /** The request is to become a WebSocket. */
@@ -58,9 +58,9 @@ export function readClientRequest(request: Request, settings: Settings): Result<
   if (asked === "malformed") {
     return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
   }
-  const claimedMs = parseSeconds(headers.get("x-warmpath-cost"));
-  if (claimedMs === "malformed" || (claimedMs ?? 0) > BOUNDS.claimedCostMs) {
-    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.claimedCostMs / 1000}`;
+  const declaredMs = parseSeconds(headers.get("x-warmpath-cost"));
+  if (declaredMs === "malformed" || (declaredMs ?? 0) > BOUNDS.declaredCostMs) {
+    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.declaredCostMs / 1000}`;
     return failed({ type: "bad_request", detail });
   }
   const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
@@ -88,7 +88,7 @@ export function readClientRequest(request: Request, settings: Settings): Result<
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,
-      claimedMs,
+      declaredMs,
       priority,
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
       webSocket,

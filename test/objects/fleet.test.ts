@@ -43,7 +43,7 @@ const REQUEST: EnqueueRequest = {
   waitedMs: 0,
   timeoutMs: 60_000,
   queueLengthMax: null,
-  claimedMs: null,
+  declaredMs: null,
   priority: "normal" as const,
 };
 

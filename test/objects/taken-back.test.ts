@@ -20,7 +20,7 @@ test("the request is watched like any other, and is not taken for a request of b
     waitedMs: 0,
     timeoutMs: 60_000,
     queueLengthMax: null,
-    claimedMs: null,
+    declaredMs: null,
     priority: "normal" as const,
   };
   const held = (await stub.enqueue(request)) as unknown as { result: { id: number }; ticket: Disposable };

@@ -19,9 +19,9 @@ describe("what a client says of its request", () => {
     return served(...times(count, (index) => [SHORT_MS, LONG_MS][index % 2] ?? 0).map((ms) => ["x", ms, says(ms)] as const));
   }
   /** How far, from the hint's mean to the truth, a claim takes the expectation of a short request: 0 not at all, 1 all the way. */
-  function believed(estimates: Estimates, claimedMs: number): number {
+  function believed(estimates: Estimates, declaredMs: number): number {
     const mean = Math.log(serviceMs(estimates, "x"));
-    return (Math.log(expectedMs(estimates, "x", claimedMs)) - mean) / (Math.log(SHORT_MS) - mean);
+    return (Math.log(expectedMs(estimates, "x", declaredMs)) - mean) / (Math.log(SHORT_MS) - mean);
   }
   const MANY = 400 + claimPrior;
 
@@ -61,15 +61,15 @@ describe("what a client says of its request", () => {
   test("is not believed before anything was served that could bear it out", () => {
     const estimates = createEstimates(COLD_MS);
     countArrival(estimates, "x");
-    expect(expectedMs(estimates, "x", BOUNDS.claimedCostMs)).toBe(0);
+    expect(expectedMs(estimates, "x", BOUNDS.declaredCostMs)).toBe(0);
   });
 
   test("never moves the expectation by more than `outlier` times", () => {
     const estimates = claimed(MANY, (ms) => ms);
     const mean = serviceMs(estimates, "x");
     fc.assert(
-      fc.property(fc.double({ min: 1e-9, max: BOUNDS.claimedCostMs, noNaN: true }), (claimedMs) => {
-        const expected = expectedMs(estimates, "x", claimedMs);
+      fc.property(fc.double({ min: 1e-9, max: BOUNDS.declaredCostMs, noNaN: true }), (declaredMs) => {
+        const expected = expectedMs(estimates, "x", declaredMs);
         expect(expected).toBeGreaterThan((mean / outlier) * (1 - 1e-6));
         expect(expected).toBeLessThan(mean * outlier * (1 + 1e-6));
       }),

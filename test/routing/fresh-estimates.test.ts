@@ -32,7 +32,7 @@ describe("of requests whose claims are believed, and which share a lane where th
     const fleet = driver({ a: { hints: ["x", "y"] } });
     for (let id = 1; id <= 20 * TUNING.claimPrior; id++) {
       const heldMs = id % 2 === 0 ? 4000 : 30_000;
-      fleet.arrives(id, [id % 4 < 2 ? "x" : "y"], 0, { claimedMs: heldMs });
+      fleet.arrives(id, [id % 4 < 2 ? "x" : "y"], 0, { declaredMs: heldMs });
       fleet.answers(id, heldMs);
       fleet.ends(id, heldMs);
     }
@@ -49,20 +49,20 @@ describe("of requests whose claims are believed, and which share a lane where th
 
   test("the first leaves, and the one behind it is longer", () => {
     const fleet = believing();
-    fleet.arrives(9001, ["x"], 0, { claimedMs: 9000 });
-    fleet.arrives(9002, ["x"], 1, { claimedMs: 16_000 });
-    fleet.arrives(9003, ["y"], 2, { claimedMs: 12_000 });
+    fleet.arrives(9001, ["x"], 0, { declaredMs: 9000 });
+    fleet.arrives(9002, ["x"], 1, { declaredMs: 16_000 });
+    fleet.arrives(9003, ["y"], 2, { declaredMs: 12_000 });
     fleet.ends(9001, 3);
     expect(after(fleet, 9000)).toBe("9003");
   });
 
   test("one that came earlier asks again, and is shorter than the first, which was looked at", () => {
     const fleet = believing();
-    fleet.arrives(9001, ["x"], 10, { claimedMs: 16_000 });
-    fleet.arrives(9003, ["y"], 11, { claimedMs: 12_000 });
-    fleet.arrives(9004, ["y"], 11, { claimedMs: 4000 });
+    fleet.arrives(9001, ["x"], 10, { declaredMs: 16_000 });
+    fleet.arrives(9003, ["y"], 11, { declaredMs: 12_000 });
+    fleet.arrives(9004, ["y"], 11, { declaredMs: 4000 });
     expect(after(fleet, 9000)).toBe("9004");
-    fleet.arrives(9002, ["x"], 100, { claimedMs: 9000, arrivedAtMs: 5 });
+    fleet.arrives(9002, ["x"], 100, { declaredMs: 9000, arrivedAtMs: 5 });
     expect(after(fleet, 9004)).toBe("9002");
   });
 });

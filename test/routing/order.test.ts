@@ -74,14 +74,14 @@ describe("short requests", () => {
   test("are short by what their clients say once such claims have come true", () => {
     const fleet = driver({ a: { hints: ["x"], hintSlots: 1 } });
     for (let id = 100; id < 100 + 20 * TUNING.claimPrior; id++) {
-      const claimedMs = id % 2 === 0 ? 1000 : 30_000;
-      fleet.arrives(id, ["x"], 0, { claimedMs });
+      const declaredMs = id % 2 === 0 ? 1000 : 30_000;
+      fleet.arrives(id, ["x"], 0, { declaredMs });
       fleet.answers(id, 1);
-      fleet.ends(id, claimedMs);
+      fleet.ends(id, declaredMs);
     }
     fleet.arrives(1, []);
-    fleet.arrives(2, ["x"], 0, { claimedMs: 30_000 });
-    fleet.arrives(3, ["x"], 1, { claimedMs: 1000 });
+    fleet.arrives(2, ["x"], 0, { declaredMs: 30_000 });
+    fleet.arrives(3, ["x"], 1, { declaredMs: 1000 });
     expect(next(fleet, 2)).toBe("3");
   });
 });

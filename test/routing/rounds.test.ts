@@ -80,7 +80,7 @@ describe("a slot is not kept from one that would take it", () => {
   test("by having said that it would rather wait, once another has loaded its hint on a replica with slots to spare", () => {
     const fleet = taught(fleetWith({ a: { hints: ["x"] }, b: { concurrency: 2 } }), COLD_MS / 100);
     takeSlot(fleet, 1000, { replica: known(fleet, "a"), hint: "x", warm: true }, 100);
-    const room = roomOf([["x"], { deadlineMs: 250 }], [["x"], { claimedMs: 1000 }]);
+    const room = roomOf([["x"], { deadlineMs: 250 }], [["x"], { declaredMs: 1000 }]);
     const first = bind(fleet, room, "auto", 100);
     expect(first.bound).toEqual([]);
     expect(bind(fleet, room, "auto", first.lookAgainMs).bound).toEqual(["1 b cold", "2 b warm"]);

@@ -41,7 +41,7 @@ const arrive: fc.Arbitrary<Command> = fc.record({
   avoid: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(REPLICAS) }),
   timeoutMs: fc.constantFrom(0, 3000, 20_000, 60_000),
   queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
-  claimedMs: fc.constantFrom(null, null, null, 400, 9000),
+  declaredMs: fc.constantFrom(null, null, null, 400, 9000),
   priority: fc.constantFrom("normal", "normal", "high", "low"),
 });
 

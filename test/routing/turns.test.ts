@@ -11,7 +11,7 @@ function laneOf(id: number, arrivedAtMs: number): Lane {
     hints: [],
     avoid: [],
     deadlineMs: Infinity,
-    claimedMs: null,
+    declaredMs: null,
     priority: "normal",
     countedAt: null,
     expectedMs: 0,

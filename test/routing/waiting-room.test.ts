@@ -12,7 +12,7 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
   avoid: [],
   arrivedAtMs,
   deadlineMs: 100,
-  claimedMs: null,
+  declaredMs: null,
   priority: "normal",
   countedAt: null,
   expectedMs: 0,
@@ -46,9 +46,9 @@ describe("requests share a lane", () => {
     ["not those without a hint", { hints: ["x"] }, {}, false],
     ["not those that may not go everywhere", { hints: ["x"] }, { hints: ["x"], avoid: ["a"] }, false],
     ["not those whose hint and replica read alike", { hints: ["a"] }, { avoid: ["a"] }, false],
-    ["whose claims are about the same", { claimedMs: 5000 }, { claimedMs: 6000 }, true],
-    ["not those whose claims are four times apart", { claimedMs: 5000 }, { claimedMs: 20_000 }, false],
-    ["not those of which one claims nothing", { claimedMs: 1 }, { claimedMs: null }, false],
+    ["whose claims are about the same", { declaredMs: 5000 }, { declaredMs: 6000 }, true],
+    ["not those whose claims are four times apart", { declaredMs: 5000 }, { declaredMs: 20_000 }, false],
+    ["not those of which one claims nothing", { declaredMs: 1 }, { declaredMs: null }, false],
   ])("%s", (_, first, second, share) => {
     expect(lanes(roomOf(one(1, 0, first), one(2, 0, second))).length).toBe(share ? 1 : 2);
   });
@@ -75,7 +75,7 @@ test("whoever comes and goes, lanes, indexes and totals are right, and the overd
     avoid: fc.subarray(["a", "b"]),
     arrivedAtMs: fc.nat({ max: 50 }),
     deadlineMs: fc.nat({ max: 200 }),
-    claimedMs: fc.constantFrom(null, 3, 100),
+    declaredMs: fc.constantFrom(null, 3, 100),
     expectedMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
   });
   const step = fc.oneof({ weight: 3, arbitrary: comes }, { weight: 2, arbitrary: fc.nat({ max: 30 }) });

@@ -59,7 +59,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
       hints: ordered,
       avoid,
       priority: fc.constantFrom("normal", "normal", "high", "low"),
-      claimedMs: fc.constantFrom(null, null, null, 400, 9000),
+      declaredMs: fc.constantFrom(null, null, null, 400, 9000),
       queueLengthMax: fc.constantFrom(null, null, null, 0, 2),
       timeoutMs: fc.constantFrom(0, 1000, 6000, 20_000, 60_000),
     }),

@@ -24,7 +24,7 @@ export interface Arguments {
     readonly heldUpMs: number;
   };
   beatAll: { readonly uncounted: number | null; readonly heldUpMs: number };
-  arrive: Pick<Request, "hints" | "avoid" | "priority" | "claimedMs" | "queueLengthMax"> & { readonly timeoutMs: number };
+  arrive: Pick<Request, "hints" | "avoid" | "priority" | "declaredMs" | "queueLengthMax"> & { readonly timeoutMs: number };
   answer: {
     readonly which: number;
     readonly kind: AnswerKind;
@@ -291,7 +291,7 @@ function passesEjections(state: State, real: FleetObject): void {
 }
 
 function anyRequest(now: number, avoid: readonly string[]): Request {
-  const none = { hints: [], priority: "normal", claimedMs: null, queueLengthMax: null } as const;
+  const none = { hints: [], priority: "normal", declaredMs: null, queueLengthMax: null } as const;
   return { ...none, avoid, arrivedAtMs: now, deadlineMs: now + 30_000 };
 }
 

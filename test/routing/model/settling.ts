@@ -93,8 +93,8 @@ function checksOrder(state: State, next: Waiting, replica: string, warm: boolean
 }
 
 /** Requests that want the same and may be served in turn. */
-function laneOf({ hints, avoid, claimedMs, priority }: Waiting): string {
-  return JSON.stringify([hints, avoid, claimedMs, priority]);
+function laneOf({ hints, avoid, declaredMs, priority }: Waiting): string {
+  return JSON.stringify([hints, avoid, declaredMs, priority]);
 }
 
 /** Nobody waits beside a free replica, unless a warm one may be better; then somebody looks again soon. */

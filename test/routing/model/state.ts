@@ -81,7 +81,7 @@ export interface Request {
   readonly hints: readonly string[];
   readonly avoid: readonly string[];
   readonly priority: Priority;
-  readonly claimedMs: number | null;
+  readonly declaredMs: number | null;
   readonly queueLengthMax: number | null;
   readonly arrivedAtMs: number;
   readonly deadlineMs: number;

@@ -99,7 +99,7 @@ export function arrival(hints: readonly string[], now = 0, rest: Partial<Arrival
     arrivedAtMs: now,
     deadlineMs: now + 180_000,
     queueLengthMax: null,
-    claimedMs: null,
+    declaredMs: null,
     priority: "normal",
     ...rest,
   };

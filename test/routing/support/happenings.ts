@@ -21,7 +21,7 @@ export type Command =
       readonly avoid: readonly string[];
       readonly timeoutMs: number;
       readonly queueLengthMax: number | null;
-      readonly claimedMs: number | null;
+      readonly declaredMs: number | null;
       readonly priority: Priority;
     }
   /** `which` picks one of the requests that have not ended. */

@@ -13,7 +13,7 @@ export function roomOf(...requests: readonly Request[]): WaitingRoom {
   const room = createWaitingRoom();
   for (const [index, [hints, rest]] of requests.entries()) {
     const expected = {
-      claimedMs: null,
+      declaredMs: null,
       priority: "normal",
       countedAt: null,
       expectedMs: 0,

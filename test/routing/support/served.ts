@@ -3,11 +3,11 @@ import { countArrival, createEstimates, learnService, type Estimates } from "../
 import { COLD_MS } from "./fleets.ts";
 
 /** Requests of hints that each held their slot for so long. */
-export function served(...requests: readonly (readonly [hint: string, heldMs: number, claimedMs?: number])[]): Estimates {
+export function served(...requests: readonly (readonly [hint: string, heldMs: number, declaredMs?: number])[]): Estimates {
   const estimates = createEstimates(COLD_MS);
-  for (const [hint, heldMs, claimedMs = null] of requests) {
+  for (const [hint, heldMs, declaredMs = null] of requests) {
     countArrival(estimates, hint);
-    learnService(estimates, hint, heldMs, claimedMs);
+    learnService(estimates, hint, heldMs, declaredMs);
   }
   return estimates;
 }

@@ -174,7 +174,7 @@ export class World {
   }
 
   #arrive(command: Extract<Command, { does: "arrive" }>): void {
-    const { hints, avoid, timeoutMs, queueLengthMax, claimedMs, priority } = command;
+    const { hints, avoid, timeoutMs, queueLengthMax, declaredMs, priority } = command;
     const request: Request = { id: this.#requests.size + 1, state: "waiting", settlements: 0, avoid, replica: null };
     this.#requests.set(request.id, request);
     const arrival = {
@@ -183,7 +183,7 @@ export class World {
       arrivedAtMs: this.now,
       deadlineMs: this.now + timeoutMs,
       queueLengthMax,
-      claimedMs,
+      declaredMs,
       priority,
     };
     const standing = scheduling.enqueue(this.scheduler, this.#options, request.id, arrival, this.now);
