@@ -3,16 +3,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { explain } from "../../src/routing/explain.ts";
 import { endWithheld } from "../../src/routing/ledger/residency.ts";
-import {
-  answered,
-  createScheduler,
-  enqueue,
-  expire,
-  failed,
-  settle,
-  type Scheduler,
-  type SchedulerOptions,
-} from "../../src/routing/scheduler.ts";
+import * as lifecycle from "../../src/routing/lifecycle.ts";
+import { answered, failed } from "../../src/routing/lifecycle.ts";
+import type { WaitingOptions } from "../../src/routing/refusals.ts";
+import { createScheduler, enqueue, expire, dispatch, type Scheduler } from "../../src/routing/scheduler.ts";
 import { ERROR, UNAVAILABLE, UNREACHABLE } from "./support/failing.ts";
 import { arrival, fullPicture, hears, TTL_MS, type Said } from "./support/fleets.ts";
 import { seeded } from "./support/seeded.ts";
@@ -54,16 +48,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** Everything in turn, from time 0; gives the time after it. */
-function play(scheduler: Scheduler, options: SchedulerOptions, steps: readonly Step[]): number {
+function play(scheduler: Scheduler, options: WaitingOptions, steps: readonly Step[]): number {
   let now = 0;
   for (const [index, [does, what, said]] of steps.entries()) {
     if (does === "report") hears(scheduler.fleet, what, said, now);
     else if (does === "request") enqueue(scheduler, options, index, arrival(what, now), now);
     else if (does === "answer") answered(scheduler, what, { kind: "success", hints: null }, now);
     else if (does === "fail") failed(scheduler, what, FAILURES[what % FAILURES.length] ?? ERROR, null, now);
-    else if (does === "settling") scheduler.settlingUntilMs = now + what;
+    else if (does === "settling") scheduler.recoveringUntilMs = now + what;
     else expire(scheduler, TTL_MS, (now += what));
-    if (index % 3 === 0) settle(scheduler, options, now);
+    if (index % 3 === 0) dispatch(scheduler, options, now);
   }
   return now;
 }
@@ -85,7 +79,7 @@ test.each(["auto", "never"] as const)(
           const before = fullPicture(scheduler);
           const { decision, waiting, candidates } = explain(scheduler, options, hints, now);
           expect(fullPicture(scheduler)).toEqual(before);
-          expect(waiting).toBe(scheduler.room.waiting.size);
+          expect(waiting).toBe(scheduler.queue.waiting.size);
           told.add(decision.outcome);
           if (decision.outcome === "wait" && decision.expected_wait_s !== null) told.add("wait for a warm one");
 

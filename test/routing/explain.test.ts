@@ -1,15 +1,16 @@
 // The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is in
 // explain-properties.test.ts.
 import { describe, expect, test } from "vitest";
-import { countArrival, learnService } from "../../src/routing/model/estimates.ts";
 import { explain, viewReplica } from "../../src/routing/explain.ts";
-import { noteUse } from "../../src/routing/ledger/residency.ts";
 import { setDrained } from "../../src/routing/ledger/membership.ts";
-import { worthWaitingMs } from "../../src/routing/policy/priority.ts";
+import { noteUse } from "../../src/routing/ledger/residency.ts";
+import { takeSlot } from "../../src/routing/ledger/slots.ts";
+import { countArrival } from "../../src/routing/model/model.ts";
+import { worthWaitingMs } from "../../src/routing/policy/cost.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
-import { answerGrant, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { asked, hears, known, load, NEVER, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
+import { answerGrant } from "./support/failing.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
   const scheduler = createScheduler();

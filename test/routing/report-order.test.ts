@@ -3,10 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createFleet, type Fleet } from "../../src/routing/ledger/fleet.ts";
-import { decide, decideIgnoringLoad } from "../../src/routing/policy/decide.ts";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
 import { adoptSlot, releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
-import { fleetWith, hears, loads, TTL_MS, wants, type Said } from "./support/fleets.ts";
+import { fleetWith, hears, loads, TTL_MS, wants, type Said, decide, decideIgnoringLoad } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
 

@@ -2,7 +2,7 @@
 // a hint that nobody asks for. As long as those are what a load takes the place of, the missing hints get fewer with each load.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TUNING } from "../../src/routing/policy/tuning.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
 import { seeded } from "./support/seeded.ts";
 import { coldRequests, type Steady } from "./support/steady.ts";
 
