@@ -58,6 +58,5 @@ function endsAll(model: State, real: FleetObject): void {
   const { fleet, queue } = real.scheduler;
   expect([fleet.grants.size, fleet.reclaimed.size, queue.waiting.size]).toEqual([0, 0, 0]);
   endWithheld(fleet, real.nowMs + LIMITS.refusedSlotMostMs);
-  for (const replica of fleet.replicas.values())
-    expect([loadOf(replica), replica.loading.size]).toEqual([replica.unadopted, 0]);
+  for (const replica of fleet.replicas.values()) expect([loadOf(replica), replica.loading.size]).toEqual([replica.unadopted, 0]);
 }

@@ -86,17 +86,17 @@ describe("over a restart of the object", () => {
           const its = list.find(([name]) => name === id)?.[1] ?? {};
           hears(after, id, { ...its, incarnation, inFlight: loads(before)[id] ?? 0 }, 1000);
         });
-        const claiming = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
-          const claim = {
+        const adopting = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
+          const adoption = {
             replica: replica.id,
             incarnation: replica.incarnation,
             hint,
             startedAtMs: grantedAtMs,
             answered: false,
           };
-          expect(adoptSlot(after, 1000 + id, claim)).not.toBeNull();
+          expect(adoptSlot(after, 1000 + id, adoption, 0)).not.toBeNull();
         });
-        const events = [...reporting, ...claiming];
+        const events = [...reporting, ...adopting];
         // A deterministic shuffle: each event is put at the front or at the end.
         const order: (() => void)[] = [];
         for (const [index, event] of events.entries()) {

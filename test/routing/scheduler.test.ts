@@ -3,7 +3,6 @@
 // affinity-wait.test.ts.
 import { describe, expect, test } from "vitest";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
-import { adoptSlot } from "../../src/routing/ledger/slots.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { fleetWith, hears, known, loads, TTL_MS, unreachable } from "./support/fleets.ts";
@@ -125,7 +124,7 @@ describe("a burst for one cold hint loads it once", () => {
     expect([fleet.its.counters.cold, loads(fleet.its.fleet)[owner]]).toEqual([1, 20]);
   });
 
-  test("20 that waited for the object to settle", () => {
+  test("20 that waited for the object to recover", () => {
     const fleet = driver({ a: { concurrency: 32 }, b: { concurrency: 32 }, c: { concurrency: 32 } });
     fleet.its.recoveringUntilMs = 500;
     for (const id of BURST) expect(fleet.arrives(id, ["sdxl"], id)).toBe("waiting");
@@ -171,20 +170,20 @@ describe("after a restart of the object", () => {
 
   test("a request that reports that it runs keeps its slot", () => {
     const fleet = restarted();
-    adoptSlot(fleet.its.fleet, 50, { replica: "a", incarnation: 1, hint: "x", startedAtMs: -3000, answered: true });
+    scheduling.adopt(fleet.its, 50, { replica: "a", incarnation: 1, hint: "x", startedAtMs: -3000, answered: true });
     fleet.arrives(1, ["x"], 100);
     expect(fleet.dispatches(500)).toEqual({});
     fleet.ends(50, 2000);
     expect(fleet.dispatches(2000)).toEqual({ 1: "a hint_wait" });
   });
 
-  test("deadlines count while it settles", () => {
+  test("deadlines count while it recovers", () => {
     const fleet = restarted();
     fleet.arrives(1, [], 0, { deadlineMs: 300 });
     expect(fleet.dispatches(300)).toEqual({ 1: "timed_out" });
   });
 
-  // The end of settling is a moment, not a call: this one arrives after it and before the timer that lets the others in.
+  // The end of recovery is a moment, not a call: this one arrives after it and before the timer that lets the others in.
   test("a newcomer overtakes nobody that waited for its end", () => {
     const fleet = restarted();
     fleet.arrives(1, [], 0);
@@ -219,13 +218,13 @@ describe("the next thing to happen by itself", () => {
     ["the expiry before a deadline", (fleet) => waits(fleet, 40_000), TTL_MS],
     ["the end of an ejection, while one waits", (fleet) => [waits(fleet, 40_000), unreachable(fleet.its, 1, 2000)], 12_000],
     [
-      "the end of settling, while one waits",
-      (fleet) => [hears(fleet.its.fleet, "a"), settling(fleet), fleet.arrives(1, [])],
+      "the end of recovery, while one waits",
+      (fleet) => [hears(fleet.its.fleet, "a"), recovering(fleet), fleet.arrives(1, [])],
       500,
     ],
-    ["the end of settling, while nobody waits for it", (fleet) => [hears(fleet.its.fleet, "a"), settling(fleet)], TTL_MS],
+    ["the end of recovery, while nobody waits for it", (fleet) => [hears(fleet.its.fleet, "a"), recovering(fleet)], TTL_MS],
     [
-      "the end of hope",
+      "the end of grace",
       (fleet) => [waits(fleet, 40_000), hears(fleet.its.fleet, "a", { status: "stopped" }, 1000)],
       1000 + TTL_MS,
     ],
@@ -241,7 +240,7 @@ describe("the next thing to happen by itself", () => {
     expect(wakeMs).toBe(next);
   });
 
-  function settling(fleet: Driver): void {
+  function recovering(fleet: Driver): void {
     fleet.its.recoveringUntilMs = 500;
   }
   function waits(fleet: Driver, deadlineMs: number): void {

@@ -1,10 +1,12 @@
 // The default policy: the request whose service costs the fleet least per slot goes first (order.ts), to a warm replica if one is free, else to the
 // replica where its load hurts least (placement.ts). A request that would have to load waits instead, beside a free slot, if a warm replica is
 // expected to be free soon enough (availability-forecast.ts).
+import { leadersOf } from "../ledger/replica-index.ts";
 import type { Replica } from "../ledger/replica.ts";
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs } from "../model/model.ts";
+import { hashName } from "../rendezvous.ts";
 import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
@@ -145,7 +147,7 @@ class Round {
   /** Where the use of the hint costs others least: what the replica's other hints are worth, and what its next load would then evict instead. */
   #bestHolder(equals: readonly Replica[], hint: string): Replica | null {
     let best: { readonly replica: Replica; readonly costMs: number } | null = null;
-    for (const replica of equals.slice(0, LIMITS.placementsWeighed)) {
+    for (const replica of leadersOf(equals, hashName(hint), LIMITS.placementsWeighed, () => true).first) {
       const costMs = worthBesidesMs(this.#view, replica, hint) + sparingMs(this.#view, replica, hint);
       if (best === null || costMs < best.costMs) best = { replica, costMs };
     }

@@ -66,7 +66,7 @@ describe("between errors", () => {
     fleet.arrives(1, []);
     failed(fleet.its, 1, ERROR, null, 5000);
     fleet.ends(1, 5000);
-    expect(fleet.its.held.weight).toBe(0);
+    expect(fleet.its.model.held.weight).toBe(0);
   });
 });
 

@@ -5,16 +5,17 @@ import { HintFailures } from "../../../src/routing/health/hint-failures.ts";
 import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
 import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { driver, type Driver } from "../support/driver.ts";
 import { BROKEN, DECLINED, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "../support/failing.ts";
-import { hears, known, NEVER, wants, decide, decideIgnoringLoad } from "../support/fleets.ts";
+import { hears, known, OPTIONS, wants, decide, decideIgnoringLoad } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 const BAR_MS = LIMITS.hintFailureMs;
 
 /** `a` and `b` have room for what they do not hold. */
 const pair = (hints: readonly string[] = []) =>
-  driver({ a: { hints, hintSlots: 9, concurrency: 9 }, b: { hints: [], hintSlots: 9, concurrency: 9 } }, NEVER);
+  driver({ a: { hints, hintSlots: 9, concurrency: 9 }, b: { hints: [], hintSlots: 9, concurrency: 9 } }, costPolicy("never"));
 
 /** A request for the hint is sent to that replica, and fails so there, or is answered so. */
 function happens(fleet: Driver, id: number, replica: string, what: Failure | AnswerKind, now: number, hint = "x"): void {
@@ -169,35 +170,27 @@ describe("a replica that is passed over for a hint", () => {
     expect(fleet.dispatches(2 + BAR_MS)).toEqual({ 20: expect.stringMatching(/^a hash_/) });
   });
 
-  test("is none that could take the hint instead of another", () => {
-    const fleet = barred(["x"]);
-    fleet.hears("b", { hints: ["x"], hintSlots: 9 }, 3);
-    const b = known(fleet.its.fleet, "b");
-    const inMs = (now: number) => elsewhereMs(fleet.its.fleet, ["x"], b, () => true, now);
-    expect([inMs(3), inMs(2 + BAR_MS)]).toEqual([Infinity, 0]);
-  });
-
   test("is told so by what explains a decision", () => {
     const fleet = barred();
-    const { candidates } = explain(fleet.its, NEVER, ["x"], 1002);
+    const { candidates } = explain(fleet.its, OPTIONS, ["x"], 1002);
     expect(candidates.find(({ replica }) => replica === "a")).toMatchObject({
       passed_over: "hint_failed",
       hint_failed_for_ms: BAR_MS - 1000,
     });
     expect(candidates.find(({ replica }) => replica === "b")).toMatchObject({ passed_over: null, hint_failed_for_ms: 0 });
-    expect(explain(fleet.its, NEVER, ["y"], 1002).candidates.map((candidate) => candidate.passed_over)).toEqual([null, null]);
+    expect(explain(fleet.its, OPTIONS, ["y"], 1002).candidates.map((candidate) => candidate.passed_over)).toEqual([null, null]);
   });
 
   test("is not told so where every other has failed it too, or it serves another of the hints", () => {
     const all = barred();
     for (const now of [3, 4]) happens(all, now, "b", ERROR, now);
-    const { decision, candidates } = explain(all.its, NEVER, ["x"], 5);
+    const { decision, candidates } = explain(all.its, OPTIONS, ["x"], 5);
     expect(decision).toMatchObject({ outcome: "grant", warm: false });
     expect(candidates.map((candidate) => [candidate.passed_over, candidate.hint_failed_for_ms > 0])).toEqual([
       [null, true],
       [null, true],
     ]);
-    const other = explain(barred(["x", "y"]).its, NEVER, ["x", "y"], 5);
+    const other = explain(barred(["x", "y"]).its, OPTIONS, ["x", "y"], 5);
     expect(other.candidates.find(({ chosen }) => chosen)).toMatchObject({ replica: "a", warm_for: "y", passed_over: null });
   });
 

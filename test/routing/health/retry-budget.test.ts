@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { admit, createRetryBudget, type RetryBudget } from "../../../src/routing/health/retry-budget.ts";
 import { choose } from "../../../src/routing/scheduler.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { driver, type Driver } from "../support/driver.ts";
 import { OPTIONS, wants } from "../support/fleets.ts";
 import { seeded } from "../support/seeded.ts";
@@ -81,7 +82,7 @@ function retries(fleet: Driver): number {
 
 /** Two replicas of one slot, both taken, and a queue that is full. */
 function full(): Driver {
-  const fleet = driver({ a: {}, b: {} }, { ...OPTIONS, queueLengthMax: 1 });
+  const fleet = driver({ a: {}, b: {} }, costPolicy(), { ...OPTIONS, queueLengthMax: 1 });
   for (const id of [1, 2, 3]) fleet.arrives(id, []);
   expect(fleet.arrives(4, [])).toBe("queue_full");
   return fleet;

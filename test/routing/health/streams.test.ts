@@ -1,11 +1,10 @@
 // An answer that streams ended well only where somebody says that it came whole: a client that cuts it off looks like its end.
 import { describe, expect, test } from "vitest";
-import { adoptSlot } from "../../../src/routing/ledger/slots.ts";
-import * as lifecycle from "../../../src/routing/lifecycle.ts";
 import { ended, answered, failed } from "../../../src/routing/lifecycle.ts";
+import { adopt } from "../../../src/routing/scheduler.ts";
 import { driver, type Driver } from "../support/driver.ts";
 import { BROKEN, fails, TIMED_OUT, endAnswer, finishGrant } from "../support/failing.ts";
-import { fleetWith, known } from "../support/fleets.ts";
+import { fleetWith, known, schedulerOf } from "../support/fleets.ts";
 
 const SAID = { hints: ["x"], concurrency: 9 };
 const ANSWER = { kind: "success", hints: null } as const;
@@ -47,8 +46,8 @@ describe.each(CASES)("%s", (_, its, isWell) => {
   test(`teaches for how long a slot is held: ${isWell}`, () => {
     const fleet = pair();
     served(fleet, its);
-    const { estimates } = fleet.its.fleet;
-    expect([fleet.its.held.weight, estimates.service.weight]).toEqual(isWell ? [1, 1] : [0, 0]);
+    const { model } = fleet.its;
+    expect([model.held.weight, model.service.weight]).toEqual(isWell ? [1, 1] : [0, 0]);
   });
 
   test(`ends an ejection for broken answers where its end is said to be whole: ${its.whole === true}`, () => {
@@ -70,7 +69,7 @@ test("one that broke off, by its replica's doing, and is then said to be whole, 
   failed(fleet.its, 1, BROKEN, null, 25);
   ended(fleet.its, 1, true);
   fleet.ends(1, 30);
-  expect([known(fleet.its.fleet, "a").failuresInARow, fleet.its.held.weight]).toEqual([1, 0]);
+  expect([known(fleet.its.fleet, "a").failuresInARow, fleet.its.model.held.weight]).toEqual([1, 0]);
 });
 
 test.each([
@@ -79,7 +78,7 @@ test.each([
 ])("of one that was answered before a restart it is not known whether it streams: where %s", (_, whole, inARow) => {
   const fleet = fleetWith({ a: SAID });
   for (const now of [1, 2]) fails(fleet, "a", now, TIMED_OUT);
-  const grant = adoptSlot(fleet, 1001, { replica: "a", incarnation: 1, hint: "x", startedAtMs: 0, answered: true });
+  const grant = adopt(schedulerOf(fleet), 1001, { replica: "a", incarnation: 1, hint: "x", startedAtMs: 0, answered: true });
   if (grant === null) throw new Error("not adopted");
   if (whole !== null) endAnswer(fleet, grant, whole);
   finishGrant(fleet, grant, 20);

@@ -20,7 +20,7 @@ import {
   endAnswer,
   finishGrant,
 } from "../support/failing.ts";
-import { fleetWith, hears, known, occupy, TTL_MS, wants, decide } from "../support/fleets.ts";
+import { fleetWith, hears, known, occupy, TTL_MS, wants, decide, schedulerOf } from "../support/fleets.ts";
 
 const FAILURES: [Failure["kind"], Failure][] = [UNREACHABLE, DISCONNECTED, UNAVAILABLE, TIMED_OUT, BROKEN, ERROR].map(
   (failure) => [failure.kind, failure],
@@ -119,9 +119,8 @@ describe("the one request on probation keeps others away", () => {
   });
 
   test("and those who wait are looked at then", () => {
-    const scheduler = createScheduler();
-    const { fleet } = scheduler;
-    hears(fleet, "a", { concurrency: 3 });
+    const fleet = fleetWith({ a: { concurrency: 3 } });
+    const scheduler = schedulerOf(fleet);
     const now = ejects(fleet, BROKEN) + 10_000;
     answerGrant(fleet, one(fleet, now), now);
     hears(fleet, "a", { concurrency: 3 }, now);

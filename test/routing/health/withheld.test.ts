@@ -9,9 +9,10 @@ import { takeSlot } from "../../../src/routing/ledger/slots.ts";
 import * as lifecycle from "../../../src/routing/lifecycle.ts";
 import { failed } from "../../../src/routing/lifecycle.ts";
 import { nextEventMs } from "../../../src/routing/scheduler.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { driver } from "../support/driver.ts";
 import { DECLINED, ERROR, fails, refuses, serves, TIMED_OUT, UNAVAILABLE, UNREACHABLE } from "../support/failing.ts";
-import { fleetWith, hears, known, NEVER, occupy } from "../support/fleets.ts";
+import { fleetWith, hears, known, OPTIONS, occupy } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 const unavailable = (retryAfterMs: number | null) => ({ kind: "unavailable", retryAfterMs }) as const;
@@ -165,7 +166,7 @@ describe("a request that its replica declines", () => {
 });
 
 test("others are sent elsewhere meanwhile, and who waits for the slot has it when its moment is over", () => {
-  const fleet = driver({ a: { hints: ["x"] } }, NEVER);
+  const fleet = driver({ a: { hints: ["x"] } }, costPolicy("never"));
   fleet.arrives(1, ["x"], 100);
   failed(fleet.its, 1, unavailable(3000), null, 100);
   fleet.ends(1, 100);
@@ -177,7 +178,7 @@ test("others are sent elsewhere meanwhile, and who waits for the slot has it whe
 
 /** `a` has refused its only request at time 0. */
 function refusedOnce() {
-  const fleet = driver({ a: { hints: ["x"] } }, NEVER);
+  const fleet = driver({ a: { hints: ["x"] } }, costPolicy("never"));
   fleet.arrives(1, ["x"]);
   failed(fleet.its, 1, UNAVAILABLE, null, 0);
   fleet.ends(1);
@@ -191,7 +192,7 @@ test("a newcomer has it as soon", () => {
 
 test("what explains a decision says so", () => {
   const fleet = refusedOnce();
-  const seen = (now: number) => explain(fleet.its, NEVER, ["x"], now);
+  const seen = (now: number) => explain(fleet.its, OPTIONS, ["x"], now);
   expect([seen(999).decision.outcome, seen(999).candidates[0]]).toMatchObject(["wait", { in_flight: 0, passed_over: "full" }]);
   expect([seen(1000).decision.outcome, seen(1000).candidates[0]]).toMatchObject(["grant", { passed_over: null }]);
 });

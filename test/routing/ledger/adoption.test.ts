@@ -16,7 +16,7 @@ describe("after a restart of the object", () => {
     return fleet;
   }
   const adopt = (fleet: Fleet, id: number) =>
-    adoptSlot(fleet, id, { replica: "a", incarnation: 1, hint: null, startedAtMs: -1000, answered: true });
+    adoptSlot(fleet, id, { replica: "a", incarnation: 1, hint: null, startedAtMs: -1000, answered: true }, 0);
   const load = (fleet: Fleet) => loadOf(known(fleet, "a"));
 
   test.each<[string, number, number, number | null, number]>([
@@ -79,11 +79,11 @@ describe("after a restart of the object", () => {
 });
 
 describe("adoption", () => {
-  const CLAIM = { replica: "a", incarnation: 1, hint: "sdxl", startedAtMs: 500, answered: false };
+  const ADOPTION = { replica: "a", incarnation: 1, hint: "sdxl", startedAtMs: 500, answered: false };
 
   test("may exceed the concurrency; then nothing is free until enough have ended", () => {
     const fleet = fleetWith({ a: { concurrency: 2 } });
-    const grants = [1, 2, 3].map((id) => adoptSlot(fleet, id, CLAIM));
+    const grants = [1, 2, 3].map((id) => adoptSlot(fleet, id, ADOPTION, 0));
     expect([loadOf(known(fleet, "a")), fleet.free.size]).toEqual([3, 0]);
     for (const [ended, free] of [0, 1, 1].entries()) {
       const grant = grants[ended];
@@ -92,20 +92,20 @@ describe("adoption", () => {
     }
   });
 
-  test.each<[string, Said | null, Partial<typeof CLAIM>]>([
+  test.each<[string, Said | null, Partial<typeof ADOPTION>]>([
     ["of a replica that is not known", null, {}],
     ["of an incarnation before", { incarnation: 2 }, {}],
     ["of an incarnation after", {}, { incarnation: 2 }],
-  ])("%s is refused", (_, said, claim) => {
+  ])("%s is refused", (_, said, adoption) => {
     const fleet = said === null ? createFleet() : fleetWith({ a: said });
-    expect(adoptSlot(fleet, 1, { ...CLAIM, ...claim })).toBeNull();
+    expect(adoptSlot(fleet, 1, { ...ADOPTION, ...adoption }, 0)).toBeNull();
     expect(fleet.grants.size).toBe(0);
   });
 
   test("on a replica that has left holds a slot for its return", () => {
     const fleet = fleetWith({ a: { concurrency: 2, sequence: 1 } });
     hears(fleet, "a", { status: "stopped", sequence: 2 });
-    expect(adoptSlot(fleet, 1, CLAIM)).not.toBeNull();
+    expect(adoptSlot(fleet, 1, ADOPTION, 0)).not.toBeNull();
     expect(fleet.free.size).toBe(0);
     hears(fleet, "a", { concurrency: 2, sequence: 3 }, 1000);
     expect([loadOf(known(fleet, "a")), fleet.free.size]).toEqual([1, 1]);
@@ -113,7 +113,7 @@ describe("adoption", () => {
 
   test("counts no request as served and starts no load", () => {
     const fleet = fleetWith({ a: {} });
-    adoptSlot(fleet, 1, CLAIM);
+    adoptSlot(fleet, 1, ADOPTION, 0);
     expect(known(fleet, "a")).toMatchObject({ served: 0, loading: new Map() });
   });
 });

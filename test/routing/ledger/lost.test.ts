@@ -105,7 +105,7 @@ describe("a request is lost", () => {
     const fleet = createFleet();
     restoreReplica(fleet, storedForm(known(fleetWith({ a: {} }), "a")), TTL_MS);
     hears(fleet, "a", { status: "stopped" }, 100);
-    const grant = adoptSlot(fleet, 9, { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered }) ?? raise();
+    const grant = adoptSlot(fleet, 9, { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered }, 0) ?? raise();
     expect([violations(fleet, 200), isLost(grant), fleet.orphaning.size]).toEqual([[], false, due.length]);
     const gone = sweepOrphaning(fleet, 100 + TTL_MS);
     expect(gone.flatMap((replica) => [...unanswered(replica)].map(({ id }) => id))).toEqual(due);
@@ -115,8 +115,8 @@ describe("a request is lost", () => {
   test("at once where it is claimed after its replica expired", () => {
     const fleet = fleetWith({ a: {} });
     sweep(fleet, TTL_MS, TTL_MS);
-    const claim = { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered: false };
-    expect(isLost(adoptSlot(fleet, 9, claim) ?? raise())).toBe(true);
+    const adoption = { replica: "a", incarnation: 1, hint: null, startedAtMs: 50, answered: false };
+    expect(isLost(adoptSlot(fleet, 9, adoption, 0) ?? raise())).toBe(true);
     expect([fleet.orphaning.size, violations(fleet, TTL_MS)]).toEqual([0, []]);
   });
 

@@ -91,7 +91,7 @@ describe("what becomes of a request whose slot was taken back", () => {
     fleet.arrives(2, ["sdxl"], 30);
     expect(fleet.answers(1, 1000, ["sdxl", "flux"])?.id).toBe("a");
     expect([...(known(fleet.its.fleet, "a").advertised ?? [])]).toEqual(["sdxl", "flux"]);
-    expect(fleet.its.fleet.estimates.hints.get("sdxl")?.answer).toEqual({ sum: 1000, weight: 1 });
+    expect(fleet.its.model.hints.get("sdxl")?.answer).toEqual({ sum: 1000, weight: 1 });
     expect(loads(fleet.its.fleet)).toEqual({ a: 1 });
     fleet.ends(1, 2000);
     expect(loads(fleet.its.fleet)).toEqual({ a: 1 });
@@ -104,7 +104,7 @@ describe("what becomes of a request whose slot was taken back", () => {
     fleet.answers(1, 1000);
     fleet.ends(1, 2000);
     expect(known(fleet.its.fleet, "a").failuresInARow).toBe(0);
-    expect([fleet.its.held.weight, fleet.its.fleet.reclaimed.size]).toEqual([0, 0]);
+    expect([fleet.its.model.held.weight, fleet.its.fleet.reclaimed.size]).toEqual([0, 0]);
   });
 
   test("its failure counts, with the list that came with it", () => {

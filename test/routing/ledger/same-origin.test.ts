@@ -88,7 +88,9 @@ describe("the one that was replaced", () => {
     const { fleet, grant } = replaced();
     expect([isLost(grant), [...fleet.orphaning.values()]]).toEqual([false, [100 + TTL_MS]]);
     expect(fleet.tombstones.get("old")).toMatchObject({ forbidden: false, untilMs: 100 + TTL_MS });
-    expect(adoptSlot(fleet, 99, { replica: "old", incarnation: 1, hint: null, startedAtMs: 0, answered: false })).not.toBeNull();
+    expect(
+      adoptSlot(fleet, 99, { replica: "old", incarnation: 1, hint: null, startedAtMs: 0, answered: false }, 0),
+    ).not.toBeNull();
   });
 });
 

@@ -1,24 +1,11 @@
-// Who gets a request and why: every reason, the order of preferences, and the ties. In these fleets hash order is computed with
-// `ranked`, whose values are pinned in rendezvous.test.ts.
+// Who gets a request that waits for nothing and why: every reason, the order of preferences, and the ties. In these fleets hash order is
+// computed with `ranked`, whose values are pinned in rendezvous.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
-import { noteUse } from "../../../src/routing/ledger/residency.ts";
 import { releaseSlot } from "../../../src/routing/ledger/slots.ts";
 import { hashName, ranked } from "../../../src/routing/rendezvous.ts";
-import {
-  asked,
-  fleetWith,
-  hears,
-  known,
-  load,
-  occupy,
-  wants,
-  type Said,
-  foundFull,
-  decide,
-  decideIgnoringLoad,
-} from "../support/fleets.ts";
+import { fleetWith, hears, known, load, occupy, wants, type Said, decide, decideIgnoringLoad } from "../support/fleets.ts";
 
 /** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */
 function decided(fleet: Fleet, hints: readonly string[], avoid: readonly string[] = [], now = 0): string {
@@ -117,31 +104,6 @@ describe("warm", () => {
     expect(decided(fleet, hints)).toBe("b hint_match");
   });
 
-  test("of holders of equal load the one whose other hints are least worth keeping free, whatever the hash order", () => {
-    for (const hint of ["q", "r", "s", "t", "u"]) {
-      const fleet = fleetWith({ a: { hints: [hint, "wanted"] }, b: { hints: [hint, "forgotten"] }, c: { hints: [] } });
-      asked(fleet, { wanted: 50 });
-      expect(decided(fleet, [hint])).toBe("b hint_match");
-    }
-  });
-
-  test("of holders that hold the same, the one where the hint is not kept from eviction in place of a better one", () => {
-    for (const hint of ["q", "r", "s", "t", "u"]) {
-      const holds: Said = { hints: [hint, "wanted"], hintSlots: 2 };
-      const fleet = fleetWith({ a: holds, b: holds });
-      asked(fleet, { [hint]: 1, wanted: 50 });
-      foundFull(fleet, 0.5);
-      // On `a` the hint would be evicted next, on `b` the other one.
-      for (const [id, order] of [
-        ["a", [hint, "wanted"]],
-        ["b", ["wanted", hint]],
-      ] as const) {
-        for (const [at, used] of order.entries()) noteUse(known(fleet, id), used, at);
-      }
-      expect(decided(fleet, [hint])).toBe("b hint_match");
-    }
-  });
-
   test("holders of equal load in hash order: the owner, when it fills the next, and so on", () => {
     const hints = ["sdxl"];
     const fleet = fleetWith({ a: { hints }, b: { hints }, c: { hints }, d: { hints } });
@@ -151,14 +113,6 @@ describe("warm", () => {
     }
     expect(decided(fleet, hints)).toBe("nobody");
   });
-});
-
-test("free slots are those of replicas that are not passed over", () => {
-  const fleet = fleetWith({ a: { concurrency: 2 }, b: { concurrency: 3 }, c: { concurrency: 4, status: "draining" } });
-  occupy(fleet, "a", 1);
-  fleet.unhealthy.add(known(fleet, "b")).add(known(fleet, "c"));
-  expect(usableSlots(fleet, () => true)).toBe(4);
-  expect(usableSlots(fleet, ({ id }) => id === "a")).toBe(1);
 });
 
 describe("cold", () => {
@@ -181,24 +135,6 @@ describe("cold", () => {
     const owner = at(orderOf(fleet, "sdxl"), 0);
     occupy(fleet, owner, 8);
     expect(decided(fleet, ["sdxl"])).toBe(`${owner} hash_owner`);
-  });
-
-  test("a free hint slot before unknown room before none, each in hash order", () => {
-    const fleet = fleetWith(SIX);
-    const order = orderOf(fleet, "sdxl");
-    // Against the hash order: full for the first two, unknown for the next two, free for the last two.
-    for (const [place, id] of order.entries()) {
-      hears(
-        fleet,
-        id,
-        place < 2 ? { hints: ["x"], hintSlots: 1 } : place < 4 ? { hints: ["x"] } : { hints: ["x"], hintSlots: 2 },
-      );
-    }
-    const due = [4, 5, 2, 3, 0, 1].map((place) => at(order, place));
-    for (const id of due) {
-      expect(decided(fleet, ["sdxl"])).toBe(`${id} ${id === order[0] ? "hash_owner" : "hash_spill"}`);
-      occupy(fleet, id, 1);
-    }
   });
 
   test("weights are concurrencies: of 1000 cold hints a replica of 9 in 10 owns about 900", () => {
@@ -251,16 +187,6 @@ describe("never chosen", () => {
     const [first, second] = orderOf(fleet, "sdxl");
     expect(decided(fleet, ["sdxl"], [first ?? ""])).toBe(`${second} hash_spill`);
   });
-});
-
-test("decideWarm and decideCold are the two halves of decide", () => {
-  const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { hints: [] } });
-  const anywhere = () => true;
-  expect(decideWarm(fleet, wants(["sdxl"]), anywhere, 0)?.replica.id).toBe("a");
-  expect(decideWarm(fleet, wants(["cold"]), anywhere, 0)).toBeNull();
-  expect(decideWarm(fleet, wants([]), anywhere, 0)?.reason).toBe("least_loaded");
-  expect(decideCold(fleet, wants([]), anywhere, 0)).toBeNull();
-  expect(decideCold(fleet, wants(["cold"]), anywhere, 0)?.warm).toBe(false);
 });
 
 describe("for a request that takes no slot", () => {

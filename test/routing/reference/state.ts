@@ -177,12 +177,7 @@ export interface State {
   note: (outcome: Outcome) => void;
 }
 
-export function createState(
-  policy: HeartbeatPolicy,
-  options: WaitingOptions,
-  neverWaits: boolean,
-  note: State["note"],
-): State {
+export function createState(policy: HeartbeatPolicy, options: WaitingOptions, neverWaits: boolean, note: State["note"]): State {
   return {
     neverWaits,
     policy,

@@ -1,12 +1,13 @@
 // Small fleets for the tests of src/routing: heartbeats with defaults, slots taken on a named replica, and a plain picture of the
 // whole state to compare before and after. Decides nothing.
+import { beginProbe } from "../../../src/routing/health/ejection.ts";
 import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/ledger/membership.ts";
 import { leave, type Arrival, type Wanted } from "../../../src/routing/ledger/queue.ts";
 import { loadOf, type Grant, type Replica } from "../../../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
 import { endWithheld } from "../../../src/routing/ledger/residency.ts";
-import { takeSlot } from "../../../src/routing/ledger/slots.ts";
+import { takeSlot, type Taking } from "../../../src/routing/ledger/slots.ts";
 import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { countArrival } from "../../../src/routing/model/model.ts";
@@ -101,13 +102,19 @@ function nextId(fleet: Fleet): number {
   return id;
 }
 
+/** Takes a slot as the scheduler does, whatever a decision would have been. */
+export function take(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
+  const grant = takeSlot(fleet, id, taking, now);
+  beginProbe(grant, now);
+  return grant;
+}
+
 /** Takes slots on one replica, whatever a decision would have been; those that it refused for a moment are free again after it. */
 export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[] {
   const taken: Grant[] = [];
   endWithheld(fleet, now);
   for (let slot = 0; slot < slots; slot++) {
-    const choice = { replica: known(fleet, id), hint: null, warm: true };
-    taken.push(takeSlot(fleet, nextId(fleet), choice, now));
+    taken.push(take(fleet, nextId(fleet), { replica: known(fleet, id), hint: null, warm: true }, now));
   }
   return taken;
 }

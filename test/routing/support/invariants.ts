@@ -194,7 +194,6 @@ export function queueViolations(queue: Queue): string[] {
   const workMs = all.reduce((sum, { expectedMs, priority }) => (priority === "low" ? sum : sum + expectedMs), 0);
   if (Math.abs(queue.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${queue.workMs}; due ${workMs}`);
   if (all.length === 0) same("work of nobody", queue.workMs, 0);
-  for (const { id, deadlineMs } of all)
-    if (deadlineMs < queue.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
+  for (const { id, deadlineMs } of all) if (deadlineMs < queue.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
   return found;
 }
