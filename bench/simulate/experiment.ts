@@ -98,7 +98,20 @@ export function limits(workload: Workload, plan: Plan, progress: Progress): Read
 
 /** What is free is not worth avoiding: figures about loads say nothing of the ideal queue. */
 function withoutLoads({ figures, bounded }: Measured): Measured {
-  return { figures: { ...figures, miss: NaN, loads: NaN, first_touch: NaN, duplicate: NaN, avoidable: NaN }, bounded };
+  return {
+    figures: {
+      ...figures,
+      miss: NaN,
+      loads: NaN,
+      first_touch: NaN,
+      duplicate: NaN,
+      avoidable: NaN,
+      load_s: NaN,
+      first_home: NaN,
+      second_home: NaN,
+    },
+    bounded,
+  };
 }
 
 /** What one run needs of a plan. */

@@ -19,6 +19,11 @@ export interface Run {
   readonly firstLoads: number;
   /** Loads of a hint while another replica was loading it. */
   readonly duplicateLoads: number;
+  /** Time that slots were held by loads. */
+  readonly loadMs: number;
+  /** Loads on the first replica of the hint's hash order, and on the second; of all replicas, up or not. */
+  readonly firstHomeLoads: number;
+  readonly secondHomeLoads: number;
   readonly busyMs: number;
   readonly endMs: number;
 }
@@ -30,6 +35,8 @@ export class Ledger {
   #loads = 0;
   #firstLoads = 0;
   #duplicateLoads = 0;
+  #loadMs = 0;
+  readonly #homeLoads = [0, 0];
   /** Slots serving or loading, as of when. */
   #busy = 0;
   #busySinceMs = 0;
@@ -52,9 +59,12 @@ export class Ledger {
     return outcome;
   }
 
-  loadStarts(hint: string): void {
+  /** `home`: how many replicas are before this one in the hint's hash order. */
+  loadStarts(hint: string, takesMs: number, home: number): void {
     const others = this.#loadingNow.get(hint) ?? 0;
     this.#loads++;
+    this.#loadMs += takesMs;
+    this.#homeLoads[home] = (this.#homeLoads[home] ?? 0) + 1;
     if (!this.#everLoaded.has(hint)) this.#firstLoads++;
     else if (others > 0) this.#duplicateLoads++;
     this.#everLoaded.add(hint);
@@ -78,6 +88,9 @@ export class Ledger {
       loads: this.#loads,
       firstLoads: this.#firstLoads,
       duplicateLoads: this.#duplicateLoads,
+      loadMs: this.#loadMs,
+      firstHomeLoads: this.#homeLoads[0] ?? 0,
+      secondHomeLoads: this.#homeLoads[1] ?? 0,
       busyMs: this.#busyMs,
       endMs,
     };

@@ -25,6 +25,11 @@ export const FIGURE_NAMES = [
   "first_touch",
   "duplicate",
   "avoidable",
+  /** GPU time spent loading, seconds a request. */
+  "load_s",
+  /** Of the loads, those on the first replica of the hint's hash order, and on the second. */
+  "first_home",
+  "second_home",
   /** Of the requests of the least popular hints, see `leastPopularTenth`. */
   "tail_mean_s",
   "tail_p95_s",
@@ -82,7 +87,7 @@ export function yardstick(workload: Workload, ideal: Run): Yardstick {
 
 /** O(n log n). A figure with nothing to be made from is NaN. `slots` is replicas x concurrency. */
 export function measure(workload: Workload, run: Run, slots: number, { meanS, p95S, tail }: Yardstick): Measured {
-  const { outcomes, loads, firstLoads, duplicateLoads, busyMs, endMs } = run;
+  const { outcomes, loads, firstLoads, duplicateLoads, loadMs, firstHomeLoads, secondHomeLoads, busyMs, endMs } = run;
   const served = outcomes.filter((outcome) => outcome.served);
   const times = timesOf(outcomes);
   const tails = timesOf(outcomes.filter((_, index) => tail.has(workload[index]?.hint ?? "")));
@@ -96,6 +101,9 @@ export function measure(workload: Workload, run: Run, slots: number, { meanS, p9
     first_touch: perRequest(firstLoads),
     duplicate: perRequest(duplicateLoads),
     avoidable: perRequest(loads - firstLoads - duplicateLoads),
+    load_s: perRequest(loadMs) / 1000,
+    first_home: firstHomeLoads / loads,
+    second_home: secondHomeLoads / loads,
     tail_mean_s: tails.mean_s,
     tail_p95_s: tails.p95_s,
     tail_longest_wait_s: tails.longest_wait_s,

@@ -6,6 +6,7 @@ import { Ledger, type Run } from "./ledger.ts";
 import { SimulatedReplica, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
 import type { MakeRouter, Report, Router } from "./router.ts";
+import { hashName, score, type Weighted } from "../../src/routing/rendezvous.ts";
 import type { Workload } from "./workload.ts";
 
 export interface WorldOptions {
@@ -61,6 +62,7 @@ class World {
   readonly #places: Place[];
   readonly #router: Router;
   readonly #ledger: Ledger;
+  readonly #weighted: readonly Weighted[];
   readonly #failures: Failures;
   readonly #waiting = new Set<number>();
   #nowMs = 0;
@@ -74,6 +76,10 @@ class World {
     this.#options = options;
     this.#open = workload.length;
     this.#ledger = new Ledger(workload.length);
+    this.#weighted = Array.from({ length: options.replicas }, (_, index) => ({
+      hash: hashName(String(index)),
+      weight: options.concurrency,
+    }));
     this.#failures = new Failures(options.faults, workload, options.replicas, options.faultRandom);
     this.#places = Array.from({ length: options.replicas }, (_, index) => this.#place(index, 1));
     this.#router = makeRouter(
@@ -185,11 +191,18 @@ class World {
 
   #loadStarts(index: number, hint: string, job: Job, untilMs: number): void {
     this.#ledger.of(job.id).cold = "load";
-    this.#ledger.loadStarts(hint);
+    this.#ledger.loadStarts(hint, untilMs - this.#nowMs, this.#homeOf(index, hint));
     const place = this.#at(index);
     place.loading.add(hint);
     place.lists.note(place.replica, this.#nowMs);
     this.#events.push({ atMs: untilMs, does: "loaded", replica: index, hint, process: place.process });
+  }
+
+  /** How many replicas are before this one in the hint's hash order. */
+  #homeOf(index: number, hint: string): number {
+    const hash = hashName(hint);
+    const its = score(hash, this.#weighted[index] ?? { hash, weight: 1 });
+    return this.#weighted.filter((other) => score(hash, other) > its).length;
   }
 
   #loaded(index: number, hint: string, process: number): void {

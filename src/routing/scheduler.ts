@@ -12,6 +12,7 @@ import type { Grant, Replica } from "./ledger/replica.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
 import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./model/model.ts";
+import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
 import { isOwner, isServing, placeIgnoringLoad } from "./policy/candidates.ts";
 import { adviseEviction } from "./policy/eviction-cost.ts";
@@ -247,7 +248,7 @@ function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, r
     request.id,
     {
       ...{ replica, hint, warm, eviction, declaredMs, failures: avoid.length, countedAt },
-      expectedMs: servesMs + (warmth === "cold" || warmth === "loading" ? loadsMs : 0),
+      expectedMs: paceOf(replica) * servesMs + (warmth === "cold" || warmth === "loading" ? loadsMs : 0),
       loadMostMs: LIMITS.loadTimesBelieved * loadsMs,
     },
     now,

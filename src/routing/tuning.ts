@@ -9,7 +9,7 @@ export const TUNING = {
   costRange: 10,
   /** The aging threshold of a fleet in which hardly anybody waits, in jobs, and the part of the longest backlog of late that is added. */
   agingJobs: 4,
-  agingPerBacklog: 0.8,
+  agingPerBacklog: 1.4,
   /** Of the time until its deadline, the part after which a request takes any slot, and one of low priority is not behind all others any more. */
   deadlineShare: 0.5,
 
@@ -25,7 +25,7 @@ export const TUNING = {
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing the copy may matter. */
   horizon: 2.4,
   /** Losses that differ by less than this part of a load are as good as equal. */
-  indifference: 0.02,
+  indifference: 0.3,
 
   // What is learned (model/), in samples, arrivals and jobs.
   hintMemory: 20,

@@ -124,6 +124,8 @@ export interface Replica extends Weighted {
   /** Requests that it failed since the last that ended well, but for answers 503; and those since it last answered otherwise. */
   failuresInARow: number;
   refusalsInARow: number;
+  /** How long its requests took over what was expected (model/pace.ts). */
+  readonly pace: Mean;
   /** Of its last answers that were successes or errors, the share that were errors. */
   readonly errors: Mean;
   /** What it did last that counts as a failure, for the administrator. */
@@ -185,6 +187,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     probe: null,
     failuresInARow: 0,
     refusalsInARow: 0,
+    pace: emptyMean(),
     errors: emptyMean(),
     lastError: null,
     lost: false,

@@ -7,6 +7,7 @@ import type { Grant } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
 import { createDeclaredCosts, learnDeclared, weighDeclared, type DeclaredCosts } from "./declared-cost.ts";
+import { learnPace, paceOf } from "./pace.ts";
 import { addSample, clamp, emptyMean, shrunk, valueOf, type Mean } from "./mean.ts";
 import { createUtilisation, type Utilisation } from "./utilisation.ts";
 
@@ -142,13 +143,14 @@ export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: numb
  * A request went well and is over. One that waited for another's load, or is from before a restart, teaches nothing of its hint. A cold one teaches what
  * is left beside the load, unless that is lost in the load.
  */
-export function learnHeld(model: Model, { hint, warmth, declaredMs }: Grant, heldMs: number): void {
+export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
   const name = hint ?? "";
   addSample(model.held, Math.max(0, heldMs), TUNING.recentMemory);
   const expected = serviceMs(model, name);
   if (warmth === "warm" || warmth === "none") {
     if (declaredMs !== null && expected > 0 && heldMs > 0) learnDeclared(model.declared, heldMs, declaredMs, expected);
-    const sample = believable(heldMs, expected);
+    learnPace(replica, heldMs, expected);
+    const sample = believable(heldMs / paceOf(replica), expected);
     addSample(model.service, sample, TUNING.fleetMemory);
     learnService(model, name, sample);
   }

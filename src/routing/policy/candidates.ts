@@ -3,6 +3,7 @@ import { isIneligible, isPanicking } from "../health/ejection.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Wanted } from "../ledger/queue.ts";
 import { isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
+import { paceOf } from "../model/pace.ts";
 import { hashName, ownerOf, score, type Weighted } from "../rendezvous.ts";
 
 export type Eligible = (replica: Replica) => boolean;
@@ -95,15 +96,17 @@ function* readyIn(fleet: Fleet): Generator<Replica> {
   for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
 }
 
-/** Of the eligible ones those that are the least loaded for their concurrency. */
+/** Of the eligible ones those that are the least loaded for their concurrency, and of these the fastest. */
 function leastLoaded(replicas: Iterable<Replica>, eligible: Eligible): Replica[] {
-  let least = Infinity;
+  let [leastLoad, leastPace] = [Infinity, Infinity];
   let equals: Replica[] = [];
   for (const replica of replicas) {
     const load = loadOf(replica) / replica.concurrency;
-    if (load > least || !eligible(replica)) continue;
-    if (load < least) equals = [];
-    least = load;
+    if (load > leastLoad || !eligible(replica)) continue;
+    const pace = paceOf(replica);
+    if (load === leastLoad && pace > leastPace) continue;
+    if (load < leastLoad || pace < leastPace) equals = [];
+    [leastLoad, leastPace] = [load, pace];
     equals.push(replica);
   }
   return equals;

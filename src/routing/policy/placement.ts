@@ -3,7 +3,8 @@
 // order, so that the next request for the hint finds it, and all who decide agree.
 import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
-import { loadMs } from "../model/model.ts";
+import { loadMs, serviceMs } from "../model/model.ts";
+import { paceOf } from "../model/pace.ts";
 import { hashName } from "../rendezvous.ts";
 import { TUNING } from "../tuning.ts";
 import type { Eligible } from "./candidates.ts";
@@ -23,13 +24,15 @@ export function placeHint(view: View, hint: string, eligible: Eligible): Placeme
   const { free } = view.fleet;
   if (free.size === 0) return null;
   const indifferentMs = TUNING.indifference * loadMs(view.model, hint);
-  let best: (Placement & { readonly rank: number }) | null = null;
+  const servesMs = serviceMs(view.model, hint);
+  let best: (Placement & { readonly rank: number; readonly costMs: number }) | null = null;
   for (const replica of free.leaders(hashName(hint), LIMITS.placementsWeighed, eligible).first) {
     const rank = SPACE_RANK[hintSpace(replica)];
     if (best !== null && rank > best.rank) continue;
     const lossMs = lossOf(view, replica);
+    const costMs = lossMs + paceOf(replica) * servesMs;
     // In hash order, so a later replica must be better by more than a trifle.
-    if (best === null || rank < best.rank || lossMs < best.lossMs - indifferentMs) best = { replica, rank, lossMs };
+    if (best === null || rank < best.rank || costMs < best.costMs - indifferentMs) best = { replica, rank, lossMs, costMs };
   }
   return best;
 }

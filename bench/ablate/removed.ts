@@ -1,0 +1,33 @@
+// Each constant of src/routing/tuning.ts, and the value at which the rule behind it does nothing (or, for a memory or a prior, that forgets or believes
+// far less).
+import type { TUNING } from "../../src/routing/tuning.ts";
+
+export type Constant = keyof typeof TUNING;
+
+export const REMOVED: Readonly<Record<Constant, number>> = {
+  /** A load weighs what it takes. */
+  loadWeight: 1,
+  /** Costs differ without bound. */
+  costRange: 1e6,
+  agingJobs: 0,
+  agingPerBacklog: 0,
+  /** A deadline makes nobody less patient. */
+  deadlineShare: 1,
+  /** Nobody waits beside a free slot. */
+  waitShare: 0,
+  waitPerWaiting: 0,
+  /** What outlives its expectation is expected to end at once. */
+  overrun: 1e-3,
+  /** What is evicted is not looked at. */
+  horizon: 1e-6,
+  indifference: 0,
+  hintMemory: 500,
+  fleetMemory: 20,
+  recentMemory: 500,
+  demandMemory: 200,
+  backlogMemory: 20,
+  /** A hint is known by its own samples alone. */
+  hintPrior: 1e-6,
+  loadPrior: 1e-6,
+  outlier: 1e6,
+};
