@@ -1,8 +1,11 @@
 // The decisions that are timed, each on the largest fleet the router allows: what is done once before, what is timed, and what puts the
 // state back after it. The scheduler is the production one, called as the Fleet object calls it.
 import { applyHeartbeat } from "../../src/routing/ledger/membership.ts";
-import * as scheduling from "../../src/routing/scheduler.ts";
 import { takeSlot } from "../../src/routing/ledger/slots.ts";
+import * as lifecycle from "../../src/routing/lifecycle.ts";
+import { costPolicy } from "../../src/routing/policy/cost.ts";
+import type { WaitingOptions } from "../../src/routing/refusals.ts";
+import * as scheduling from "../../src/routing/scheduler.ts";
 import type { Random } from "../simulate/random.ts";
 
 export interface Size {
@@ -19,7 +22,7 @@ export interface Case {
   reset(round: number): void;
 }
 
-const OPTIONS: scheduling.SchedulerOptions = { queueLengthMax: 10_000, coldStartMs: 12_000, affinityWait: "auto" };
+const OPTIONS: WaitingOptions = { queueLengthMax: 10_000, coldStartMs: 12_000 };
 const TIME_TO_LIVE_MS = 150_000;
 const SERVICE_MS = 18_000;
 /** Hints in use: each on some 16 replicas of the largest fleet. */
@@ -27,7 +30,7 @@ const HINTS = 10_000;
 
 /** A fleet with a past: it has served, so that everything is learned, at a moment when all or none of its slots are taken. */
 class Fleet {
-  readonly scheduler = scheduling.createScheduler(OPTIONS.coldStartMs);
+  readonly scheduler = scheduling.createScheduler(costPolicy(), OPTIONS.coldStartMs);
   readonly #random: Random;
   readonly #size: Size;
   now = 0;
@@ -52,7 +55,7 @@ class Fleet {
     applyHeartbeat(this.scheduler.fleet, said, TIME_TO_LIVE_MS, this.now);
   }
 
-  arrive(hints: readonly string[]): { readonly id: number; readonly standing: scheduling.Standing } {
+  arrive(hints: readonly string[]): { readonly id: number; readonly result: scheduling.EnqueueResult } {
     const id = this.#nextId++;
     const rest = {
       avoid: [],
@@ -62,20 +65,20 @@ class Fleet {
       declaredMs: null,
       priority: "normal" as const,
     };
-    return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };
+    return { id, result: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };
   }
 
   end(id: number, afterMs = 0): void {
     this.now += afterMs;
-    scheduling.answered(this.scheduler, id, { kind: "success", hints: null }, this.now);
-    scheduling.finish(this.scheduler, id, this.now);
+    lifecycle.answered(this.scheduler, id, { kind: "success", hints: null }, this.now);
+    lifecycle.finish(this.scheduler, id, this.now);
   }
 
-  settle(): ReadonlyMap<number, scheduling.Settlement> {
-    return scheduling.settle(this.scheduler, OPTIONS, this.now);
+  dispatch(): ReadonlyMap<number, scheduling.Outcome> {
+    return scheduling.dispatch(this.scheduler, OPTIONS, this.now);
   }
 
-  /** Takes every slot and fills the room with requests that each want something else. */
+  /** Takes every slot and fills the queue with requests that each want something else. */
   overload(): void {
     this.occupy();
     this.refill();
@@ -86,9 +89,9 @@ class Fleet {
     for (const replica of [...fleet.free]) takeSlot(fleet, this.#nextId++, { replica, hint: null, warm: true }, this.now);
   }
 
-  /** Requests that wait, up to the size, in as many lanes: each for another hint. */
+  /** Requests that wait, up to the size, in as many classes: each for another hint. */
   refill(): void {
-    while (this.scheduler.room.waiting.size < this.#size.waiting) {
+    while (this.scheduler.queue.waiting.size < this.#size.waiting) {
       this.now += 1;
       this.arrive([`hint-${(this.#nextId * 7919) % HINTS}`]);
     }
@@ -118,7 +121,7 @@ function arrivalOnIdleFleet(size: Size, random: Random, warm: boolean): Case {
     run(round) {
       const arrived = fleet.arrive([warm ? fleet.hint() : `new-${round}`]);
       id = arrived.id;
-      return wordOf(arrived.standing);
+      return wordOf(arrived.result);
     },
     reset: () => fleet.end(id),
   };
@@ -133,9 +136,9 @@ function arrivalOnFullFleet(size: Size, random: Random): Case {
     run() {
       const arrived = fleet.arrive([fleet.hint()]);
       id = arrived.id;
-      return wordOf(arrived.standing);
+      return wordOf(arrived.result);
     },
-    reset: () => scheduling.finish(fleet.scheduler, id, fleet.now),
+    reset: () => lifecycle.finish(fleet.scheduler, id, fleet.now),
   };
 }
 
@@ -148,8 +151,8 @@ function slotFrees(size: Size, random: Random): Case {
     name: "a slot frees",
     run() {
       fleet.end(next, 1);
-      const [settlement] = fleet.settle().values();
-      return settlement === undefined ? "nobody" : wordOf(settlement);
+      const [outcome] = fleet.dispatch().values();
+      return outcome === undefined ? "nobody" : wordOf(outcome);
     },
     reset() {
       fleet.refill();
@@ -158,7 +161,7 @@ function slotFrees(size: Size, random: Random): Case {
   };
 }
 
-/** Requests for hints whose holders are all busy and expected to be free soon: every lane is looked at, and none is bound. */
+/** Requests for hints whose holders are all busy and expected to be free soon: every class is looked at, and none is sent. */
 function slotKeptIdle(size: Size, random: Random): Case {
   const fleet = new Fleet(size, random);
   fleet.occupy();
@@ -173,8 +176,8 @@ function slotKeptIdle(size: Size, random: Random): Case {
   return {
     name: "a slot is kept idle",
     run() {
-      const settled = fleet.settle();
-      return settled.size === 0 ? "kept" : "bound";
+      const outcomes = fleet.dispatch();
+      return outcomes.size === 0 ? "kept" : "sent";
     },
     reset: () => {},
   };
@@ -187,12 +190,12 @@ function heartbeat(size: Size, random: Random): Case {
     name: "heartbeat that changes nothing",
     run(round) {
       fleet.report(round % size.replicas);
-      return fleet.settle().size === 0 ? "nothing" : "bound";
+      return fleet.dispatch().size === 0 ? "nothing" : "sent";
     },
     reset: () => {},
   };
 }
 
-function wordOf(standing: scheduling.Standing): string {
-  return standing.kind === "granted" ? standing.reason : standing.kind;
+function wordOf(result: scheduling.EnqueueResult): string {
+  return result.kind === "granted" ? result.reason : result.kind;
 }

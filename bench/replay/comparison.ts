@@ -1,6 +1,7 @@
 // The real run beside the simulated ones, in the workload's time, and whether they agree. No I/O.
 import { mean } from "simple-statistics";
 import { runOf } from "../simulate/experiment.ts";
+import { policyOf } from "../../src/routing/policy/index.ts";
 import { warmpath } from "../simulate/routers/warmpath.ts";
 import { timesOf } from "../simulate/statistics.ts";
 import type { Outcome, Run } from "../simulate/ledger.ts";
@@ -44,7 +45,11 @@ export interface Comparison {
 const GIVEN_UP = new Set(["429 queue_full", "504 request_timeout"]);
 
 export function simulated({ workload, fleet, router }: Plan): Run {
-  return runOf(workload, warmpath(router), fleet);
+  return runOf(
+    workload,
+    warmpath(router, () => policyOf("cost", router.affinityWait)),
+    fleet,
+  );
 }
 
 export function compare(plan: Plan, replayed: Replayed, its: { run: Run; original: Run }, tolerances: Tolerances): Comparison {

@@ -4,11 +4,11 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { describe, expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
-import type { Failure } from "../../src/routing/health/outcome.ts";
-import type { Answer } from "../../src/routing/scheduler.ts";
-import type { Heartbeat } from "../../src/routing/ledger/report.ts";
-import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { BOUNDS } from "../../src/limits.ts";
+import type { Failure } from "../../src/routing/health/outcome.ts";
+import type { Heartbeat } from "../../src/routing/ledger/report.ts";
+import type { Answer } from "../../src/routing/lifecycle.ts";
+import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { until } from "../support/until.ts";
 
 /** HEARTBEAT_RATE_MAX in vitest.config.ts. */

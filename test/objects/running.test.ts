@@ -4,7 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Heartbeat } from "../../src/routing/ledger/report.ts";
-import type { Answer } from "../../src/routing/scheduler.ts";
+import type { Answer } from "../../src/routing/lifecycle.ts";
 import { until } from "../support/until.ts";
 
 let apps = 0;

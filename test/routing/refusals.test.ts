@@ -1,21 +1,24 @@
 // When a request may not even wait, and when a wait is given up: a full queue, no hope, every replica tried. With the arithmetic of
 // the predicted wait.
-import { emptyMean, valueOf } from "../../src/routing/model/mean.ts";
-import { describe, expect, test } from "vitest";
 import { setDrained, deleteReplica } from "../../src/routing/ledger/membership.ts";
+import * as lifecycle from "../../src/routing/lifecycle.ts";
+import { emptyMean } from "../../src/routing/model/mean.ts";
+import { describe, expect, test } from "vitest";
+import type { Arrival } from "../../src/routing/ledger/queue.ts";
+import { costPolicy } from "../../src/routing/policy/cost.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { arrival, brief, hears, known, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
 
 const ROOMY = { ...OPTIONS, queueLengthMax: 1000 };
 
 function withReplicas(replicas: Readonly<Record<string, Said>>): scheduling.Scheduler {
-  const scheduler = scheduling.createScheduler();
+  const scheduler = scheduling.createScheduler(costPolicy());
   for (const [id, said] of Object.entries(replicas)) hears(scheduler.fleet, id, said);
   return scheduler;
 }
 
 let nextId = 1;
-function arrives(scheduler: scheduling.Scheduler, rest: Partial<scheduling.Arrival> = {}, now = 0, options = ROOMY) {
+function arrives(scheduler: scheduling.Scheduler, rest: Partial<Arrival> = {}, now = 0, options = ROOMY) {
   return scheduling.enqueue(scheduler, options, nextId++, arrival([], now, rest), now);
 }
 
@@ -23,7 +26,7 @@ function arrives(scheduler: scheduling.Scheduler, rest: Partial<scheduling.Arriv
 function busy(waiting: number): scheduling.Scheduler {
   const scheduler = withReplicas({ a: {} });
   for (let request = 0; request <= waiting; request++) arrives(scheduler);
-  expect(scheduler.room.waiting.size).toBe(waiting);
+  expect(scheduler.queue.waiting.size).toBe(waiting);
   return scheduler;
 }
 
@@ -49,7 +52,7 @@ describe("queue_full", () => {
   test("is counted and leaves the queue as it was", () => {
     const scheduler = busy(2);
     arrives(scheduler, { queueLengthMax: 1 });
-    expect([scheduler.counters.refused.queue_full, scheduler.room.waiting.size]).toEqual([1, 2]);
+    expect([scheduler.counters.refused.queue_full, scheduler.queue.waiting.size]).toEqual([1, 2]);
   });
 });
 
@@ -63,14 +66,14 @@ describe("predicted wait = those ahead x mean time a slot is held / slots of rea
       now += 10_000;
     }
     for (let request = 0; request < waiting + 2; request++) arrives(scheduler, {}, now);
-    expect(scheduler.room.waiting.size).toBe(waiting);
+    expect(scheduler.queue.waiting.size).toBe(waiting);
     return { scheduler, now };
   }
   function serve(scheduler: scheduling.Scheduler, now: number, heldMs: number, answered = true): void {
     const id = nextId++;
     scheduling.enqueue(scheduler, ROOMY, id, arrival([], now), now);
-    if (answered) scheduling.answered(scheduler, id, { kind: "success", hints: null }, now + 1);
-    scheduling.finish(scheduler, id, now + heldMs);
+    if (answered) lifecycle.answered(scheduler, id, { kind: "success", hints: null }, now + 1);
+    lifecycle.finish(scheduler, id, now + heldMs);
   }
 
   test.each<[string, number, number, number, string]>([
@@ -101,17 +104,7 @@ describe("predicted wait = those ahead x mean time a slot is held / slots of rea
   test("requests that no replica answered teach nothing", () => {
     const scheduler = withReplicas({ a: {} });
     for (let sample = 0; sample < 30; sample++) serve(scheduler, 0, 10_000, false);
-    expect(scheduler.held).toEqual(emptyMean());
-  });
-
-  test("the mean of the first 50 is plain, then each new one counts for 2 %", () => {
-    const scheduler = withReplicas({ a: {} });
-    for (let sample = 1; sample <= 50; sample++) serve(scheduler, 0, 1000 * sample);
-    // (1 + … + 50) / 50 = 25.5 s.
-    expect(valueOf(scheduler.held, 0)).toBeCloseTo(25_500, 6);
-    for (let sample = 0; sample < 2; sample++) serve(scheduler, 0, 125_500);
-    // 25.5 + 100 / 50 = 27.5; 27.5 + 98 / 50 = 29.46.
-    expect(valueOf(scheduler.held, 0)).toBeCloseTo(29_460, 6);
+    expect(scheduler.model.held).toEqual(emptyMean());
   });
 });
 
@@ -136,15 +129,15 @@ describe("no_replicas", () => {
     const scheduler = withReplicas({});
     happens(scheduler);
     expect(brief(arrives(scheduler))).toBe("waiting");
-    expect(scheduling.settle(scheduler, ROOMY, 1)).toEqual(new Map());
+    expect(scheduling.dispatch(scheduler, ROOMY, 1)).toEqual(new Map());
   });
 
   test("when hope ends, one time to live after the last replica went", () => {
     const scheduler = withReplicas({ a: { status: "draining" } });
     arrives(scheduler);
     hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
-    expect(scheduling.settle(scheduler, ROOMY, 15_999).size).toBe(0);
-    expect([...scheduling.settle(scheduler, ROOMY, 16_000).values()].map(brief)).toEqual(["no_replicas"]);
+    expect(scheduling.dispatch(scheduler, ROOMY, 15_999).size).toBe(0);
+    expect([...scheduling.dispatch(scheduler, ROOMY, 16_000).values()].map(brief)).toEqual(["no_replicas"]);
     expect(brief(arrives(scheduler, {}, 16_000))).toBe("no_replicas");
   });
 
@@ -153,7 +146,7 @@ describe("no_replicas", () => {
     arrives(scheduler);
     hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
     hears(scheduler.fleet, "a", { incarnation: 2 }, 15_999);
-    expect([...scheduling.settle(scheduler, ROOMY, 15_999).values()].map(brief)).toEqual(["a least_loaded"]);
+    expect([...scheduling.dispatch(scheduler, ROOMY, 15_999).values()].map(brief)).toEqual(["a least_loaded"]);
   });
 });
 
@@ -173,8 +166,8 @@ describe("no_other_replica", () => {
     const scheduler = withReplicas({ a: { concurrency: 2 }, b: {} });
     arrives(scheduler, { avoid: ["a"] });
     expect(brief(arrives(scheduler, { avoid: ["a"] }))).toBe("waiting");
-    expect(scheduling.settle(scheduler, ROOMY, 10).size).toBe(0);
+    expect(scheduling.dispatch(scheduler, ROOMY, 10).size).toBe(0);
     hears(scheduler.fleet, "b", { status: "draining" }, 20);
-    expect([...scheduling.settle(scheduler, ROOMY, 20).values()].map(brief)).toEqual(["no_other_replica"]);
+    expect([...scheduling.dispatch(scheduler, ROOMY, 20).values()].map(brief)).toEqual(["no_other_replica"]);
   });
 });

@@ -3,10 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createFleet, type Fleet } from "../../src/routing/ledger/fleet.ts";
-import { decide, decideIgnoringLoad } from "../../src/routing/policy/decide.ts";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
 import { adoptSlot, releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
-import { fleetWith, hears, loads, TTL_MS, wants, type Said } from "./support/fleets.ts";
+import { fleetWith, hears, loads, TTL_MS, wants, type Said, decide, decideIgnoringLoad } from "./support/fleets.ts";
 import { violations } from "./support/invariants.ts";
 import { seeded } from "./support/seeded.ts";
 
@@ -87,17 +86,17 @@ describe("over a restart of the object", () => {
           const its = list.find(([name]) => name === id)?.[1] ?? {};
           hears(after, id, { ...its, incarnation, inFlight: loads(before)[id] ?? 0 }, 1000);
         });
-        const claiming = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
-          const claim = {
+        const adopting = [...before.grants.values()].map(({ id, hint, grantedAtMs, replica }) => () => {
+          const adoption = {
             replica: replica.id,
             incarnation: replica.incarnation,
             hint,
             startedAtMs: grantedAtMs,
             answered: false,
           };
-          expect(adoptSlot(after, 1000 + id, claim)).not.toBeNull();
+          expect(adoptSlot(after, 1000 + id, adoption, 0)).not.toBeNull();
         });
-        const events = [...reporting, ...claiming];
+        const events = [...reporting, ...adopting];
         // A deterministic shuffle: each event is put at the front or at the end.
         const order: (() => void)[] = [];
         for (const [index, event] of events.entries()) {

@@ -2,7 +2,7 @@
 // a hint that nobody asks for. As long as those are what a load takes the place of, the missing hints get fewer with each load.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TUNING } from "../../src/routing/policy/tuning.ts";
+import { TUNING } from "../../src/routing/tuning.ts";
 import { seeded } from "./support/seeded.ts";
 import { coldRequests, type Steady } from "./support/steady.ts";
 
@@ -79,7 +79,7 @@ describe("where all hints fit and one client asks for one after another, loads e
   test("also where the fleet was busy before: after six times what that is remembered for no hint is loaded twice", () => {
     fc.assert(
       fc.property(steady(fc.double({ min: 0, max: 1, noNaN: true })), (its) => {
-        const late = coldRequests(its, 700).filter(({ index }) => index >= 6 * TUNING.fullMemory);
+        const late = coldRequests(its, 700).filter(({ index }) => index >= 6 * TUNING.recentMemory);
         expect(new Set(late.map(({ hint }) => hint)).size).toBe(late.length);
       }),
       seeded(60),

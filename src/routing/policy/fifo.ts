@@ -5,7 +5,7 @@
 // A request should wait if the replicas that hold its hint are expected to serve those ahead of it sooner than a load takes. A request of high
 // priority is older than all others, one of low priority is younger. A request that has used up half of its time waits for nothing.
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
-import { hintSpace, hintsOf, type Replica } from "../ledger/replica.ts";
+import { hintSpace, hintsOf, isReady, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs, serviceMs } from "../model/model.ts";
 import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type WarmPlace } from "./candidates.ts";
@@ -67,7 +67,7 @@ function pickCold(view: View, its: RequestClass, affinityWait: AffinityWait, now
 function expectedWaitMs(view: View, { waiting }: RequestClass, hint: string, eligible: Eligible, now: number): number {
   let slots = 0;
   for (const holder of view.fleet.holders.get(hint) ?? []) {
-    if (isServing(view.fleet, holder, hint, now) && eligible(holder)) slots += holder.concurrency;
+    if (isReady(holder) && isServing(view.fleet, holder, hint, now) && eligible(holder)) slots += holder.concurrency;
   }
   return slots === 0 ? Infinity : ((waiting.length - 0.5) * serviceMs(view.model, hint)) / slots;
 }

@@ -1,9 +1,10 @@
 // Requests that a replica fails or serves, whatever a decision would have been, and how long that ejects it for.
 import { failGrant } from "../../../src/routing/health/ejection.ts";
-import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
-import { answerGrant, endAnswer, finishGrant } from "../../../src/routing/ledger/slots.ts";
-import { known, occupy } from "./fleets.ts";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import type { Grant } from "../../../src/routing/ledger/replica.ts";
+import { answered, ended, finish } from "../../../src/routing/lifecycle.ts";
+import { known, occupy, schedulerOf } from "./fleets.ts";
 
 export const UNREACHABLE = { kind: "unreachable" } as const;
 export const DISCONNECTED = { kind: "disconnected" } as const;
@@ -13,6 +14,21 @@ export const BROKEN = { kind: "broken" } as const;
 /** In its own words, and not for the hint. */
 export const DECLINED = { kind: "declined", retryAfterMs: null, forHint: false } as const;
 export const ERROR = { kind: "error" } as const;
+
+/** Its response headers came. */
+export function answerGrant(fleet: Fleet, { id }: Grant, now: number, kind: AnswerKind = "success"): void {
+  answered(schedulerOf(fleet), id, { kind, hints: null }, now);
+}
+
+/** Its answer came whole, or broke off by whose doing ever. */
+export function endAnswer(fleet: Fleet, { id }: Grant, whole: boolean): void {
+  ended(schedulerOf(fleet), id, whole);
+}
+
+/** It is over. */
+export function finishGrant(fleet: Fleet, { id }: Grant, now: number): void {
+  finish(schedulerOf(fleet), id, now);
+}
 
 /** A request on the replica fails, and is over; one that is broken off was answered before. Says whether that ejected the replica. */
 export function fails(fleet: Fleet, id: string, now = 0, failure: Failure = UNREACHABLE): boolean {

@@ -1,22 +1,34 @@
 // Small fleets for the tests of src/routing: heartbeats with defaults, slots taken on a named replica, and a plain picture of the
 // whole state to compare before and after. Decides nothing.
-import type { Wanted } from "../../../src/routing/policy/decide.ts";
-import { countArrival } from "../../../src/routing/model/estimates.ts";
-import { createFleet, loadOf, type Fleet, type Grant, type Replica } from "../../../src/routing/ledger/fleet.ts";
+import { beginProbe } from "../../../src/routing/health/ejection.ts";
+import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/ledger/membership.ts";
+import { leave, type Arrival, type Wanted } from "../../../src/routing/ledger/queue.ts";
+import { loadOf, type Grant, type Replica } from "../../../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
 import { endWithheld } from "../../../src/routing/ledger/residency.ts";
-import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/ledger/membership.ts";
-import { failed, type Arrival, type Scheduler, type SchedulerOptions, type Standing } from "../../../src/routing/scheduler.ts";
-import { takeSlot } from "../../../src/routing/ledger/slots.ts";
-import { TUNING } from "../../../src/routing/policy/tuning.ts";
+import { takeSlot, type Taking } from "../../../src/routing/ledger/slots.ts";
+import { failed } from "../../../src/routing/lifecycle.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import { countArrival } from "../../../src/routing/model/model.ts";
+import { placeIgnoringLoad } from "../../../src/routing/policy/candidates.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
+import type { WaitingOptions } from "../../../src/routing/refusals.ts";
+import {
+  choiceOf,
+  consider,
+  createScheduler,
+  type Choice,
+  type EnqueueResult,
+  type Scheduler,
+} from "../../../src/routing/scheduler.ts";
+import { TUNING } from "../../../src/routing/tuning.ts";
 
 /** One time to live. Tests count their time from 0 in milliseconds. */
 export const TTL_MS = 15_000;
 /** What a load is taken to last until some have been seen. */
 export const COLD_MS = 12_000;
-export const OPTIONS: SchedulerOptions = { queueLengthMax: 1000, coldStartMs: COLD_MS, affinityWait: "auto" };
-/** As fal documents: no slot stays idle while a request waits. */
-export const NEVER: SchedulerOptions = { ...OPTIONS, affinityWait: "never" };
+export const OPTIONS: WaitingOptions = { queueLengthMax: 1000, coldStartMs: COLD_MS };
 
 export type Said = Partial<Omit<Heartbeat, "replica" | "app">>;
 
@@ -49,6 +61,31 @@ export function fleetWith(replicas: Readonly<Record<string, Said>>): Fleet {
   return fleet;
 }
 
+const schedulers = new WeakMap<Fleet, Scheduler>();
+
+/** The scheduler of a fleet, with the default policy, which waits for nothing here. */
+export function schedulerOf(fleet: Fleet): Scheduler {
+  const known = schedulers.get(fleet);
+  if (known !== undefined) return known;
+  const scheduler = { ...createScheduler(costPolicy("never"), COLD_MS), fleet };
+  schedulers.set(fleet, scheduler);
+  return scheduler;
+}
+
+/** Where a request would be sent that came now and waited for nothing; null: it would wait. */
+export function decide(fleet: Fleet, { hints, avoid }: Wanted, now: number): Choice | null {
+  const scheduler = schedulerOf(fleet);
+  const verdict = consider(scheduler, OPTIONS, -1, arrival(hints, now, { avoid }), null, now);
+  leave(scheduler.queue, -1);
+  return verdict.kind === "send" ? choiceOf(fleet, verdict.send, now) : null;
+}
+
+/** The same of one that takes no slot. */
+export function decideIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Choice | null {
+  const place = placeIgnoringLoad(fleet, wanted, now);
+  return place && choiceOf(fleet, place, now);
+}
+
 /** The record of a live replica. */
 export function known(fleet: Fleet, id: string): Replica {
   const replica = fleet.replicas.get(id);
@@ -65,20 +102,26 @@ function nextId(fleet: Fleet): number {
   return id;
 }
 
+/** Takes a slot as the scheduler does, whatever a decision would have been. */
+export function take(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
+  const grant = takeSlot(fleet, id, taking, now);
+  beginProbe(grant, now);
+  return grant;
+}
+
 /** Takes slots on one replica, whatever a decision would have been; those that it refused for a moment are free again after it. */
 export function occupy(fleet: Fleet, id: string, slots: number, now = 0): Grant[] {
   const taken: Grant[] = [];
   endWithheld(fleet, now);
   for (let slot = 0; slot < slots; slot++) {
-    const choice = { replica: known(fleet, id), hint: null, warm: true };
-    taken.push(takeSlot(fleet, nextId(fleet), choice, now));
+    taken.push(take(fleet, nextId(fleet), { replica: known(fleet, id), hint: null, warm: true }, now));
   }
   return taken;
 }
 
 /** A cold grant: the replica starts to load the hint. */
 export function load(fleet: Fleet, id: string, hint: string, now = 0): Grant {
-  const choice = { replica: known(fleet, id), hint, warm: false };
+  const choice = { replica: known(fleet, id), hint, warm: false, loadMostMs: LIMITS.loadTimesBelieved * COLD_MS };
   return takeSlot(fleet, nextId(fleet), choice, now);
 }
 
@@ -106,23 +149,23 @@ export function arrival(hints: readonly string[], now = 0, rest: Partial<Arrival
 }
 
 /** Requests for the hints, as often as told, mixed. */
-export function asked(fleet: Fleet, demand: Readonly<Record<string, number>>): void {
+export function asked({ model }: Scheduler, demand: Readonly<Record<string, number>>): void {
   for (let round = 0; round < Math.max(...Object.values(demand)); round++) {
-    for (const [hint, count] of Object.entries(demand)) if (round < count) countArrival(fleet.estimates, hint);
+    for (const [hint, count] of Object.entries(demand)) if (round < count) countArrival(model, hint);
   }
 }
 
 /** As if the last requests had all found that share of the replicas full. */
-export function foundFull({ estimates }: Fleet, share: number): void {
-  Object.assign(estimates.pressure.foundFull, { sum: share * TUNING.fullMemory, weight: TUNING.fullMemory });
+export function foundFull({ model }: Scheduler, share: number): void {
+  Object.assign(model.utilisation.foundFull, { sum: share * TUNING.recentMemory, weight: TUNING.recentMemory });
 }
 
 /** What became of a request, in a few words: `replica reason`, `waiting` or the kind of refusal. */
-export function brief(standing: Standing | undefined): string {
-  if (standing === undefined) return "unsettled";
-  if (standing.kind === "waiting") return "waiting";
-  if (standing.kind === "refused") return standing.refusal.kind;
-  return `${standing.grant.replica.id} ${standing.reason}`;
+export function brief(result: EnqueueResult | undefined): string {
+  if (result === undefined) return "nothing";
+  if (result.kind === "waiting") return "waiting";
+  if (result.kind === "refused") return result.refusal.kind;
+  return `${result.grant.replica.id} ${result.reason}`;
 }
 
 /** Slots taken, by replica. */
@@ -145,24 +188,22 @@ export function picture(fleet: Fleet): unknown {
   });
   return {
     replicas: [...fleet.replicas].map(([id, replica]) => [id, record(replica)]),
-    departed: [...fleet.departed].map(([id, gone]) => [id, { ...gone, record: gone.record && record(gone.record) }]),
+    tombstones: [...fleet.tombstones].map(([id, gone]) => [id, { ...gone, record: gone.record && record(gone.record) }]),
     grants: [...fleet.grants].map(([id, grant]) => [id, { ...grant, replica: name(grant.replica) }]),
     holders: [...fleet.holders].map(([hint, holders]) => [hint, [...holders].map(name)]),
     freeHolders: [...fleet.freeHolders].map(([hint, holders]) => [hint, [...holders].map(name)]),
     free: [...fleet.free].map(name),
     busy: [...fleet.busy].map(name),
-    suspects: [...fleet.suspects].map(name),
+    unhealthy: [...fleet.unhealthy].map(name),
     withholding: [...fleet.withholding].map(name),
     byOrigin: [...fleet.byOrigin].map(([origin, replica]) => [origin, name(replica)]),
     reclaimed: [...fleet.reclaimed.keys()],
     orphaning: [...fleet.orphaning].map(([replica, lostAtMs]) => [name(replica), lostAtMs]),
     totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.taken, fleet.nextExpiryMs, fleet.version],
-    estimates: structuredClone(fleet.estimates),
   };
 }
 
-/** As `picture`, with the waiting room, the counters and what was learned. */
-export function fullPicture(scheduler: Scheduler): unknown {
-  const { fleet, ...rest } = scheduler;
+/** As `picture`, with the queue, the counters and what was learned. */
+export function fullPicture({ fleet, policy: _, ...rest }: Scheduler): unknown {
   return { fleet: picture(fleet), ...structuredClone(rest) };
 }

@@ -1,10 +1,10 @@
 // What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
-import { heldHints, hintsOf, isReady, loadOf, type Fleet, type Replica } from "../../../src/routing/ledger/fleet.ts";
-import type { Lane, Lanes } from "../../../src/routing/ledger/request-classes.ts";
-import { LIMITS } from "../../../src/routing/limits.ts";
-import { deferredUntilMs, urgencyOf } from "../../../src/routing/policy/priority.ts";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import type { RequestClass, Queue } from "../../../src/routing/ledger/queue.ts";
+import { heldHints, hintsOf, isReady, loadOf, type Replica } from "../../../src/routing/ledger/replica.ts";
 import { unanswered } from "../../../src/routing/ledger/slots.ts";
-import type { WaitingRoom } from "../../../src/routing/ledger/queue.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import { urgencyOf } from "../../../src/routing/policy/order.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
 
@@ -72,7 +72,7 @@ export function violations(fleet: Fleet, now: number): string[] {
   );
   same("withholding", [...fleet.withholding].map(name), replicas.filter(({ withheld }) => withheld > 0).map(name));
 
-  same("suspects", [...fleet.suspects].map(name), replicas.filter((replica) => replica.onProbation).map(name));
+  same("suspects", [...fleet.unhealthy].map(name), replicas.filter((replica) => replica.onProbation).map(name));
   same(
     "ejected, but not suspect",
     replicas.filter((replica) => replica.ejectedUntilMs > now && !replica.onProbation).map(name),
@@ -80,11 +80,11 @@ export function violations(fleet: Fleet, now: number): string[] {
   );
   same(
     "live and departed",
-    [...fleet.departed.keys()].filter((id) => fleet.replicas.has(id)),
+    [...fleet.tombstones.keys()].filter((id) => fleet.replicas.has(id)),
     [],
   );
 
-  const records = [...replicas, ...[...fleet.departed.values()].flatMap((gone) => gone.record ?? [])];
+  const records = [...replicas, ...[...fleet.tombstones.values()].flatMap((gone) => gone.record ?? [])];
   for (const record of records) {
     for (const [id, grant] of record.grants) {
       if (fleet.grants.get(id) !== grant || grant.replica !== record) found.push(`grant ${id} of ${name(record)} is nobody's`);
@@ -101,7 +101,7 @@ export function violations(fleet: Fleet, now: number): string[] {
     if (record.withheld < 0) found.push(`${name(record)} withholds ${record.withheld}`);
     if (fleet.replicas.get(record.id) !== record && record.withheld > 0)
       found.push(`${name(record)} has left and withholds slots`);
-    if (record.unclaimed < 0) found.push(`${name(record)} has ${record.unclaimed} unclaimed`);
+    if (record.unadopted < 0) found.push(`${name(record)} has ${record.unadopted} unadopted`);
     for (const [hint, { grantId }] of record.loading) {
       const grant = record.grants.get(grantId);
       if (grant?.hint !== hint || grant.answeredAtMs !== null)
@@ -153,65 +153,47 @@ export function answerViolations(replica: Replica, before: number): string[] {
     : [];
 }
 
-function columnsOf(lanes: Lanes, row: number): string[] {
-  const { waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, urgency, warmInRound } = lanes;
-  const figures = [waiting, arrivedAtMs, deadlineMs, loadMs, deferredUntilMs, urgency].map((column) => String(column[row]));
-  return [...figures, `wants ${warmInRound[row] === Infinity ? "none" : "some"}`];
-}
-
-function dueColumns({ queue, hints, priority }: Lane): string[] {
-  const [head] = queue;
-  if (head === undefined) return [];
-  const deferredMs = priority === "low" ? deferredUntilMs(head) : -Infinity;
-  const figures = [queue.length, head.arrivedAtMs, head.deadlineMs, head.loadMs, deferredMs, urgencyOf(priority)].map(String);
-  return [...figures, `wants ${hints.length === 0 ? "none" : "some"}`];
-}
-
-/** As `violations`, of a waiting room. */
-export function roomViolations(room: WaitingRoom): string[] {
+/** As `violations`, of a queue. */
+export function queueViolations(queue: Queue): string[] {
   const { found, same } = complaints();
-  const all = [...room.waiting.values()];
+  const all = [...queue.waiting.values()];
+  const classes = [...queue.classes.values()];
   const ids = (some: Iterable<{ readonly id: number }>) => [...some].map(({ id }) => String(id));
-  for (const [id, waiting] of room.waiting) if (id !== waiting.id) found.push(`${waiting.id} is under ${id}`);
+  for (const [id, waiting] of queue.waiting) if (id !== waiting.id) found.push(`${waiting.id} is under ${id}`);
   same(
-    "in lanes",
-    [...room.lanes].flatMap(({ queue }) => ids(queue)),
+    "in classes",
+    classes.flatMap(({ waiting }) => ids(waiting)),
     ids(all),
   );
-  for (const lane of room.lanes) {
-    const { key } = lane;
-    const [head] = lane.queue;
-    if (room.lanes.get(key) !== lane || head === undefined) found.push(`lane ${key} is ${lane.queue.length} long, or not found`);
-    same(`columns of lane ${key}`, columnsOf(room.lanes, lane.row), dueColumns(lane));
-    const servingMs = room.lanes.servingMs[lane.row] ?? -1;
-    if (room.lanes.rows[lane.row] !== lane || servingMs < 0)
-      found.push(`lane ${key} is not in row ${lane.row}, or serves ${servingMs}`);
-    for (const [place, { arrivedAtMs, hints, avoid, priority }] of lane.queue.entries()) {
-      if (arrivedAtMs < (lane.queue[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`lane ${key} is not in order of arrival`);
-      same(`hints in lane ${key}`, hints.join(), head?.hints.join() ?? "");
-      same(`avoided in lane ${key}`, avoid.join(), head?.avoid.join() ?? "");
-      same(`priority in lane ${key}`, priority, lane.priority);
+  for (const [key, its] of queue.classes) {
+    const [head] = its.waiting;
+    if (its.key !== key || head === undefined) found.push(`class ${its.key} is under ${key}, or empty`);
+    for (const [place, { arrivedAtMs, hints, avoid, priority }] of its.waiting.entries()) {
+      if (arrivedAtMs < (its.waiting[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`class ${key} is not in order of arrival`);
+      same(`hints in class ${key}`, hints.join(), its.hints.join());
+      same(`avoided in class ${key}`, avoid.join(), its.avoid.join());
+      same(`priority in class ${key}`, priority, its.priority);
     }
   }
   same(
-    "by hint",
-    [...room.byHint].flatMap(([hint, waiting]) => Array<string>(Math.max(0, waiting)).fill(hint)),
+    "waiting for",
+    [...queue.waitingFor].flatMap(([hint, waiting]) => Array<string>(Math.max(0, waiting)).fill(hint)),
     all.flatMap(({ hints: [first] }) => first ?? []),
   );
-  if ([...room.byHint.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
-  const wanted = [...room.lanes].flatMap(({ key, hints }) =>
-    (hints.length === 0 ? [""] : hints).map((hint) => `${hint} in ${key}`),
+  if ([...queue.waitingFor.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
+  same(
+    "classes by hint",
+    [...queue.classesFor].flatMap(([hint, its]) => [...its].map(({ key }) => `${hint} in ${key}`)),
+    classes.flatMap(({ key, hints }) => hints.map((hint) => `${hint} in ${key}`)),
   );
-  const indexed = [...room.lanesOf].flatMap(([hint, lanes]) => [...lanes].map(({ key }) => `${hint} in ${key}`));
-  same("lanes by hint", indexed, wanted);
-  if ([...room.lanesOf.values()].some(({ size }) => size === 0)) found.push("a hint has lanes, and none");
-  same("avoiding", ids(room.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
+  if ([...queue.classesFor.values()].some(({ size }) => size === 0)) found.push("a hint has classes, and none");
+  same("avoiding", ids(queue.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
   for (const priority of ["high", "normal", "low"] as const) {
-    same(`waiting, ${priority}`, room.count[priority], all.filter((waiting) => waiting.priority === priority).length);
+    same(`waiting, ${priority}`, queue.count[priority], all.filter((waiting) => waiting.priority === priority).length);
   }
   const workMs = all.reduce((sum, { expectedMs, priority }) => (priority === "low" ? sum : sum + expectedMs), 0);
-  if (Math.abs(room.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${room.workMs}; due ${workMs}`);
-  if (all.length === 0) same("work of nobody", room.workMs, 0);
-  for (const { id, deadlineMs } of all) if (deadlineMs < room.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
+  if (Math.abs(queue.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${queue.workMs}; due ${workMs}`);
+  if (all.length === 0) same("work of nobody", queue.workMs, 0);
+  for (const { id, deadlineMs } of all) if (deadlineMs < queue.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
   return found;
 }

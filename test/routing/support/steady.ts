@@ -39,7 +39,7 @@ export function coldRequests(steady: Steady, requests: number): Cold[] {
   const slots = new Map(steady.replicas.map((replica, index) => [`r${index}`, replica.slots]));
   const said = (name: string): Said => ({ hints: held.get(name) ?? [], hintSlots: slots.get(name) ?? 1 });
   const fleet = driver(Object.fromEntries(names.map((name) => [name, said(name)])));
-  foundFull(fleet.its.fleet, steady.foundFull);
+  foundFull(fleet.its, steady.foundFull);
   const random = seeded(steady.seed);
   const cold: Cold[] = [];
   let now = 0;

@@ -1,0 +1,215 @@
+// Who gets a request that waits for nothing and why: every reason, the order of preferences, and the ties. In these fleets hash order is
+// computed with `ranked`, whose values are pinned in rendezvous.test.ts.
+import { describe, expect, test } from "vitest";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { setDrained } from "../../../src/routing/ledger/membership.ts";
+import { releaseSlot } from "../../../src/routing/ledger/slots.ts";
+import { hashName, ranked } from "../../../src/routing/rendezvous.ts";
+import { fleetWith, hears, known, load, occupy, wants, type Said, decide, decideIgnoringLoad } from "../support/fleets.ts";
+
+/** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */
+function decided(fleet: Fleet, hints: readonly string[], avoid: readonly string[] = [], now = 0): string {
+  const choice = decide(fleet, wants(hints, avoid), now);
+  if (choice === null) return "nobody";
+  return `${choice.replica.id} ${choice.reason}${choice.hint === (hints[0] ?? null) ? "" : ` for ${choice.hint}`}`;
+}
+
+/** Replicas in the hash order of a hint, owner first. */
+const orderOf = (fleet: Fleet, hint: string) => ranked(hashName(hint), fleet.replicas.values()).map((replica) => replica.id);
+
+/** The one at a place of a list that is long enough. */
+function at<T>(list: readonly T[], place: number): T {
+  const found = list[place];
+  if (found === undefined) throw new Error(`nothing at ${place}`);
+  return found;
+}
+
+describe("without a hint", () => {
+  // Load by concurrency, then requests served so far in the incarnation.
+  test.each<[string, Record<string, [concurrency: number, load: number, ended: number]>, string]>([
+    ["1/2 < 2/3 < 3/4", { a: [4, 3, 0], b: [2, 1, 0], c: [3, 2, 0] }, "b"],
+    ["0/1 < 1/8: a share, not a number", { a: [8, 1, 0], b: [1, 0, 0] }, "b"],
+    ["1/8 < 1/2: the same number is less of more", { a: [2, 1, 0], b: [8, 1, 0] }, "b"],
+    ["2/4 = 1/2, served 2 against 1", { a: [4, 2, 0], b: [2, 1, 0] }, "b"],
+    ["0 = 0, served 3, 1, 2", { a: [1, 0, 3], b: [1, 0, 1], c: [1, 0, 2] }, "b"],
+    ["1/1 is full, whatever the others' load", { a: [1, 1, 0], b: [100, 99, 50] }, "b"],
+  ])("%s", (_, replicas, chosen) => {
+    const fleet = fleetWith(Object.fromEntries(Object.entries(replicas).map(([id, [concurrency]]) => [id, { concurrency }])));
+    for (const [id, [, held, ended]] of Object.entries(replicas)) {
+      for (let request = 0; request < ended; request++) for (const grant of occupy(fleet, id, 1)) releaseSlot(fleet, grant);
+      occupy(fleet, id, held);
+    }
+    expect(decided(fleet, [])).toBe(`${chosen} least_loaded`);
+  });
+
+  test("what replicas hold does not matter", () => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"], concurrency: 2 }, b: { concurrency: 2 } });
+    occupy(fleet, "a", 1);
+    expect(decided(fleet, [])).toBe("b least_loaded");
+  });
+
+  test("100 requests over concurrency 1, 3, 6 go 10, 30, 60", () => {
+    const fleet = fleetWith({ a: { concurrency: 10 }, b: { concurrency: 30 }, c: { concurrency: 60 } });
+    for (let request = 0; request < 100; request++) {
+      const choice = decide(fleet, wants([]), 0);
+      if (choice !== null) occupy(fleet, choice.replica.id, 1);
+    }
+    expect([...fleet.replicas.values()].map((replica) => replica.grants.size)).toEqual([10, 30, 60]);
+  });
+});
+
+describe("warm", () => {
+  test("a replica that advertises the hint takes it, whatever its place in the hash order", () => {
+    for (const holder of ["a", "b", "c"]) {
+      const fleet = fleetWith({ a: { hints: [] }, b: { hints: [] }, c: { hints: [] }, [holder]: { hints: ["sdxl"] } });
+      expect(decided(fleet, ["sdxl"])).toBe(`${holder} hint_match`);
+    }
+  });
+
+  test("a replica that is loading the hint takes it", () => {
+    const fleet = fleetWith({ a: { concurrency: 2 }, b: { concurrency: 2 } });
+    load(fleet, "b", "sdxl");
+    expect(decided(fleet, ["sdxl"])).toBe("b hint_match");
+    expect(decided(fleet, ["sdxl"], [], 119_999)).toBe("b hint_match");
+    expect(decided(fleet, ["sdxl"], [], 120_000)).not.toContain("hint_match");
+  });
+
+  test.each<[string, string[], string]>([
+    ["the first hint with a free holder wins: x", ["x", "y"], "a hint_match"],
+    ["and not the least loaded holder of any", ["y", "x"], "b hint_match"],
+    ["a first hint that nobody holds is passed over", ["none", "y"], "b hint_match for y"],
+    ["a first hint whose holders are all full is passed over", ["full", "x"], "a hint_match for x"],
+    ["the last of many", ["none", "full", "nothing", "y"], "b hint_match for y"],
+  ])("several hints are an order of preference: %s", (_, hints, outcome) => {
+    const fleet = fleetWith({ a: { hints: ["x"], concurrency: 4 }, b: { hints: ["y"], concurrency: 4 }, c: { hints: ["full"] } });
+    occupy(fleet, "a", 3);
+    occupy(fleet, "b", 1);
+    occupy(fleet, "c", 1);
+    expect(decided(fleet, hints)).toBe(outcome);
+  });
+
+  test("none of several warm and free: the first is what is hashed and loaded", () => {
+    const fleet = fleetWith({ a: { hints: [] }, b: { hints: [] }, c: { hints: [] } });
+    const owner = at(orderOf(fleet, "first"), 0);
+    expect(decided(fleet, ["first", "second"])).toBe(`${owner} hash_owner`);
+    expect(decide(fleet, wants(["first", "second"]), 0)).toMatchObject({ hint: "first", warm: false });
+  });
+
+  test("the least loaded holder for its concurrency: 1/4 < 1/3 < 2/4", () => {
+    const hints = ["sdxl"];
+    const fleet = fleetWith({ a: { hints, concurrency: 3 }, b: { hints, concurrency: 4 }, c: { hints, concurrency: 4 } });
+    occupy(fleet, "a", 1);
+    occupy(fleet, "b", 1);
+    occupy(fleet, "c", 2);
+    expect(decided(fleet, hints)).toBe("b hint_match");
+  });
+
+  test("holders of equal load in hash order: the owner, when it fills the next, and so on", () => {
+    const hints = ["sdxl"];
+    const fleet = fleetWith({ a: { hints }, b: { hints }, c: { hints }, d: { hints } });
+    for (const id of orderOf(fleet, "sdxl")) {
+      expect(decided(fleet, hints)).toBe(`${id} hint_match`);
+      occupy(fleet, id, 1);
+    }
+    expect(decided(fleet, hints)).toBe("nobody");
+  });
+});
+
+describe("cold", () => {
+  const SIX = Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((id) => [id, {}] satisfies [string, Said]));
+
+  test("the owner of the hint, then down its hash order as replicas fill", () => {
+    const fleet = fleetWith(SIX);
+    const order = orderOf(fleet, "sdxl");
+    const seen: string[] = [];
+    for (const id of order) {
+      seen.push(decided(fleet, ["sdxl"]));
+      occupy(fleet, id, 1);
+    }
+    expect(seen).toEqual(order.map((id, place) => `${id} ${place === 0 ? "hash_owner" : "hash_spill"}`));
+    expect(decided(fleet, ["sdxl"])).toBe("nobody");
+  });
+
+  test("the owner is chosen however loaded it is, as long as it has a slot", () => {
+    const fleet = fleetWith({ a: { concurrency: 9 }, b: { concurrency: 9 } });
+    const owner = at(orderOf(fleet, "sdxl"), 0);
+    occupy(fleet, owner, 8);
+    expect(decided(fleet, ["sdxl"])).toBe(`${owner} hash_owner`);
+  });
+
+  test("weights are concurrencies: of 1000 cold hints a replica of 9 in 10 owns about 900", () => {
+    const fleet = fleetWith({ small: { concurrency: 1 }, large: { concurrency: 9 } });
+    const hints = Array.from({ length: 1000 }, (_, index) => `hint-${index}`);
+    const large = hints.filter((hint) => decided(fleet, [hint]).startsWith("large")).length;
+    // The standard deviation is sqrt(1000 x 0.9 x 0.1) = 9.5.
+    expect(Math.abs(large - 900)).toBeLessThan(40);
+  });
+
+  test("an owner that is not ready owns nothing: the next one is the owner", () => {
+    const fleet = fleetWith(SIX);
+    const [first, second] = orderOf(fleet, "sdxl");
+    hears(fleet, first ?? "", { status: "draining" });
+    expect(decided(fleet, ["sdxl"])).toBe(`${second} hash_owner`);
+  });
+});
+
+describe("never chosen", () => {
+  const STATES: readonly (readonly [string, (fleet: Fleet) => unknown])[] = [
+    ["starting", (fleet) => hears(fleet, "a", { hints: ["sdxl"], status: "starting" })],
+    ["draining", (fleet) => hears(fleet, "a", { hints: ["sdxl"], status: "draining" })],
+    ["drained by an administrator", (fleet) => setDrained(fleet, known(fleet, "a"), true)],
+    ["stopped", (fleet) => hears(fleet, "a", { status: "stopped" })],
+    ["full", (fleet) => occupy(fleet, "a", 1)],
+  ];
+
+  test.each(STATES)("a replica that is %s, though it is warm and the only one", (_, becomes) => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"] } });
+    becomes(fleet);
+    expect([decided(fleet, ["sdxl"]), decided(fleet, ["cold"]), decided(fleet, [])]).toEqual(["nobody", "nobody", "nobody"]);
+  });
+
+  test.each(STATES)("a replica that is %s, where a cold one is free", (_, becomes) => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: {} });
+    becomes(fleet);
+    for (const hints of [["sdxl"], ["cold"], []]) expect(decided(fleet, hints)).toMatch(/^b /);
+  });
+
+  test("one that the request avoids, warm or owner or least loaded", () => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { hints: [] } });
+    for (const hints of [["sdxl"], ["cold"], []]) {
+      expect(decided(fleet, hints, ["a"])).toMatch(/^b /);
+      expect(decided(fleet, hints, ["a", "b"])).toBe("nobody");
+    }
+  });
+
+  test("an owner that the request avoids: the next is a spill, for the owner stays the owner", () => {
+    const fleet = fleetWith({ a: {}, b: {}, c: {} });
+    const [first, second] = orderOf(fleet, "sdxl");
+    expect(decided(fleet, ["sdxl"], [first ?? ""])).toBe(`${second} hash_spill`);
+  });
+});
+
+describe("for a request that takes no slot", () => {
+  const choose = (fleet: Fleet, hints: readonly string[], avoid: readonly string[] = []) => {
+    const choice = decideIgnoringLoad(fleet, wants(hints, avoid), 0);
+    return choice === null ? "nobody" : `${choice.replica.id} ${choice.reason}`;
+  };
+
+  test("full replicas count, others that may not be chosen do not", () => {
+    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { status: "starting" }, c: { status: "draining" } });
+    occupy(fleet, "a", 1);
+    expect([choose(fleet, ["sdxl"]), choose(fleet, ["cold"]), choose(fleet, [])]).toEqual([
+      "a hint_match",
+      "a hash_owner",
+      "a least_loaded",
+    ]);
+    expect(choose(fleet, ["sdxl"], ["a"])).toBe("nobody");
+    expect(decideIgnoringLoad(fleetWith({}), wants([]), 0)).toBeNull();
+  });
+
+  test("the hint decides as for others: warm, else the owner", () => {
+    const fleet = fleetWith({ a: { hints: ["x"] }, b: { hints: ["y"] }, c: {} });
+    expect(choose(fleet, ["none", "y"])).toBe("b hint_match");
+    expect(choose(fleet, ["none"])).toBe(`${at(orderOf(fleet, "none"), 0)} hash_owner`);
+  });
+});
