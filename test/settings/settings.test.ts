@@ -31,6 +31,7 @@ const DEFAULTS: Settings = {
   HEARTBEAT_INTERVAL_MS: 5000,
   HEARTBEAT_RATE_MAX: 200,
   COLD_START_MS: 12_000,
+  SCHEDULING: "cost",
   AFFINITY_WAIT: "auto",
   CORS_ORIGINS: [],
 };
@@ -83,6 +84,7 @@ describe("values of a closed set", () => {
     ["ALLOW_PRIVATE_ORIGINS", false, false],
     ["DISPATCH", "auto", "auto"],
     ["DISPATCH", "registry", "registry"],
+    ["SCHEDULING", "fifo", "fifo"],
     ["AFFINITY_WAIT", "auto", "auto"],
     ["AFFINITY_WAIT", "never", "never"],
     ...["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].map(
