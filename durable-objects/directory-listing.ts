@@ -1,10 +1,10 @@
-// Keeps the Directory's row for one app true, from the app's Fleet object.
+// Keeps the Directory's row of one app true, on behalf of the app's Fleet object.
 import { DIRECTORY_NAME } from "../src/settings/directory-name.ts";
 
 export class DirectoryListing {
   readonly #env: Cloudflare.Env;
   readonly #hasReplicas: () => boolean;
-  /** What the Directory was last told; null: that is not known, since a restart or a call that failed. */
+  /** What the Directory was last told; null: not known, after a restart or a call that failed. */
   #told: boolean | null = null;
   #telling: Promise<void> | null = null;
 
@@ -14,8 +14,8 @@ export class DirectoryListing {
   }
 
   /**
-   * Tells the Directory whether the app has replicas, until that is what it was told; at once where it was. Gives what it was told,
-   * and never fails: what could not be told is told with the next heartbeat, or when the object's alarm comes.
+   * Tells the Directory whether the app has replicas, unless it was told so before. Gives what the Directory was last told. Never fails: after a failure
+   * the next heartbeat or the object's alarm tries again.
    */
   async sync(app: string): Promise<boolean | null> {
     if (this.#told === this.#hasReplicas()) return this.#told;

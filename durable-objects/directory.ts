@@ -1,5 +1,5 @@
-// The list of apps, because objects can't be enumerated: one row per app, written when its first replica comes and its last one
-// goes. It also tells a Worker whether an app exists at all, so that made-up names never start a Fleet object.
+// The list of apps, because objects can't be enumerated: one row per app, written when its first replica comes and when its last one leaves. The
+// Directory also tells a Worker whether an app exists, so that made-up names never start a Fleet object.
 import { DurableObject } from "cloudflare:workers";
 import { BOUNDS } from "../src/limits.ts";
 
@@ -17,7 +17,7 @@ export class Directory extends DurableObject {
     this.#created = ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'app'").toArray().length > 0;
   }
 
-  /** The app has replicas. Writes a row only where that is news. */
+  /** The app has replicas. Writes a row only if that is news. */
   arrived(app: string): void {
     const { sql } = this.ctx.storage;
     if (!this.#created) {
@@ -31,7 +31,7 @@ export class Directory extends DurableObject {
     sql.exec(upsert, app, Date.now());
   }
 
-  /** Its last replica has gone. The name is remembered for 24 hours; names older than that are forgotten here. */
+  /** The app's last replica has left. The Directory remembers the name for 24 hours, and forgets older names here. */
   left(app: string): void {
     if (!this.#created) return;
     const now = Date.now();

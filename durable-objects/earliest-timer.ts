@@ -1,4 +1,4 @@
-// One timer, to the earliest moment that anyone asked for. While it is set it keeps its object awake, which keeps what is in memory true.
+// One timer, set to the earliest moment that anyone asked for. A timer that is set keeps its object awake, which keeps what is in memory true.
 
 export class EarliestTimer {
   readonly #fire: () => void;
@@ -8,7 +8,7 @@ export class EarliestTimer {
     this.#fire = fire;
   }
 
-  /** Fires then, or before, if somebody asked for that; at once for a moment that is past, and never for Infinity. */
+  /** Fires at that moment, or earlier if somebody asked for that. For a moment in the past it fires at once, for Infinity never. */
   wakeAt(atMs: number): void {
     if (atMs === Infinity || (this.#set !== null && this.#set.atMs <= atMs)) return;
     if (this.#set !== null) clearTimeout(this.#set.handle);

@@ -1,10 +1,10 @@
 // What goes over RPC between a Worker and a Fleet object: plain data, and tickets.
-import { viewReplica, type ReplicaView } from "../src/routing/explain.ts";
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
+import { viewReplica, type ReplicaView } from "./replica-view.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
@@ -14,12 +14,12 @@ export interface EnqueueRequest extends Wanted {
   /** How much longer it may wait. */
   readonly timeoutMs: number;
   readonly queueLengthMax: number | null;
-  /** What the client says serving costs, ms; null: nothing. */
-  readonly claimedMs: number | null;
+  /** What serving costs, ms, as the client says; null: it does not say. */
+  readonly declaredMs: number | null;
   readonly priority: Priority;
 }
 
-/** What a Worker says of a request that runs, to an object that has restarted. */
+/** What a Worker tells an object that has restarted of a request that still runs. */
 export interface AdoptRequest extends Omit<Adoption, "startedAtMs"> {
   /** Time since it was granted. */
   readonly elapsedMs: number;
@@ -27,7 +27,7 @@ export interface AdoptRequest extends Omit<Adoption, "startedAtMs"> {
 
 export interface GrantAnswer {
   readonly kind: "granted";
-  /** The ticket's; for `running`. */
+  /** The ticket's id, for `running`. */
   readonly id: number;
   readonly replica: string;
   readonly incarnation: number;
@@ -44,12 +44,12 @@ export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: Refusa
 export type SettledAnswer = GrantAnswer | RefusalAnswer;
 
 export type EnqueueAnswer =
-  | { readonly standing: GrantAnswer; readonly ticket: Ticket }
-  | { readonly standing: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
-  | { readonly standing: RefusalAnswer; readonly ticket: null };
+  | { readonly result: GrantAnswer; readonly ticket: Ticket }
+  | { readonly result: { readonly kind: "waiting"; readonly id: number }; readonly ticket: Ticket }
+  | { readonly result: RefusalAnswer; readonly ticket: null };
 
 export type HeartbeatAnswer =
-  /** `replaced`: the replica that was at this origin until now, and has left; null: none was. */
+  /** `replaced`: the replica that had this origin until now, and has left; null: none had it. */
   | ({ readonly kind: "accepted"; readonly replaced: string | null } & HeartbeatTiming)
   | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
@@ -70,11 +70,11 @@ export interface FleetView {
 
 /** The request as the scheduler needs it: by the object's clock. */
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
-  const { waitedMs, timeoutMs, claimedMs: declaredMs, ...rest } = request;
-  return { ...rest, declaredMs, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+  const { waitedMs, timeoutMs, ...rest } = request;
+  return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
-/** The adoption as the scheduler needs it: by the object's clock. */
+/** The request as the scheduler needs it: by the object's clock. */
 export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Adoption {
   return { ...rest, startedAtMs: now - elapsedMs };
 }

@@ -1,11 +1,11 @@
-// What a fleet keeps in SQLite, and nothing more: what a restart can't learn again from the next heartbeat.
+// What a fleet keeps in SQLite: only what a restarted object can't learn from the next heartbeat.
 //
-//   replica(id, …)          one row per known replica; written when it joins or what it says changes, deleted when it goes
+//   replica(id, …)          one row per known replica; written when it joins or its report changes, deleted when it leaves
 //   forbidden(id, …)        an incarnation that was deleted by an administrator, until it may return
 //
-// No table exists before the first accepted heartbeat, so an object that was merely asked for stores nothing. Once the Directory knows that
-// the last replica has gone everything is deleted, unless a deleted one is still forbidden to return: its row then stays until the app has
-// replicas again. Liveness, load and sequence numbers stay in memory.
+// No table exists before the first accepted heartbeat, so an object that was merely asked stores nothing. Once the Directory knows that the last replica
+// has left, everything is deleted, unless a deleted incarnation may not return yet: its row then stays until the app has replicas again. Liveness, load
+// and sequence numbers stay in memory.
 import type { ReplicaStatus } from "../src/routing/ledger/report.ts";
 import type { StoredReplica } from "../src/routing/ledger/membership.ts";
 
@@ -91,17 +91,17 @@ export class FleetStore {
     this.#sql("INSERT OR REPLACE INTO forbidden VALUES (?, ?, ?)", forbidden.id, forbidden.incarnation, forbidden.untilMs);
   }
 
-  /** Forgets deletions that are over. */
+  /** Forgets incarnations that may return by now. */
   purge(now: number): void {
     if (this.#created) this.#sql("DELETE FROM forbidden WHERE until_ms <= ?", now);
   }
 
-  /** Reads from storage, which is how an object that was superseded by another finds out. */
+  /** Reads from storage. An object that another has replaced finds that out by this read. */
   touch(): void {
     this.#sql("SELECT 1").toArray();
   }
 
-  /** The last replica has gone and the Directory knows: nothing is left stored, no alarm either. */
+  /** The last replica has left and the Directory knows. Nothing stays stored, no alarm either. */
   async clear(): Promise<void> {
     if (!this.#created) return;
     this.#created = false;

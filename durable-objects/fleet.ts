@@ -1,5 +1,5 @@
-// The Fleet object, one per app: keeps the registry and the waiting room in memory, membership in SQLite, and lets src/routing
-// decide. This shell owns storage, time, timers and RPC; it makes no decision of its own and knows no HTTP.
+// The Fleet object, one per app: it keeps the registry and the queue in memory, membership in SQLite, and lets src/routing decide. This shell owns storage,
+// time, timers and RPC. It makes no decision of its own and knows no HTTP.
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
@@ -53,7 +53,7 @@ export class Fleet extends DurableObject {
   readonly #store: FleetStore;
   readonly #settings: Settings;
   readonly #options: WaitingOptions;
-  /** Ids never repeat over restarts: an id of before names nobody now. */
+  /** Ids never repeat over restarts: an id of before a restart names nobody. */
   #nextId = Date.now() * 1024;
   readonly #epoch = this.#nextId;
   readonly #timer = new EarliestTimer(() => this.#tick());
@@ -61,7 +61,7 @@ export class Fleet extends DurableObject {
   readonly #listing: DirectoryListing;
   readonly #beats = { second: 0, count: 0 };
 
-  /** What tickets report; not methods of the object, which anyone with its stub could call. */
+  /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
     answered: (id, answer) => {
       const now = Date.now();
@@ -106,7 +106,7 @@ export class Fleet extends DurableObject {
     this.#restore(Date.now());
   }
 
-  /** One replica's report, and how long ago it reached the router. The answer says when to send the next. */
+  /** One replica's report, and how long ago it reached the router. The answer says when to send the next report. */
   async heartbeat(beat: Heartbeat, elapsedMs = 0): Promise<HeartbeatAnswer> {
     const now = Date.now();
     const limit = BOUNDS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
@@ -117,11 +117,11 @@ export class Fleet extends DurableObject {
     const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
     if (outcome.kind !== "accepted" && outcome.kind !== "stopped") return outcome;
     const replica = fleet.replicas.get(beat.replica);
-    if (outcome.kind === "stopped" && outcome.known) this.#departed([beat.replica]);
+    if (outcome.kind === "stopped" && outcome.known) this.#forget([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
       this.#app = beat.app;
       counters.reclaimed += outcome.reclaimed;
-      if (outcome.replaced !== null) this.#departed([outcome.replaced]);
+      if (outcome.replaced !== null) this.#forget([outcome.replaced]);
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
       this.#timer.wakeAt(replica.expiresAtMs);
@@ -131,39 +131,39 @@ export class Fleet extends DurableObject {
     return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, ...this.#timing() };
   }
 
-  /** Takes a request in and returns at once; a ticket that is not granted yet is awaited with `granted`. */
+  /** Enqueues a request and returns at once. A Worker whose request is not granted yet waits with `granted`. */
   enqueue(request: EnqueueRequest): EnqueueAnswer {
     const now = Date.now();
     const id = this.#nextId++;
-    const standing = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
-    if (standing.kind === "refused") return { standing, ticket: null };
+    const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
+    if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);
-    if (standing.kind === "granted") {
-      // A load makes its replica warm for others that wait, where it has more slots.
+    if (result.kind === "granted") {
+      // A load makes its replica warm for others that wait, if it has more slots.
       this.#dispatch(now);
-      return { standing: answerOf(standing), ticket };
+      return { result: answerOf(result), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
-    return { standing: { kind: "waiting", id }, ticket };
+    return { result: { kind: "waiting", id }, ticket };
   }
 
-  /** The end of a wait. Null: this object knows no such request; ask again. */
+  /** The end of a wait. Null: this object does not know the request, which must be enqueued again. */
   granted(id: number): Promise<SettledAnswer> | null {
     return this.#waits.get(id)?.promise ?? null;
   }
 
   /**
-   * Pending while the request runs, its replica beats or has begun to answer, and this object lives; rejects when the object restarts. A ticket
-   * whose slot was taken back is known: a claim would take a second slot for it.
+   * Pending while the request runs, while its replica beats or has begun to answer, and while this object lives. Rejects when the object restarts. A
+   * ticket whose slot was taken back is still known: to adopt its request would take a second slot.
    */
   async running(id: number): Promise<WatchEnd> {
-    const its = grantOf(this.#scheduler.fleet, id);
-    if (its === undefined) return "unknown";
-    return isLost(its) ? "replica_gone" : this.#watched.watch(id);
+    const grant = grantOf(this.#scheduler.fleet, id);
+    if (grant === undefined) return "unknown";
+    return isLost(grant) ? "replica_gone" : this.#watched.watch(id);
   }
 
-  /** A request granted before this object restarted says that it still runs. Null: its replica is gone. */
+  /** A request that was granted before this object restarted still runs. Null: its replica is gone. */
   adopt(request: AdoptRequest): { readonly id: number; readonly ticket: Ticket } | null {
     const id = this.#nextId++;
     const grant = scheduling.adopt(this.#scheduler, id, adoptionOf(request, Date.now()));
@@ -171,19 +171,19 @@ export class Fleet extends DurableObject {
     return grant === null ? null : { id, ticket: new Ticket(id, this.#holder) };
   }
 
-  /** Where a request that takes no slot goes; null: no replica is ready, or it is a retry and none is left. */
+  /** A replica for a request that takes no slot; null: no replica is ready, or no retry is left. */
   choose(wanted: Wanted): GrantAnswer | null {
     const choice = scheduling.choose(this.#scheduler, wanted, Date.now());
     return choice === null ? null : answerOfChoice(choice);
   }
 
-  /** The ready replicas, or null when the caller's version is still true. */
+  /** The ready replicas; null: the caller's version is still true. */
   snapshot(known: string | null): { readonly version: string; readonly replicas: readonly SnapshotReplica[] } | null {
     const version = `${this.#epoch}.${this.#scheduler.fleet.version}`;
     return version === known ? null : { ...takeSnapshot(this.#scheduler.fleet), version };
   }
 
-  /** The whole fleet as it is believed to be; null: it has no replicas. */
+  /** The whole fleet as the object believes it to be; null: it has no replicas. */
   view(): FleetView | null {
     if (this.#app === null || this.#scheduler.fleet.replicas.size === 0) return null;
     return viewOf(this.#app, this.#scheduler, this.#timing(), Date.now());
@@ -193,7 +193,7 @@ export class Fleet extends DurableObject {
     return explain(this.#scheduler, this.#options, hints, Date.now());
   }
 
-  /** An administrator's drain or undrain. Says whether the replica is known. */
+  /** An administrator's drain or undrain. False: the replica is not known. */
   drain(id: string, drained: boolean): boolean {
     const replica = this.#scheduler.fleet.replicas.get(id);
     if (replica === undefined) return false;
@@ -203,7 +203,7 @@ export class Fleet extends DurableObject {
     return true;
   }
 
-  /** An administrator's DELETE. Says whether the replica was known. */
+  /** An administrator's DELETE. False: the replica was not known. */
   remove(id: string): boolean {
     const now = Date.now();
     const replica = this.#scheduler.fleet.replicas.get(id);
@@ -211,12 +211,12 @@ export class Fleet extends DurableObject {
     const untilMs = now + this.#timing().timeToLiveMs;
     deleteReplica(this.#scheduler.fleet, replica, untilMs);
     this.#store.forbid({ id, incarnation: replica.incarnation, untilMs });
-    this.#departed([id]);
+    this.#forget([id]);
     this.#dispatch(now);
     return true;
   }
 
-  /** The backstop: whatever became of the timer, replicas that stopped beating are swept, and the Directory hears of the last one's end. */
+  /** The backstop if the timer is lost: replicas that stopped beating are swept, and the Directory is told when the last one has left. */
   override async alarm(): Promise<void> {
     this.#tick();
     const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#leave());
@@ -233,11 +233,11 @@ export class Fleet extends DurableObject {
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
     for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
     this.#expire(timeToLiveMs, now);
-    this.#scheduler.recoveringUntilMs = now + BOUNDS.settleMs;
+    this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
     this.#timer.wakeAt(now + timeToLiveMs);
   }
 
-  /** Whether the settings of now still admit the replica's origin; one that they do not leaves, as if its time to live were over. */
+  /** Whether the present settings admit the replica's origin. If not, the replica leaves as if its time to live were over. */
   #isAdmitted({ id, origin }: StoredReplica): boolean {
     const fault = this.#app === null ? null : originFault(origin, this.#app, null, this.#settings);
     if (fault === null) return true;
@@ -245,7 +245,7 @@ export class Fleet extends DurableObject {
     return false;
   }
 
-  /** Passes on what became of waiting requests, and sees to it that the next thing to happen by itself will. */
+  /** Tells waiting requests what they got, and sets the timer to the next event. */
   #dispatch(now: number): void {
     for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
     if (this.#scheduler.queue.waiting.size === 0) return;
@@ -263,17 +263,17 @@ export class Fleet extends DurableObject {
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
-  /** Replicas that were silent for too long leave, and who waits for their answers to begin hears of that. */
+  /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */
   #expire(timeToLiveMs: number, now: number): void {
     const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
     }
-    this.#departed(expired.map(({ id }) => id));
+    this.#forget(expired.map(({ id }) => id));
   }
 
-  /** Replicas have left the fleet: storage follows, and with the last one Directory and alarm. */
-  #departed(ids: readonly string[]): void {
+  /** Removes replicas that have left from storage. With the last one the Directory and the alarm follow. */
+  #forget(ids: readonly string[]): void {
     if (ids.length === 0) return;
     const now = Date.now();
     this.#store.purge(now);
@@ -282,8 +282,8 @@ export class Fleet extends DurableObject {
   }
 
   /**
-   * The app has no replicas: once the Directory knows, what is stored can go. Until then the app's name and the alarm stay, so that
-   * whatever becomes of this object, the Directory is told. Says whether that is done; not where a replica came meanwhile.
+   * The app has no replicas. Once the Directory knows, everything stored is deleted. Until then the app's name and the alarm stay, so that the Directory is
+   * told even if this object ends. False: that is not done yet, or a replica came meanwhile.
    */
   async #leave(): Promise<boolean> {
     const listed = this.#app !== null && (await this.#listing.sync(this.#app));

@@ -1,6 +1,6 @@
-// The RPC object that holds a place in the queue or a slot on a replica, for exactly as long as somebody holds it: the runtime
-// disposes it when the client or the Worker goes, and that gives back whatever it held. No method of it may wait for anything: the
-// runtime does not dispose a target while a call on it is pending (ARCHITECTURE.md, "Tickets").
+// The RPC object that holds a place in the queue or a slot on a replica, for exactly as long as a Worker holds the ticket. The runtime disposes the
+// ticket when the client or the Worker goes, which gives back the place or the slot. No method of a ticket may wait for anything, because the runtime
+// does not dispose a ticket while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
 import type { Failure } from "../src/routing/health/outcome.ts";
 import type { Answer } from "../src/routing/lifecycle.ts";
@@ -28,12 +28,12 @@ export class Ticket extends RpcTarget {
     this.#holder.answered(this.#id, answer);
   }
 
-  /** The replica failed the request, with the hints its answer brought along; null: none. */
+  /** The replica failed the request. The hints are those in its answer; null: none. */
   failed(failure: Failure, inBandHints: readonly string[] | null): void {
     this.#holder.failed(this.#id, failure, inBandHints);
   }
 
-  /** The answer came whole; or it broke off, and whose doing that was is not known. */
+  /** The answer came whole; or it broke off, and nobody knows by whose fault. */
   ended(whole: boolean): void {
     this.#holder.ended(this.#id, whole);
   }

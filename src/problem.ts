@@ -1,31 +1,7 @@
-// The router's own errors as HTTP: one closed union, one table, problem details (RFC 9457) with fal's `detail` and `error_type`
-// and OpenAI's `error` inside. A replica's errors never pass here; they go to the client as they are, with `x-fal-served-from`.
+// The router's own errors as HTTP: one table, problem details (RFC 9457) with fal's `detail` and `error_type`
+// and OpenAI's `error` inside. A replica's errors never pass here. They go to the client as they are, with `x-fal-served-from`.
 
-/** What the router can answer instead of a replica. Where `detail` is absent the table has the text. */
-export type RouterError =
-  | { readonly type: "bad_request"; readonly detail: string }
-  | { readonly type: "unauthorized" }
-  | { readonly type: "forbidden"; readonly detail: string }
-  | { readonly type: "not_found"; readonly detail: string }
-  | { readonly type: "app_not_found"; readonly detail: string }
-  | { readonly type: "method_not_allowed"; readonly allow: string; readonly detail: string }
-  | { readonly type: "stale_heartbeat"; readonly incarnation: number; readonly sequence: number | null }
-  | { readonly type: "upload_timeout"; readonly detail: string }
-  | { readonly type: "payload_too_large"; readonly detail: string }
-  | { readonly type: "invalid_heartbeat"; readonly field: string; readonly detail: string }
-  | { readonly type: "fleet_full"; readonly detail: string }
-  | { readonly type: "queue_full"; readonly detail: string; readonly retryAfterMs: number }
-  | { readonly type: "rate_limited"; readonly detail: string; readonly retryAfterMs: number }
-  | { readonly type: "internal_error" }
-  | { readonly type: "queue_not_available" }
-  | { readonly type: "misconfigured"; readonly setting: string; readonly detail: string }
-  /** `replica`: the last that failed the request, and why; absent where it is one that was asked before. */
-  | { readonly type: "runner_disconnected"; readonly replica?: string; readonly cause?: string }
-  | { readonly type: "origin_taken"; readonly replica: string; readonly incarnation: number }
-  | { readonly type: "no_replicas"; readonly retryAfterMs: number }
-  | { readonly type: "runner_scheduling_failure"; readonly retryAfterMs: number }
-  | { readonly type: "request_timeout"; readonly timeout: "user" | "router"; readonly detail: string }
-  | { readonly type: "loop_detected" };
+import type { RouterError } from "./router-error.ts";
 
 interface Shape {
   readonly status: number;
@@ -82,7 +58,7 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
   },
 };
 
-/** The response for an error. `request` tells which of the two content types the client reads; a HEAD gets no body. */
+/** The response for an error. The request's `Accept` chooses between the two content types. A HEAD gets no body. */
 export function problemResponse(error: RouterError, request: Request, requestId: string): Response {
   const { status, title, detail } = SHAPES[error.type];
   const headers = new Headers({
@@ -108,7 +84,7 @@ export function problemResponse(error: RouterError, request: Request, requestId:
   return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
 }
 
-/** What a program needs of the error beside its type. */
+/** Members that only some errors have. */
 function membersOf(error: RouterError): object {
   switch (error.type) {
     case "invalid_heartbeat":
@@ -126,7 +102,7 @@ function membersOf(error: RouterError): object {
   }
 }
 
-/** OpenAI's class of errors for a status. Its clients print `error.message` and nothing else of a body. */
+/** OpenAI's class of errors for a status. OpenAI's clients print `error.message` and nothing else of a body. */
 function openAiType(status: number): string {
   if (status === 401) return "authentication_error";
   if (status === 403) return "permission_error";
@@ -134,7 +110,7 @@ function openAiType(status: number): string {
   return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-/** fal's clients parse an error only where it is labelled application/json; everybody else gets the standard's own type. */
+/** fal's clients parse an error only if it is labelled application/json. Everybody else gets the standard's own type. */
 function contentTypeFor(accept: string | null): string {
   const ranges = (accept ?? "").split(",");
   const wanted = new Set(ranges.map((range) => range.split(";", 1)[0]?.trim().toLowerCase()));

@@ -86,11 +86,13 @@ interface Worth {
 }
 
 function compare(constant: string, value: number | null, figures: readonly Figure[], base: readonly Figure[]): Worth {
-  const judged = [...figures.keys()].filter((index) => figures[index]?.role === "judge");
+  const all = [...figures.keys()];
+  const held = all.filter((index) => figures[index]?.role === "judge");
+  const judged = held.length > 0 ? held : all;
   const means = judged.map((index) => (figures[index]?.ratio_mean ?? 0) - (base[index]?.ratio_mean ?? 0));
   const waits = judged.map((index) => (figures[index]?.longest_wait_s ?? 0) / Math.max(1, base[index]?.longest_wait_s ?? 0) - 1);
-  const all = { mean: mean(means), mean_worst: Math.max(...means), wait: mean(waits), wait_worst: Math.max(...waits) };
-  return { constant, value, ...all, figures };
+  const worth = { mean: mean(means), mean_worst: Math.max(...means), wait: mean(waits), wait_worst: Math.max(...waits) };
+  return { constant, value, ...worth, figures };
 }
 
 function line({ constant, value, mean: worse, mean_worst, wait, wait_worst, figures }: Worth): string {

@@ -7,8 +7,6 @@ export type Constant = keyof typeof TUNING;
 export const REMOVED: Readonly<Record<Constant, number>> = {
   /** A load weighs what it takes. */
   loadWeight: 1,
-  /** Costs differ without bound. */
-  costRange: 1e6,
   agingJobs: 0,
   agingPerBacklog: 0,
   /** A deadline makes nobody less patient. */
@@ -16,8 +14,6 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   /** Nobody waits beside a free slot. */
   waitShare: 0,
   waitPerWaiting: 0,
-  /** What outlives its expectation is expected to end at once. */
-  overrun: 1e-3,
   /** What is evicted is not looked at. */
   horizon: 1e-6,
   indifference: 0,
@@ -25,9 +21,6 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   fleetMemory: 20,
   recentMemory: 500,
   demandMemory: 200,
-  backlogMemory: 20,
   /** A hint is known by its own samples alone. */
-  hintPrior: 1e-6,
-  loadPrior: 1e-6,
-  outlier: 1e6,
+  prior: 1e-6,
 };

@@ -33,8 +33,8 @@ export function ablationWorkloads(directory: string | null): readonly AblationWo
     requests: synthetic({ ...GENTD26_LIKE, requests: 13_400, spanMs: GENTD26_LIKE.spanMs / 2 }, seed),
   }));
   return [
-    { name: "genai, first half", role: "choose" as const, ...small, requests: genai.filter(({ atMs }) => atMs < halfMs) },
-    { name: "genai, second half", role: "judge" as const, ...small, requests: genai.filter(({ atMs }) => atMs >= halfMs) },
+    { name: "genai-first-half", role: "choose" as const, ...small, requests: genai.filter(({ atMs }) => atMs < halfMs) },
+    { name: "genai-second-half", role: "judge" as const, ...small, requests: genai.filter(({ atMs }) => atMs >= halfMs) },
     {
       ...{ name: "claude-code", role: "judge" as const, slots: 12, coldMs: 4400, bootstraps: 0 },
       requests: (trace("claude-code", 1) ?? []).slice(0, 20_000),

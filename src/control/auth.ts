@@ -1,4 +1,4 @@
-// Bearer tokens, compared in constant time: digests of equal length, every one of them, whatever matched before.
+// Bearer tokens, compared in constant time: as digests of equal length, and all of them whatever matched before.
 import type { HeartbeatTokens } from "../settings/settings.ts";
 
 const encoder = new TextEncoder();
@@ -9,7 +9,7 @@ export async function bearsToken(request: Request, token: string): Promise<boole
   return presented !== null && sameDigest(presented, await digestOf(token));
 }
 
-/** The apps the request's token may speak for (`*`: all); empty where it is no token at all. O(tokens). */
+/** The apps that the request's token is for (`*`: all); empty: the token is not valid. O(tokens). */
 export async function appsOfToken(request: Request, tokens: HeartbeatTokens): Promise<ReadonlySet<string>> {
   const apps = new Set<string>();
   const presented = await presentedDigest(request);

@@ -1,6 +1,6 @@
-// Reads a request's body up to a limit, whatever its Content-Length claims.
+// Reads a request's body up to a limit, whatever its Content-Length says.
 
-/** The body as text, or null where it is longer than `maxBytes`. */
+/** The body as text; null: it is longer than `maxBytes`. */
 export async function readText(request: Request, maxBytes: number): Promise<string | null> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return null;
   const decoder = new TextDecoder();

@@ -1,11 +1,12 @@
 // The control plane, everything under /-/: heartbeats, the administrator's calls, health.
 import { Hono, type Context } from "hono";
-import { splitUrl } from "../edge/client-request.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { appExists } from "../edge/known-apps.ts";
-import { problemResponse, type RouterError } from "../problem.ts";
+import { problemResponse } from "../problem.ts";
+import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
+import { splitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
@@ -22,7 +23,7 @@ interface Bindings {
 type Call = Context<{ Bindings: Bindings }>;
 type Handler = (call: Call) => Promise<Response> | Response;
 
-/** Methods by path; anything else on a known path is 405, any other path 404. */
+/** Methods by path. Another method on such a path is 405, any other path 404. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/healthz": { GET: health },
   "/-/heartbeat": { POST: heartbeat },
@@ -34,10 +35,10 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
 };
 
-/** No route, and may be one whose app or replica has a `/` in its name that was not encoded. */
+/** A path without a route that may hold the name of an app or a replica with a `/` that was not encoded. */
 const SPLIT_NAME = /^\/-\/apps\/[^/]+\/.*[^/]$/;
 
-/** By the same reading of the URL that told control plane and clients' traffic apart. */
+/** Reads the path as src/index.ts does, which tells control plane and client traffic apart. */
 export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
@@ -57,7 +58,7 @@ control.onError((error) => {
 
 async function heartbeat(call: Call): Promise<Response> {
   const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
-  return result.ok ? answer(call, result.body) : problem(call, result.error);
+  return result.ok ? answer(call, result.value) : problem(call, result.error);
 }
 
 function health(call: Call): Response {
@@ -65,7 +66,7 @@ function health(call: Call): Response {
   return answer(call, { status: "ok", ...(warnings.length > 0 && { warnings }) });
 }
 
-/** Lets only the administrator through; where no ADMIN_TOKEN is set, nobody. */
+/** Only the administrator may call the handler; nobody if no ADMIN_TOKEN is set. */
 function admin(handler: Handler): Handler {
   return async (call) => {
     const token = call.env.settings.ADMIN_TOKEN;
@@ -109,7 +110,7 @@ async function removeReplica(call: Call): Promise<Response> {
   return answer(call, { app, replica, deleted: true });
 }
 
-/** The app in the path, where there is one of that name; where the Directory can't say, the administrator may ask the app's object. */
+/** The app in the path; null: there is no such app. If the Directory can't say, the administrator may ask the app's object. */
 async function knownApp(call: Call): Promise<string | null> {
   const app = call.req.param("app") ?? "";
   return isAppName(app) && (await appExists(call.env.env, app, Date.now())) !== false ? app : null;

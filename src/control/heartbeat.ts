@@ -1,9 +1,9 @@
-// POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON,
-// the app's name, the token's right to it, the rest of the fields, the origin, the replica's rate; staleness is the object's to judge.
+// POST /-/heartbeat: from HTTP to the Fleet object and back. The order of the checks is part of the contract: size, token, JSON, the app's name, the
+// token's right to the app, the other fields, the origin, the replica's rate. The object then checks the app's rate and whether the report is late.
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { rememberApp } from "../edge/known-apps.ts";
 import { clientKey, rateFault, replicaKey } from "../edge/rate-limits.ts";
-import type { RouterError } from "../problem.ts";
+import { failed, type Result } from "../router-error.ts";
 import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
 import { originFault } from "../settings/origin-policy.ts";
@@ -14,15 +14,11 @@ import { readText } from "./bounded-body.ts";
 interface HeartbeatAnswer {
   readonly time_to_live_ms: number;
   readonly next_heartbeat_ms: number;
-  /** Absent where there are none. */
+  /** Absent: there are none. */
   readonly warnings?: readonly string[];
 }
 
-export type HeartbeatResult =
-  | { readonly ok: true; readonly body: HeartbeatAnswer }
-  | { readonly ok: false; readonly error: RouterError };
-
-export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<HeartbeatResult> {
+export async function takeHeartbeat(request: Request, env: Cloudflare.Env, settings: Settings): Promise<Result<HeartbeatAnswer>> {
   const cameAtMs = Date.now();
   let text: string | null;
   try {
@@ -60,7 +56,7 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
       if (beat.value.status !== "stopped") rememberApp(app.value, Date.now());
       const warnings = [...heartbeatWarnings(json), ...replacedWarning(answer.replaced)];
       const times = { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs };
-      return { ok: true, body: { ...times, ...(warnings.length > 0 && { warnings }) } };
+      return { ok: true, value: { ...times, ...(warnings.length > 0 && { warnings }) } };
     }
     case "stale":
       return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });
@@ -75,7 +71,7 @@ export async function takeHeartbeat(request: Request, env: Cloudflare.Env, setti
   }
 }
 
-/** Two processes that report one origin end each other's entries in turn, and nothing else would tell. */
+/** Two processes that report one origin end each other's entries in turn. Only this warning shows that. */
 function replacedWarning(replaced: string | null): readonly string[] {
   return replaced === null ? [] : [`origin was that of the replica ${replaced}, which counts as gone now`];
 }
@@ -88,10 +84,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function invalid(field: string, detail: string): HeartbeatResult {
+function invalid(field: string, detail: string): Result<never> {
   return failed({ type: "invalid_heartbeat", field, detail: `${field} ${detail}.` });
-}
-
-function failed(error: RouterError): HeartbeatResult {
-  return { ok: false, error };
 }

@@ -6,38 +6,37 @@ import { isOutOfReach } from "./verdict.ts";
 
 type Sent =
   | { readonly kind: "answered"; readonly response: Response }
-  /** Refused, reset before headers, or a tunnel's answer that says so. */
+  /** The connection was refused or reset before headers, or a tunnel answered that the replica is out of reach. */
   | { readonly kind: "unreachable"; readonly response: Response | null; readonly error: unknown }
   | { readonly kind: "timed_out" }
-  /** The replica was silent for its time to live, and its answer had not begun. */
+  /** The replica's time to live ran out before its answer began. */
   | { readonly kind: "lost" };
 
-/** What came of sending a request, and how long after that. `kept`: it may have gone by a connection that was there before. */
+/** How a request that was sent ended, and after how long. `kept`: the request may have gone by a connection that the runtime had kept. */
 export type Attempt = Sent & { readonly afterMs: number; readonly kept: boolean };
 
-/** A replica's answers are computed, also where a path ends in .png; `cache: "no-store"` would add headers to the request. */
+/** A replica's answers are computed, even if a path ends in .png. `cache: "no-store"` would add headers to the request. */
 const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1 } };
 
 export interface Outgoing {
   readonly origin: string;
   /** Path and query. */
   readonly target: string;
-  /** The client's request: its method, and its body where that is streamed. */
+  /** The client's request: its method is sent, and its body if that is streamed. */
   readonly request: Request;
   readonly headers: Headers;
   readonly body: ClientBody;
   readonly firstByteTimeoutMs: number;
-  /** Takes a function that ends the attempt: nothing more is to be expected of the replica. */
+  /** Takes the function that ends the attempt once the replica is gone. */
   readonly onLost: (end: () => void) => void;
 }
 
 /**
- * Sends the request. Where it may be sent again and the connection broke off within a moment, it is sent to the same replica once more, and more
- * often while it may have met connections that the runtime had kept: the replica may have closed an idle one just as the request came, which shows
- * nothing of it, and the runtime does not try again by itself. A request that the runtime can't make is thrown as a TypeError, and is nothing that
- * the replica did.
+ * Sends the request. If the connection broke off within a moment and the request may be sent again, the same replica gets it once more, and more often
+ * while it may have met connections that the runtime had kept. The replica may have closed an idle connection just as the request came: that is no
+ * failure, and the runtime does not retry by itself. A request that the runtime can't make is thrown as a TypeError and says nothing of the replica.
  */
-export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
+export async function makeAttempt(outgoing: Outgoing, mayRepeat: boolean): Promise<Attempt> {
   for (let repeats = 0; ; repeats++) {
     const attempt = await sendOnce(outgoing);
     const isRepeated = mayRepeat && (repeats === 0 || attempt.kept) && repeats < BOUNDS.keptConnections;
@@ -45,7 +44,7 @@ export async function send(outgoing: Outgoing, mayRepeat: boolean): Promise<Atte
   }
 }
 
-/** Whether the connection broke off so soon that it may have been closed before. */
+/** Whether the connection broke off so soon that the replica may have closed it before the request came. */
 export function brokeAtOnce(attempt: Attempt): boolean {
   return attempt.kind === "unreachable" && attempt.response === null && attempt.afterMs < BOUNDS.briefAttemptMs;
 }
@@ -60,7 +59,7 @@ async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
   return { ...attempt, kept: isKeptSince(outgoing.origin, sentAtMs) };
 }
 
-/** Redirects, compressed bytes and caching headers are left alone. */
+/** Redirects are not followed, compressed bytes and caching headers stay as they are. */
 async function fetchOnce({ origin, target, request, headers, body, firstByteTimeoutMs, onLost }: Outgoing): Promise<Sent> {
   const url = origin + target;
   const abort = new AbortController();
@@ -76,7 +75,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
     const response = body.streamed
       ? await fetch(new Request(url, request), init)
       : await fetch(url, { ...init, method: request.method, body: body.bytes });
-    // Neither a 101 that is no WebSocket nor a status above 599 can be passed on.
+    // The runtime can pass on neither a 101 that is no WebSocket nor a status above 599.
     const { status, webSocket } = response;
     if (webSocket === null && (status < 200 || status > 599))
       return { kind: "unreachable", response: null, error: `status ${status}` };

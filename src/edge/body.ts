@@ -1,36 +1,44 @@
-// A client's body, kept for a second attempt where it is small enough, else streamed once.
-import { takeRoom } from "./kept-bytes.ts";
+// A client's body: read and kept for a second attempt if it is small enough, else left as a stream that can be sent once.
+import { BOUNDS } from "../limits.ts";
+import { failed, type Result, type RouterError } from "../router-error.ts";
+import { leftMs, tooLate, type Exchange } from "./exchange.ts";
+import { leaseBytes } from "./kept-bytes.ts";
 import { TOO_LATE, within } from "./within.ts";
 
-/** The client did not send a body that is kept in time. */
-export class UploadTimeout extends Error {}
-
-export interface ClientBody extends Disposable {
-  /** What is kept; null: nothing, either because there is no body or because it is streamed. */
+export interface ClientBody {
+  /** The body that is kept; null: there is no body, or it is streamed. */
   readonly bytes: ArrayBuffer | null;
-  /** Still in the request, to be sent once. */
+  /** The body is still in the request, and can be sent once. */
   readonly streamed: boolean;
+  /** Gives back the memory that the kept body counts for. To be called when no further attempt can follow. */
+  readonly giveBack: () => void;
 }
 
-/**
- * Reads a body of known length up to `maxBytes` while the isolate has room; leaves any other as the stream it is. Dispose it when
- * no further attempt can follow. Throws an `UploadTimeout` where that takes more than `withinMs`.
- */
-export async function takeBody(request: Request, maxBytes: number, withinMs: number): Promise<ClientBody> {
+const NO_BODY: ClientBody = { bytes: null, streamed: false, giveBack: () => {} };
+const STREAMED: ClientBody = { bytes: null, streamed: true, giveBack: () => {} };
+
+/** The body. One that is kept is read before the request waits for a slot, so a slow upload holds none. */
+export async function takeBody(exchange: Exchange): Promise<Result<ClientBody>> {
+  const { request, settings, client } = exchange;
   const { body, method } = request;
   const header = request.headers.get("content-length");
-  if (body === null || header === "0") return { bytes: null, streamed: false, [Symbol.dispose]: () => {} };
+  if (body === null || header === "0") return { ok: true, value: NO_BODY };
   const length = header === null ? Infinity : Number(header);
-  // The runtime forwards a GET with a body as it came, but lets nobody make one.
+  // The runtime forwards a GET with a body as it came, but a Worker can't make one.
   const unusual = method === "GET" || method === "HEAD";
-  const dispose = unusual || !(length <= maxBytes) ? null : takeRoom(length);
-  if (dispose === null) return { bytes: null, streamed: true, [Symbol.dispose]: () => {} };
+  const giveBack = unusual || !(length <= settings.RETRY_BODY_MAX_BYTES) ? null : leaseBytes(length);
+  if (giveBack === null) return { ok: true, value: STREAMED };
+  const uploadMs = Math.min(BOUNDS.bodyReadMs, settings.FIRST_BYTE_TIMEOUT_MS);
+  const deadlineMs = leftMs(exchange);
+  let error: RouterError;
   try {
-    const bytes = await within(request.arrayBuffer(), withinMs);
-    if (bytes === TOO_LATE) throw new UploadTimeout();
-    return { bytes, streamed: false, [Symbol.dispose]: dispose };
-  } catch (error) {
-    dispose();
-    throw error;
+    const bytes = await within(request.arrayBuffer(), Math.max(0, Math.min(uploadMs, deadlineMs)));
+    if (bytes !== TOO_LATE) return { ok: true, value: { bytes, streamed: false, giveBack } };
+    const detail = `The request's body did not arrive within ${uploadMs / 1000} s.`;
+    error = deadlineMs < uploadMs ? tooLate(client) : { type: "upload_timeout", detail };
+  } catch {
+    error = { type: "bad_request", detail: "The request's body broke off." };
   }
+  giveBack();
+  return failed(error);
 }

@@ -1,10 +1,13 @@
-// What a client's request says to the router: the app, what the replica is to be sent, hints, patience. Pure but for the Request.
+// First step of a client's request: what it says to the router. That is its app, the target for the replica, hints, deadline; or why it is refused.
+// Pure but for the Request.
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
+import { splitUrl, type SplitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
+import { failed, type Result, type RouterError } from "../router-error.ts";
 import type { Priority } from "../routing/ledger/queue.ts";
-import type { RouterError } from "../problem.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
+import { asksForWebSocket, webSocketFault } from "./websocket-handshake.ts";
 
 export interface ClientRequest {
   readonly app: string;
@@ -12,45 +15,38 @@ export interface ClientRequest {
   readonly target: string;
   /** Path alone. */
   readonly path: string;
-  /** What was cut from the client's path; empty: nothing. */
+  /** The part of the client's path that names the app; empty: none. */
   readonly prefix: string;
   readonly hints: readonly string[];
-  /** Time the request may wait before it is first sent to a replica, and whose limit that is. */
+  /** How long the request may wait before it is first sent to a replica, and whether the client or the router set that limit. */
   readonly timeoutMs: number;
   readonly timeoutType: "user" | "router";
   readonly queueLengthMax: number | null;
-  /** What the client says serving costs; null: nothing. */
-  readonly claimedMs: number | null;
+  /** What serving costs, as the client says; null: it does not say. */
+  readonly declaredMs: number | null;
   readonly priority: Priority;
   readonly mayRetry: boolean;
+  /** The request is to become a WebSocket. */
+  readonly webSocket: boolean;
 }
 
-export type ClientRequestResult =
-  | { readonly ok: true; readonly value: ClientRequest }
-  | { readonly ok: false; readonly error: RouterError };
-
-/** Names this router in `Via`; a request that carries it has been here before. */
+/** This router's name in `Via`. A request that carries it has been here before. */
 export const VIA_NAME = "warmpath";
 
 const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(?:\\(|,|$)`, "i");
 
 /**
- * Calls of fal's queue about a request that was submitted: its result, state or end. fal's clients send them below owner and app, so with
- * path:2 alone; with any other APP_FROM such a path is the replica's own.
+ * Calls of fal's queue about a request that was submitted: its result, its state or its end. fal's clients send them below owner and app, so they
+ * come with path:2 alone. With any other APP_FROM such a path is the replica's own.
  */
 const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?\/?$/;
 
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
-export function readClientRequest(request: Request, settings: Settings): ClientRequestResult {
+export function readClientRequest(request: Request, settings: Settings): Result<ClientRequest> {
   const { headers } = request;
-  if (VIA_SELF.test(headers.get("via") ?? "")) return failed({ type: "loop_detected" });
-  if (!hasPlainHost(request)) return failed({ type: "bad_request", detail: "Host: must be a host, or a host and a port" });
-  const handshakeFault = asksForWebSocket(headers) ? webSocketFault(request) : null;
-  if (handshakeFault !== null) return failed({ type: "bad_request", detail: handshakeFault });
-  // The runtime forwards such a request without its body, and says nothing.
-  if ((request.method === "GET" || request.method === "HEAD") && headers.has("transfer-encoding")) {
-    return failed({ type: "bad_request", detail: `Transfer-Encoding: a ${request.method} can't have a body in chunks` });
-  }
+  const webSocket = asksForWebSocket(headers);
+  const fault = faultOf(request, webSocket);
+  if (fault !== null) return failed(fault);
   const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
@@ -62,9 +58,9 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
   if (asked === "malformed") {
     return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
   }
-  const claimedMs = parseSeconds(headers.get("x-warmpath-cost"));
-  if (claimedMs === "malformed" || (claimedMs ?? 0) > BOUNDS.claimedCostMs) {
-    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.claimedCostMs / 1000}`;
+  const declaredMs = parseSeconds(headers.get("x-warmpath-cost"));
+  if (declaredMs === "malformed" || (declaredMs ?? 0) > BOUNDS.declaredCostMs) {
+    const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.declaredCostMs / 1000}`;
     return failed({ type: "bad_request", detail });
   }
   const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
@@ -92,71 +88,25 @@ export function readClientRequest(request: Request, settings: Settings): ClientR
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,
-      claimedMs,
+      declaredMs,
       priority,
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
+      webSocket,
     },
   };
 }
 
-interface SplitUrl {
-  readonly host: string;
-  readonly path: string;
-  /** With its `?`, also where nothing follows it. */
-  readonly query: string;
-}
-
-/**
- * The URL as WHATWG parses it: dot segments are resolved, which the runtime leaves to us, and what is routed is what is sent. The parts
- * are cut out of it by position, because `//`, `%2F` and a bare `?` must reach the replica as they came. All parts of what is no URL are
- * empty: the runtime makes one of a Host header that is no host.
- */
-export function splitUrl(text: string): SplitUrl {
-  if (!URL.canParse(text)) return { host: "", path: "", query: "" };
-  const { href } = new URL(text);
-  const hash = href.indexOf("#");
-  const url = hash < 0 ? href : href.slice(0, hash);
-  const hostStart = url.indexOf("://") + 3;
-  const slash = url.indexOf("/", hostStart);
-  const question = url.indexOf("?", slash);
-  const pathEnd = question >= 0 ? question : url.length;
-  return { host: url.slice(hostStart, slash), path: url.slice(slash, pathEnd), query: url.slice(pathEnd) };
-}
-
-/**
- * Whether the Host header is a host and maybe a port. The runtime puts it before the target as it came: a `/`, `?` or `#` in it would
- * ask for another path than the request line does.
- */
-export function hasPlainHost({ url, headers }: Request): boolean {
-  return !/[\s/?#@\\]/.test(headers.get("host") ?? "") && URL.canParse(url);
-}
-
-/** Whether a request is to become a WebSocket: any other protocol, and a list of several, is not for this router and is ignored. */
-export function asksForWebSocket(headers: Headers): boolean {
-  // Not by toLowerCase, which makes a k of the Kelvin sign: the runtime would not agree.
-  return /^websocket$/i.test(headers.get("upgrade") ?? "");
-}
-
-/**
- * What is wrong with a WebSocket's handshake (RFC 6455 4.2.1); null: nothing. The runtime looks at it only once the router answers 101, and
- * does not tell when it refuses: the replica's WebSocket would stay open, and its slot taken. Nor does it tell when a client goes that sent
- * a body along. `Connection` may be missing where another Worker is the client; that one must
- * send version and key itself, which the runtime adds only to requests over the network.
- */
-function webSocketFault({ method, headers, body }: Request): string | null {
-  if (method !== "GET") return "Upgrade: websocket goes with GET alone";
-  if (!/(^|,)\s*upgrade\s*(,|$)/i.test(headers.get("connection") ?? "upgrade")) return "Connection: must name upgrade";
-  if (headers.get("sec-websocket-version") !== "13") return "Sec-WebSocket-Version: must be 13";
-  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers.get("sec-websocket-key") ?? "")) {
-    return "Sec-WebSocket-Key: must be one key of 16 bytes in base64";
+/** What is wrong with a request whatever its app is; null: nothing. */
+function faultOf(request: Request, webSocket: boolean): RouterError | null {
+  const { method, headers } = request;
+  if (VIA_SELF.test(headers.get("via") ?? "")) return { type: "loop_detected" };
+  const handshakeFault = webSocket ? webSocketFault(request) : null;
+  if (handshakeFault !== null) return { type: "bad_request", detail: handshakeFault };
+  // The runtime would forward such a request without its body.
+  if ((method === "GET" || method === "HEAD") && headers.has("transfer-encoding")) {
+    return { type: "bad_request", detail: `Transfer-Encoding: a ${method} can't have a body in chunks` };
   }
-  if (body !== null && headers.get("content-length") !== "0") return "Upgrade: websocket goes without a body";
   return null;
-}
-
-/** Whether a path is the control plane's. */
-export function isControlPath(path: string): boolean {
-  return path === "/-" || path.startsWith("/-/");
 }
 
 function placeOf({ host, path }: SplitUrl, from: AppFrom): Pick<ClientRequest, "app" | "path" | "prefix"> | null {
@@ -191,8 +141,4 @@ function parseQueueLength(query: string): number | null | "malformed" {
   const text = new URLSearchParams(query).get("fal_max_queue_length");
   if (text === null) return null;
   return /^\d{1,9}$/.test(text) ? Number(text) : "malformed";
-}
-
-function failed(error: RouterError): ClientRequestResult {
-  return { ok: false, error };
 }

@@ -1,10 +1,10 @@
-// Lets a page of another origin read the router's own errors (CORS). What replicas answer is theirs: whether a page may read that, and its
-// preflight, they say themselves.
+// Lets a page of another origin read the router's own errors (CORS). Replicas say themselves whether a page may read their answers, and answer
+// preflights.
 
-/** What beside the body a page needs of an error; without this it sees none of them. */
+/** Headers of an error that a page may read beside the body. */
 const EXPOSED = "retry-after, x-fal-error-type, x-fal-request-id, x-fal-request-timeout-type";
 
-/** The response, where it is the router's own error with the headers by which a page of an admitted origin may read it. */
+/** The response. An error of the router gets the headers by which a page of an admitted origin may read it. */
 export function withCors(response: Response, request: Request, origins: readonly string[]): Response {
   const { headers } = response;
   if (!headers.has("x-fal-error-type") || headers.has("x-fal-served-from")) return response;

@@ -1,20 +1,20 @@
-// What became of a replica that gave no response headers. The runtime has one error for a connection that was refused, reset or closed, and
-// another for names and certificates, so the replica is asked once more: with `OPTIONS /`, and for a connection.
+// Why a replica gave no response headers. The runtime has one error for a connection that was refused, reset or closed, and another for names and
+// certificates. So the router tries to connect, and sends `OPTIONS /`.
 import { connect } from "cloudflare:sockets";
 import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Destination } from "./admission.ts";
 import { VIA_NAME } from "./client-request.ts";
+import type { Destination } from "./grant.ts";
 import { noteKept } from "./kept-connections.ts";
 import { sign } from "./signature.ts";
 import { isOutOfReach } from "./verdict.ts";
 import { TOO_LATE, within } from "./within.ts";
 
-/** Why there were no response headers, as far as can be told. */
+/** Why there were no response headers. `connection_lost`: it may be any of the first four. */
 export type Cause = "refused" | "reset" | "dns" | "tls" | "connection_lost" | "expired";
 
 export interface Diagnosis {
-  /** It answers now. */
+  /** The replica answers now. */
   readonly reachable: boolean;
   readonly cause: Cause;
 }
@@ -22,23 +22,23 @@ export interface Diagnosis {
 type Target = Pick<Destination, "origin" | "replica">;
 
 /**
- * Asks the replica whether it is there, and why it was not. `error`: what `fetch` threw. Takes at most `probeMs` for the connection, the same for
- * a question that is answered late, which ends them, and a pause.
+ * Asks the replica whether it is there. `error`: what `fetch` threw. Takes at most `probeMs` for the connection, a pause, and `probeMs` for a question
+ * without an answer, which is the last one.
  */
 export async function diagnose(target: Target, error: unknown, settings: Settings): Promise<Diagnosis> {
   const connected = await connectionOf(target.origin);
   if (connected === false) return { reachable: false, cause: causeOf(String(error), false, connected) };
-  // A replica that closes idle connections closes several at a time: the runtime must have noticed, or it would ask by another of these.
+  // A replica that closes idle connections closes several at a time. The runtime needs a moment to notice, or the question would meet another of them.
   await scheduler.wait(BOUNDS.beforeProbeMs);
   let reachable = false;
-  // Where a connection can be made, each question that breaks off has used up one of those that are stale.
+  // If a connection can be made, each question that breaks off has used up a stale connection.
   for (let probe = 0; probe < (connected === true ? BOUNDS.probes : 1) && !reachable; probe++) {
     reachable = await isReachable(target, settings);
   }
   return { reachable, cause: causeOf(String(error), reachable, connected) };
 }
 
-/** Whether a replica answers anything at all, asked with `OPTIONS /`. One that takes its time is taken to be there. */
+/** Whether a replica answers `OPTIONS /` with anything at all. A replica that takes longer than `probeMs` counts as reachable. */
 async function isReachable({ origin, replica }: Target, settings: Settings): Promise<boolean> {
   const signal = AbortSignal.timeout(BOUNDS.probeMs);
   const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
@@ -53,7 +53,7 @@ async function isReachable({ origin, replica }: Target, settings: Settings): Pro
   }
 }
 
-/** Whether a connection can be made; null: that is not known, since the runtime makes none to Cloudflare's own addresses. */
+/** Whether a connection can be made; null: not known, since the runtime makes none to Cloudflare's own addresses. */
 async function connectionOf(origin: string): Promise<boolean | null> {
   const { hostname, port, protocol } = new URL(origin);
   try {
@@ -67,7 +67,7 @@ async function connectionOf(origin: string): Promise<boolean | null> {
   }
 }
 
-/** The runtime's two errors, told apart further by whether a connection can be made. */
+/** The cause by the runtime's error and by whether a connection can be made. */
 function causeOf(error: string, reachable: boolean, connected: boolean | null): Cause {
   const named = error.includes("internal error");
   if (named) return connected === true ? "tls" : "dns";

@@ -1,10 +1,11 @@
-// The headers the router takes out and puts in, both ways. Everything else passes as it came.
+// The headers that the router removes and adds, both ways. Every other header passes as it came.
 import type { Reason } from "../routing/scheduler.ts";
-import { VIA_NAME, type ClientRequest } from "./client-request.ts";
+import { VIA_NAME } from "./client-request.ts";
+import type { Exchange } from "./exchange.ts";
 
 /**
- * Meaningful for one connection only: RFC 9110 7.6.1 names the first six; 11.7 gives the two Proxy- fields to the next hop alone,
- * and Trailer announces fields that the runtime does not relay.
+ * Headers for one connection only. RFC 9110 7.6.1 names the first six. By 11.7 the two Proxy- fields are for the next hop alone. Trailer announces
+ * fields that the runtime does not relay.
  */
 const HOP_BY_HOP = [
   "connection",
@@ -19,19 +20,13 @@ const HOP_BY_HOP = [
 ];
 
 /**
- * What only the router may say to a replica; a client's own copies are dropped. With underscores too: a replica behind CGI or WSGI
- * can't tell `x_fal_endpoint` from the router's own.
+ * Headers that only the router may send to a replica. A client's own are dropped, with underscores too: a replica behind CGI or WSGI can't tell
+ * `x_fal_endpoint` from the router's own.
  */
 const RESERVED = /^(x[-_]fal[-_]|x[-_]warmpath[-_]|x[-_]forwarded[-_]|forwarded$)/;
 
-export interface Forwarding {
-  readonly client: ClientRequest;
-  readonly requestId: string;
-  readonly webSocket: boolean;
-}
-
-/** The headers a replica gets, but for the signature. `evict`: what it had better evict for the load. */
-export function requestHeaders(request: Request, { client, requestId, webSocket }: Forwarding, evict: string | null): Headers {
+/** The headers that a replica gets, but for the signature. `evict`: the hint that it had better evict for the load. */
+export function requestHeaders({ request, client, requestId }: Exchange, evict: string | null): Headers {
   const headers = new Headers(request.headers);
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
@@ -45,7 +40,7 @@ export function requestHeaders(request: Request, { client, requestId, webSocket 
   if (address !== null) headers.set("x-forwarded-for", address);
   if (evict !== null) headers.set("x-warmpath-evict", evict);
   headers.append("via", `1.1 ${VIA_NAME}`);
-  if (webSocket) headers.set("upgrade", "websocket");
+  if (client.webSocket) headers.set("upgrade", "websocket");
   return headers;
 }
 
@@ -53,15 +48,15 @@ export interface Served {
   readonly replica: string;
   readonly reason: Reason;
   readonly requestId: string;
-  /** Time in the waiting room, and the rest until the request was sent, milliseconds. */
+  /** Time in the queue, and the rest until the request was sent, milliseconds. */
   readonly queueMs: number;
   readonly routeMs: number;
 }
 
-/** The headers a client gets: the replica's own, and how it was chosen. */
+/** The headers that a client gets: the replica's own, and why the replica was chosen. */
 export function responseHeaders(upstream: Headers, served: Served): Headers {
   const headers = new Headers(upstream);
-  // Of a length beside chunks it is the chunks that count.
+  // If there are chunks, a length beside them does not count.
   if (headers.has("transfer-encoding")) headers.delete("content-length");
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (name.startsWith("x-warmpath-")) headers.delete(name);
@@ -80,7 +75,7 @@ function dropHopByHop(headers: Headers): void {
   }
 }
 
-/** The client's address. Only Cloudflare's own word counts, which it gives together with the place of arrival; elsewhere anyone could write the header. */
+/** The client's address, if Cloudflare names it. A request without `cf.colo` did not come through Cloudflare, so anyone could have written the header. */
 export function clientAddress(request: Request): string | null {
   return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
 }

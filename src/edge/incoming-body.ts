@@ -1,10 +1,10 @@
-// A replica's body as it is read: whole where all of it is there at once, else piece by piece, with a look at how long nothing comes.
+// Reads a replica's body: whole if it is there at once, else piece by piece with a check for stalls.
 import { BOUNDS } from "../limits.ts";
 import { TOO_LATE, within } from "./within.ts";
 
 /** The replica has sent nothing for as long as it may. */
 export class Stalled extends Error {
-  /** The runtime takes an error that says so for a connection that broke off, as it does with its own, and does not log it as the Worker's fault. */
+  /** With this property the runtime takes the error for a connection that broke off and does not log it as the Worker's fault. */
   readonly retryable = true;
 
   constructor() {
@@ -16,17 +16,17 @@ export class IncomingBody {
   readonly #body: ReadableStream<Uint8Array>;
   readonly #idleMs: number;
   #reader: ReadableStreamBYOBReader | null = null;
-  /** Bytes that were read and not passed on yet, and a read that was begun and has given nothing yet. */
+  /** Bytes that were read and not passed on yet, and the read that has given nothing yet. */
   readonly #pieces: Uint8Array[] = [];
   #pending: Promise<ReadableStreamReadResult<Uint8Array>> | null = null;
 
-  /** `idleMs` 0: a stall is not looked for. */
+  /** `idleMs` 0: there is no check for stalls. */
   constructor(body: ReadableStream<Uint8Array>, idleMs: number) {
     this.#body = body;
     this.#idleMs = idleMs;
   }
 
-  /** The whole body of that length, which is above 0; null where that takes longer: then `pumpTo` passes it on. Throws where it breaks off. */
+  /** The whole body of that length, which is above 0. Null: it takes longer, and `pumpTo` must pass it on. Throws if it breaks off. */
   async readWhole(length: number, withinMs: number): Promise<Uint8Array | null> {
     const deadlineMs = Date.now() + withinMs;
     const reader = (this.#reader = this.#body.getReader({ mode: "byob" }));
@@ -44,9 +44,9 @@ export class IncomingBody {
   }
 
   /**
-   * Passes the body on until its end. Says how that came while the other side is still open, because with its last byte the request may be over: `whole`,
-   * or `broken` where the body broke off, stalled or was shorter than `length`, or the other side went; then the other side breaks off too. A client
-   * that reads slowly is waited for: only the replica's silence counts. Never rejects.
+   * Passes the body on until its end. Before it closes the other side, with which the request may be over, it calls `whole`. It calls `broken` and breaks
+   * the other side off too if the body broke off, stalled or was shorter than `length`, or if the other side went. Only the replica's silence counts as a
+   * stall, not a client that reads slowly. Never rejects.
    */
   async pumpTo(writable: WritableStream<Uint8Array>, length: number | null, { whole, broken }: Ends): Promise<void> {
     const reader = (this.#reader ??= this.#body.getReader({ mode: "byob" }));
@@ -88,33 +88,33 @@ export class IncomingBody {
   }
 }
 
-/** How the body ended. */
+/** One of the two is called once. */
 export interface Ends {
   readonly whole: () => void;
   readonly broken: (reason: unknown) => void;
 }
 
-/** Notices that a read takes too long, by looks at even intervals: the runtime's clock stands still between events. */
+/** Notices that a read takes too long. A timer checks at even intervals, because the runtime's clock stands still between events. */
 class IdleWatch {
   stalled = false;
   #waiting = false;
-  /** Looks in a row that found the same read. */
-  #looks = 0;
+  /** Checks in a row that found the same read. */
+  #checks = 0;
   readonly #timer: ReturnType<typeof setInterval> | null;
 
   constructor(idleMs: number, onStall: () => void) {
-    const look = () => {
-      if (!this.#waiting || this.#looks++ < BOUNDS.idleLooks) return;
+    const check = () => {
+      if (!this.#waiting || this.#checks++ < BOUNDS.idleChecks) return;
       this.stalled = true;
       this.stop();
       onStall();
     };
-    this.#timer = idleMs === 0 ? null : setInterval(look, idleMs / BOUNDS.idleLooks);
+    this.#timer = idleMs === 0 ? null : setInterval(check, idleMs / BOUNDS.idleChecks);
   }
 
   begin(): void {
     this.#waiting = true;
-    this.#looks = 0;
+    this.#checks = 0;
   }
 
   end(): void {
@@ -124,4 +124,16 @@ class IdleWatch {
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
+}
+
+/** Whether the body is read whole before it is passed on, if it comes soon. */
+export function isShort({ headers, body }: Response): boolean {
+  return body === null || (lengthOf(headers) ?? Infinity) <= BOUNDS.wholeResponseBytes;
+}
+
+/** Null: not known. If a response has chunks, a length beside them does not count (RFC 9112 6.3). */
+export function lengthOf(headers: Headers): number | null {
+  if (headers.has("transfer-encoding")) return null;
+  const text = headers.get("content-length");
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

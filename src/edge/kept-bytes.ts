@@ -1,11 +1,11 @@
-// Room for what requests of this isolate keep for a second attempt: bodies, and answers that may be replaced.
+// The isolate's memory for what requests keep for a second attempt: bodies, and answers that may be replaced.
 import { BOUNDS } from "../limits.ts";
-import { keepAlive, Room } from "./room.ts";
+import { keepAlive, LeaseBudget } from "./lease-budget.ts";
 
-const room = new Room(BOUNDS.keptBytesPerIsolate, BOUNDS.leaseMs);
+const budget = new LeaseBudget(BOUNDS.keptBytesPerIsolate, BOUNDS.leaseMs);
 
-/** Room for so many bytes until it is given back, or the request is no more; null: there is none. */
-export function takeRoom(bytes: number): (() => void) | null {
-  const share = room.take(bytes, Date.now());
-  return share === null ? null : keepAlive(room, share);
+/** So many bytes, until the function that it returns is called or the request is no more. Null: less than that is left. */
+export function leaseBytes(bytes: number): (() => void) | null {
+  const lease = budget.take(bytes, Date.now());
+  return lease === null ? null : keepAlive(budget, lease);
 }

@@ -1,6 +1,6 @@
-// Which apps exist, remembered a while by each isolate, so that a request for a made-up name starts no Fleet object and stores nothing.
+// Which apps exist, as each isolate remembers for a while. A request for a made-up name starts no Fleet object and stores nothing.
 import type { Directory } from "../../durable-objects/directory.ts";
-import type { RouterError } from "../problem.ts";
+import type { RouterError } from "../router-error.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { LruMap } from "./lru.ts";
@@ -8,13 +8,13 @@ import { clientKey, rateFault } from "./rate-limits.ts";
 import { hasSnapshot } from "./snapshots.ts";
 import { TOO_LATE, within } from "./within.ts";
 
-/** Names of apps only: those that the Directory denies are not kept, however many are asked for. */
+/** Names of apps alone. Names that the Directory denies are not kept, however many are asked for. */
 const known = new LruMap<{ readonly untilMs: number }>(BOUNDS.knownApps);
 
-/** Names new to this isolate that were let through while the Directory could not be asked, since the time given. */
+/** Names that are new to this isolate and passed while the Directory could not be asked, since `sinceMs`. */
 const unchecked = { sinceMs: 0, names: new Set<string>() };
 
-/** Why a client's request for the app is refused; null where the app exists. Only a name that was never an app here counts as unknown. */
+/** Why a client's request for the app is refused; null: the app exists. Only a name that was never an app here counts against the rate limit. */
 export async function unknownAppFault(
   request: Request,
   env: Cloudflare.Env,
@@ -33,7 +33,7 @@ export async function unknownAppFault(
   return exists === true || mayExist(app, now) ? null : { type: "runner_scheduling_failure", retryAfterMs: 1000 };
 }
 
-/** Whether the app exists; null: the Directory can't be asked, or takes longer than that, or than `directoryMs`. */
+/** Whether the app exists; null: the Directory can't be asked, or takes longer than `withinMs` or `BOUNDS.directoryMs`. */
 export async function appExists(env: Cloudflare.Env, app: string, now: number, withinMs = Infinity): Promise<boolean | null> {
   if ((known.get(app)?.untilMs ?? 0) > now) return true;
   const directory: DurableObjectStub<Directory> = env.DIRECTORY.getByName(DIRECTORY_NAME);
@@ -58,8 +58,8 @@ export function rememberApp(app: string, now: number): void {
 }
 
 /**
- * Whether a request may go on though the Directory can't say that its app exists: always where this isolate knows the app of before. Of
- * other names a few may, since an app that is new to this isolate is better served than refused; a flood of made-up ones may not.
+ * Whether a request may go on although the Directory can't say that its app exists. It may if this isolate knows the app of before. Of other names a
+ * few may: an app that is new to this isolate had better be served. A flood of made-up names may not.
  */
 function mayExist(app: string, now: number): boolean {
   if (known.get(app) !== undefined || hasSnapshot(app)) return true;

@@ -1,4 +1,4 @@
-// A small bounded map that forgets what was used least recently.
+// A bounded map that forgets the entries used least recently.
 export class LruMap<V> {
   readonly #entries = new Map<string, V>();
   readonly #capacity: number;

@@ -1,17 +1,17 @@
-// The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding nothing is asked.
-import type { RouterError } from "../problem.ts";
+// The optional Rate Limiting bindings of Cloudflare, which bound what floods can make the objects do. Without a binding there is no limit.
+import type { RouterError } from "../router-error.ts";
 import { BOUNDS } from "../limits.ts";
 import { clientAddress } from "./headers.ts";
 
 /** Not in the generated `Env` while wrangler.toml has them commented out. */
 interface RateLimits {
-  /** Heartbeats: by replica, and by client where the token is no good. */
+  /** Counts heartbeats by replica, and heartbeats without a valid token by client. */
   readonly HEARTBEAT_LIMIT?: RateLimit;
-  /** Requests for apps that this isolate does not know, by client. */
+  /** Counts requests for apps that this isolate does not know, by client. */
   readonly UNKNOWN_APP_LIMIT?: RateLimit;
 }
 
-/** Counts one for the key, and gives the error once there were too many. A limiter that fails refuses nobody. */
+/** Counts one for the key. Gives the error once there were too many. A limiter that fails refuses nobody. */
 export async function rateFault(
   env: Cloudflare.Env,
   name: keyof RateLimits,
@@ -29,12 +29,12 @@ export async function rateFault(
   return { type: "rate_limited", detail, retryAfterMs: BOUNDS.rateLimitRetryMs };
 }
 
-/** Neither part can hold a space, so no two replicas share a key, and none looks like a client's. */
+/** Neither part can hold a space, so no two replicas share a key, and no replica's key is a client's. */
 export function replicaKey(app: string, replica: string): string {
   return `replica ${app} ${replica}`;
 }
 
-/** The client by its address, an IPv6 one by its /64, of which one client can use every address. Where nobody names it, all are one. */
+/** The client by its address. Of an IPv6 address the /64 counts, since one client can use every address in it. Clients without an address share one key. */
 export function clientKey(request: Request): string {
   const address = clientAddress(request) ?? "unknown";
   return `client ${address.includes(":") ? networkOf(address) : address}`;

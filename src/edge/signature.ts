@@ -1,5 +1,5 @@
-// Proof for a replica that a request came through this router: HMAC-SHA-256 with ORIGIN_SIGNING_KEY. Covers time, method, path with
-// query, and the replica it is meant for; not the body, which streams.
+// Proof for a replica that a request came through this router: HMAC-SHA-256 with ORIGIN_SIGNING_KEY. The signature covers time, method, path with query,
+// and the replica that the request is for. It does not cover the body, which streams.
 import type { Settings } from "../settings/settings.ts";
 
 const encoder = new TextEncoder();
@@ -11,7 +11,7 @@ export interface Signed {
   readonly replica: string;
 }
 
-/** Puts the signature among a request's headers, where there is a key to sign with. */
+/** Adds the signature to a request's headers, if there is a key. */
 export async function sign(headers: Headers, { ORIGIN_SIGNING_KEY }: Settings, request: Signed): Promise<void> {
   if (ORIGIN_SIGNING_KEY === null) return;
   headers.set("x-warmpath-signature", await signatureOf(ORIGIN_SIGNING_KEY, request, Math.floor(Date.now() / 1000)));

@@ -1,5 +1,5 @@
 // A request's hold on a replica's slot, from the grant to the last byte. The runtime gives the slot back by itself when the client
-// or this Worker goes; this class gives it back when the response is over, and claims it again when the object restarts.
+// or this Worker goes; this class gives it back when the response is over, and asks a restarted object to adopt the request.
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
@@ -7,26 +7,10 @@ import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import { BOUNDS } from "../limits.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { isOverloaded } from "./fleet-stub.ts";
+import type { HeldSlot } from "./grant.ts";
 
-/** The methods of a ticket as a stub has them. */
+/** The methods that the stub of a ticket has. */
 type TicketStub = Pick<Ticket, "answered" | "failed" | "ended">;
-
-/** A request's hold on a replica, and what is told of it. Nothing here fails; the news is for `waitUntil`. */
-export interface HeldSlot {
-  /** Whether the object waits to hear that the answer came whole. */
-  readonly proves: boolean;
-  /** Calls the function where the replica is gone and the answer has not begun; the last function given alone. */
-  onLost(end: () => void): void;
-  /** `streams`: the object is told how its body ends. */
-  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void>;
-  failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
-  /** The answer came whole: gives the slot back, at once (null) or when the object has heard of it. */
-  done(): Promise<void> | null;
-  /** It broke off, and whose doing that was is not known: gives the slot back when the object has heard of it. */
-  brokeOff(): Promise<void>;
-  /** Gives the slot back. Idempotent, as these two are. */
-  release(): void;
-}
 
 export class Slot implements HeldSlot {
   readonly #fleet: () => DurableObjectStub<Fleet>;
@@ -43,7 +27,7 @@ export class Slot implements HeldSlot {
   #lost = false;
   #onLost = () => {};
 
-  /** `held` is what the object answered: disposing it gives back the ticket in it. */
+  /** `held`: the object's answer. Disposing it gives back the ticket inside. */
   constructor(fleet: () => DurableObjectStub<Fleet>, grant: GrantAnswer, held: Disposable, ticket: unknown) {
     this.#fleet = fleet;
     this.#grant = grant;
@@ -62,14 +46,13 @@ export class Slot implements HeldSlot {
     if (this.#lost) end();
   }
 
-  /** Response headers came that are no failure. For `waitUntil`; never fails: news is worth nothing to an object that has restarted. */
   async answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> {
     this.#answered = true;
     this.#streams = streams;
     await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
   }
 
-  /** The replica failed the request; what it does after that is no failure more. Awaited, so that the next decision knows. */
+  /** The first failure alone is told. Awaited before a retry, so that the next decision knows of the failure. */
   async failed(failure: Failure, inBandHints: readonly string[] | null = null): Promise<void> {
     if (this.#failed) return;
     this.#failed = true;
@@ -98,7 +81,7 @@ export class Slot implements HeldSlot {
     this.release();
   }
 
-  /** Once the slot is given back there is nobody to tell. */
+  /** Nothing is told once the slot is given back. News that is lost with a restarted object is of no use to the new one. */
   async #tell(news: (ticket: TicketStub) => void | Promise<void>): Promise<void> {
     if (this.#over) return;
     try {
@@ -109,8 +92,8 @@ export class Slot implements HeldSlot {
   }
 
   /**
-   * A call that pends for as long as the request runs rejects when the object restarts; then the new one is told. It gives an answer before that where
-   * the replica is gone. The call is on the object and not on the ticket, which would never be disposed while it pends.
+   * Keeps a call to the object pending while the request runs. The call rejects when the object restarts; then the new object is asked to adopt the
+   * request. The call returns early if the replica is gone. It goes to the object and not to the ticket, which is never disposed while a call pends.
    */
   async #watchRequest(): Promise<void> {
     this.#watch = null;
@@ -121,14 +104,14 @@ export class Slot implements HeldSlot {
     } while (await this.#adopt());
   }
 
-  /** What is sent is lost; unless its answer has begun, of which the object has not heard yet. */
+  /** The replica is gone. An answer that has begun goes on: the object had not heard of it yet. */
   #lose(): void {
     if (this.#answered) return;
     this.#lost = true;
     this.#onLost();
   }
 
-  /** Pending while the request runs. An object that is overloaded has not restarted, and is asked again later. */
+  /** How the watch ended. An object that is overloaded has not restarted, so it is asked again later. */
   async #running(): Promise<WatchEnd> {
     for (let pauseMs: number = BOUNDS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, BOUNDS.watchAgainMostMs)) {
       try {
@@ -150,7 +133,7 @@ export class Slot implements HeldSlot {
         const elapsedMs = Date.now() - this.#grantedAtMs;
         const adopted = await this.#fleet().adopt({ replica, incarnation, hint, elapsedMs, answered: this.#answered });
         if (adopted === null) return false;
-        // The old ticket is dead with its object, unless it was only the way there that failed.
+        // The old ticket is gone with its object, unless the call alone failed.
         this.#held[Symbol.dispose]();
         this.#id = adopted.id;
         this.#held = adopted as typeof adopted & Disposable;

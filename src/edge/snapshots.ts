@@ -1,35 +1,35 @@
-// The last view of each fleet this isolate has seen, for the time when its object can't be reached. Plain data, never a promise:
-// a promise shared between requests dies with the request that made it.
+// The last snapshot of each fleet that this isolate has seen, for the time when the fleet's object is out of reach. Plain data, never a promise: a
+// promise that requests share ends with the request that made it.
 import { hashName, type Weighted } from "../routing/rendezvous.ts";
 import { BOUNDS } from "../limits.ts";
 import type { SnapshotReplica } from "../routing/ledger/snapshot.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { LruMap } from "./lru.ts";
-import type { Standing } from "./snapshot-slot.ts";
+import type { LocalHealth } from "./local-health.ts";
 import type { Settings } from "../settings/settings.ts";
 
 export interface EdgeReplica extends SnapshotReplica, Weighted {
-  /** Null: no request of this isolate was sent there by a snapshot yet. */
-  standing: Standing | null;
+  /** Null: this isolate has sent no request there by a snapshot yet. */
+  health: LocalHealth | null;
 }
 
 interface Held {
   readonly version: string;
   readonly replicas: readonly EdgeReplica[];
-  /** When the object last said that this is true. */
+  /** When the object last confirmed the snapshot. */
   trueAtMs: number;
 }
 
 const SHARE = Math.floor(BOUNDS.snapshotReplicas / BOUNDS.snapshotApps);
-/** Views with replicas only, so that names without any push none of them out. Every app costs at least one share, which bounds their number too. */
+/** Snapshots with replicas alone, so that names without replicas push none of them out. Each costs at least one share, which bounds their number too. */
 const held = new LruMap<Held>(BOUNDS.snapshotReplicas, (entry) => Math.max(SHARE, entry.replicas.length));
-/** When each app's was last asked for: the lock that lets one request alone refresh it. */
+/** When each app's snapshot was last asked for. This is the lock that lets one request alone refresh it. */
 const askedAtMs = new LruMap<number>(BOUNDS.knownApps);
 
-/** The replicas of the last view; none where that is older than `maxAgeMs`: an origin of then may be somebody else's now. */
+/** The replicas of the last snapshot. None if it is older than `maxAgeMs`: an origin in it may be somebody else's now. */
 export function lastSnapshot(app: string, maxAgeMs: number, now: number): readonly EdgeReplica[] {
-  const its = held.get(app);
-  return its === undefined || now - its.trueAtMs > maxAgeMs ? [] : its.replicas;
+  const snapshot = held.get(app);
+  return snapshot === undefined || now - snapshot.trueAtMs > maxAgeMs ? [] : snapshot.replicas;
 }
 
 /** Whether this isolate has ever seen replicas of the app, as far as it remembers. */
@@ -37,7 +37,7 @@ export function hasSnapshot(app: string): boolean {
   return held.get(app) !== undefined;
 }
 
-/** Fetches the fleet's view if the one here is older than 10 s and no other request is at it. For `waitUntil`; never fails. */
+/** Fetches a new snapshot if the last one is older than 10 s and no other request fetches it. For `waitUntil`; never fails. */
 export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
   const before = held.get(app);
   if (now - (askedAtMs.get(app) ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
@@ -54,8 +54,8 @@ export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, a
 }
 
 function toEdge(fresh: readonly SnapshotReplica[], before: readonly EdgeReplica[]): readonly EdgeReplica[] {
-  const standings = new Map(before.filter((its) => its.standing !== null).map((its) => [its.origin, its.standing]));
+  const healthByOrigin = new Map(before.filter(({ health }) => health !== null).map(({ origin, health }) => [origin, health]));
   return fresh.map(({ id, origin, concurrency }) => {
-    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, standing: standings.get(origin) ?? null };
+    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, health: healthByOrigin.get(origin) ?? null };
   });
 }

@@ -1,14 +1,14 @@
-// How often one request may be sent: who has failed it, and whether another replica may be tried.
+// How often one request may be sent: which replicas have failed it, and whether another may be tried.
 import { BOUNDS } from "../limits.ts";
 
 /** What is known of a failed attempt. */
 export interface Tried {
   readonly replica: string;
-  /** How long it was with the replica. */
+  /** How long the replica had the request. */
   readonly afterMs: number;
-  /** It may never have got there. */
+  /** The request may never have reached the replica. */
   readonly unreached: boolean;
-  /** The replica's own word on whether to try again; null: it gave none. */
+  /** Whether to try again, by the replica's own word; null: it does not say. */
   readonly word: boolean | null;
 }
 
@@ -16,7 +16,7 @@ export class Tries {
   /** Replicas that have failed the request. */
   readonly failed: string[] = [];
   readonly #most: number;
-  /** Repeating it does no harm, by its method (RFC 9110 9.2.2). */
+  /** By its method the request can be repeated without harm (RFC 9110 9.2.2). */
   readonly #idempotent: boolean;
   #counted = 0;
   #uncounted = 0;
@@ -27,7 +27,7 @@ export class Tries {
     this.#idempotent = method !== "POST" && method !== "PATCH";
   }
 
-  /** An attempt has failed. Says whether there may be another. */
+  /** Notes a failed attempt. True: there may be another. */
   mayGoOn({ replica, afterMs, unreached, word }: Tried): boolean {
     this.failed.push(replica);
     if (unreached && this.#uncounted < BOUNDS.unreachedAttempts) this.#uncounted++;

@@ -1,20 +1,19 @@
-// What an answer's status and headers say: of the replica that gave it, and of whether another replica may be asked.
+// What an answer's status and headers say of its replica, and whether another replica may be asked.
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 
-/** What Cloudflare answers in a replica's stead when it, its DNS name or its tunnel can't be reached. Loopback never shows these. */
+/** Cloudflare's statuses for a replica, a DNS name or a tunnel that is out of reach. */
 const OUT_OF_REACH = new Set([521, 522, 523, 525, 526, 530]);
 
 export function isOutOfReach({ status }: Response): boolean {
   return OUT_OF_REACH.has(status);
 }
 
-/** How an answer shows that its replica failed the request, or of what kind it is where it does not. */
+/** The replica's failure that the answer shows, or the kind of an answer that shows none. */
 export type Verdict = { readonly failure: Failure } | { readonly answer: AnswerKind };
 
 /**
- * 520 and 524 are Cloudflare's: the answer was broken, or did not begin in time. 502 and 504 are those of whatever stands before the replica, and
- * 503 says that it takes no requests now, and for how long, where it says so in seconds. A replica that has a word of its own on retries speaks
- * with any 5xx for the request alone.
+ * 520 and 524 are Cloudflare's: the answer was broken, or did not begin in time. 502 and 504 come from a proxy before the replica. 503 says that the
+ * replica takes no requests now, for as long as its `Retry-After` says. A 5xx with `X-Fal-Needs-Retry` is about the request alone.
  */
 export function verdictOf(response: Response): Verdict {
   const { status, headers } = response;
@@ -48,13 +47,13 @@ function retryAfterOf(headers: Headers): number | null {
   return /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : null;
 }
 
-/** The replica's own word on whether its answer may be replaced by another's, on a 5xx or 429; null: it gives none. */
+/** Whether another replica should be asked, by the replica's own word on a 5xx or 429; null: it does not say. */
 export function wordOnRetry({ status, headers }: Response): boolean | null {
   const word = status >= 500 || status === 429 ? headers.get("x-fal-needs-retry") : null;
   return word === "1" || word === "0" ? word === "1" : null;
 }
 
-/** Whether an answer may be replaced by another replica's where its own says nothing of that: it was none of the replica's, or "not now". */
+/** Whether another replica is asked if the replica does not say: its proxy or tunnel answered, or it said "not now". */
 export function isReplaceable(response: Response): boolean {
   return response.status === 502 || response.status === 503 || isOutOfReach(response);
 }

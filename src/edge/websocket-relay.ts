@@ -1,7 +1,7 @@
 // Joins a client's WebSocket with a replica's, message by message, until both are closed.
 //
-// Each direction is closed by itself. A Close is passed on behind the messages that came before it, and answered only with the other
-// side's own Close: what that still has under way is passed on before.
+// Each direction is closed by itself. A Close is passed on after the messages that came before it. It is answered with the other side's own Close, after
+// the messages that the other side still had under way.
 import { BOUNDS } from "../limits.ts";
 
 export interface WebSocketRelay {
@@ -9,7 +9,7 @@ export interface WebSocketRelay {
   readonly headers: Headers;
   /** The replica has closed. */
   readonly whole: () => void;
-  /** It is over, and nobody's failure. */
+  /** The connection is over, and nobody failed. */
   readonly release: () => void;
   /** The replica broke off. */
   readonly broken: () => void;
@@ -20,21 +20,21 @@ interface Close {
   readonly reason: string;
 }
 
-/** How the runtime tells that a message was too large for it. It has told the sender, and ended that connection. */
+/** In the runtime's error for a message that was too large. The runtime has told the sender and ended that connection. */
 const TOO_LARGE = "protocolError.statusCode = 1009";
 const TOO_LARGE_CLOSE: Close = { code: 1009, reason: "a message of more than 32 MiB" };
 const BROKE_OFF: Close = { code: 1011, reason: "the other side broke off" };
 
 /**
- * The slot is held until the replica has closed, or the client has gone, or BOUNDS.closeHandshakeMs after the client's Close. There is
- * no back-pressure between WebSockets in the runtime, which reads as fast as it can: what a slow side has not taken yet is bounded by
- * the runtime's own limit on messages and the isolate's memory.
+ * The slot is held until the replica has closed, or the client has gone, or BOUNDS.closeHandshakeMs after the client's Close. The runtime has no
+ * back-pressure between WebSockets and reads as fast as it can. So only the runtime's limit on messages and the isolate's memory bound what a slow side
+ * has not taken yet.
  */
 export function relayWebSocket({ upstream, headers, whole, release, broken }: WebSocketRelay, replica: WebSocket): Response {
   const { 0: outer, 1: client } = new WebSocketPair();
   const [fromClient, fromReplica] = [new Side(client), new Side(replica)];
   let told = false;
-  /** What is first told of the slot counts. */
+  /** Only the first news of the slot counts. */
   const tell = (news: () => void) => {
     if (!told) news();
     told = true;
@@ -53,26 +53,26 @@ export function relayWebSocket({ upstream, headers, whole, release, broken }: We
 }
 
 interface Ends {
-  /** Its Close came. */
+  /** This side's Close came. */
   readonly closed: () => void;
-  /** It ended without one. */
+  /** This side ended without a Close. */
   readonly broke: (tooLarge: boolean) => void;
-  /** The other side did not answer its Close in time. */
+  /** The other side did not answer this side's Close in time. */
   readonly unanswered: () => void;
 }
 
 class Side {
   readonly #socket: WebSocket;
-  /** Nothing more comes from it. */
+  /** Nothing more comes from this side. */
   over = false;
-  /** It was sent a Close, or is gone: nothing more goes to it. */
+  /** This side was sent a Close, or is gone: nothing more goes to it. */
   #closed = false;
   #unanswered: ReturnType<typeof setTimeout> | null = null;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    // Without this the runtime answers a Close at once, and drops what is sent to that side later.
+    // Without allowHalfOpen the runtime answers a Close at once and drops what is sent to that side later.
     socket.accept({ allowHalfOpen: true });
   }
 
@@ -95,7 +95,7 @@ class Side {
     });
   }
 
-  /** False: that was so before. */
+  /** False: this side was over before. */
   #ends(): boolean {
     if (this.over) return false;
     this.over = true;
@@ -114,7 +114,7 @@ class Side {
     if (!this.#closed) this.#socket.send(data as string | ArrayBuffer);
   }
 
-  /** 1005 says that there was no code; it can't be sent. */
+  /** 1005 means that the Close had no code. It can't be sent. */
   #close({ code, reason }: Close): void {
     if (this.#closed) return;
     this.#closed = true;

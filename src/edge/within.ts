@@ -1,11 +1,11 @@
-// A wait with an end: what the Worker waits for may be an object that stalls.
+// A wait with an end: an object that the Worker waits for may stall.
 
-/** In place of what came too late. */
+/** The result of a wait that took too long. */
 export const TOO_LATE = Symbol("too late");
 
 /**
- * What the promise gives, or `TOO_LATE` where that takes longer. What it gives after that goes to `late`, which must give back what it holds;
- * what it throws after that is nobody's any more.
+ * The promise's value, or `TOO_LATE` if that takes longer than `ms`. A value that comes later goes to `late`, which must give back what the value holds.
+ * An error that comes later is ignored.
  */
 export async function within<T>(
   promise: Promise<T>,

@@ -68,10 +68,10 @@ export const LIMITS = {
   placementsWeighed: 8,
   /** Requests that are sent by one dispatch; if more could be, the next one is after `nextRoundMs`. */
   picksAtOnce: 1000,
-  /** Samples while what is learned of a hint also says what new hints are like. */
-  newSamples: 5,
-  /** Declared costs before any is believed. */
-  declaredSamples: 20,
+  /** The most by which a request's cost may differ from a mean job in the order of the queue: what bounds how long dear requests are overtaken. */
+  costRange: 10,
+  /** A declared cost counts within this factor of the mean of its hint: no client makes its request look like nothing. */
+  declaredRange: 8,
   /** Slots of a hint's holders whose ends are forecast one by one; of more, the mean says as much. */
   slotsForecast: 32,
   /** Request classes that would rather wait, asked in one decision; a later one asks others. */

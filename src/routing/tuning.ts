@@ -5,8 +5,6 @@ export const TUNING = {
   // The order of requests that wait (policy/order.ts). A job is the mean time of serving a request and of loading a hint, together.
   /** How much more a load and its eviction weigh in the order than the time that they take. */
   loadWeight: 4,
-  /** The most by which a request's cost may differ from a job, in the order. */
-  costRange: 10,
   /** The aging threshold of a fleet in which hardly anybody waits, in jobs, and the part of the longest backlog of late that is added. */
   agingJobs: 4,
   agingPerBacklog: 1.4,
@@ -18,24 +16,18 @@ export const TUNING = {
   waitShare: 0.6,
   /** and this part of a load more for each request that waits per slot. */
   waitPerWaiting: 1,
-  /** A request that runs as long as was expected is expected to run this part of that more. */
-  overrun: 0.15,
 
   // Where a hint is loaded (policy/placement.ts, policy/eviction-cost.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing the copy may matter. */
   horizon: 2.4,
   /** Losses that differ by less than this part of a load are as good as equal. */
-  indifference: 0.3,
+  indifference: 0.1,
 
   // What is learned (model/), in samples, arrivals and jobs.
   hintMemory: 20,
   fleetMemory: 500,
   recentMemory: 50,
   demandMemory: 2000,
-  backlogMemory: 2000,
-  /** What the prior counts beside a hint's own samples. */
-  hintPrior: 1,
-  loadPrior: 3,
-  /** A sample counts as at most this many times what was expected, and at least this part of it. */
-  outlier: 8,
+  /** What is known of all hints counts as so many samples beside a hint's own. */
+  prior: 1,
 } as const;

@@ -1,2 +1,2 @@
-/** There is one Directory object, under this name. It may never change: the rows stay with the name. */
+/** The name of the one Directory object. The name may never change: the stored rows belong to it. */
 export const DIRECTORY_NAME = "directory";

@@ -1,10 +1,10 @@
-// Names in an environment that are near a setting's and are none. An environment holds many names that are not the router's, so only near
-// ones are suspected. Values are never looked at: they may be secrets.
+// Names in an environment that are near a setting's name but are no setting. An environment holds many other names, so only near ones are reported.
+// Values are never read, because they may be secrets.
 import { BOUNDS } from "../limits.ts";
 import { nearName } from "../wire/near-name.ts";
 import { SETTING_NAMES } from "./settings.ts";
 
-/** What else the router's environment holds by name. */
+/** Names in the router's environment that are no settings. */
 const BINDINGS = ["FLEET", "DIRECTORY", "HEARTBEAT_LIMIT", "UNKNOWN_APP_LIMIT"];
 const KNOWN: ReadonlySet<string> = new Set([...SETTING_NAMES, ...BINDINGS]);
 
@@ -13,7 +13,7 @@ export interface Misspelt {
   readonly warning: string;
 }
 
-/** The misspelt ones among the names, the first few. Their lengths are bounded by those of the names that they are near. */
+/** The first few misspelt names. Each is about as long as the setting that it is near, so their lengths are bounded. */
 export function misspeltSettings(names: Iterable<string>): readonly Misspelt[] {
   const found: Misspelt[] = [];
   for (const name of names) {

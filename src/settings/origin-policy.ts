@@ -1,10 +1,10 @@
-// Which origins a heartbeat may name. Without this a stolen token could point clients' requests at anything the router can reach.
+// Which origins a heartbeat may name. Otherwise a stolen token could send clients' requests to anything that the router can reach.
 import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.ts";
 
 /**
- * Why the origin of a replica of the app (as `parseHeartbeat` normalises it) is refused, or null when it is admitted. `ownUrl`: where the
- * heartbeat was sent to; null: there is none. Odd spellings of addresses (decimal, octal, mapped) are gone by now: the URL parser writes
- * every one of them as a plain IP literal.
+ * Why the origin of a replica of the app is refused; null: it is admitted. `origin` is as `parseHeartbeat` normalises it, so the URL parser has written
+ * every spelling of an address (decimal, octal, mapped) as a plain IP literal. `ownUrl`: where the heartbeat was sent to; null: there is no
+ * heartbeat.
  */
 export function originFault(origin: string, app: string, ownUrl: string | null, settings: Settings): string | null {
   const url = new URL(origin);
@@ -19,9 +19,9 @@ export function originFault(origin: string, app: string, ownUrl: string | null, 
 }
 
 /**
- * Whether the origin is where the heartbeat was sent to. A name is the router's on all its ports: Cloudflare serves it on each. In
- * development the router and its replicas share a host and differ by their ports. `own` is what the sender says (its Host header), so this
- * finds mistakes; what stops a loop is that the router refuses requests that have passed it.
+ * Whether the origin is where the heartbeat was sent to. A name is the router's on all ports, because Cloudflare serves it on each. In development the
+ * router and its replicas share a host and differ by their ports. `own` is the sender's Host header, so this check finds mistakes alone. Loops end
+ * because the router refuses requests that have passed it.
  */
 function isOwn(url: URL, own: URL, development: boolean): boolean {
   if (withoutDots(url.hostname) !== withoutDots(own.hostname)) return false;
@@ -37,9 +37,9 @@ function isAddress(hostname: string): boolean {
 }
 
 /**
- * Names that public DNS does not have, so that whoever answers them is inside: a single label, and the endings reserved for local use
- * (RFC 6761, 6762 with its appendix G, 7686, 8375, 9476; ICANN: internal), or used so ever since (lan, localdomain). `arpa` holds
- * home.arpa and addresses by name, and no web server. `example` as an ending of its own; example.com is an ordinary name.
+ * Endings of names that public DNS does not have, so whoever answers is inside: those reserved for local use (RFC 6761, 6762 with its appendix G, 7686,
+ * 8375, 9476; ICANN: internal) and those in common use for it (lan, localdomain). `arpa` holds home.arpa and addresses by name, and no web server.
+ * `example` is such an ending, while example.com is an ordinary name.
  */
 const PRIVATE_ENDING =
   /\.(localhost|local|internal|test|invalid|example|alt|onion|arpa|intranet|private|corp|home|lan|localdomain)$/;
@@ -48,7 +48,7 @@ function isPrivateName(hostname: string): boolean {
   return !hostname.includes(".") || PRIVATE_ENDING.test(hostname);
 }
 
-/** An app's name as one DNS label. Lower case only: DNS does not tell `App` and `app` apart, and they are two apps. */
+/** An app's name as one DNS label. Lower case only, because DNS does not tell the apps `App` and `app` apart. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 function matches({ host: named, wildcard, port }: OriginPattern, url: URL, app: string): boolean {

@@ -1,6 +1,5 @@
-// The operator's settings: names, defaults, bounds. Read once per environment object; a bad value names the setting and stops
-// everything, because a router that guesses what its operator meant is worse than one that says what is wrong. Every client is told
-// what is wrong, so no message may show any part of a value.
+// The operator's settings: names, defaults, bounds. They are read once per environment object. With a bad value every request is refused by an error that
+// names the setting: the router does not guess what its operator meant. Every client gets that error, so no message may show any part of a value.
 import * as v from "valibot";
 import { SCHEDULING } from "../routing/policy/index.ts";
 import { isAppName } from "../wire/heartbeat.ts";
@@ -15,14 +14,14 @@ export type AppFrom =
 export type HeartbeatTokens = ReadonlyMap<string, readonly string[]>;
 
 export interface OriginPattern {
-  /** A host, with at most one label `{app}`; with `wildcard` any name below it, at any depth, but not itself. */
+  /** A host, with at most one label `{app}`. With `wildcard`: any name below that host, at any depth, but not the host itself. */
   readonly host: string;
   readonly wildcard: boolean;
   /** Null: the scheme's default. */
   readonly port: string | null;
 }
 
-/** A Workers variable may be a string, or in wrangler.toml a number or boolean; empty text is as good as unset. */
+/** A Workers variable is a string, or in wrangler.toml a number or boolean. Empty text counts as unset. */
 const Value = v.pipe(
   v.union([v.string(), v.number(), v.boolean()], "must be text, a number or true/false"),
   v.transform((value) => String(value).trim()),
@@ -86,11 +85,11 @@ const headerNames = v.pipe(
   v.minLength(1, "must name a header"),
 );
 
-/** Stands in a pattern of ORIGIN_ALLOW for the name of the app whose replica it is. */
+/** Stands in a pattern of ORIGIN_ALLOW for the name of the replica's app. */
 export const APP_PLACEHOLDER = "{app}";
 
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?";
-/** The placeholder is a whole label and never the last one: an app must not choose its top-level domain. */
+/** The placeholder is a whole label and never the last one, so that an app can't choose its top-level domain. */
 const ORIGIN_PATTERN = new RegExp(
   `^(\\*\\.)?((?:(?:${LABEL}\\.)*\\{app\\}\\.)?${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?::([1-9]\\d{0,4}))?$`,
 );
@@ -115,7 +114,7 @@ const originPatterns = v.pipe(
 );
 
 const CORS_RULE = "must be * or origins like https://app.example.com";
-/** As browsers write them in `Origin`, which is compared as text. A host beyond ASCII is named as they name it: xn--… */
+/** Origins as browsers write them in `Origin`, because they are compared as text. So a host beyond ASCII is written xn--… */
 const corsOrigins = v.pipe(
   list(BOUNDS.corsOrigins),
   v.rawTransform<string[], readonly string[]>(({ dataset, addIssue, NEVER }) => {
@@ -132,11 +131,11 @@ function originOf(text: string): string | null {
 }
 
 const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
-/** A header field can't bring anything else, so another token could never be presented. The message must not show the token. */
+/** A header field can hold no other token. The message must not show the token. */
 const TOKEN_RULE = "must be visible ASCII characters (U+0021 to U+007E), without spaces";
 const token = v.pipe(v.string(), v.regex(/^[\u0021-\u007e]+$/, TOKEN_RULE));
 const Token = v.pipe(v.string(TOKENS_RULE), v.minLength(1, TOKENS_RULE));
-/** As pairs, because an app may be named like a property that every object has. */
+/** Pairs, because an app may have the name of a property that every object has. */
 const TokenEntries = v.pipe(
   v.string(),
   v.parseJson({}, TOKENS_RULE),

@@ -1,5 +1,5 @@
-// A heartbeat as JSON becomes plain data, or names the first field that is wrong. Which origins and tokens are admitted is not
-// decided here (src/control).
+// From a heartbeat's JSON to plain data, or to the first field that is wrong. src/control decides which tokens are admitted, src/settings which
+// origins.
 import * as v from "valibot";
 import type { Heartbeat } from "../routing/ledger/report.ts";
 import { hintFault } from "./hints.ts";
@@ -13,11 +13,11 @@ export type Parsed<T> =
 
 const APP_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
 const REPLICA_ID = /^[\u0021-\u007e]+$/;
-/** No URL can name these, however they are escaped, so the administrator could neither drain nor delete such a replica. */
+/** No URL can hold these names, however escaped, so the administrator could neither drain nor delete such a replica. */
 const DOT_SEGMENT = /^\.{1,2}$/;
 /**
- * A scheme, a DNS name or bracketed address in ASCII, and a port. The URL parser forgives far more: it drops tabs and line feeds, takes
- * full-width digits for digits, a backslash for a slash and an empty port for none. What passes here it reads as everybody does.
+ * A scheme, a DNS name or bracketed address in ASCII, and a port. The URL parser forgives far more: it drops tabs and line feeds, and takes full-width
+ * digits for digits, a backslash for a slash and an empty port for none. A text of this shape has one reading.
  */
 const ORIGIN_SHAPE =
   /^https?:\/\/(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::[1-9]\d{0,4})?\/?$/i;
@@ -80,7 +80,7 @@ export function isAppName(text: string): boolean {
   return APP_NAME.test(text);
 }
 
-/** The app a heartbeat is for, read before the rest because the token's right to it is checked first. */
+/** The app that a heartbeat is for. It is read before the other fields, because the token's right to the app is checked first. */
 export function parseHeartbeatApp(body: unknown): Parsed<string> {
   const result = v.safeParse(v.object({ app: AppName }, "must be an object"), body, { abortEarly: true });
   return result.success ? { ok: true, value: result.output.app } : faultOf(result.issues);
@@ -88,7 +88,7 @@ export function parseHeartbeatApp(body: unknown): Parsed<string> {
 
 const FIELDS: ReadonlySet<string> = new Set(Object.keys(HeartbeatBody.entries));
 
-/** What a heartbeat that was accepted holds and means nothing: the first few names, cut short, with the field that may be meant. */
+/** Warnings of unknown fields in a heartbeat that was accepted: the first few names, cut short, with the field that may be meant. */
 export function heartbeatWarnings(body: unknown): readonly string[] {
   const warnings: string[] = [];
   for (const name in body as object) {
@@ -101,7 +101,7 @@ export function heartbeatWarnings(body: unknown): readonly string[] {
   return warnings;
 }
 
-/** Unknown fields are ignored, null is as good as absent. Fields are checked in the order of the contract. */
+/** Unknown fields are ignored. A field that is null counts as absent. Fields are checked in the order of the contract. */
 export function parseHeartbeat(body: unknown): Parsed<Heartbeat> {
   const result = v.safeParse(HeartbeatBody, body, { abortEarly: true });
   if (!result.success) return faultOf(result.issues);

@@ -1,16 +1,16 @@
-// Hints as text: what a client asks for, what a replica advertises. A hint is opaque: nothing knows what a model is. Only
-// estimates.ts looks into one, to guess how long a new one takes.
+// Hints as text, as clients ask for them and replicas advertise them. A hint is opaque: the router does not know what a model is. Only estimates.ts reads
+// a hint's beginning, to guess how long requests for a new hint take.
 import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";
 
-/** U+0020 to U+007E: the runtime shows every other byte of a header as one replacement character, so they can't be told apart. */
+/** U+0020 to U+007E. The runtime shows every other byte of a header as the same replacement character. */
 const PRINTABLE = /^[\u0020-\u007e]+$/;
 
 export type HintsResult =
   | { readonly ok: true; readonly hints: readonly string[] }
   | { readonly ok: false; readonly detail: string };
 
-/** Why a text can't be a hint, or null when it can: 1 to 512 printable ASCII characters without a comma. O(length). */
+/** Why a text can't be a hint; null: it can. A hint has 1 to 512 printable ASCII characters, and no comma. O(length). */
 export function hintFault(hint: string): string | null {
   if (hint.length === 0) return "is empty";
   if (hint.length > BOUNDS.hintLength) return `is longer than ${BOUNDS.hintLength} characters`;
@@ -20,8 +20,8 @@ export function hintFault(hint: string): string | null {
 }
 
 /**
- * The hints of a request, most preferred first: header values in setting order, split at commas, trimmed, without empty elements
- * and duplicates. A hint that is none, or more than 8 of them, is an error that says which.
+ * The hints of a request, most preferred first: header values in the order of the setting, split at commas, trimmed, without empty elements and
+ * duplicates. An element that can't be a hint is an error, and so are more than 8 hints.
  */
 export function parseRequestHints(headerValues: readonly string[]): HintsResult {
   const hints = new Set<string>();
@@ -35,9 +35,8 @@ export function parseRequestHints(headerValues: readonly string[]): HintsResult 
 }
 
 /**
- * The list in a replica's `X-Fal-Runner-Hints`. Never fails, because the answer it came with must not suffer: elements that
- * can't be hints are skipped, and so is everything after the first 256. Empty text is an empty list: the replica specialises and
- * holds nothing.
+ * The list in a replica's `X-Fal-Runner-Hints`. Never fails, because the answer with the header must reach the client. Elements that can't be hints are
+ * skipped, and so is everything after the first 256. Empty text is an empty list: the replica specialises and holds nothing.
  */
 export function parseInBandHints(header: string): readonly string[] {
   const hints = new Set<string>();

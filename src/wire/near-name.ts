@@ -1,6 +1,6 @@
 // Which known name a misspelt one most likely means.
 
-/** The known name with the fewest letters wrong, upper and lower case alike, at most a quarter of its own; null: none is so near. */
+/** The known name that differs in the fewest letters, whatever their case, and in at most a quarter of its own; null: there is none. */
 export function nearName(text: string, known: Iterable<string>): string | null {
   let nearest: string | null = null;
   let least = Infinity;

@@ -1,5 +1,5 @@
-// AFFINITY_WAIT: whether a request waits for a busy warm replica while a cold one is free, what its answer then says, and what `explain`
-// says of it beforehand. How long a wait is worth is in `core`; here waits are short beyond doubt.
+// AFFINITY_WAIT: whether a request waits for a busy warm replica while a cold one is free, what its answer then says, and what `explain` says
+// beforehand. Tests in `core` say how long a wait is worth. Waits in this file are clearly short or clearly long.
 import { describe, expect, test } from "vitest";
 import { freshApp, sharedRouter } from "../support/conformance.ts";
 import { holdAnswers } from "../support/held.ts";
@@ -8,7 +8,7 @@ import { TestRouter, type Reply } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
 const router = sharedRouter();
-/** The time a load takes until some have been seen: short enough to wait for, too long to wait for from its beginning. */
+/** COLD_START_MS in seconds: a request waits for the rest of such a load, but not for all of it. */
 const SHORT_LOAD_S = 3;
 
 interface Explained {
@@ -33,8 +33,8 @@ interface Explained {
 }
 
 /**
- * Replicas of one slot each that answer at once and say in band that they hold `h`, where `advertises`; but hold requests to /hold. The
- * router knows that requests are short, and nothing of loads.
+ * Replicas of one slot each, which answer at once but hold requests to /hold. Those in `advertises` say in band that they hold `h`. The router has learned
+ * that requests are short, and nothing of loads.
  */
 async function fleet(replicas: Readonly<Record<string, Record<string, unknown>>>, through: TestRouter = router()) {
   const app = freshApp("fleet");
@@ -58,7 +58,7 @@ async function fleet(replicas: Readonly<Record<string, Record<string, unknown>>>
     send,
     explain: async (hint: string) => (await through.admin(`/-/apps/${app}/explain?hint=${hint}`)).json<Explained>(),
     waiting: (count: number) => until(`${count} wait`, async () => (await through.view(app)).waiting === count),
-    /** A request that holds its slot until all are let go. */
+    /** A request that holds its slot until the test lets all go. */
     occupies: async (hint: string) => {
       const before = held.holding;
       const reply = send(hint, "hold");
@@ -75,7 +75,7 @@ async function fleet(replicas: Readonly<Record<string, Record<string, unknown>>>
 const WARM_AND_FREE = { warm: { hints: ["h"], hint_slots: 1 }, b: { hints: [] }, c: { hints: [] }, d: { hints: [] } };
 const queueMs = ({ headers }: Reply) => Number(/\bqueue;dur=([\d.]+)/.exec(String(headers["server-timing"]))?.[1]);
 
-describe("auto, the default: where the warm replica is busy for a moment", () => {
+describe("auto, the default: while the warm replica is busy for a moment", () => {
   test("AFF-1 a burst waits for it, though others are free; the answers say so, and for how long", async () => {
     await using its = await fleet(WARM_AND_FREE);
     const { reply: first } = await its.occupies("h");
@@ -143,7 +143,7 @@ describe("auto, the default: where the warm replica is busy for a moment", () =>
     await first;
   });
 
-  test("AFF-5 where it leaves, the request takes a free one at once", async () => {
+  test("AFF-5 if the warm replica leaves, the request takes a free one at once", async () => {
     await using its = await fleet(WARM_AND_FREE);
     const { reply: first } = await its.occupies("h");
     const waits = its.send("h");
@@ -187,7 +187,7 @@ describe("explain", () => {
     const rows = Object.fromEntries(told.candidates.map((candidate) => [candidate.replica, candidate]));
     expect(Object.keys(rows).toSorted()).toEqual(["b", "c", "d", "full", "warm"]);
     expect(rows["warm"]).toMatchObject({ warm_for: "h", passed_over: "full", load_s: 0, eviction_s: 0 });
-    // Nothing has taught the router that a load takes anything but COLD_START_MS.
+    // The router has seen no load, so it expects COLD_START_MS.
     for (const name of ["b", "c", "d"]) {
       expect(rows[name]).toMatchObject({ warm_for: null, passed_over: null, wait_s: 0, load_s: 12, eviction_s: 0 });
     }
@@ -233,7 +233,7 @@ describe("explain", () => {
       await until("it has been learned", async () => (await loadOf("z")) < (seen.at(-1) ?? 0));
       seen.push(await loadOf("z"));
     }
-    // Three times the first guess, and five loads of no time.
+    // The first guess counts three times, and the five loads took no time.
     expect(seen.at(-1)).toBeGreaterThan(3);
     expect(seen.at(-1)).toBeLessThan(6);
   });

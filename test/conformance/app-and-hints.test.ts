@@ -6,7 +6,7 @@ import { TestRouter } from "../support/router.ts";
 
 const router = sharedRouter({ APP_FROM: "path:1" });
 
-/** The target that the replica is sent for a client's target. */
+/** The target that the replica gets for a client's target. */
 async function targetFor(client: string, app: string, through: TestRouter = router(), host?: string): Promise<string> {
   await using replica = await TestReplica.start();
   await through.join({ app, replica: "r1", origin: replica.origin });
@@ -31,7 +31,7 @@ describe("the app, by APP_FROM", () => {
     expect(await targetFor(client.replace("APP", app), app)).toBe(sent);
   });
 
-  // The runtime leaves dot segments in request.url but `fetch` resolves them: one path must not be routed and another sent.
+  // The runtime leaves dot segments in request.url but `fetch` resolves them. The routed path must be the path that is sent.
   test("APP-3 dot segments before the app are resolved before routing", async () => {
     const app = freshApp();
     expect(await targetFor(`/elsewhere/../${app}/x`, app)).toBe("/x");
@@ -156,7 +156,7 @@ describe("the app, by APP_FROM", () => {
 });
 
 describe("hints", () => {
-  /** Two replicas, of which only `warm` holds the hints; requests for anything cold go to `cold`, which has room. */
+  /** Two replicas. Only `warm` holds the hints. Requests for a cold hint go to `cold`, which has a free hint slot. */
   async function pair(hints: readonly string[]): Promise<{ readonly app: string } & AsyncDisposable> {
     const app = freshApp("hints");
     const stack = new AsyncDisposableStack();

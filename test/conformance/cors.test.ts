@@ -1,4 +1,4 @@
-// Contract, "Errors" for pages of another origin: who may read the router's own, and that replicas' answers are theirs.
+// Contract, "Errors" for pages of another origin: who may read the router's own errors, and that replicas' answers pass as they are.
 import { describe, expect, test } from "vitest";
 import { expectProblem, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -7,7 +7,7 @@ import { TestRouter, type Reply } from "../support/router.ts";
 const PAGE = "https://app.example.com";
 const router = sharedRouter({ CORS_ORIGINS: `${PAGE}, http://LOCALHOST:5173` });
 
-/** The headers of an answer that have to do with CORS. */
+/** The CORS headers of an answer. */
 function corsOf({ headers }: Reply): Record<string, unknown> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("access-control-") || name === "vary"));
 }

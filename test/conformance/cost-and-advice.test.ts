@@ -25,7 +25,7 @@ describe("x-warmpath-cost", () => {
     },
   );
 
-  test("COST-1 and so are two of them, also where they are the same", async () => {
+  test("COST-1 two costs are refused too, even if they are the same", async () => {
     for (const costs of [
       ["1", "2"],
       ["1", "1"],
@@ -52,7 +52,7 @@ describe("x-warmpath-cost", () => {
 });
 
 describe("x-warmpath-evict", () => {
-  /** A replica that answers at once, but for requests to /hold. Gives what a request for the hint was advised. */
+  /** A replica that answers at once, but for requests to /hold. Gives the eviction that a request for the hint advised. */
   async function one(says: Record<string, unknown>) {
     const held = holdAnswers();
     const replica = await TestReplica.start((request, response) => {

@@ -1,4 +1,4 @@
-// Contract, "Client traffic" and decisions 4 to 6: who gets a request, as far as it shows on the wire.
+// Contract, "Client traffic" and decisions 4 to 6: which replica gets a request, as far as the wire shows that.
 import { describe, expect, test } from "vitest";
 import { freshApp, sharedRouter } from "../support/conformance.ts";
 import { holdAnswers } from "../support/held.ts";
@@ -28,7 +28,7 @@ async function fleet(replicas: Readonly<Record<string, Record<string, unknown>>>
   return { app, held, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-/** Takes a slot of the replica that alone holds the hint. */
+/** Takes a slot of the only replica that holds the hint. */
 async function occupy(app: string, hint: string, held: { readonly holding: number }): Promise<Promise<Reply>[]> {
   const before = held.holding;
   const reply = ask(app, hint, "hold");
@@ -177,12 +177,12 @@ describe("the three advertised states", () => {
     await using its = await fleet({
       full: { hints: ["x", "y"], hint_slots: 2 },
       unknown: { hints: ["x"] },
-      room: { hints: ["x", "y"], hint_slots: 2 + cold.length },
+      vacant: { hints: ["x", "y"], hint_slots: 2 + cold.length },
     });
-    for (const hint of cold) expect(await servedBy(its.app, hint)).toBe("room");
+    for (const hint of cold) expect(await servedBy(its.app, hint)).toBe("vacant");
   });
 
-  test("DEC-11 where the owner must evict and another has room, the reason is hash_spill", async () => {
+  test("DEC-11 if the owner must evict and another has a free hint slot, the reason is hash_spill", async () => {
     await using its = await fleet({ full: { hints: ["x"], hint_slots: 1 }, empty: { hints: [], hint_slots: 1 } });
     const reasons = new Set<unknown>();
     for (const hint of cold) reasons.add((await ask(its.app, hint)).headers["x-warmpath-reason"]);
@@ -197,7 +197,7 @@ describe("the three advertised states", () => {
   });
 });
 
-test("DEC-13 where the warm replica is full, the request goes to another or waits for it, and says which", async () => {
+test("DEC-13 if the warm replica is full, the request goes to another or waits for the warm one, and the reason says which", async () => {
   await using its = await fleet({ warm: { hints: ["h"], concurrency: 1 }, free: { hints: [], concurrency: 1 } });
   const busy = await occupy(its.app, "h", its.held);
   const reply = ask(its.app, "h");

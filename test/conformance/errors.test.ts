@@ -1,4 +1,4 @@
-// Contract, "Errors": their form, the type the client gets them as, and loops. Each error's own cause is tested where it belongs.
+// Contract, "Errors": the form and the content type of errors, and loops. The files of each subject test what causes an error.
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -6,7 +6,7 @@ import { TestRouter, type Reply } from "../support/router.ts";
 
 const router = sharedRouter();
 
-/** One way to each error that needs no more than a request; the others are made in waiting, retries, liveness, limits and settings. */
+/** One way to each error that a single request can cause. The tests of waiting, retries, liveness, limits and settings cause the others. */
 const CAUSES: readonly (readonly [string, number, (headers: Record<string, string>) => Promise<Reply>])[] = [
   ["app_not_found", 404, (headers) => router().send("/never-heard/x", { headers })],
   ["not_found", 404, (headers) => router().send("/-/nothing", { headers })],

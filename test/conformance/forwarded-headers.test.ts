@@ -8,7 +8,7 @@ import { TestRouter, type Sending } from "../support/router.ts";
 const KEY = "a signing key, not only letters: \u00fc";
 const router = sharedRouter({ HINT_HEADERS: "x-fal-runner-hint, x-model", ORIGIN_SIGNING_KEY: KEY });
 
-/** What the replica is sent for a request to `/APP` + target. */
+/** What the replica gets for a request to `/APP` + target. */
 async function forwarded(target: string, sending: Sending = {}): Promise<Received & { readonly app: string }> {
   await using replica = await TestReplica.start();
   const app = freshApp();

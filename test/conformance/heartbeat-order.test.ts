@@ -1,4 +1,4 @@
-// Contract, "Errors … Order": a heartbeat with several faults is told of the first one. And the tokens that decide two of them.
+// Contract, "Errors … Order": the answer to a heartbeat with several faults names the first fault. And the tokens, which decide two of the checks.
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestRouter } from "../support/router.ts";

@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 
 const router = sharedRouter();
 
-/** A replica that says what the test last told it to, and what the router believes of it. */
+/** A replica that sends the header that the test last set, and the hints that the router then lists. */
 async function speaking(says: Record<string, unknown> = {}) {
   const tells = { status: 200, header: null as string | readonly string[] | null };
   const server = await TestReplica.start((_request, response) => {
@@ -78,7 +78,7 @@ test("BAND-6 present but empty: it specialises and holds nothing", async () => {
   await its.believes([]);
 });
 
-test("BAND-6 a header with nothing but bad elements is no claim to hold anything", async () => {
+test("BAND-6 a header with nothing but bad elements does not say that the replica holds anything", async () => {
   await using its = await speaking({ hints: ["old"] });
   await its.tell("\u00e9");
   await its.believes([]);

@@ -4,12 +4,12 @@ import { expectProblem, sharedRouter, validBeat } from "../support/conformance.t
 
 const router = sharedRouter({ HEARTBEAT_RATE_MAX: "100000", HEARTBEAT_INTERVAL_MS: "60000" });
 
-/** Hints of exactly `length` characters that no other number gives. */
+/** Hints of exactly `length` characters, different ones for each replica. */
 function hintsOf(replica: number, count: number, length: number): string[] {
   return Array.from({ length: count }, (_, n) => `${replica}.${n}.`.padEnd(length, "h"));
 }
 
-/** One replica of the fleet each, a few at a time. */
+/** Joins one replica for each list of hints, a few at a time. */
 async function fill(app: string, lists: readonly (readonly string[])[]): Promise<void> {
   const rest = [...lists.entries()];
   const one = async () => {

@@ -1,5 +1,5 @@
-// Contract, "Heartbeat": time to live, what expiry leaves, and what `in_flight` is good for. Under short intervals, which only
-// development settings allow.
+// Contract, "Heartbeat": time to live, what stays after expiry, and what `in_flight` changes. The intervals are short, which only development
+// settings allow.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { keepBeating } from "../support/beating.ts";

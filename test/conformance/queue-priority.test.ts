@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 const router = sharedRouter({ QUEUE_LENGTH_MAX: "4" });
 const LOW = { "x-fal-queue-priority": "low" };
 
-/** An app with one replica of one slot, which is taken. */
+/** An app with one replica whose only slot is taken. */
 async function busyApp() {
   const held = holdAnswers();
   const replica = await TestReplica.start(held.answer);
@@ -21,7 +21,7 @@ async function busyApp() {
     app,
     held,
     replica,
-    /** Sends a request and sees it wait. */
+    /** Sends a request and waits until it is in the queue. */
     waits: async (target: string, headers: Record<string, string> = {}) => {
       const { waiting } = await router().view(app);
       replies.push(router().send(`/${app}/${target}`, { headers }));

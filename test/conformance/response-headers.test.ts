@@ -1,4 +1,4 @@
-// Contract, "Client traffic": what a client's response says of the decision, and which decisions those are.
+// Contract, "Client traffic": what a client's response says of the decision, for each reason.
 import { describe, expect, test } from "vitest";
 import { freshApp, sharedRouter } from "../support/conformance.ts";
 import { holdAnswers } from "../support/held.ts";
@@ -105,7 +105,7 @@ interface Explained {
 }
 
 describe("reasons", () => {
-  /** Two replicas of one slot each, of which the hint's owner is kept busy by a hint that it owns too. */
+  /** Two replicas of one slot each. The hint's owner is busy with a request for another hint that it owns. */
   async function halfBusy(hint: string) {
     const stack = new AsyncDisposableStack();
     const app = freshApp("busy");

@@ -1,4 +1,5 @@
-// Contract, "Retries on another replica": which failures are tried again, which requests may be, how often, and what is left.
+// Contract, "Retries on another replica": after which failures a request is sent again, which requests may be sent again, how often, and what the
+// client gets if none is left.
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
@@ -9,7 +10,7 @@ import { TestRouter, type Sending } from "../support/router.ts";
 
 const router = sharedRouter({ RETRY_BODY_MAX_BYTES: "1000" });
 
-/** A replica that fails as told, which every request is sent to first, and one that works. */
+/** A replica that fails as the test says and gets every request first, and one that works. */
 async function failingFirst(failing: Answer, through: TestRouter = router()) {
   const stack = new AsyncDisposableStack();
   const bad = stack.use(await TestReplica.start(failing));
@@ -32,19 +33,19 @@ const resets: Answer = (_request, response) => {
   response.socket?.resetAndDestroy();
 };
 
-/** As one that may be reached: it answers when it is asked whether it is there. */
+/** Fails, but answers `OPTIONS /`, so the router can reach it. */
 const resetsRequests: Answer = (request, response) => {
   if (request.method === "OPTIONS" && request.url === "/") response.end();
   else resets(request, response);
 };
 
-/** Ends the connection and listens no more, as a process does that a request kills. */
+/** Ends the connection and listens no more, like a process that a request kills. */
 const diesOfIt: Answer = ({ socket }) => {
   (socket as Socket & { readonly server: Server }).server.close();
   socket.destroy();
 };
 
-/** What the replica was sent but for the router's own question whether it is there. */
+/** What clients sent to the replica: everything but the router's own `OPTIONS /`. */
 const clientsAt = ({ received }: TestReplica) => received.filter(({ method, target }) => `${method} ${target}` !== "OPTIONS /");
 
 /** Headers and half a body, then the end of the connection. */
@@ -54,7 +55,7 @@ const breaksOff = (headers: Record<string, string>) => (_request: unknown, respo
 };
 
 describe("failures", () => {
-  test("RETRY-1 a dead origin is passed over", async () => {
+  test("RETRY-1 a dead origin is retried elsewhere", async () => {
     await using its = await failingFirst(resets);
     await its.bad[Symbol.asyncDispose]();
     const reply = await its.send();
@@ -221,7 +222,7 @@ describe("how often", () => {
     expect(its.attempts().toSorted((a, b) => a - b)).toEqual([0, 0, 1, 1, 1]);
   });
 
-  test("RETRY-14 where no other replica is left, the replica's own response, at once", async () => {
+  test("RETRY-14 if no other replica is left, the replica's own response, at once", async () => {
     await using its = await fleetOf(2, says(503));
     expect(await router().send(`/${its.app}/x`)).toMatchObject({ status: 503, text: "from bad" });
     expect(its.attempts()).toEqual([1, 1]);
@@ -230,7 +231,7 @@ describe("how often", () => {
     expect(lone.attempts()).toEqual([1]);
   });
 
-  test("RETRY-15 where no replica answered: 502 runner_disconnected", async () => {
+  test("RETRY-15 if no replica answered: 502 runner_disconnected", async () => {
     await using its = await fleetOf(2, resets);
     const { replica, cause } = expectProblem(await router().send(`/${its.app}/x`), 502, "runner_disconnected");
     expect([replica, cause]).toEqual([expect.stringMatching(/^r[01]$/), "reset"]);
@@ -240,7 +241,7 @@ describe("how often", () => {
 
   test("RETRY-16 one attempt at a replica that is gone is not counted, and no more: MAX_ATTEMPTS + 1 replicas in all", async () => {
     await using two = await TestRouter.start({ MAX_ATTEMPTS: "2" });
-    // Each takes the request, ends the connection, and listens no more.
+    // Each replica takes the request, ends the connection, and listens no more.
     await using deadly = await fleetOf(6, diesOfIt, two);
     expectProblem(await two.send(`/${deadly.app}/x`), 502, "runner_disconnected");
     expect(deadly.replicas.filter(({ received }) => received.length > 0)).toHaveLength(3);

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 
 const router = sharedRouter();
 
-/** A heartbeat with the origin as it stands. */
+/** A heartbeat with exactly this origin. */
 const beat = (app: string, replica: string, origin: string, more: Record<string, unknown> = {}) =>
   router().beat({ app, replica, origin, ...more });
 

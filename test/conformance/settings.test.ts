@@ -1,4 +1,4 @@
-// Contract, "Settings" as far as they show on the wire: bad ones, origins that are admitted, defaults.
+// Contract, "Settings" as far as they show on the wire: bad settings, admitted origins, defaults.
 import { describe, expect, test } from "vitest";
 import { expectProblem, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";

@@ -1,4 +1,4 @@
-// Contract, "Heartbeat": incarnation and sequence, which reports come too late, and until when they do.
+// Contract, "Heartbeat": incarnation and sequence, which reports are late, and for how long.
 import { describe, expect, test } from "vitest";
 import { keepBeating } from "../support/beating.ts";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";

@@ -1,4 +1,4 @@
-// Contract, "Waiting": who waits, for how long, and what those are told who may not.
+// Contract, "Waiting": which requests wait, for how long, and what the others are answered.
 import { describe, expect, test } from "vitest";
 import { keepBeating } from "../support/beating.ts";
 import { expectProblem, expectRetryAfter, freshApp, sharedRouter } from "../support/conformance.ts";
@@ -15,7 +15,7 @@ interface Busy extends AsyncDisposable {
   readonly replica: TestReplica;
 }
 
-/** An app with one replica of one slot, which is taken. */
+/** An app with one replica whose only slot is taken. */
 async function busyApp(through: TestRouter = router()): Promise<Busy> {
   const held = holdAnswers();
   const replica = await TestReplica.start(held.answer);
@@ -132,7 +132,7 @@ describe("429 queue_full", () => {
     expect(busy.replica.received.at(1)?.target).toBe("/1?fal_max_queue_length=1");
   });
 
-  test("WAIT-7 fal_max_queue_length=0 asks not to wait at all, and does not matter where nobody has to", async () => {
+  test("WAIT-7 fal_max_queue_length=0 asks not to wait at all, and does not matter if a replica is free", async () => {
     await using busy = await busyApp();
     expectProblem(await router().send(`/${busy.app}/x?fal_max_queue_length=0`), 429, "queue_full");
     busy.held.releaseAll();
@@ -175,7 +175,7 @@ describe("replicas known but none ready", () => {
     expect((await reply).status).toBe(200);
   });
 
-  test.each(["draining", "stopped", "DELETE"])("WAIT-10 wait where one was live within one time to live (%s)", async (how) => {
+  test.each(["draining", "stopped", "DELETE"])("WAIT-10 wait if a replica was live within one time to live (%s)", async (how) => {
     await using replica = await TestReplica.start();
     const app = freshApp("gone");
     await router().join({ app, replica: "r1", origin: replica.origin });
@@ -192,7 +192,7 @@ describe("replicas known but none ready", () => {
     expect((await reply).headers["x-fal-served-from"]).toBe("r2");
   });
 
-  test("WAIT-12 where an administrator has drained all: 503 no_replicas after one time to live", async () => {
+  test("WAIT-12 if an administrator has drained all: 503 no_replicas after one time to live", async () => {
     await using short = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "250" });
     await using replica = await TestReplica.start();
     await using _beating = await keepBeating(short, { app: "a", replica: "r1", origin: replica.origin });
@@ -210,7 +210,7 @@ describe("replicas known but none ready", () => {
     expect((await short.send("/a/x")).status).toBe(200);
   });
 
-  test("WAIT-13 where all drain by their own word: 503 no_replicas after one time to live, however often they say so", async () => {
+  test("WAIT-13 if all drain by themselves: 503 no_replicas after one time to live, however often they say so", async () => {
     await using short = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "250" });
     await using replica = await TestReplica.start();
     const says = { app: "a", replica: "r1", origin: replica.origin };

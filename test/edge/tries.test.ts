@@ -5,7 +5,7 @@ import { BOUNDS } from "../../src/limits.ts";
 
 const failed = (more: Partial<Tried> = {}): Tried => ({ replica: "r", afterMs: 5, unreached: false, word: null, ...more });
 
-/** How many replicas get a request whose attempts all fail so. */
+/** How many replicas get a request whose attempts fail like this; the last attempt repeats. */
 function sentTo(most: number, method: string, ...attempts: readonly Partial<Tried>[]): number {
   const tries = new Tries(most, method);
   let sent = 1;
@@ -18,7 +18,7 @@ describe("MAX_ATTEMPTS", () => {
     expect(sentTo(most, "GET", {})).toBe(most);
   });
 
-  test.each([1, 2, 3])("%i, and one more where the first was not there any more", (most) => {
+  test.each([1, 2, 3])("%i, and one more if the first replica was gone", (most) => {
     expect(sentTo(most, "GET", { unreached: true }, {})).toBe(most + 1);
     expect(sentTo(most, "GET", { unreached: true })).toBe(most + 1);
   });
@@ -34,13 +34,13 @@ describe("a request that a replica worked on for long", () => {
     expect(sentTo(3, method, long)).toBe(3);
   });
 
-  test("POST is, where the replica itself asks for that", () => {
+  test("POST is, if the replica itself asks for that", () => {
     expect(sentTo(3, "POST", { ...long, word: true })).toBe(3);
     expect(sentTo(3, "POST", { ...long, word: false })).toBe(1);
   });
 });
 
-test("those that failed it are avoided", () => {
+test("replicas that failed the request are avoided", () => {
   const tries = new Tries(5, "GET");
   for (const replica of ["a", "b"]) tries.mayGoOn(failed({ replica }));
   expect(tries.failed).toEqual(["a", "b"]);

@@ -1,5 +1,5 @@
-// Clients that reset: while they wait, before headers, in the middle of a stream. Every slot is free after, and the replica's
-// request is cancelled.
+// Clients that reset while they wait, before headers, or in the middle of a stream. Every slot is free afterwards, and the replica's request is
+// cancelled.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { BOUNDS } from "../../src/limits.ts";
@@ -71,7 +71,7 @@ test("300 clients that reset before the headers leave no slot behind, and their 
   await until("every request is cancelled at the replica", () => replica.running === 0);
 });
 
-test("bodies of clients that reset take no room from other clients' retries for long", async () => {
+test("bodies of clients that reset take no memory from other clients' retries for long", async () => {
   const bodyBytes = 1_000_000;
   const tooMany = Math.ceil(BOUNDS.keptBytesPerIsolate / bodyBytes);
   await router.join({ app: "kept", replica: "r", origin: "http://127.0.0.1:9" });
@@ -92,7 +92,7 @@ test("bodies of clients that reset take no room from other clients' retries for 
   };
   await until("the router waits for every body", async () => !(await isTriedAgain()));
   resetAll(sockets);
-  await until("a body has room again", isTriedAgain);
+  await until("a body is kept again", isTriedAgain);
 });
 
 test("clients that reset at random moments leave nothing behind", async () => {

@@ -1,4 +1,4 @@
-// What the router learns from answers: from those that served the request alone; and that a replica which fails one hint is passed over for it.
+// What the router learns from answers: only from those that served the request. A replica that fails one hint is ineligible for that hint.
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freshApp } from "../support/conformance.ts";
@@ -33,7 +33,7 @@ const says =
   (_request, response) =>
     response.writeHead(status, headers).end("bad");
 
-/** Replicas of one app that specialise and hold nothing, one for each answer. */
+/** Replicas of one app, one for each answer. They specialise and hold nothing yet. */
 async function fleet(...answers: readonly Answer[]) {
   const stack = new AsyncDisposableStack();
   const app = freshApp("counts");
@@ -58,7 +58,7 @@ async function fleet(...answers: readonly Answer[]) {
 describe("an answer that is no success", () => {
   const ok: Answer = (_request, response) => response.end("ok");
 
-  /** After a request whose answer had nothing to wait for, with which a load is compared: requests for 20 cold hints. */
+  /** Sends a request without a load, with which a load can be compared. Then sends requests for 20 cold hints. */
   async function loads(answer: Answer) {
     const its = await fleet((request, response) => (request.url === "/taught" ? ok : answer)(request, response));
     expect((await its.send("", "taught")).status).toBe(200);
@@ -79,7 +79,7 @@ describe("an answer that is no success", () => {
     expect((await its.explain("h19"))[0]?.warm_for).toBe(null);
   });
 
-  test("where a success does both", async () => {
+  test("a success teaches a load time and makes its replica warm", async () => {
     await using its = await loads(ok);
     expect((await its.explain("new"))[0]?.load_s).toBeLessThan(0.5 * FIRST_GUESS_S);
     expect((await its.explain("h19"))[0]?.warm_for).toBe("h19");
@@ -110,7 +110,7 @@ describe("a hint that one replica can't load and others can", () => {
   test.each<[string, Record<string, string>]>([
     ["500", {}],
     ["500 with the replica's own word", { "x-fal-needs-retry": "0" }],
-  ])("after two failures it is passed over for that hint, and serves others (%s)", async (_, headers) => {
+  ])("after two failures it is ineligible for that hint, and serves others (%s)", async (_, headers) => {
     const its = await unlucky(says(500, headers));
     await using _its = its;
     for (let n = 0; n < 2; n++) {
@@ -131,7 +131,7 @@ describe("a hint that one replica can't load and others can", () => {
     expect((await router.view(its.app)).counters.ejected).toBe(0);
   });
 
-  test("a new process of it is asked again", async () => {
+  test("a new process of the replica is asked again", async () => {
     const its = await unlucky(says(500));
     await using _ = its;
     for (let n = 0; n < 2; n++) await its.ask("big");
@@ -149,7 +149,7 @@ describe("a hint that one replica can't load and others can", () => {
     await router.admin(`/-/apps/${its.app}/replicas/${its.owner}/drain`, "POST");
     expect((await its.ask("big")).status).toBe(200);
     await router.admin(`/-/apps/${its.app}/replicas/${its.owner}/undrain`, "POST");
-    // The other is not warm any more, so that the first in hash order is asked again.
+    // The other replica is not warm any more, so the first in hash order is asked again.
     for (const { replica, origin } of (await router.view(its.app)).replicas) {
       await router.join({ app: its.app, replica, origin, hints: [], hint_slots: 100, concurrency: 4 });
     }
@@ -164,7 +164,7 @@ describe("a hint that one replica can't load and others can", () => {
     await using _ = its;
     for (status of [503, 429, 503]) {
       expect((await its.ask("big")).status).toBe(200);
-      // The one that served it is not warm any more.
+      // The replica that served the hint is not warm any more.
       for (const { replica, origin } of (await router.view(its.app)).replicas) {
         await router.join({ app: its.app, replica, origin, hints: [], hint_slots: 100, concurrency: 4 });
       }
@@ -174,14 +174,14 @@ describe("a hint that one replica can't load and others can", () => {
     expect((await router.view(its.app)).counters).toMatchObject({ ejected: 0, failed: { declined: 3, unavailable: 0 } });
   });
 
-  test("where every replica has failed it, all are tried", async () => {
+  test("if every replica has failed the hint, all are tried", async () => {
     await using its = await fleet(says(500), says(500));
     for (let n = 0; n < 6; n++) expect((await its.send("big")).status).toBe(500);
   });
 });
 
 describe("how many answers in a row eject a lone replica", () => {
-  /** One that answers as it is told, and is asked once for each. Says how often it was ejected. */
+  /** A replica gives these answers, one a request. Returns how often it was ejected. */
   async function ejections(statuses: readonly number[]): Promise<number> {
     let status = 200;
     await using its = await fleet((request, response) => says(status)(request, response));
@@ -206,7 +206,7 @@ describe("how many answers in a row eject a lone replica", () => {
 
 describe("a stream that its client cuts off at the first byte", () => {
   const WHOLE_MS = 300;
-  /** Streams one byte and no end, but for requests that say how to answer. */
+  /** Streams one byte and never ends, unless the request says how to answer. */
   async function streaming() {
     const its = await fleet((request, response) => {
       if (request.url === "/500") return says(500)(request, response);
@@ -231,7 +231,7 @@ describe("a stream that its client cuts off at the first byte", () => {
     const [origin] = its.replicas.map((replica) => replica.origin);
     await router.join({ app: its.app, replica: "r0", origin: origin ?? "", hints: ["m"], hint_slots: 100, concurrency: 1 });
     for (let n = 0; n < 4; n++) await its.send("m", "whole");
-    /** What a request would wait for one that has just begun. */
+    /** The expected wait for a request that has just begun. */
     const waitS = async () => {
       let expectedS = 0;
       await its.cutOff("m", async () => {

@@ -1,4 +1,4 @@
-// Replicas that close idle connections, just as the next request comes by one: the request is sent again to the same replica, which has failed
+// Replicas that close an idle connection just as the next request comes by it. The request is sent again to the same replica, and the replica has failed
 // nothing.
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
@@ -19,8 +19,8 @@ afterAll(async () => {
 });
 
 /**
- * Answers the first requests of each connection: all of one round. When one of a later round comes, all that have been used before that round
- * end, as where their time ran out together.
+ * Answers the first request of each connection, all of one round. When a request of a later round comes, all connections that were used in earlier rounds
+ * end, as if their idle time ran out together.
  */
 function closesWhenUsedAgain(round: () => unknown = () => ({})): Answer {
   const used = new Map<Socket, unknown>();
@@ -77,7 +77,7 @@ test("four at a time, whose connections are all closed at once: all are served, 
   expect((await its.failures()).ejected).toBe(0);
 });
 
-/** Each connection takes one request; with the second by it, it alone is found closed. */
+/** Each connection takes one request. When a second request comes by a connection, that connection alone is closed. */
 function closesEachWhenUsedAgain(answer: Answer = (_request, response) => response.end("ok")): Answer {
   const used = new Set<Socket>();
   return (request, response) => {
@@ -87,7 +87,7 @@ function closesEachWhenUsedAgain(answer: Answer = (_request, response) => respon
   };
 }
 
-/** Sends so many requests, which are answered when all are there: each has a connection of its own, which is then kept. */
+/** Sends so many requests, which are answered once all are there. So each has a connection of its own, which the runtime then keeps. */
 async function keepConnections(count: number, held: HeldAnswers, send: () => Promise<Reply>): Promise<void> {
   const replies = Promise.all(Array.from({ length: count }, send));
   await until("all are there", () => held.holding === count);
@@ -95,7 +95,7 @@ async function keepConnections(count: number, held: HeldAnswers, send: () => Pro
   expect((await replies).map(({ status }) => status)).toEqual(Array(count).fill(200));
 }
 
-/** Answers, until it breaks off every request. It can be reached. */
+/** A replica that can be reached. It answers until the test makes it break off every request. */
 function breaker() {
   const held = holdAnswers();
   let breaks = false;
@@ -114,7 +114,7 @@ test.each<[string, Sending]>([
   await using its = await lone(closesEachWhenUsedAgain(held.answer));
   await keepConnections(6, held, () => its.send(sending));
   expect((await its.send(sending)).status).toBe(200);
-  // By all six, and by a new one.
+  // The request came by all six connections, and by a new one.
   expect(its.replica.received).toHaveLength(6 + 6 + 1);
   expect(await its.failures()).toEqual(NOTHING);
 });
@@ -128,7 +128,7 @@ test("four at a time, each of whose connections is found closed by itself: all a
   expect(await its.failures()).toEqual(NOTHING);
 });
 
-test("two replicas that do so: each request is served by the one that holds its hint", async () => {
+test("two replicas that close connections: each request is served by the replica that holds its hint", async () => {
   await using one = await TestReplica.start(closesEachWhenUsedAgain());
   await using other = await TestReplica.start(closesEachWhenUsedAgain());
   const app = freshApp("idle");
@@ -147,7 +147,7 @@ test("two replicas that do so: each request is served by the one that holds its 
 test.each([
   [6, 6 + 1],
   [16, BOUNDS.keptConnections + 1],
-])("of %i connections that may be kept, one that breaks off every request gets it %i times", async (kept, times) => {
+])("with %i connections that may be kept, a replica that breaks off every request gets it %i times", async (kept, times) => {
   const { held, answer, begin } = breaker();
   await using its = await lone(answer);
   await keepConnections(kept, held, () => its.send());
@@ -171,14 +171,14 @@ describe("but a request that may not be sent twice is not", () => {
     });
     expectProblem(await its.send(sending), 502, "runner_disconnected");
     expect(targets.filter((target) => target === "POST /x")).toHaveLength(1);
-    // The client's body may be what broke off.
+    // The client's body may have broken off.
     expect(await its.failures()).toMatchObject({
       failed: sending.headers?.["transfer-encoding"] ? {} : { disconnected: 1 },
       ejected: 0,
     });
   });
 
-  test.each(once)("%s: where the connection may have been kept, the replica has failed nothing", async (_, sending) => {
+  test.each(once)("%s: if the connection may have been kept, the replica has failed nothing", async (_, sending) => {
     await using its = await lone(closesEachWhenUsedAgain());
     const statuses: number[] = [];
     for (let n = 0; n < 10; n++) {

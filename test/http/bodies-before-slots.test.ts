@@ -1,4 +1,4 @@
-// A body that is kept is read before its request asks for a slot: a slow upload holds none.
+// A body that is kept is read before its request asks for a slot, so a slow upload holds no slot.
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";
@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const view = () => router.view("up");
 
-/** A request of which half the body is sent, and all that it is answered. */
+/** A request of which half the body is sent, and its whole answer. */
 async function upload(headers = ""): Promise<{ readonly socket: Socket; readonly reply: Promise<string> }> {
   const socket = connect(router.port, "127.0.0.1");
   socket.on("error", () => {});

@@ -1,4 +1,4 @@
-// The Fleet object is out of reach, and requests are routed by the last snapshot: within what the edge itself knows of the replicas.
+// The Fleet object is out of reach, and requests are routed by the last snapshot and by what the edge itself knows of the replicas.
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -12,7 +12,7 @@ import { rawRequest } from "../support/wire.ts";
 
 const CONCURRENCY = 2;
 const QUEUE_LENGTH_MAX = 10;
-/** Longer than any test here. */
+/** Longer than any test of this file. */
 const OUTAGE_MS = 60_000;
 const HINT = { "x-fal-runner-hint": "h" };
 
@@ -40,7 +40,7 @@ afterAll(async () => {
   await router[Symbol.asyncDispose]();
 });
 
-/** Two replicas that the edge has a snapshot of, and an object that fails every call from then on. */
+/** Two replicas in the edge's snapshot, and an object that from then on fails every call. */
 beforeEach(async () => {
   app = `cut-off-${++apps}`;
   [held, holds] = [[], false];
@@ -86,7 +86,7 @@ describe("while every replica is full", () => {
     holds = false;
   });
 
-  /** A request that the object was asked for as often as it is. */
+  /** Sends a request, and waits until the object has not answered it as often as a request asks at first. */
   async function sendAndWait(): Promise<{ readonly reply: Promise<Response> }> {
     log.length = 0;
     const reply = send();
@@ -94,7 +94,7 @@ describe("while every replica is full", () => {
     return { reply };
   }
 
-  test("a request waits until one is not", async () => {
+  test("a request waits until a replica is not full", async () => {
     const waiting = await sendAndWait();
     held[0]?.end("ok");
     const { status, headers } = await waiting.reply;
@@ -131,7 +131,7 @@ describe("while every replica is full", () => {
   });
 });
 
-test("those whose clients reset are not counted for long", async () => {
+test("requests whose clients reset are not counted for long", async () => {
   const sockets = await open(CONCURRENCY);
   await until("one replica is full", () => running().includes(CONCURRENCY));
   const owner = running().indexOf(CONCURRENCY);

@@ -1,4 +1,4 @@
-// What clients do wrong ejects no replica and counts as no failure of one, however often it happens; and gives its slot back.
+// A client's fault ejects no replica and counts as no replica's failure, however often it happens, and the slot is given back.
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { exchange } from "../support/raw.ts";
@@ -7,7 +7,7 @@ import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
 const FIRST_BYTE_TIMEOUT_MS = 500;
-/** More than the failures in a row that eject. */
+/** More failures in a row than eject a replica. */
 const TIMES = 5;
 
 let router: TestRouter;
@@ -19,7 +19,7 @@ beforeAll(async () => {
   router = await TestRouter.start({ FIRST_BYTE_TIMEOUT_MS: String(FIRST_BYTE_TIMEOUT_MS) });
   replica = await TestReplica.start();
 });
-/** An app for each test, so that what one counts is not another's. */
+/** An app for each test, so tests share no counts. */
 beforeEach(async () => {
   router.log.length = 0;
   app = `app-${++apps}`;
@@ -73,7 +73,7 @@ test("bodies that the replica refuses by their length and does not read", async 
   await router.join({ app: "strict", replica: "r", origin: strict.origin, concurrency: 10 });
   const body = "x".repeat(1_000_000);
   for (let round = 0; round < TIMES; round++) {
-    // Half an answer is half an answer for the client too.
+    // The client gets half an answer too.
     const sending = Array.from({ length: 8 }, () => router.send("/strict/x", { method: "POST", body }).catch(() => null));
     for (const reply of await Promise.all(sending)) expect([413, 502, undefined]).toContain(reply?.status);
   }
@@ -81,7 +81,7 @@ test("bodies that the replica refuses by their length and does not read", async 
   expect(counters).toMatchObject({ ejected: 0, failed: { unreachable: 0, broken: 0 } });
 });
 
-test("a client that uploads for longer than a replica may take to begin its answer", async () => {
+test("a client whose upload takes longer than FIRST_BYTE_TIMEOUT_MS", async () => {
   await expectBlameless(async () => {
     const socket = connect({ port: router.port, host: "127.0.0.1" });
     let answer = "";

@@ -1,5 +1,5 @@
-// The commands that start something: bad usage is one line, so is a port in use, misspelt settings are warned of, and a state folder has
-// one process at a time.
+// The commands that start something. Bad usage and a port in use give one line, misspelt settings give a warning, and a state folder has one process at a
+// time.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -49,7 +49,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A process that takes the folder, or tells who has it. */
+/** A process that takes the folder, or says which process has it. */
 async function takes(): Promise<{ child: ChildProcess; holder: string }> {
   const lock = path.join(PROJECT, "scripts", "lock.ts");
   const child = spawn(process.execPath, ["--input-type=module", "-e", LOCKING, lock, folder], {
@@ -66,7 +66,7 @@ async function ends(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise
   await ended;
 }
 
-test("a folder that a process has is refused to another, which is told whose it is, until that ends", async () => {
+test("a folder that a process uses is refused to another, which is told the first one's id, until the first one ends", async () => {
   const first = await takes();
   expect(first.holder).toBe("null");
   expect((await takes()).holder).toBe(String(first.child.pid));
@@ -86,7 +86,7 @@ test("a process that was killed, or whose id another program has now, does not k
   expect((await takes()).holder).toBe("null");
 });
 
-/** `npm run serve` with good settings; everything it says until it ends, or is ready and has been asked for its health. */
+/** Everything that `npm run serve` with good settings writes until it ends, or until it is ready and has answered a health check. */
 async function serve(env: Record<string, string>): Promise<{ code: number | null; stderr: string; health: string | null }> {
   const good = { HEARTBEAT_TOKENS: "s3cret", ADMIN_TOKEN: "s3cret", ORIGIN_ALLOW: "*.example.com", HOST: "127.0.0.1" };
   const child = spawn(process.execPath, [path.join(PROJECT, "scripts", "serve.ts")], {

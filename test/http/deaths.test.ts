@@ -1,4 +1,4 @@
-// Replicas die under load: those whose requests can be sent again lose none.
+// Replicas die under load, and no client whose requests can be sent again loses one.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter, type Reply } from "../support/router.ts";

@@ -1,4 +1,4 @@
-// `npm start` as a user runs it: the sample requests, the two commands it prints, and that nothing outlives it, however it ends.
+// `npm start` as a user runs it: the sample requests, the two commands that it prints, and that no process outlives it, however it ends.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -51,14 +51,14 @@ async function says({ child, output }: Demo, text: string, withinMs: number): Pr
   expect(output()).toContain(text);
 }
 
-/** The processes that run now, by the system's own list: id and parent. One that has ended but was not collected yet is not one. */
+/** Ids and parents of the processes that run now, by the system's own list. Processes that have ended but were not collected yet do not count. */
 function processTable(): Map<number, number> {
   const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" }).trim().split("\n");
   const running = rows.map((row) => row.trim().split(/\s+/)).filter(([, , state]) => state?.startsWith("Z") !== true);
   return new Map(running.map(([pid, parent]) => [Number(pid), Number(parent)]));
 }
 
-/** Everything the process has started, and what that has started. */
+/** Everything that the process has started, and everything that its children have started. */
 function descendants(root: number): number[] {
   const table = processTable();
   const found = [root];
@@ -71,7 +71,7 @@ function allEnded(): boolean {
   return ![...processes].some((pid) => table.has(pid));
 }
 
-/** Runs a printed command as a user would paste it; its output. */
+/** The output of a printed command, run as a user would paste it. */
 function paste(command: string): string {
   return execFileSync("sh", ["-c", command], { cwd: folder, encoding: "utf8", timeout: 20_000 });
 }
@@ -99,7 +99,7 @@ test("shows the samples, prints commands that work, and ends with everything it 
   expect(view.replicas.reduce((sum, { served }) => sum + served, 0)).toBe(SAMPLES + 1);
 
   for (const pid of descendants(demo.pid)) processes.add(pid);
-  // Four replicas, the router's shell, the router, and what the shell waits with.
+  // Four replicas, the router's shell, the router, and the command by which the shell waits.
   expect(processes.size).toBeGreaterThanOrEqual(6);
   demo.child.kill("SIGINT");
   await until("the demo has ended", () => demo.child.exitCode !== null, END_WITHIN_MS);

@@ -1,4 +1,4 @@
-// What a replica that fails requests is to those that come after: passed over, for as long as it should be, and back again.
+// A replica that fails requests is ineligible for later ones, for as long as it should be, and then eligible again.
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";
@@ -16,7 +16,7 @@ afterAll(async () => {
 
 let apps = 0;
 
-/** An app with a replica that does as told, which every request would rather go to, and a good one. */
+/** An app with a replica that fails as the test says and is first choice for every request, and a good replica. */
 async function pair(bad: Answer) {
   const stack = new AsyncDisposableStack();
   const failing = stack.use(await TestReplica.start(bad));
@@ -42,7 +42,7 @@ const says =
   (_request, response) =>
     response.writeHead(status, headers).end("bad");
 const resets: Answer = (_request, response) => response.socket?.resetAndDestroy();
-/** As one that may be reached: it answers when it is asked whether it is there. */
+/** Fails, but answers `OPTIONS /`, so the router can reach it. */
 const resetsRequests: Answer = (request, response) => {
   if (request.method === "OPTIONS" && request.url === "/") response.end();
   else resets(request, response);
@@ -192,7 +192,7 @@ describe("after broken answers, of a replica that is alone and so is tried all t
       await until("the failure is known", async () => (await router.view(app)).counters.failed["broken"] === n);
     }
     expect((await router.view(app)).replicas[0]?.on_probation).toBe(true);
-    // Sent in a later millisecond than that of the ejection.
+    // The request must be sent in a later millisecond than that of the ejection.
     await until("time passes", async () => ((await router.view(app)).replicas[0]?.ejected_for_ms ?? 0) < 10_000);
     does = answer;
     await sends(app).catch(() => {});

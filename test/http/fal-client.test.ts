@@ -1,4 +1,4 @@
-// The npm client of fal, unmodified: `run` and `stream`, sent here by its own request middleware, with a hint.
+// fal's npm client, unmodified: `run` and `stream` with a hint. The client's own request middleware sends them to the router.
 import { createFalClient } from "@fal-ai/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";

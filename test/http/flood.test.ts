@@ -1,4 +1,4 @@
-// Floods of made-up app names cost nothing that stays: no object is started, so no file appears or grows.
+// Floods of made-up app names leave nothing behind: no object is started, so no file appears or grows.
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
@@ -11,7 +11,7 @@ import { TestRouter, type Reply } from "../support/router.ts";
 const REQUESTS = 3000;
 const AT_ONCE = 32;
 
-/** Every file of the objects and its size. */
+/** The files of the objects with their sizes. */
 function filesOf(router: TestRouter): Record<string, number> {
   const folder = path.join(router.stateFolder, "objects");
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
@@ -20,7 +20,7 @@ function filesOf(router: TestRouter): Record<string, number> {
   return Object.fromEntries(files.filter(([, stat]) => stat.isFile()).map(([name, stat]) => [name, stat.size]));
 }
 
-/** Names that no two calls share, of every allowed character and length. */
+/** Names of all allowed characters and lengths, different in each call. */
 function nameMaker(seed: number): () => string {
   const random = xoroshiro128plus(seed);
   const pick = (text: string) => text.charAt(uniformInt(random, 0, text.length - 1));

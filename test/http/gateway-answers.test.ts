@@ -1,5 +1,5 @@
-// What stands before a replica answers for it, or the replica itself answers 5xx: the request is sent elsewhere where that says "not me", and
-// whoever goes on answering so gets nothing more.
+// A proxy answers in a replica's stead, or the replica itself answers 5xx. If the answer says "not me", the request is sent elsewhere. A replica that goes on
+// answering like this gets nothing more.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freshApp } from "../support/conformance.ts";
 import { keepsNothing, TestReplica, type Answer } from "../support/replica.ts";
@@ -19,7 +19,7 @@ const says =
   (_request, response) =>
     response.writeHead(status, headers).end("from bad");
 
-/** A replica that every request would rather go to, and `others` that are sound. */
+/** A replica that is first choice for every request, and `others` that are healthy. */
 async function fleet(bad: Answer, others: number, concurrency = 4) {
   const stack = new AsyncDisposableStack();
   const app = freshApp("gateway");
@@ -78,7 +78,7 @@ test("a success between them makes the count start anew", async () => {
 describe("X-Fal-Needs-Retry is the replica's own word, and ejects nobody", () => {
   test.each([429, 500, 502, 503])("1 on %i: another serves it, and a slot counts as taken for a moment", async (status) => {
     await using its = await fleet(says(status, { "x-fal-needs-retry": "1" }), 1);
-    // More than the concurrency: once all slots count as taken the other is asked at once.
+    // More requests than the concurrency: once all slots count as taken, the other replica is asked at once.
     for (let n = 0; n < 10; n++) expect((await its.send()).status).toBe(200);
     const asked = its.failing.received.length;
     expect(asked).toBeGreaterThanOrEqual(1);
@@ -144,11 +144,11 @@ describe("a 503 makes a slot of its replica count as taken", () => {
   });
 });
 
-describe("one that fails now and then", () => {
-  test("is ejected where the others do not, though never five in a row", async () => {
+describe("a replica that fails now and then", () => {
+  test("is ejected if the others do not, though it never fails five in a row", async () => {
     let n = 0;
     await using its = await fleet((request, response) => (++n % 2 === 0 ? says(500)(request, response) : response.end("ok")), 1);
-    // The others' answers are what it is compared with.
+    // The replica is compared with the others' answers.
     for (let sent = 0; sent < 12; sent++)
       expect((await router.send(`/${its.app}/x`, { headers: { "x-fal-runner-hint": "other" } })).status).toBe(200);
     for (let sent = 0; sent < 40 && (await its.counters()).ejected === 0; sent++) await its.send();
@@ -156,7 +156,7 @@ describe("one that fails now and then", () => {
     expect(n).toBeLessThan(40);
   });
 
-  test("is not where all do so", async () => {
+  test("is not ejected if all fail as often", async () => {
     let n = 0;
     const bad: Answer = (request, response) => (++n % 2 === 0 ? says(500)(request, response) : response.end("ok"));
     await using its = await fleet(bad, 0);

@@ -1,5 +1,5 @@
-// The router's own answers tell a client nothing of the fleet: no origin, no token, and no replica's id but that of the one that failed its
-// request. One test for each kind of error that a client or a replica can get; the administrator sees the fleet, and no secret.
+// The router's own answers show a client nothing of the fleet: no origin, no token, and no id but that of the replica that failed its request. There is one
+// test for each kind of error that a client or a replica can get. The administrator sees the fleet, and no secret.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { TestRouter, type Reply, type Sending } from "../support/router.ts";
 import { spoilFleets } from "../support/spoil.ts";
 import { until } from "../support/until.ts";
 
-/** In every replica's id and every secret here. Origins are found by their host. */
+/** A part of every replica's id and every secret in this file. Origins are found by their host. */
 const MARK = "untold";
 const HOST = "127.0.0.1";
 const BEARER = { authorization: `Bearer ${MARK}-beat` };
@@ -31,7 +31,7 @@ function expectUntold({ status, headers, rawHeaders, text }: Reply, errorType: s
   seen.add(errorType);
 }
 
-/** An app with a replica of a telling id at this origin. */
+/** An app with a replica at this origin. The replica's id holds the mark. */
 async function appAt(origin: string, more: object = {}): Promise<string> {
   const app = freshApp();
   const reply = await router().beat({ app, replica: `${MARK}-replica`, origin, ...more }, BEARER);
@@ -65,7 +65,7 @@ test("queue_not_available: a call of fal's queue", async () => {
   expectUntold(await two.send("/owner/app/requests/1/status"), "queue_not_available");
 });
 
-test("runner_disconnected: the only replica is dead, and of several all; it names the one, and nothing else", async () => {
+test("runner_disconnected: every replica is dead; the error names the last one, and nothing else", async () => {
   const app = freshApp();
   const join = (replica: string, port: number) => router().beat({ app, replica, origin: `http://${HOST}:${port}` }, BEARER);
   expect((await join("first", 9)).status).toBe(200);
@@ -128,7 +128,7 @@ test("internal_error and runner_scheduling_failure: the objects' files are no da
   expectUntold(await broken.beat(beat, BEARER), "internal_error");
 });
 
-/** What takes a full fleet, or half a minute, to get. */
+/** Errors that only a full fleet or half a minute can cause. */
 const NOT_HERE = new Set(["fleet_full", "upload_timeout"]);
 
 test("these were all the other kinds of errors that the protocol's table has", () => {

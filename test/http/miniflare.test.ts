@@ -1,4 +1,4 @@
-// The built bundle runs under plain miniflare too, which is what `wrangler dev` and users' own tests run it on.
+// The built bundle also runs under plain miniflare, which `wrangler dev` and users' own tests use.
 import { readFileSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// A Fleet object that is slow or overloaded, but has not restarted: what requests do meanwhile is put down to nobody.
+// A Fleet object that is slow or overloaded, but has not restarted. Requests that end meanwhile count against no replica.
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -40,7 +40,7 @@ async function join(app: string): Promise<void> {
   begin = [];
 }
 
-/** The object does what the switch says for so long. The answer to a stall comes when it is over. */
+/** The object does what the switch says for so long. A call that asks for a stall is answered when the stall is over. */
 function switched(app: string, fault: "stalled" | "overloaded", ms: number): Promise<Response> {
   return fetch(`${router.url}/__chaos/${app}/${fault}?ms=${ms}`, { method: "POST" });
 }
@@ -87,8 +87,8 @@ test("a request that runs while the object is overloaded holds one slot", async 
   begin[0]?.();
   await begun;
   await until("the object answers", async () => (await router.view("busy")) !== null);
-  // As long as one that takes itself to be lost goes on telling the object.
-  for (let lookMs = 0; lookMs < BOUNDS.adoptRetryMs * 2 ** (BOUNDS.adoptAttempts - 2); lookMs += BOUNDS.adoptRetryMs) {
+  // As long as a request that takes its slot to be lost goes on asking the object.
+  for (let checkedMs = 0; checkedMs < BOUNDS.adoptRetryMs * 2 ** (BOUNDS.adoptAttempts - 2); checkedMs += BOUNDS.adoptRetryMs) {
     expect((await viewOf("busy")).in_flight).toBe(1);
     await sleep(BOUNDS.adoptRetryMs);
   }
@@ -96,7 +96,7 @@ test("a request that runs while the object is overloaded holds one slot", async 
   await until("its slot is free", async () => (await viewOf("busy")).in_flight === 0);
 });
 
-/** Answers of the router's own: the error's type, and when it came. */
+/** The type of the router's error, and when the error came. */
 async function refusedAfter(app: string, seconds: string) {
   const sentAtMs = Date.now();
   const { status, headers } = await fetch(`${router.url}/${app}/x`, { headers: { "x-fal-request-timeout": seconds } });
@@ -105,7 +105,7 @@ async function refusedAfter(app: string, seconds: string) {
 
 const STALL_MS = 4000;
 
-test("a request's deadline ends it though the object does not answer", async () => {
+test("a request ends at its deadline although the object does not answer", async () => {
   await join("late");
   const over = switched("late", "stalled", STALL_MS);
   await until("it stalls", async () => (await Promise.race([router.view("late"), sleep(50, "stalled")])) === "stalled");
@@ -118,7 +118,7 @@ test("a request's deadline ends it though the object does not answer", async () 
   expect(begin).toEqual([]);
 });
 
-test("nor does a stall that begins while it waits keep it, and its place is given up", async () => {
+test("a stall that begins while a request waits does not keep the request, and its place is given up", async () => {
   await join("waits");
   const sockets = Array.from({ length: 10 }, () => open("waits"));
   await until("every slot is taken", () => begin.length === sockets.length);
@@ -136,11 +136,11 @@ test("nor does a stall that begins while it waits keep it, and its place is give
   });
 });
 
-test("nor does a Directory that does not answer keep a request for an app that is new to its isolate beyond its deadline", async () => {
+test("a Directory that does not answer does not keep a request for a new app beyond its deadline", async () => {
   const over = switched("-", "stalled", STALL_MS);
   await until("it stalls", async () => (await Promise.race([router.view("nobody"), sleep(50, "stalled")])) === "stalled");
   const { status, afterMs } = await refusedAfter("nobody-else", "0.5");
-  // Its Fleet is asked instead, which has no replicas.
+  // The app's Fleet object is asked instead. It has no replicas.
   expect(status).toBe(503);
   expect(afterMs).toBeGreaterThanOrEqual(500);
   expect(afterMs).toBeLessThan(STALL_MS / 2);

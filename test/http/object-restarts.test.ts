@@ -1,4 +1,4 @@
-// The Fleet object is lost under load, over and over, as with evictions and deploys: no request fails, no slot leaks, nobody is forgotten.
+// The Fleet object is lost under load, again and again, as with evictions and deploys. No request fails, no slot leaks, no replica is forgotten.
 import { request as httpRequest } from "node:http";
 import { expect, test } from "vitest";
 import { LiveRouter } from "../../bench/live/router.ts";
@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const CRASHES = 20;
 const REPLICAS = 4;
 const CONCURRENCY = 2;
-/** More than there are slots: some requests wait. */
+/** More clients than slots, so some requests wait. */
 const CLIENTS = 14;
 const APP = "restarts";
 
@@ -88,7 +88,7 @@ test("20 crashes under load: every request is served", { timeout: 60_000 }, asyn
   expect(view?.replicas.map(({ replica, status }) => [replica, status])).toEqual(
     replicas.map((_, index) => [`r${index}`, "ready"]),
   );
-  // Requests of the last moment before a crash may not have been adopted yet when others are granted.
+  // A request that was granted just before a crash may not be adopted yet when other requests are granted.
   expect(Math.max(...replicas.map(({ most }) => most))).toBeLessThanOrEqual(2 * CONCURRENCY);
 });
 

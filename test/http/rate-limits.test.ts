@@ -1,4 +1,4 @@
-// The optional Rate Limiting bindings, on miniflare, which has them as Cloudflare does; plain workerd has none.
+// The optional Rate Limiting bindings, on miniflare, which has them like Cloudflare. Plain workerd has none.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -26,11 +26,11 @@ interface Answer {
   readonly text: string;
 }
 
-/** A router with these limits. `client` is the address that Cloudflare names; null: it names none. */
+/** A router with these limits. `client` is the address that Cloudflare names; null: Cloudflare names none. */
 class LimitedRouter implements AsyncDisposable {
   readonly log: string[] = [];
   readonly #miniflare: Miniflare;
-  /** What a client says of itself where Cloudflare says nothing: each time another address. */
+  /** The address that a client gives itself if Cloudflare names none: another one each time. */
   #sent = 0;
 
   constructor(ratelimits: Limits, bindings: Record<string, string> = {}) {
@@ -64,7 +64,7 @@ class LimitedRouter implements AsyncDisposable {
     init: { method?: string; headers?: Record<string, string>; body?: string } = {},
   ) {
     const headers = { ...init.headers, "cf-connecting-ip": client ?? `203.0.113.${++this.#sent}` };
-    // Undefined takes away the place that miniflare would put there.
+    // Undefined removes the `colo` that miniflare would set.
     const cf = { colo: client === null ? undefined : "FRA" } as { colo: string };
     const reply = await this.#miniflare.dispatchFetch(`http://router${target}`, {
       ...init,
@@ -87,13 +87,13 @@ class LimitedRouter implements AsyncDisposable {
 }
 
 const beatOf = (app: string, replica: string) => ({ app, replica, origin: "http://127.0.0.1:9" });
-/** The statuses of as many calls as the limit allows, and of one more. */
+/** The statuses of as many calls as the limit allows, and of one further call. */
 async function statuses(call: () => Promise<Answer>, count = LIMIT + 1): Promise<number[]> {
   const all: number[] = [];
   for (let n = 0; n < count; n++) all.push((await call()).status);
   return all;
 }
-/** A window of the limit that does not end meanwhile: they are aligned to the clock. */
+/** Waits for a window of the limit that lasts long enough: windows are aligned to the clock. */
 async function freshWindow(): Promise<void> {
   const left = 60_000 - (Date.now() % 60_000);
   if (left < 5000) await new Promise((resolve) => setTimeout(resolve, left));
@@ -162,7 +162,7 @@ describe("UNKNOWN_APP_LIMIT", () => {
     for (let n = 0; n <= LIMIT; n++) expect((await router.send("/a/x", "203.0.113.1")).status).toBe(200);
   });
 
-  test("where Cloudflare names no client all count as one, whatever they say themselves", { timeout: 60_000 }, async () => {
+  test("if Cloudflare names no client, all clients count as one, whatever they say themselves", { timeout: 60_000 }, async () => {
     await freshWindow();
     await using router = new LimitedRouter(limits("UNKNOWN_APP_LIMIT"));
     let n = 0;
@@ -185,7 +185,7 @@ test("a limit that fails refuses nobody and says so once a request", async () =>
   ]);
 });
 
-test("the example in wrangler.toml is one, once it is no comment", { timeout: 60_000 }, async () => {
+test("the example in wrangler.toml works once it is no comment", { timeout: 60_000 }, async () => {
   const text = readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8");
   expect(parse(text)).not.toHaveProperty("ratelimits");
   const example = text.slice(text.indexOf("# [[ratelimits]]")).replaceAll(/^# /gm, "");

@@ -1,4 +1,4 @@
-// A replica that answers with odd bytes: the client gets one whole response with the router's own words in it, or the router's error.
+// A replica that answers with odd bytes. The client gets one whole response with the router's own headers, or the router's error.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Draw } from "../fuzz/draw.ts";
 import { mutate } from "../fuzz/raw-inputs.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const its of [replica, router]) await its[Symbol.asyncDispose]();
 });
-/** A new incarnation, so that an answer before this one has ejected nobody. */
+/** A new incarnation, so that no earlier answer has ejected the replica. */
 beforeEach(async () => {
   router.log.length = 0;
   replica.received.length = 0;
@@ -31,7 +31,7 @@ const OK = "HTTP/1.1 200 OK\r\n";
 const BODY = "Content-Length: 2\r\n\r\nok";
 const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What a strict client reads, and every byte that came. */
+/** The response as a strict client reads it, and every byte that came. */
 async function answerTo(answer: string, lines = ""): Promise<{ readonly response: Response; readonly bytes: string }> {
   replica.answer = answer;
   const bytes = await exchange(router.port, `GET /a/x HTTP/1.1\r\nHost: r\r\n${lines}\r\n`);
@@ -166,8 +166,8 @@ describe("is a response, and the client gets one that is framed anew", () => {
   });
 });
 
-describe("claims to be the router", () => {
-  const CLAIMS = [
+describe("pretends to be the router", () => {
+  const FORGED_LINES = [
     "X-Fal-Served-From: evil",
     "x-fal-served-from: evil too",
     "X-WARMPATH-REASON: evil",
@@ -178,7 +178,7 @@ describe("claims to be the router", () => {
   ];
 
   test("its replica, reason and id are the router's own, and each is there once", async () => {
-    const { response, bytes } = await answerTo(`${OK}${CLAIMS.join("\r\n")}\r\n${BODY}`);
+    const { response, bytes } = await answerTo(`${OK}${FORGED_LINES.join("\r\n")}\r\n${BODY}`);
     expectServed(response);
     expect(bytes).not.toMatch(/evil|needs-retry/i);
   });
@@ -199,9 +199,9 @@ describe("claims to be the router", () => {
   });
 
   test("an error's type passes, beside x-fal-served-from, which no error of the router has", async () => {
-    const claims =
+    const forged =
       "X-Fal-Error-Type: internal_error\r\nX-Fal-Request-Timeout-Type: user\r\nContent-Type: application/problem+json\r\n";
-    const { response } = await answerTo(`HTTP/1.1 504 Gateway Timeout\r\n${claims}${BODY}`);
+    const { response } = await answerTo(`HTTP/1.1 504 Gateway Timeout\r\n${forged}${BODY}`);
     expectServed(response, 504);
     expect(response.headers.get("x-fal-error-type")).toBe("internal_error");
     expect(response.headers.get("x-fal-request-timeout-type")).toBe("user");
@@ -210,18 +210,18 @@ describe("claims to be the router", () => {
 });
 
 describe("has some of its bytes changed", () => {
-  const CLAIM = "X-Fal-Served-From: evil\r\nX-Warmpath-Reason: evil\r\nX-Fal-Request-Id: evil\r\nX-Own: v\r\n";
+  const FORGED = "X-Fal-Served-From: evil\r\nX-Warmpath-Reason: evil\r\nX-Fal-Request-Id: evil\r\nX-Own: v\r\n";
   const WHOLE = [
-    `${OK}${CLAIM}${BODY}`,
-    `${OK}${CLAIM}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
-    `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n${CLAIM}${BODY}`,
+    `${OK}${FORGED}${BODY}`,
+    `${OK}${FORGED}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n${FORGED}${BODY}`,
   ];
   const ONCE = ["x-fal-request-id", "x-fal-served-from", "x-warmpath-reason", "x-fal-error-type", "content-length"];
 
   const ANSWERS = 500;
   const LANES = 10;
 
-  /** Drawn before the lanes take them: the same answers, whichever lane is faster. */
+  /** The answers are drawn before the lanes take them, so they are the same whichever lane is faster. */
   function drawn(): string[] {
     const draw = new Draw(1);
     return Array.from({ length: ANSWERS }, () => {
@@ -231,7 +231,7 @@ describe("has some of its bytes changed", () => {
     });
   }
 
-  /** Checks what the client gets where the app's replica answers so. Gives the status. */
+  /** Checks what the client gets if the app's replica answers with these bytes. Returns the status. */
   async function told(app: string, its: RawReplica, answer: string, number: number): Promise<string> {
     await router.join({ app, replica: "r", origin: its.origin, concurrency: 100, incarnation: number });
     its.answer = answer;

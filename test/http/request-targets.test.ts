@@ -1,4 +1,4 @@
-// Where a request goes follows from its URL alone, however it is written: which app, which replica, which target, or the control plane.
+// A request's URL alone decides where the request goes, however the URL is written: which app, which replica, which target, or the control plane.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { answersTo } from "../support/answers.ts";
 import { RawReplica } from "../support/raw.ts";
@@ -107,7 +107,7 @@ describe("a target", () => {
     },
   );
 
-  test("the longest that is sent on arrives; a longer one is refused and is not the replica's fault", async () => {
+  test("the longest target that is sent on arrives; a longer one is refused and is not the replica's fault", async () => {
     await using replica = await RawReplica.start();
     replica.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     await router.join({ app: "long", replica: "rl", origin: replica.origin });

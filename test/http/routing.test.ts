@@ -12,7 +12,7 @@ afterAll(async () => {
 });
 
 describe("a request with a hint", () => {
-  test("goes to the replica that advertises it, and to the hash owner where none does", async () => {
+  test("goes to the replica that advertises it, and to the hash owner if none does", async () => {
     const replicas = await Promise.all(["a", "b", "c"].map(() => TestReplica.start()));
     for (const [index, name] of ["a", "b", "c"].entries()) {
       await router.join({

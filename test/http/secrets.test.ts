@@ -1,4 +1,4 @@
-// Secrets are in no log line, no answer and no file: through good, wrong and malformed tokens, bad settings and faults of the router.
+// Secrets are in no log line, no answer and no file, after good, wrong and malformed tokens, bad settings and faults of the router.
 import { globSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { TestReplica } from "../support/replica.ts";
 import { TestRouter, type Reply } from "../support/router.ts";
 import { spoilFleets } from "../support/spoil.ts";
 
-/** In every secret of these tests, and in every token that a caller tries: a mistyped token is nearly one. */
+/** A part of every secret in this file, and of every token that a caller tries, because a mistyped token is nearly a secret. */
 const MARK = "s3cret";
 
 const SETTINGS = {
@@ -82,7 +82,7 @@ test.each([
   ["ADMIN_TOKEN", `${MARK} with a space`],
   ["ADMIN_TOKEN", `${MARK}\u00e9`],
   ["ADMIN_TOKEN", `${MARK}\u001b[0m`],
-])("where %s is bad: %j", async (setting, value) => {
+])("if %s is bad: %j", async (setting, value) => {
   await using router = await TestRouter.start({ ...SETTINGS, [setting]: value });
   const replies = [
     await router.send("/-/healthz"),
@@ -93,14 +93,14 @@ test.each([
   expectUntold(router, replies);
 });
 
-test("where another setting is bad", async () => {
+test("if another setting is bad", async () => {
   await using router = await TestRouter.start({ ...SETTINGS, ORIGIN_ALLOW: `https://${MARK}@no`, MAX_ATTEMPTS: "0" });
   const replies = [await router.send("/-/healthz"), await router.beat(validBeat("a"), bearer(`${MARK}-a`))];
   for (const reply of replies) expect(reply.json()).toMatchObject({ error_type: "misconfigured", setting: "ORIGIN_ALLOW" });
   expectUntold(router, replies);
 });
 
-test("where the router itself fails: its objects' files are no databases", async () => {
+test("if the router itself fails: its objects' files are no databases", async () => {
   await using router = await TestRouter.start(SETTINGS);
   expect((await router.beat(validBeat("a"), bearer(`${MARK}-a`))).status).toBe(200);
   await router.restart(async () => spoilFleets(router.stateFolder));

@@ -1,5 +1,5 @@
-// x-warmpath-signature: docs/protocol.md has a recipe and test vectors. The recipe is taken from that text and run, against the vectors,
-// against what the Worker computes, and in a real replica behind the built router.
+// x-warmpath-signature. The recipe in docs/protocol.md is run against the test vectors there, against signatures that the Worker computes, and in a real
+// replica behind the built router.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -95,7 +95,7 @@ describe("the recipe refuses", () => {
   });
 });
 
-/** Answers 200 to what verifies as sent to this replica now, else 403. */
+/** A replica that answers 200 to requests whose signature verifies, else 403. */
 const verifying =
   (replica: string, refuse: number | null = null): Answer =>
   (request, response) => {

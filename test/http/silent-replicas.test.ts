@@ -1,4 +1,4 @@
-// Replicas that fall silent while they work on a request: no heartbeat for a time to live, and no answer either.
+// Replicas that fall silent while they work on a request: for a time to live they send neither a heartbeat nor an answer.
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keepBeating } from "../support/beating.ts";
@@ -18,7 +18,7 @@ afterAll(async () => {
   await router[Symbol.asyncDispose]();
 });
 
-/** A replica that beats once, to which every request goes first, and maybe one that goes on beating. */
+/** A replica that beats once and gets every request first, and maybe a replica that goes on beating. */
 async function fleet(answer: Answer, others: "another" | "alone") {
   const stack = new AsyncDisposableStack();
   const app = freshApp("silent");
@@ -50,7 +50,7 @@ describe("a request that it has not begun to answer", () => {
     expect([counters.failed["timed_out"], replicas.map(({ replica }) => replica)]).toEqual([1, ["lively"]]);
   });
 
-  test("is 502 at once where there is no other, and says why", async () => {
+  test("is 502 at once if there is no other replica, and says why", async () => {
     await using its = await fleet(never, "alone");
     const { reply, afterMs } = await its.send();
     expect(expectProblem(reply, 502, "runner_disconnected")).toMatchObject({ replica: "silent", cause: "expired" });
@@ -60,7 +60,7 @@ describe("a request that it has not begun to answer", () => {
   test.each<[string, Sending]>([
     ["must not be sent again", { headers: { "x-fal-no-retry": "1" } }],
     ["can't be sent again", { method: "POST", headers: { "transfer-encoding": "chunked" }, body: "b" }],
-  ])("is 502 where it %s", async (_, sending) => {
+  ])("is 502 if it %s", async (_, sending) => {
     await using its = await fleet(never, "another");
     const { reply } = await its.send(sending);
     expect(expectProblem(reply, 502, "runner_disconnected")).toMatchObject({ replica: "silent", cause: "expired" });
@@ -87,7 +87,7 @@ describe("a process that is frozen, and leaves otherwise than by silence", () =>
     const { status, text } = await router.beat({ hints: [], concurrency: 1, ...beat });
     expect(status, text).toBe(200);
   };
-  /** What makes it leave, as the router hears it. */
+  /** The calls that make the replica leave. */
   const leaving: [string, (its: Fleet, next: TestReplica) => Promise<void>][] = [
     ["a new process of it reports itself", ({ app }, { origin }) => beat({ app, replica: "silent", origin, incarnation: 1 })],
     ["another id reports itself at its origin", ({ app, silent }) => beat({ app, replica: "next", origin: silent.origin })],

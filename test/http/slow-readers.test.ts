@@ -1,4 +1,4 @@
-// Clients that read slowly, or not at all: the replica is slowed down, and the router keeps none of it in memory.
+// Clients that read slowly, or not at all. The replica is slowed down, and the router keeps nothing of the answer in memory.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
@@ -12,10 +12,10 @@ import { openRequest } from "../support/wire.ts";
 const MEBIBYTE = 1024 * 1024;
 const BODY_BYTES = 64 * MEBIBYTE;
 const CLIENTS = 4;
-/** What sockets on both sides and the router may hold of one body; about 12 MiB, nearly all of it in the kernel's buffers. */
+/** The most that the sockets on both sides and the router may hold of one body. They hold about 12 MiB, nearly all in the kernel's buffers. */
 const HELD_MAX = 24 * MEBIBYTE;
 const GROWTH_MAX = 24 * MEBIBYTE;
-/** Polls in which nothing moves, after which it stands still. */
+/** After so many polls without progress the stream counts as standing still. */
 const STILL_POLLS = 40;
 
 let router: TestRouter;
@@ -63,7 +63,7 @@ test.each(["/s/known", "/s/chunked"])("a client that stops reading stops the rep
   expect(sent).toBeLessThan(CLIENTS * HELD_MAX);
   expect(memoryOf(router.process.pid) - before).toBeLessThan(GROWTH_MAX);
   expect((await router.view("s")).in_flight).toBe(CLIENTS);
-  // One reads on and gets everything; the others go, and their slots are free.
+  // One client reads on and gets everything. The others go, and their slots are free.
   const [reader, ...others] = responses;
   for (const response of others) response.socket.resetAndDestroy();
   const hash = createHash("sha256");

@@ -1,5 +1,5 @@
-// Requests that two readers could understand differently, over raw connections: each app's replica gets exactly the requests meant for
-// it, and what is inside a body stays inside it.
+// Requests that two readers could understand differently, over raw connections. Each app's replica gets exactly the requests for that app, and the bytes of a
+// body stay in the body.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { answersTo } from "../support/answers.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -24,7 +24,7 @@ beforeEach(async () => {
   router.log.length = 0;
   for (const replica of [a, b]) replica.received.length = 0;
 });
-/** The control plane heard nothing: no replica moved, left, came or was ejected, and every slot is free. */
+/** The fleet is as before: no replica moved, left, came or was ejected, and every slot is free. */
 afterEach(async () => {
   for (const [app, replica, { origin }] of [["a", "ra", a] as const, ["b", "rb", b] as const]) {
     const { replicas, in_flight: inFlight, waiting, counters } = await router.view(app);
@@ -39,7 +39,7 @@ afterEach(async () => {
 });
 
 const EVIL_BEAT = '{"app":"b","replica":"rb","origin":"http://127.0.0.1:1","status":"draining","concurrency":1}';
-/** What must not be taken for requests: one for the other app, and a heartbeat that would take its replica away. */
+/** Texts that must not be taken for requests: a request for the other app, and a heartbeat that would remove the other app's replica. */
 const HIDDEN = `GET /b/hidden HTTP/1.1\r\nHost: r\r\n\r\nPOST /-/heartbeat HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: ${EVIL_BEAT.length}\r\n\r\n${EVIL_BEAT}`;
 
 const POST = "POST /a/x HTTP/1.1\r\nHost: r\r\n";
@@ -49,7 +49,7 @@ const SERVED = ["200 from ra"];
 
 const answers = (text: string, head = false) => answersTo(router.port, text, head);
 
-/** But for the router's own question after a streamed body broke off, whether the replica is there. */
+/** Requests of clients: all but the `OPTIONS /` that the router sends after a streamed body broke off. */
 function got({ received }: TestReplica): string[] {
   const clients = received.filter(({ method, target }) => !(method === "OPTIONS" && target === "/"));
   return clients.map(({ method, target, body }) => `${method} ${target} ${body.toString("latin1")}`.trim());
@@ -149,7 +149,7 @@ describe("lengths", () => {
     expect([got(a), got(b)]).toEqual([[], []]);
   });
 
-  test("the same length twice is one", async () => {
+  test("the same length twice counts once", async () => {
     expect(await answers(`${POST}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc`)).toEqual(SERVED);
     expect(got(a)).toEqual(["POST /x abc"]);
     expect(a.last.rawHeaders.filter((name) => name.toLowerCase() === "content-length")).toHaveLength(1);
@@ -164,7 +164,7 @@ describe("lengths", () => {
     },
   );
 
-  test("what follows it is the next request, for whom it names", async () => {
+  test("what follows the body is the next request, for the app that it names", async () => {
     const text = `${POST}Content-Length: 3\r\n\r\nabcGET /b/next HTTP/1.1\r\nHost: r\r\n\r\n`;
     expect(await answers(text)).toEqual(["200 from ra", "200 from rb"]);
     expect([got(a), got(b)]).toEqual([["POST /x abc"], ["GET /next"]]);
@@ -185,7 +185,7 @@ describe("chunks", () => {
   });
 
   test.each(["zz", "0x3", "-3", "+3", "", " ", "g", "3\x0b", "fffffffffffffffff", "10000000000000003", '3;a="\r\n"', "\xb3"])(
-    "a chunk of the size %j is none, and nothing after it is read",
+    "a chunk of the size %j is refused, and nothing after it is read",
     async (size) => {
       const [outcome, ...more] = await answers(`${POST}${CHUNKED}\r\n${size}\r\nabc\r\n0\r\n\r\n${HIDDEN}`);
       expect(outcome).toMatch(/^(502 runner_disconnected|400 (bad_request|http))$/);
@@ -194,7 +194,7 @@ describe("chunks", () => {
     },
   );
 
-  test("a chunk longer than its size is none", async () => {
+  test("a chunk longer than its size is refused", async () => {
     const [outcome, ...more] = await answers(`${POST}${CHUNKED}\r\n2\r\nab${HIDDEN}\r\n0\r\n\r\n`);
     expect(outcome).toMatch(/^502|^400/);
     expect(more).toEqual([]);
@@ -248,7 +248,7 @@ describe("other protocols", () => {
     expect([got(a), got(b)]).toEqual([[], []]);
   });
 
-  test("an upgrade that is not one keeps its body", async () => {
+  test("an upgrade to another protocol keeps its body", async () => {
     const text = `${POST}Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n${lengthOf(HIDDEN)}\r\n${HIDDEN}`;
     expect(await answers(text)).toEqual(SERVED);
     expect([got(a), got(b)]).toEqual([[`POST /x ${HIDDEN}`], []]);

@@ -1,4 +1,4 @@
-// Replicas that stop in the middle of an answer: what was sent is passed on, and the rest is waited for no longer than IDLE_TIMEOUT_MS.
+// Replicas that stop in the middle of an answer. The bytes that were sent are passed on, and the router waits for the rest at most IDLE_TIMEOUT_MS.
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 import { openRequest } from "../support/wire.ts";
 
 const IDLE_MS = 600;
-/** More than the sockets on its way can hold. */
+/** More than the sockets under way can hold. */
 const LARGE = 48_000_000;
 
 let router: TestRouter;
@@ -22,7 +22,7 @@ afterAll(async () => {
 
 let apps = 0;
 
-/** An app of one replica that answers so. */
+/** An app with one replica, which gives this answer. */
 async function appOf(answer: (response: ServerResponse) => unknown, through: TestRouter = router) {
   const replica = await TestReplica.start((_request, response) => answer(response));
   const app = `stalled-${++apps}`;
@@ -37,7 +37,7 @@ async function appOf(answer: (response: ServerResponse) => unknown, through: Tes
   return { app, open, broken, idle, [Symbol.asyncDispose]: () => replica[Symbol.asyncDispose]() };
 }
 
-/** What came of a body, and whether its end was a proper one. */
+/** The part of a body that came, and whether the body ended properly. */
 async function bodyOf(response: IncomingMessage): Promise<{ readonly bytes: number; readonly complete: boolean }> {
   let bytes = 0;
   response.on("data", (chunk: Buffer) => (bytes += chunk.length));
@@ -56,7 +56,7 @@ describe("an answer that stalls", () => {
     await using its = await appOf((response) => response.writeHead(200, headers).write("abc"));
     const sentAtMs = Date.now();
     const response = await its.open();
-    // Long before the stall is one.
+    // This comes long before IDLE_TIMEOUT_MS is over.
     expect([response.statusCode, Date.now() - sentAtMs < IDLE_MS / 2]).toEqual([200, true]);
     expect(await bodyOf(response)).toEqual({ bytes: 3, complete: false });
     expect(Date.now() - sentAtMs).toBeGreaterThanOrEqual(IDLE_MS);

@@ -1,4 +1,4 @@
-// Bodies pass chunk by chunk, in both directions, whatever their size, and a broken one is seen to be broken.
+// Bodies pass chunk by chunk, in both directions, whatever their size. The reader of a body that broke off can see that.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
@@ -11,12 +11,12 @@ import { openRequest } from "../support/wire.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const HUNDRED = 100 * MEBIBYTE;
-/** What the router's process may grow by while 100 MB pass: far less than the body. */
+/** How much the router's process may grow while 100 MB pass: far less than the body. */
 const GROWTH_MAX = 48 * MEBIBYTE;
 
 let router: TestRouter;
 let replica: TestReplica;
-/** Answers whose next chunk the test decides about. */
+/** Answers whose chunks the test sends one by one. */
 const open = new Map<string, ServerResponse>();
 
 beforeAll(async () => {

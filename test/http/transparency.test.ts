@@ -1,4 +1,4 @@
-// What a client sent arrives as sent, and what a replica answered comes back as answered.
+// A client's request reaches the replica as it was sent, and the replica's answer reaches the client as it was answered.
 import { createHash, randomBytes } from "node:crypto";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 
 const TEXT = "a body that compresses well ".repeat(8000);
-/** Above the size to which the router reads a response whole. */
+/** Larger than a response that the router reads whole. */
 const LARGE = randomBytes(300_000);
 
 const CODINGS = new Map<string, (plain: Buffer) => Buffer>([
@@ -157,7 +157,7 @@ describe("request", () => {
     expect(digest(replica.last.body)).toBe(digest(body));
   });
 
-  test("a GET with a body, and nobody is ejected for it", async () => {
+  test("a GET with a body, and no replica is ejected for it", async () => {
     const reply = await router.send("/echo/b", { body: "abc", headers: { "content-length": "3" } });
     expect([reply.status, replica.last.method, replica.last.body.toString()]).toEqual([200, "GET", "abc"]);
     expect((await router.view("echo")).counters.ejected).toBe(0);

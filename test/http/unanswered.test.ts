@@ -1,4 +1,4 @@
-// Requests that no replica answered: the client is told which one failed it last, and why, and so is the log.
+// Requests that no replica answered. The client and the log get the last replica that failed the request, and the cause.
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { expectProblem, freshApp } from "../support/conformance.ts";
@@ -17,7 +17,7 @@ beforeEach(() => {
   router.log.length = 0;
 });
 
-/** Something that listens and does what it is told with each connection. */
+/** A server that does with each connection what the test says. */
 async function listener(serve: Parameters<typeof createServer>[1]): Promise<AsyncDisposable & { readonly port: number }> {
   const server: Server = createServer(serve);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -57,7 +57,7 @@ test("reset: the connection is ended whatever is asked", async () => {
   await expectCause(`http://127.0.0.1:${its.port}`, "reset", "unreachable");
 });
 
-test("reset, by one that answers when it is asked whether it is there", async () => {
+test("reset, by a replica that answers OPTIONS /", async () => {
   await using replica = await TestReplica.start((request, response) =>
     request.method === "OPTIONS" ? response.end() : request.socket.destroy(),
   );
@@ -81,7 +81,7 @@ test("a short body that breaks off at once: broke_off", async () => {
   const app = freshApp("unanswered");
   await router.join({ app, replica: "gpu-1", origin: replica.origin });
   const { status, text } = await router.send(`/${app}/x`).catch(() => ({ status: 0, text: "" }));
-  // Where the headers got out before it broke off, the client has a truncation.
+  // If the headers went out before the body broke off, the client has a truncated answer.
   if (status === 502) expect(JSON.parse(text)).toMatchObject({ replica: "gpu-1", cause: "broke_off" });
   await until("it counts", async () => (await router.view(app)).counters.failed["broken"] === 1);
 });

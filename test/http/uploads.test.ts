@@ -1,4 +1,4 @@
-// Clients that are slow to send a body, or never finish: what they hold, and for how long.
+// Clients that send a body slowly, or never finish: how long they hold a slot.
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestReplica } from "../support/replica.ts";
@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const inFlight = async () => (await router.view("up")).in_flight;
 
-/** A request whose body has begun; the rest is for the caller to send. */
+/** A request whose body has begun. The caller sends the rest. */
 async function begin(headers: string, body: string): Promise<{ socket: Socket; reply: Promise<string> }> {
   const socket = connect(router.port, "127.0.0.1");
   socket.on("error", () => {});
@@ -34,7 +34,7 @@ async function begin(headers: string, body: string): Promise<{ socket: Socket; r
 test("a short body that takes too long is 408, and its slot is free", async () => {
   const received = replica.received.length;
   const { socket, reply } = await begin("content-length: 100", "begun");
-  expect(await reply).toMatch(/^HTTP\/1\.1 408 .*x-fal-error-type: upload_timeout.*"detail":"[^"]*0\.4 s/s);
+  expect(await reply).toMatch(/^HTTP\/1\.1 408 .*x-fal-error-type: upload_timeout/s);
   expect(await inFlight()).toBe(0);
   expect(replica.received).toHaveLength(received);
   socket.destroy();

@@ -1,4 +1,4 @@
-// How a WebSocket through the router ends: what is under way when one side closes, a Close that is never answered, a message too large.
+// How a WebSocket through the router ends: with messages under way, with a Close that is never answered, with a message that is too large.
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
@@ -11,7 +11,7 @@ import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
 const COUNT = 500;
-/** Numbers of a run of messages, which shows losses and order at once. */
+/** A run of numbered messages, which shows losses and order. */
 const RUN = Array.from({ length: COUNT }, (_, number) => number);
 const MESSAGE_MOST_BYTES = 32 * 1024 * 1024;
 const OPTIONS = { maxPayload: 2 * MESSAGE_MOST_BYTES, perMessageDeflate: false, closeTimeout: 60_000 };
@@ -63,7 +63,7 @@ class End {
   }
 }
 
-/** An app of its own with one replica, and a connection to it: its two ends. */
+/** A new app with one replica, and both ends of a connection to that replica. */
 async function connect(app = `app-${++apps}`): Promise<{ app: string; client: End; server: End }> {
   await router.join({ app, replica: "r", origin: replica.origin });
   const accepted = once(sockets, "connection") as Promise<[WebSocket, IncomingMessage]>;
@@ -135,7 +135,7 @@ test("both close at once: each gets what the other had sent", async () => {
   await freed(app);
 });
 
-test("a Close without a code is one on the other side too", async () => {
+test("a Close without a code has no code on the other side either", async () => {
   const { client, server } = await connect();
   client.socket.close();
   await bothClosed({ client, server });

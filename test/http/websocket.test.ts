@@ -1,5 +1,5 @@
-// WebSockets through the router: subprotocol, text and bytes, close codes both ways, the slot for exactly as long as the connection, and
-// none for a handshake that the runtime would refuse.
+// WebSockets through the router: subprotocol, text and bytes, and close codes both ways. A slot is held for exactly as long as the connection, and none for a
+// handshake that the runtime would refuse.
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
@@ -125,7 +125,7 @@ test("a long quiet connection keeps its slot", async () => {
 
 interface Handshake {
   readonly request?: string;
-  /** Lines with their ends. */
+  /** Header lines with their line ends. */
   readonly connection?: string;
   readonly upgrade?: string;
   readonly version?: string;
@@ -148,7 +148,7 @@ function handshake({
   return `${request}\r\nHost: router.test\r\n${connection}${upgrade}${version}${key}${more}\r\n${body}`;
 }
 
-/** The answer to a handshake whose client then closes, once nothing is left of it: no slot, and no connection at the replica. */
+/** The answer to a handshake. Then the client closes, and the function waits until no slot is taken and no connection is left at the replica. */
 async function answerTo(changes: Handshake): Promise<string> {
   const answer = await exchange(router.port, handshake(changes));
   await until("no slot is taken", async () => (await inFlight()) === 0);

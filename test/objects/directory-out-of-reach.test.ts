@@ -1,4 +1,4 @@
-// The Directory fails: apps that an isolate knows go on, apps that are new to it are let through, a flood of made-up names is not.
+// The Directory fails: requests for apps that an isolate knows pass, and so do those for new apps, but not a flood of made-up names.
 import { env } from "cloudflare:workers";
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { beforeEach, expect, inject, test, vi } from "vitest";
@@ -19,7 +19,7 @@ async function join(app: string): Promise<void> {
   expect(answer.kind).toBe("accepted");
 }
 
-/** One request without the Directory, after which everything that it left to do is done. */
+/** One request without the Directory. Ends after everything that the request left in `waitUntil`. */
 async function send(target: string, its: object = {}): Promise<Response> {
   const ctx = createExecutionContext();
   const request = new Request(`http://router/${target}`, { headers: { authorization: "Bearer admin-token" } });
@@ -29,7 +29,7 @@ async function send(target: string, its: object = {}): Promise<Response> {
   return new Response(body, response);
 }
 
-// First, because these take the real time, and the others a later one.
+// This test comes first, because it uses the real time and the others use a later time.
 test("a flood of made-up names starts no more objects than the bound, and an app that is known goes on", async () => {
   await join("real");
   expect((await send("real/x")).status).toBe(200);
@@ -62,7 +62,7 @@ const fault = (app: string, now: number) => unknownAppFault(new Request("http://
 const start = Date.now();
 let rounds = 0;
 
-/** A time at which as many new names as may be were let through. */
+/** A time by which the bound of new names is used up. */
 async function usedUp(): Promise<number> {
   const now = start + ++rounds * 2 * BOUNDS.uncheckedAppsMs;
   for (let n = 0; n < BOUNDS.uncheckedApps; n++) expect(await fault(`made-up-${n}`, now)).toBeNull();
@@ -83,6 +83,6 @@ test("an app that the isolate knew is let through beyond the bound, however long
   expect(await fault("known", await usedUp())).toBeNull();
 });
 
-test("so is one whose snapshot it has", async () => {
+test("so is an app whose snapshot the isolate has", async () => {
   expect(await fault("real", await usedUp())).toBeNull();
 });

@@ -11,10 +11,10 @@ import type { Answer } from "../../src/routing/lifecycle.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
 import { until } from "../support/until.ts";
 
-/** As vitest.config.ts sets HEARTBEAT_RATE_MAX. */
+/** HEARTBEAT_RATE_MAX in vitest.config.ts. */
 const RATE_MAX = 1000;
 
-/** A fresh app for each test: objects and their storage are never shared. */
+/** A new app for each test, so tests share no objects and no storage. */
 let apps = 0;
 function fleet(): { app: string; stub: DurableObjectStub<Fleet> } {
   const app = `app-${++apps}`;
@@ -43,7 +43,7 @@ const REQUEST: EnqueueRequest = {
   waitedMs: 0,
   timeoutMs: 60_000,
   queueLengthMax: null,
-  claimedMs: null,
+  declaredMs: null,
   priority: "normal" as const,
 };
 
@@ -57,7 +57,7 @@ const tables = (stub: DurableObjectStub<Fleet>) =>
 
 const alarmOf = (stub: DurableObjectStub<Fleet>) => runInDurableObject(stub, (_fleet, { storage }) => storage.getAlarm());
 
-/** Kills the object as a crash or a deploy does: its memory is gone, whoever waits on it gets an error. */
+/** Kills the object as a crash or a deploy does: its memory is gone, and pending calls get an error. */
 async function kill(app: string): Promise<DurableObjectStub<Fleet>> {
   await runInDurableObject(env.FLEET.getByName(app), (_fleet, state) => state.abort("killed by the test")).catch(() => {});
   return env.FLEET.getByName(app);
@@ -81,7 +81,7 @@ describe("storage", () => {
     expect(await alarmOf(stub)).toBe(alarm);
   });
 
-  test("a change of what a restart must know writes one row", async () => {
+  test("a change that a restart must know writes one row", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r"));
     const rows = await rowsChanged(stub);
@@ -93,7 +93,7 @@ describe("storage", () => {
   test("an app that was only asked for stores nothing", async () => {
     const { stub } = fleet();
     const answer = await stub.enqueue(REQUEST);
-    expect(answer.standing).toMatchObject({ kind: "refused", refusal: { kind: "no_replicas" } });
+    expect(answer.result).toMatchObject({ kind: "refused", refusal: { kind: "no_replicas" } });
     await stub.explain(["sdxl"]);
     expect(await tables(stub)).toEqual([]);
     expect(await alarmOf(stub)).toBe(null);
@@ -183,7 +183,7 @@ describe("tickets", () => {
     const { app, stub } = fleet();
     for (const name of ["a", "b", "c"]) await stub.heartbeat(beat(app, name, { hints: [], concurrency: 32 }));
     const answers = await Promise.all(Array.from({ length: 20 }, () => stub.enqueue(REQUEST)));
-    const grants = answers.map(({ standing }) => standing as { replica: string; reason: string });
+    const grants = answers.map(({ result }) => result as { replica: string; reason: string });
     expect(new Set(grants.map(({ replica }) => replica)).size).toBe(1);
     expect(grants.map(({ reason }) => reason).sort()).toEqual(["hash_owner", ...Array(19).fill("hint_match")]);
     expect((await stub.view())?.counters.cold).toBe(1);
@@ -195,8 +195,8 @@ describe("tickets", () => {
     const first = (await stub.enqueue(REQUEST)) as unknown as Disposable;
     const second = await stub.enqueue(REQUEST);
     const third = (await stub.enqueue(REQUEST)) as unknown as Disposable;
-    expect(second.standing.kind).toBe("waiting");
-    const settled = stub.granted((second.standing as { id: number }).id);
+    expect(second.result.kind).toBe("waiting");
+    const settled = stub.granted((second.result as { id: number }).id);
     third[Symbol.dispose]();
     first[Symbol.dispose]();
     first[Symbol.dispose]();
@@ -206,7 +206,7 @@ describe("tickets", () => {
     await until("nothing runs", async () => (await stub.view())?.in_flight === 0);
   });
 
-  test("an answer that ends a replica's ejection binds who waits for it, without in-band hints too", async () => {
+  test("an answer that ends a replica's ejection binds requests that wait for the replica, without in-band hints too", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "a", { hints: ["sdxl"], concurrency: 2 }));
     await stub.heartbeat(beat(app, "b", { hints: ["flux"], concurrency: 1 }));
@@ -218,41 +218,41 @@ describe("tickets", () => {
     };
     await ticket.failed({ kind: "unreachable" }, null);
     const waiting = await stub.enqueue(REQUEST);
-    expect(waiting.standing.kind).toBe("waiting");
+    expect(waiting.result.kind).toBe("waiting");
     await ticket.answered({ kind: "success", hints: null });
-    expect(await stub.granted((waiting.standing as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
+    expect(await stub.granted((waiting.result as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
 
-  test("a load comes with advice on what to evict where the replica is full, and a warm grant with none", async () => {
+  test("a load on a full replica comes with advice on what to evict, and a warm grant with none", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { hints: ["flux"], hintSlots: 1 }));
     const warm = await stub.enqueue({ ...REQUEST, hints: ["flux"] });
-    expect(warm.standing).toMatchObject({ kind: "granted", evict: null });
+    expect(warm.result).toMatchObject({ kind: "granted", evict: null });
     (warm as unknown as Disposable)[Symbol.dispose]();
     await until("nothing is in use", async () => (await stub.view())?.in_flight === 0);
-    using cold = (await stub.enqueue(REQUEST)) as unknown as Disposable & { standing: object };
-    expect(cold.standing).toMatchObject({ kind: "granted", hint: "sdxl", evict: "flux" });
+    using cold = (await stub.enqueue(REQUEST)) as unknown as Disposable & { result: object };
+    expect(cold.result).toMatchObject({ kind: "granted", hint: "sdxl", evict: "flux" });
   });
 
   test("a slot kept idle for a warm replica is looked at again by itself, and given before the deadline", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "warm", { concurrency: 1 }));
     await stub.heartbeat(beat(app, "cold", { concurrency: 1, hints: [] }));
-    using first = (await stub.enqueue(REQUEST)) as unknown as Disposable & { standing: object };
-    expect(first.standing).toMatchObject({ replica: "warm" });
+    using first = (await stub.enqueue(REQUEST)) as unknown as Disposable & { result: object };
+    expect(first.result).toMatchObject({ replica: "warm" });
     using second = (await stub.enqueue({ ...REQUEST, timeoutMs: 5500 })) as unknown as Disposable & {
-      standing: { kind: string; id: number };
+      result: { kind: string; id: number };
     };
-    expect(second.standing.kind).toBe("waiting");
-    expect(await stub.granted(second.standing.id)).toMatchObject({ kind: "granted", replica: "cold" });
+    expect(second.result.kind).toBe("waiting");
+    expect(await stub.granted(second.result.id)).toMatchObject({ kind: "granted", replica: "cold" });
   });
 
   test("a wait ends at its deadline", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { concurrency: 1 }));
     using _first = (await stub.enqueue(REQUEST)) as unknown as Disposable;
-    using second = (await stub.enqueue({ ...REQUEST, timeoutMs: 50 })) as unknown as Disposable & { standing: { id: number } };
-    expect(await stub.granted(second.standing.id)).toEqual({ kind: "refused", refusal: { kind: "timed_out" } });
+    using second = (await stub.enqueue({ ...REQUEST, timeoutMs: 50 })) as unknown as Disposable & { result: { id: number } };
+    expect(await stub.granted(second.result.id)).toEqual({ kind: "refused", refusal: { kind: "timed_out" } });
     expect((await stub.view())?.waiting).toBe(0);
   });
 
@@ -260,11 +260,11 @@ describe("tickets", () => {
     const { app, stub: before } = fleet();
     await before.heartbeat(beat(app, "r", { concurrency: 1 }));
     const stub = await kill(app);
-    const claim = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 1000, answered: false };
-    const held = [await stub.adopt(claim), await stub.adopt(claim)] as unknown as (Disposable & { id: number })[];
+    const request = { replica: "r", incarnation: 1, hint: "sdxl", elapsedMs: 1000, answered: false };
+    const held = [await stub.adopt(request), await stub.adopt(request)] as unknown as (Disposable & { id: number })[];
     expect((await stub.view())?.replicas[0]?.in_flight).toBe(2);
-    expect(await stub.adopt({ ...claim, incarnation: 2 })).toBe(null);
-    expect(await stub.adopt({ ...claim, replica: "nobody" })).toBe(null);
+    expect(await stub.adopt({ ...request, incarnation: 2 })).toBe(null);
+    expect(await stub.adopt({ ...request, replica: "nobody" })).toBe(null);
     const running = stub.running(held[0]?.id ?? 0);
     await stub.view();
     for (const each of held) each[Symbol.dispose]();
@@ -273,15 +273,15 @@ describe("tickets", () => {
     expect(await stub.running(1)).toBe("unknown");
   });
 
-  test("after a crash nothing is granted for half a second, then those who asked meanwhile are", async () => {
+  test("after a crash nothing is granted for half a second, then the requests that asked meanwhile are", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { concurrency: 8 }));
     const again = await kill(app);
     const since = Date.now();
-    using asked = (await again.enqueue(REQUEST)) as unknown as Disposable & { standing: { kind: string; id: number } };
-    expect(asked.standing.kind).toBe("waiting");
-    expect(await again.granted(asked.standing.id)).toMatchObject({ kind: "granted", replica: "r" });
-    expect(Date.now() - since).toBeGreaterThanOrEqual(BOUNDS.settleMs - 50);
+    using asked = (await again.enqueue(REQUEST)) as unknown as Disposable & { result: { kind: string; id: number } };
+    expect(asked.result.kind).toBe("waiting");
+    expect(await again.granted(asked.result.id)).toMatchObject({ kind: "granted", replica: "r" });
+    expect(Date.now() - since).toBeGreaterThanOrEqual(BOUNDS.recoveryMs - 50);
   });
 });
 

@@ -1,4 +1,4 @@
-// What an isolate remembers of apps, in workerd, with the real Directory: existing ones only, and no more than its bound.
+// What an isolate remembers of apps, in workerd, with the real Directory: only existing apps, and no more than the bound.
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { appExists, rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
@@ -18,7 +18,7 @@ test("a flood of unknown names pushes no app out of the memory", { timeout: 60_0
   expect(await unknownAppFault(request(), env, "remembered", NOW, Infinity)).toBeNull();
 });
 
-test("of more apps than the bound the one not used for longest is forgotten", async () => {
+test("beyond the bound the app not used for longest is forgotten", async () => {
   rememberApp("first", NOW);
   for (let n = 1; n < BOUNDS.knownApps; n++) rememberApp(`other-${n}`, NOW);
   expect(await appExists(env, "first", NOW)).toBe(true);
@@ -28,7 +28,7 @@ test("of more apps than the bound the one not used for longest is forgotten", as
   expect(await appExists(env, "other-2", NOW)).toBe(true);
 });
 
-test("an app is asked for again after its time, and forgotten where it is gone", async () => {
+test("an app is asked for again after its time, and forgotten if it is gone", async () => {
   rememberApp("gone", NOW);
   expect(await appExists(env, "gone", NOW + BOUNDS.knownAppMs - 1)).toBe(true);
   expect(await appExists(env, "gone", NOW + BOUNDS.knownAppMs)).toBe(false);

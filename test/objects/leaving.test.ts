@@ -1,5 +1,5 @@
-// An app's last replica leaves while the Directory fails, while this takes its time, and while the Fleet object ends: the app must not stay
-// listed, and a replica that comes meanwhile must not be forgotten.
+// An app's last replica leaves while the Directory fails or is slow, and while the Fleet object ends. The app must not stay listed, and a replica that
+// comes meanwhile must stay.
 import { env } from "cloudflare:workers";
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** The Directory's own `left` until it is made to fail or wait. */
+/** The Directory's own `left`. Tests replace it by one that fails or waits. */
 const left = Reflect.get(Directory.prototype, "left") as (this: Directory, app: string) => void;
 const leaving = () => vi.spyOn(Directory.prototype, "left");
 const outOfReach = () => {
@@ -44,7 +44,7 @@ async function isListed(app: string): Promise<boolean> {
   return (await env.DIRECTORY.getByName(DIRECTORY_NAME).list("", 1000)).some((each) => each.app === app);
 }
 
-/** What the object has stored: tables, and whether an alarm is set. */
+/** The object's tables, and whether an alarm is set. */
 const stored = ({ fleet }: Joined) =>
   runInDurableObject(fleet(), async (_fleet, { storage }) => ({
     tables: storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT GLOB '_cf_*'").toArray().length,
@@ -58,7 +58,7 @@ async function kill({ fleet }: Joined): Promise<void> {
   await runInDurableObject(fleet(), (_fleet, state) => state.abort("killed by the test")).catch(() => {});
 }
 
-test("where the Directory fails at that moment, the alarm tells it, and only then is everything deleted", async () => {
+test("if the Directory fails at that moment, the alarm tells it, and only then is everything deleted", async () => {
   const its = await joined();
   const told = leaving().mockImplementationOnce(outOfReach).mockImplementationOnce(outOfReach);
   await its.say("stopped");
@@ -73,7 +73,7 @@ test("where the Directory fails at that moment, the alarm tells it, and only the
   expect(await isListed(its.app)).toBe(false);
 });
 
-test("where the object ends before the Directory was told, the alarm of the next one tells it", async () => {
+test("if the object ends before the Directory was told, the next object's alarm tells it", async () => {
   const its = await joined();
   const told = leaving().mockImplementationOnce(outOfReach);
   await its.say("stopped");

@@ -1,4 +1,4 @@
-// Every client is told which setting is bad, and nothing of its value: it may hold a secret, or name what is inside.
+// Every client gets the name of the bad setting, and nothing of its value, which may hold a secret or an internal name.
 import { env } from "cloudflare:workers";
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
@@ -6,12 +6,12 @@ import worker from "../../src/index.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { SETTING_NAMES, type Settings } from "../../src/settings/settings.ts";
 
-/** In every bad value, in lower case because host patterns are read so. */
+/** A part of every bad value. It is lower case because host patterns are lower-cased. */
 const MARK = "unt0ld";
 
 const many = (count: number) => Array.from({ length: count }, (_, n) => `${MARK}${n}`);
 
-/** Texts that are bad for each setting, one for every way to be. Null: no text is bad. */
+/** Bad texts for each setting, one for each kind of fault. Null: no text is bad. */
 const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   HEARTBEAT_TOKENS: [
     `${MARK} with a space`,
@@ -50,7 +50,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(BOUNDS.corsOrigins + 1).join()],
 };
 
-/** A binding of type JSON can be what is no text. */
+/** A binding of type JSON can hold other values than text. */
 const NO_TEXT: readonly unknown[] = [{ [MARK]: MARK }, [MARK], [[MARK]]];
 
 describe.each(SETTING_NAMES)("%s", (setting) => {

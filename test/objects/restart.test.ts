@@ -1,5 +1,5 @@
-// The Fleet object is lost while the Worker's requests go on: running ones are counted again, waiting ones ask again, and when it
-// can't be reached at all the last snapshot serves.
+// The Fleet object is lost while the Worker's requests go on. Running requests are counted again, waiting requests ask again, and while the object can't be
+// reached the last snapshot serves.
 import { env, exports } from "cloudflare:workers";
 import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { expect, inject, test } from "vitest";
@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 
 const view = (app: string) => env.FLEET.getByName(app).view();
 
-/** Nobody is there. */
+/** An origin where nothing listens. */
 const DEAD_ORIGIN = "http://127.0.0.1:9";
 
 async function join(app: string, concurrency: number, also: Readonly<Record<string, unknown>> = {}): Promise<void> {
@@ -23,7 +23,7 @@ async function join(app: string, concurrency: number, also: Readonly<Record<stri
   expect(response.status).toBe(200);
 }
 
-/** Requests to a Worker whose Fleet objects answer each call with `error`, and how many calls they got. */
+/** Sends requests to a Worker whose Fleet objects answer each call with `error`, and counts the calls. */
 function withFleetsFailing(error: Error) {
   const calls = { count: 0 };
   const enqueue = async () => {
@@ -97,7 +97,7 @@ test("twenty crashes under load leave no slot taken", async () => {
   await until("every slot is free", async () => (await view("crashes"))?.in_flight === 0);
 });
 
-test("with the object out of reach the last snapshot serves by hash; without one the router says so", async () => {
+test("with the object out of reach the last snapshot serves by hash; without a snapshot the router says so", async () => {
   await join("unreachable", 4);
   await (await exports.default.fetch("http://router/unreachable/x")).text();
   const { send } = withFleetsFailing(new Error("out of reach"));
@@ -132,7 +132,7 @@ function hintOf(id: string): string {
   for (let number = 0; ; number++) if (ownerOf(hashName(`hint-${number}`), replicas)?.id === id) return `hint-${number}`;
 }
 
-test("a replica that is dead though the last snapshot has it is tried, and then the other one", async () => {
+test("a dead replica that is in the last snapshot is tried, and then the other replica", async () => {
   await join("outdated", 4);
   await join("outdated", 4, { replica: "dead", origin: DEAD_ORIGIN, hints: [] });
   await (await exports.default.fetch("http://router/outdated/x", { headers: { "x-fal-runner-hint": "m" } })).text();
@@ -144,7 +144,7 @@ test("a replica that is dead though the last snapshot has it is tried, and then 
   expect(calls.count).toBe(2 * BOUNDS.objectAttempts);
 });
 
-test("where the last snapshot has nobody else, a dead replica is tried once and is 502", async () => {
+test("if the last snapshot has no other replica, a dead one is tried once and is 502", async () => {
   await join("alone", 4, { origin: DEAD_ORIGIN });
   await (await exports.default.fetch("http://router/alone/x")).text();
   const { send, calls } = withFleetsFailing(new Error("out of reach"));

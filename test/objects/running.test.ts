@@ -1,4 +1,4 @@
-// What a Worker hears of the request that it watches, and of the replicas that take each other's place.
+// What the watch of a running request tells its Worker when the replica expires, leaves or is replaced.
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
@@ -28,11 +28,11 @@ function fleet(): Joined {
 
 const REQUEST = {
   ...{ hints: ["m"], avoid: [], waitedMs: 0, timeoutMs: 60_000 },
-  ...{ queueLengthMax: null, claimedMs: null, priority: "normal" as const },
+  ...{ queueLengthMax: null, declaredMs: null, priority: "normal" as const },
 };
 
 interface Held extends Disposable {
-  readonly standing: { readonly id: number; readonly replica: string };
+  readonly result: { readonly id: number; readonly replica: string };
   readonly ticket: Disposable & { answered(answer: Answer): Promise<void> };
 }
 
@@ -44,19 +44,19 @@ test("its replica's time to live runs out: it is gone, unless its answer has beg
   const [silent, begun] = [await enqueue(its), await enqueue(its)];
   await begun.ticket.answered({ kind: "success", hints: null });
   const heard: string[] = [];
-  const watch = async ({ standing: { id } }: Held) =>
-    heard.push(`${id === silent.standing.id ? "silent" : "begun"} ${await its.stub.running(id)}`);
+  const watch = async ({ result: { id } }: Held) =>
+    heard.push(`${id === silent.result.id ? "silent" : "begun"} ${await its.stub.running(id)}`);
   const watched = [watch(silent), watch(begun)];
   await until("the replica is gone", async () => (await its.stub.view()) === null, 12_000);
   await watched[0];
   expect(heard).toEqual(["silent replica_gone"]);
-  // Asked afterwards it says so at once; and the other is told of its end.
-  expect(await its.stub.running(silent.standing.id)).toBe("replica_gone");
+  // A later call answers at once. The other request's watch ends with its ticket.
+  expect(await its.stub.running(silent.result.id)).toBe("replica_gone");
   begun.ticket[Symbol.dispose]();
   await watched[1];
   expect(heard).toEqual(["silent replica_gone", "begun over"]);
   silent.ticket[Symbol.dispose]();
-  await until("it is forgotten", async () => (await its.stub.running(silent.standing.id)) === "unknown");
+  await until("it is forgotten", async () => (await its.stub.running(silent.result.id)) === "unknown");
 });
 
 test.each<[string, (its: Joined) => Promise<unknown>]>([
@@ -70,7 +70,7 @@ test.each<[string, (its: Joined) => Promise<unknown>]>([
   const [silent, begun] = [await enqueue(its), await enqueue(its)];
   await begun.ticket.answered({ kind: "success", hints: null });
   const heard: string[] = [];
-  const watch = async (what: string, { standing: { id } }: Held) => heard.push(`${what} ${await its.stub.running(id)}`);
+  const watch = async (what: string, { result: { id } }: Held) => heard.push(`${what} ${await its.stub.running(id)}`);
   const watched = [watch("silent", silent), watch("begun", begun)];
   const leftAtMs = Date.now();
   await leaves(its);
@@ -78,7 +78,7 @@ test.each<[string, (its: Joined) => Promise<unknown>]>([
   // Timers may fire a moment early.
   expect(Date.now() - leftAtMs).toBeGreaterThan(5900);
   expect(heard).toEqual(["silent replica_gone"]);
-  expect(await its.stub.running(silent.standing.id)).toBe("replica_gone");
+  expect(await its.stub.running(silent.result.id)).toBe("replica_gone");
   begun.ticket[Symbol.dispose]();
   await watched[1];
   expect(heard).toEqual(["silent replica_gone", "begun over"]);
@@ -96,8 +96,8 @@ test("a replica takes the place of another at its origin, in memory and in stora
   expect((await its.stub.view())?.replicas.map(({ replica }) => replica)).toEqual(["new"]);
   const rows = await runInDurableObject(its.stub, (_fleet, { storage }) => storage.sql.exec("SELECT id FROM replica").toArray());
   expect(rows).toEqual([{ id: "new" }]);
-  // What runs there is not given up at once: nobody knows.
-  const running = its.stub.running(held.standing.id);
+  // The requests there are not given up at once: their process may still run.
+  const running = its.stub.running(held.result.id);
   await its.stub.view();
   held.ticket[Symbol.dispose]();
   expect(await running).toBe("over");

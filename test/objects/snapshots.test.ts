@@ -1,4 +1,4 @@
-// The last view of each fleet in an isolate, in workerd with real Fleet objects: who is asked for it, and what pushes it out.
+// The last snapshot of each fleet in an isolate, in workerd with real Fleet objects: which objects are asked for one, and what pushes one out.
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test, vi } from "vitest";
 import { lastSnapshot, refreshSnapshot } from "../../src/edge/snapshots.ts";
@@ -76,7 +76,7 @@ test("a snapshot goes with the last ready replica, and stays while the object fa
   expect(idsOf("comes-and-goes")).toEqual([]);
 });
 
-test("one that is older than SNAPSHOT_MAX_AGE_MS is not used, until the object has said that it is true", async () => {
+test("a snapshot older than SNAPSHOT_MAX_AGE_MS is not used until the object has confirmed it", async () => {
   await beat("ages", "ready");
   await refreshSnapshot(env, settings(), "ages", NOW);
   expect(idsOf("ages", NOW + MAX_AGE_MS)).toEqual(["r"]);

@@ -1,4 +1,4 @@
-// A request whose slot the Fleet object took back because its replica counts fewer: the object still knows it.
+// A request whose slot the Fleet object took back, because the replica reported fewer requests. The object still knows the request.
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
@@ -6,7 +6,7 @@ import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { until } from "../support/until.ts";
 
-test("it is watched like any other, and not taken for one of before a restart", async () => {
+test("the request is watched like any other, and is not taken for a request of before a restart", async () => {
   const app = "taken-back";
   const stub = env.FLEET.getByName(app);
   const says: Heartbeat = {
@@ -20,19 +20,19 @@ test("it is watched like any other, and not taken for one of before a restart", 
     waitedMs: 0,
     timeoutMs: 60_000,
     queueLengthMax: null,
-    claimedMs: null,
+    declaredMs: null,
     priority: "normal" as const,
   };
-  const held = (await stub.enqueue(request)) as unknown as { standing: { id: number }; ticket: Disposable };
+  const held = (await stub.enqueue(request)) as unknown as { result: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {
     await stub.heartbeat(says);
     return (await stub.view())?.in_flight === 0;
   });
   let known: WatchEnd | null = null;
-  const running = stub.running(held.standing.id).then((answer) => (known = answer));
+  const running = stub.running(held.result.id).then((answer) => (known = answer));
   await stub.view();
   expect(known).toBe(null);
   held.ticket[Symbol.dispose]();
   expect(await running).toBe("over");
-  expect(await stub.running(held.standing.id)).toBe("unknown");
+  expect(await stub.running(held.result.id)).toBe("unknown");
 });

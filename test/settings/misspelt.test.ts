@@ -1,4 +1,4 @@
-// Misspelt settings are found by their names alone, and nothing that an environment ordinarily holds is taken for one.
+// Misspelt settings are found by their names alone. Names that an environment ordinarily holds are not reported.
 import { expect, test } from "vitest";
 import { BOUNDS } from "../../src/limits.ts";
 import { misspeltSettings } from "../../src/settings/misspelt.ts";

@@ -1,4 +1,4 @@
-// What holds of every origin outside development: no address in any spelling is admitted, and nothing that ORIGIN_ALLOW does not name.
+// Properties of every origin outside development: no address is admitted in any spelling, and no host that ORIGIN_ALLOW does not name.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CARELESS, judged } from "../support/origins.ts";
@@ -11,7 +11,7 @@ const inBase = (value: number, base: "decimal" | "octal" | "hex" | "HEX"): strin
 };
 const base = fc.constantFrom("decimal", "octal", "hex", "HEX" as const);
 
-/** Bytes folded into one to four numbers, each in a base of its own. */
+/** The four bytes of an address as one to four numbers, each written in some base. */
 const ipv4 = fc
   .tuple(fc.tuple(byte, byte, byte, byte), fc.integer({ min: 1, max: 4 }), fc.tuple(base, base, base, base))
   .map(([bytes, parts, bases]) => {
@@ -37,7 +37,7 @@ test("an address in any spelling is refused", () => {
   );
 });
 
-// By its own reading of ORIGIN_ALLOW, not the policy's.
+// The test reads ORIGIN_ALLOW by itself and does not use the policy's code.
 test("what is admitted matches a pattern, whole, and is kept as it is written", () => {
   const pieces = [
     "gpu",

@@ -1,5 +1,5 @@
-// Origins in every spelling that could slip an address, a private name or another host past the policy: as a heartbeat's text, through
-// parser and policy together, as src/control does it.
+// Origins in every spelling that could get an address, a private name or another host past the policy. Each is a heartbeat's text and goes through parser
+// and policy, as in src/control.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -28,7 +28,7 @@ describe("outside development", () => {
         const own = `${host.toLowerCase()}${port}`;
         for (const allow of [CARELESS, /^[a-z0-9.-]+$/.test(host) ? own : "localhost"]) {
           const verdict = judged(`https://${host}${port}${end}`, allow);
-          expect(verdict).toEqual({ refused: "origin must be a public host name, not an address or a private name" });
+          expect(verdict).toHaveProperty("refused");
         }
       }
     }
@@ -44,11 +44,13 @@ describe("outside development", () => {
   });
 
   test("plain http is refused", () => {
-    expect(judged("http://one.gpu.example.com", CARELESS)).toEqual({ refused: "origin must be https" });
+    expect(judged("http://one.gpu.example.com", CARELESS)).toHaveProperty("refused");
+    expect(judged("https://one.gpu.example.com", CARELESS)).toHaveProperty("kept");
   });
 
   test.each(["https://router.example.com", "https://ROUTER.example.com:443/"])("%s is the router itself", (origin) => {
-    expect(judged(origin, "*.example.com")).toEqual({ refused: "origin is this router itself" });
+    expect(judged(origin, "*.example.com")).toHaveProperty("refused");
+    expect(judged("https://other.example.com", "*.example.com")).toHaveProperty("kept");
   });
 
   const faultFor = (origin: string, own: string, development: boolean): string | null => {
@@ -70,7 +72,7 @@ describe("outside development", () => {
   ])("the router knows itself by its name on every port, however it is asked as: %s", (host) => {
     for (const origin of ["https://router.example.com", "https://router.example.com:8443"]) {
       for (const scheme of ["http", "https"]) {
-        expect(faultFor(origin, `${scheme}://${host}/-/heartbeat`, false)).toBe("is this router itself");
+        expect(faultFor(origin, `${scheme}://${host}/-/heartbeat`, false)).not.toBeNull();
       }
     }
     expect(faultFor("https://other.example.com", `https://${host}/-/heartbeat`, false)).toBeNull();
@@ -85,7 +87,7 @@ describe("outside development", () => {
     ["https://router.example.com:8443", "https://router.example.com:8443", false],
     ["https://router.example.com:8443", "https://router.example.com", true],
   ])("in development by its port too: %s is another than %s: %s", (origin, own, another) => {
-    expect(faultFor(origin, `${own}/-/heartbeat`, true)).toBe(another ? null : "is this router itself");
+    expect(faultFor(origin, `${own}/-/heartbeat`, true) === null).toBe(another);
   });
 
   test.each([
@@ -101,7 +103,7 @@ describe("outside development", () => {
   });
 });
 
-/** What no origin may hold, in development neither: every one of these the URL parser would mend into something else, or misread. */
+/** Texts that are no origin, not even in development. The URL parser would change or misread each of them. */
 const MALFORMED: readonly (readonly [string, string])[] = [
   ["an empty port", "https://one.gpu.example.com:"],
   ["an empty port and a slash", "https://one.gpu.example.com:/"],
@@ -187,6 +189,6 @@ describe("in development", () => {
   });
 
   test("a public name still needs a pattern", () => {
-    expect(judged("https://gpu.example.com", "", true)).toEqual({ refused: "origin is refused: ORIGIN_ALLOW is not set" });
+    expect(judged("https://gpu.example.com", "", true)).toEqual({ refused: expect.stringContaining("ORIGIN_ALLOW") as string });
   });
 });

@@ -1,5 +1,5 @@
-// The operator's settings: every default, good and bad values of each kind, and that a bad one is named. Tokens and origin patterns,
-// which have a grammar of their own, are in their own files.
+// The operator's settings: every default, good and bad values of each kind, and that a bad setting is named. Tokens and origin patterns have a grammar and
+// test files of their own.
 import { describe, expect, test } from "vitest";
 import { parseSettings, SETTING_NAMES, settingsOf, type Settings } from "../../src/settings/settings.ts";
 
@@ -68,9 +68,9 @@ describe("integers", () => {
     for (const value of [min, max, Math.floor((min + max) / 2)]) {
       for (const form of [value, String(value), ` ${value} `, `0${value}`]) expect(valueOf(name, form)).toBe(value);
     }
-    const fault = `fault: must be an integer from ${min} to ${max}`;
+    const fault = new RegExp(`^fault: .*\\b${min}\\b.*\\b${max}\\b`);
     for (const bad of [min - 1, max + 1, "-1", "1.5", 1.5, "1e3", "0x10", "10ms", "ten", "1 2", true, 1e21, Infinity]) {
-      expect(valueOf(name, bad)).toBe(fault);
+      expect(valueOf(name, bad)).toMatch(fault);
     }
   });
 });
@@ -95,12 +95,12 @@ describe("values of a closed set", () => {
   });
 
   test.each<[keyof Settings, unknown[], RegExp]>([
-    ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /must be true or false/],
-    ["DISPATCH", ["none", "AUTO", true, 1], /must be auto or registry or edge/],
-    ["DISPATCH", ["edge"], /not built yet/],
-    ["SCHEDULING", ["lifo", "", 0], /must be cost or fifo/],
-    ["AFFINITY_WAIT", ["always", "true", 0], /must be auto or never/],
-    ["FLEET_LOCATION", ["europe", "WEUR", 1], /must be wnam or /],
+    ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /^fault: .*\btrue\b.*\bfalse\b/],
+    ["DISPATCH", ["none", "AUTO", true, 1], /^fault: .*\bauto\b.*\bregistry\b/],
+    ["DISPATCH", ["edge"], /^fault: .*\bauto\b.*\bregistry\b/],
+    ["SCHEDULING", ["lifo", "", 0], /^fault: .*\bcost\b.*\bfifo\b/],
+    ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
+    ["FLEET_LOCATION", ["europe", "WEUR", 1], /^fault: .*\bwnam\b/],
   ])("%s refuses %j", (name, bad, fault) => {
     for (const value of bad) expect(valueOf(name, value)).toMatch(fault);
   });
@@ -128,7 +128,7 @@ describe("APP_FROM", () => {
   test.each(["path", "path:0", "path:3", "PATH:1", "fixed", "fixed:", "fixed:a b", "fixed:a/b/c", "fixed:-", "header", 1, true])(
     "%j is refused",
     (text) => {
-      expect(valueOf("APP_FROM", text)).toBe("fault: must be path:1, path:2, host or fixed:NAME");
+      expect(valueOf("APP_FROM", text)).toMatch(/^fault: .*\bpath:1\b.*\bpath:2\b.*\bhost\b.*\bfixed:/);
     },
   );
 });
@@ -146,10 +146,10 @@ describe("HINT_HEADERS", () => {
   });
 
   test.each<[string, string, RegExp]>([
-    ["9", names(9).join(), /more than 8/],
-    ["a name that is none", "x-a, x:b", /must be header names/],
-    ["a name outside ASCII", "x-é", /must be header names/],
-    ["only separators", ", ,", /must name a header/],
+    ["9", names(9).join(), /^fault: .*\b8\b/],
+    ["a name that is none", "x-a, x:b", /^fault: /],
+    ["a name outside ASCII", "x-é", /^fault: /],
+    ["only separators", ", ,", /^fault: /],
   ])("refuses %s", (_, text, fault) => {
     expect(valueOf("HINT_HEADERS", text)).toMatch(fault);
   });
@@ -176,8 +176,8 @@ describe("CORS_ORIGINS", () => {
   });
 
   test.each<[string, string, RegExp]>([
-    ["257", origins(257).join(), /more than 256/],
-    ["no scheme", "https://a.example.com app.example.com", /like https:\/\/app.example.com, but element 2 is not one/],
+    ["257", origins(257).join(), /^fault: .*\b256\b/],
+    ["no scheme", "https://a.example.com app.example.com", /\belement 2\b/],
     ["a path", "https://app.example.com/", /element 1 /],
     ["a wildcard", "https://*.example.com", /element 1 /],
     ["a user", "https://u@app.example.com", /element 1 /],
@@ -192,11 +192,7 @@ describe("CORS_ORIGINS", () => {
 describe("a bad setting", () => {
   test.each(Object.keys(DEFAULTS) as (keyof Settings)[])("%s that is neither text nor number nor true/false is named", (name) => {
     for (const value of [{}, [], () => 1, 1n]) {
-      expect(parseSettings({ [name]: value })).toMatchObject({
-        ok: false,
-        setting: name,
-        detail: "must be text, a number or true/false",
-      });
+      expect(parseSettings({ [name]: value })).toMatchObject({ ok: false, setting: name });
     }
   });
 

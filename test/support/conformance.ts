@@ -26,6 +26,8 @@ export function sharedRouter(settings: Record<string, string> = {}): () => TestR
 }
 
 export interface ProblemBody {
+  /** Of 422 invalid_heartbeat. */
+  readonly field?: string;
   /** Of 502 runner_disconnected. */
   readonly replica?: string;
   readonly cause?: string;

@@ -1,24 +1,16 @@
-// A set of replicas that is looked through in a hint's hash order, up to 10,000 of them for one decision. What such a look reads of each
-// stands in columns, and nearly all are passed over by those alone: fetched from the replicas, it would take several times as long.
+// A set of replicas that is looked through in a hint's hash order, up to 10,000 of them for one decision. What such a look reads of each stands in
+// columns, and nearly all are ruled out by those alone: fetched from the replicas, a look would take several times as long.
 import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "../rendezvous.ts";
 
-/** The first of some replicas in a hint's order. */
-export interface Leaders<R> {
-  /** Those that may be used, at most as many as were asked for. */
-  readonly first: readonly R[];
-  /** The first of all, usable or not. */
-  readonly leader: R | null;
-}
-
-const ROOM_AT_FIRST = 16;
+const CAPACITY_AT_FIRST = 16;
 
 /** In no order of its own. */
 export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
   readonly #rows = new Map<R, number>();
   readonly #members: R[] = [];
   /** Of each member: the upper half of its hash, and its weight. */
-  #high = new Int32Array(ROOM_AT_FIRST);
-  #weights = new Float64Array(ROOM_AT_FIRST);
+  #high = new Int32Array(CAPACITY_AT_FIRST);
+  #weights = new Float64Array(CAPACITY_AT_FIRST);
   /** The greatest weight that any member has had. */
   #heaviest = 0;
 
@@ -30,7 +22,7 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     return this.#rows.has(member);
   }
 
-  /** Not to be used while the index changes: others may be passed over. */
+  /** Not to be used while the index changes: others may be left out. */
   [Symbol.iterator](): Iterator<R> {
     return this.#members.values();
   }
@@ -60,54 +52,31 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     this.#weights[row] = this.#weights[lastRow] ?? 0;
   }
 
-  /** One pass, O(members). */
-  leaders(hash: NameHash, most: number, usable: (member: R) => boolean): Leaders<R> {
-    const found = new Found<R>(most);
-    this.#lookThrough(hash, (member) => {
-      found.offer(member, score(hash, member), usable);
-      return found.least;
-    });
-    return found;
-  }
-
-  /** Whether a member scores more than that for the hint. O(members), ending at the first that does. */
-  hasAbove(hash: NameHash, its: number): boolean {
-    let above = false;
-    this.#lookThrough(
-      hash,
-      (member) => {
-        above = score(hash, member) > its;
-        return above ? null : its;
-      },
-      its,
-    );
-    return above;
-  }
-
-  /**
-   * Shows all members but those that score less than `least` for certain. `show` says how much the next ones must score, which never becomes
-   * less; null: enough has been seen.
-   */
-  #lookThrough(hash: NameHash, show: (member: R) => number | null, from = 0): void {
-    const [members, high, weights] = [this.#members, this.#high, this.#weights];
-    let least = from;
-    // What the heaviest must have, which rules out most of the others, who must have more; and what one of this weight must.
-    let neededAtLeast = upperBitsOf(least, this.#heaviest);
-    let [weight, needed] = [0, 0];
-    for (let row = 0; row < members.length; row++) {
-      const bits = upperBits(hash, high[row] ?? 0);
-      if (bits < neededAtLeast) continue;
-      const its = weights[row] ?? 0;
-      if (its !== weight) [weight, needed] = [its, upperBitsOf(least, its)];
-      const member = members[row];
+  /** The first of a hint's order that may be used, at most so many. One pass, O(members). */
+  first(hash: NameHash, most: number, usable: (member: R) => boolean = () => true): readonly R[] {
+    const found: R[] = [];
+    const scores: number[] = [];
+    // Who scores less than `least` is not among the first. The upper bits that this takes rule out most members: `neededByAny` for the heaviest.
+    let [least, neededByAny, needed, weight] = [0, 0, 0, 0];
+    for (let row = 0; row < this.#members.length; row++) {
+      const bits = upperBits(hash, this.#high[row] ?? 0);
+      if (bits < neededByAny) continue;
+      const itsWeight = this.#weights[row] ?? 0;
+      if (itsWeight !== weight) [weight, needed] = [itsWeight, upperBitsOf(least, itsWeight)];
+      const member = this.#members[row];
       if (bits < needed || member === undefined) continue;
-      const next = show(member);
-      if (next === null) return;
-      if (next === least) continue;
-      least = next;
-      neededAtLeast = upperBitsOf(least, this.#heaviest);
-      needed = upperBitsOf(least, weight);
+      const its = score(hash, member);
+      if (its <= least || !usable(member)) continue;
+      let place = Math.min(found.length, most - 1);
+      while (place > 0 && (scores[place - 1] ?? Infinity) < its) place--;
+      found.splice(place, 0, member);
+      scores.splice(place, 0, its);
+      found.length = scores.length = Math.min(found.length, most);
+      if (found.length < most) continue;
+      least = scores[most - 1] ?? 0;
+      [neededByAny, needed] = [upperBitsOf(least, this.#heaviest), upperBitsOf(least, weight)];
     }
+    return found;
   }
 
   #widen(): void {
@@ -116,43 +85,5 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     this.#high.set(high);
     this.#weights = new Float64Array(2 * weights.length);
     this.#weights.set(weights);
-  }
-}
-
-/** As `ReplicaIndex.leaders`, of few. */
-export function leadersOf<R extends Weighted>(
-  members: Iterable<R>,
-  hash: NameHash,
-  most: number,
-  usable: (member: R) => boolean,
-): Leaders<R> {
-  const found = new Found<R>(most);
-  for (const member of members) found.offer(member, score(hash, member), usable);
-  return found;
-}
-
-class Found<R> implements Leaders<R> {
-  readonly first: R[] = [];
-  leader: R | null = null;
-  /** Whoever scores less is neither among the first nor leads; 0 while there are not as many as asked for. */
-  least = 0;
-  readonly #scores: number[] = [];
-  readonly #most: number;
-  #leads = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  offer(member: R, its: number, usable: (member: R) => boolean): void {
-    if (its > this.#leads) [this.leader, this.#leads] = [member, its];
-    if (its <= this.least || !usable(member)) return;
-    const { first } = this;
-    let place = Math.min(first.length, this.#most - 1);
-    while (place > 0 && (this.#scores[place - 1] ?? Infinity) < its) place--;
-    first.splice(place, 0, member);
-    this.#scores.splice(place, 0, its);
-    first.length = this.#scores.length = Math.min(first.length, this.#most);
-    if (first.length === this.#most) this.least = this.#scores[this.#most - 1] ?? 0;
   }
 }

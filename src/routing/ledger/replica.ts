@@ -101,7 +101,7 @@ export interface Replica extends Weighted {
    */
   readonly reclaimed: Map<number, Grant>;
   reclaimedAtMs: number;
-  /** Requests of before a restart that the replica reports and no ticket has claimed. They take slots. */
+  /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */
   unadopted: number;
   /** Slots that count as taken until then, because the replica has answered 503; and when it last did. */
   withheld: number;

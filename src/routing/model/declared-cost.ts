@@ -17,11 +17,12 @@ export function createDeclaredCosts(): DeclaredCosts {
 
 /** What a request is expected to take whose hint's mean is this, and whose client says that; 0 where no mean is known. */
 export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, mean: number, declaredMs: number | null): number {
-  if (declaredMs === null || mean === 0 || declared.weight < LIMITS.declaredSamples) return mean;
-  const [claimError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
+  if (declaredMs === null || mean === 0 || declared.weight < TUNING.hintMemory) return mean;
+  const [declaredError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
   // Weights in inverse proportion to squared errors, as for any two measurements of one thing.
-  const trust = meanError / (claimError + meanError);
-  const said = clamp(Math.log(declaredMs) + valueOf(bias, 0), Math.log(mean / TUNING.outlier), Math.log(mean * TUNING.outlier));
+  const trust = meanError / (declaredError + meanError);
+  const mostOff = Math.log(LIMITS.declaredRange);
+  const said = Math.log(mean) + clamp(Math.log(declaredMs) + valueOf(bias, 0) - Math.log(mean), -mostOff, mostOff);
   return Math.exp(trust * said + (1 - trust) * Math.log(mean));
 }
 
@@ -31,5 +32,5 @@ export function learnDeclared(costs: DeclaredCosts, heldMs: number, declaredMs: 
   const off = real - Math.log(declaredMs);
   addSample(costs.declared, (off - valueOf(costs.bias, 0)) ** 2, TUNING.fleetMemory);
   addSample(costs.mean, (real - Math.log(expectedMs)) ** 2, TUNING.fleetMemory);
-  addSample(costs.bias, clamp(off, -TUNING.outlier, TUNING.outlier), TUNING.fleetMemory);
+  addSample(costs.bias, off, TUNING.fleetMemory);
 }

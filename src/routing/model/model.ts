@@ -8,7 +8,7 @@ import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
 import { createDeclaredCosts, learnDeclared, weighDeclared, type DeclaredCosts } from "./declared-cost.ts";
 import { learnPace, paceOf } from "./pace.ts";
-import { addSample, clamp, emptyMean, shrunk, valueOf, type Mean } from "./mean.ts";
+import { addSample, emptyMean, shrunk, valueOf, type Mean } from "./mean.ts";
 import { createUtilisation, type Utilisation } from "./utilisation.ts";
 
 interface HintModel {
@@ -57,7 +57,7 @@ export function createModel(firstLoadMs: number): Model {
 
 /** Expected time that a warm request of the hint holds a slot; 0 until any has finished. */
 export function serviceMs({ hints, newService }: Model, hint: string): number {
-  return shrunk(hints.get(hint)?.service, valueOf(newService, 0), TUNING.hintPrior);
+  return shrunk(hints.get(hint)?.service, valueOf(newService, 0), TUNING.prior);
 }
 
 /** The same of one request: by its hint's mean and, as far as such declarations have come true, by what its client says. */
@@ -72,12 +72,12 @@ export function meanServiceMs({ service }: Model): number {
 
 /** Expected time that loading the hint adds to a request. */
 export function loadMs(model: Model, hint: string): number {
-  return shrunk(model.hints.get(hint)?.load, meanLoadMs(model), TUNING.loadPrior);
+  return shrunk(model.hints.get(hint)?.load, meanLoadMs(model), TUNING.prior);
 }
 
 /** Expected time of a load of anything. */
 export function meanLoadMs({ load, firstLoadMs }: Model): number {
-  return shrunk(load, firstLoadMs, TUNING.loadPrior);
+  return shrunk(load, firstLoadMs, TUNING.prior);
 }
 
 /** The mean time of serving a request and of a load, together: the unit of everything that should not depend on the app's scale. At least 1. */
@@ -127,21 +127,21 @@ export function uncountArrival({ hints }: Model, hint: string, arrival: number):
  */
 export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: number): void {
   const its = model.hints.get(hint ?? "");
-  const expected = shrunk(its?.answer, valueOf(model.newAnswer, 0), TUNING.hintPrior);
+  const expected = shrunk(its?.answer, valueOf(model.newAnswer, 0), TUNING.prior);
   if (warmth === "warm" || warmth === "none") {
-    const sample = believable(afterMs, expected);
+    const sample = Math.max(0, afterMs);
     if (isNew(its?.answer)) addSample(model.newAnswer, sample, TUNING.fleetMemory);
     if (its !== undefined) addSample(its.answer, sample, TUNING.hintMemory);
   }
   if (warmth !== "cold" || model.newAnswer.weight === 0) return;
-  const sample = clamp(afterMs - expected, 0, TUNING.outlier * meanLoadMs(model));
+  const sample = Math.max(0, afterMs - expected);
   addSample(model.load, sample, TUNING.fleetMemory);
   if (its !== undefined) addSample(its.load, sample, TUNING.hintMemory);
 }
 
 /**
  * A request went well and is over. One that waited for another's load, or is from before a restart, teaches nothing of its hint. A cold one teaches what
- * is left beside the load, unless that is lost in the load.
+ * is left beside the load.
  */
 export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
   const name = hint ?? "";
@@ -150,14 +150,11 @@ export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: G
   if (warmth === "warm" || warmth === "none") {
     if (declaredMs !== null && expected > 0 && heldMs > 0) learnDeclared(model.declared, heldMs, declaredMs, expected);
     learnPace(replica, heldMs, expected);
-    const sample = believable(heldMs / paceOf(replica), expected);
+    const sample = Math.max(0, heldMs / paceOf(replica));
     addSample(model.service, sample, TUNING.fleetMemory);
     learnService(model, name, sample);
   }
-  if (warmth !== "cold" || expected === 0) return;
-  const sample = heldMs - loadMs(model, name);
-  if (sample >= expected / TUNING.outlier && TUNING.outlier * expected >= meanLoadMs(model))
-    learnService(model, name, believable(sample, expected));
+  if (warmth === "cold" && expected > 0) learnService(model, name, Math.max(0, heldMs - loadMs(model, name)));
 }
 
 function learnService({ hints, newService }: Model, hint: string, sample: number): void {
@@ -166,13 +163,7 @@ function learnService({ hints, newService }: Model, hint: string, sample: number
   if (its !== undefined) addSample(its, sample, TUNING.hintMemory);
 }
 
-/** Whether so few samples are in it that it says what new hints are like. */
+/** Whether the sample will be the first: then it says what new hints are like. */
 function isNew(its: Mean | undefined): boolean {
-  return its === undefined || its.weight < LIMITS.newSamples;
-}
-
-/** A sample counts as at most `outlier` times what was expected, and at least that part of it. A clock that goes back makes nothing shorter than nothing. */
-function believable(sampleMs: number, expected: number): number {
-  const sample = Math.max(0, sampleMs);
-  return expected === 0 ? sample : clamp(sample, expected / TUNING.outlier, expected * TUNING.outlier);
+  return its === undefined || its.weight === 0;
 }

@@ -17,7 +17,7 @@ export function createUtilisation(): Utilisation {
 
 /** All who wait now would take the fleet so long, were they warm. Kept is the longest: a peak is known for what it is also while it drains. O(1). */
 export function noteBacklog(utilisation: Utilisation, backlogMs: number, jobMs: number, now: number): void {
-  const fade = Math.exp(-Math.max(0, now - utilisation.atMs) / (TUNING.backlogMemory * jobMs));
+  const fade = Math.exp(-Math.max(0, now - utilisation.atMs) / (TUNING.demandMemory * jobMs));
   utilisation.backlogMs = Math.max(backlogMs, fade * utilisation.backlogMs);
   utilisation.atMs = now;
 }

@@ -1,9 +1,7 @@
 // When the replicas that hold a hint are expected to be free, and so when each request in line for the hint would start.
 import { isReady, loadOf, type Grant, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
-import { clamp } from "../model/mean.ts";
 import { serviceMs } from "../model/model.ts";
-import { TUNING } from "../tuning.ts";
 import { isServing, type Eligible } from "./candidates.ts";
 import type { View } from "./policy.ts";
 
@@ -69,12 +67,7 @@ export function freeInMs(replica: Replica, now: number): number {
   return least === Infinity ? 0 : least;
 }
 
-/**
- * When, from now on, the request is expected to be over. A request that has outlived what was expected runs a part of that longer; the more times it
- * has outlived that, the larger a part of the time that it ran, up to as long again: what has lasted for very long has a heavy tail.
- */
+/** When, from now on, the request is expected to be over. A request that has outlived what was expected is expected to do so as long again. */
 export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): number {
-  const ranMs = now - grantedAtMs;
-  const times = clamp(ranMs / Math.max(1, expectedMs), 1, 1 / TUNING.overrun);
-  return Math.max(expectedMs - ranMs, TUNING.overrun * times * Math.max(expectedMs, ranMs));
+  return Math.abs(grantedAtMs + expectedMs - now);
 }

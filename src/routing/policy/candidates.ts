@@ -4,7 +4,7 @@ import type { Fleet } from "../ledger/fleet.ts";
 import type { Wanted } from "../ledger/queue.ts";
 import { isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
 import { paceOf } from "../model/pace.ts";
-import { hashName, ownerOf, score, type Weighted } from "../rendezvous.ts";
+import { hashName, ownerOf, type Weighted } from "../rendezvous.ts";
 
 export type Eligible = (replica: Replica) => boolean;
 
@@ -48,16 +48,10 @@ export interface WarmPlace {
 
 /**
  * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good as
- * warm. `best`: chooses among equals; without it hash order does, or for a request without hints the fewest requests so far. Null: there is none.
+ * warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none.
  * O(free replicas that hold the hint).
  */
-export function warmPlace(
-  fleet: Fleet,
-  wanted: Wanted,
-  eligible: Eligible,
-  now: number,
-  best: (equals: readonly Replica[], hint: string) => Replica | null = inHashOrder,
-): WarmPlace | null {
+export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): WarmPlace | null {
   if (wanted.hints.length === 0) {
     const replica = leastServed(leastLoaded(fleet.free, eligible));
     return replica && { replica, hint: null };
@@ -66,7 +60,7 @@ export function warmPlace(
     const holders = fleet.freeHolders.get(hint);
     if (holders === undefined) continue;
     const equals = leastLoaded(holders, (holder) => isServing(fleet, holder, hint, now) && eligible(holder));
-    const replica = equals.length < 2 ? (equals[0] ?? null) : best(equals, hint);
+    const replica = inHashOrder(equals, hint);
     if (replica !== null) return { replica, hint };
   }
   return null;
@@ -88,8 +82,7 @@ export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Wa
 /** Whether no other ready replica is before this one in the hint's hash order. O(replicas). */
 export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string): boolean {
   const hash = hashName(hint);
-  const its = score(hash, replica);
-  return !free.hasAbove(hash, its) && !busy.hasAbove(hash, its);
+  return inHashOrder([...free.first(hash, 1), ...busy.first(hash, 1)], hint) === replica;
 }
 
 function* readyIn(fleet: Fleet): Generator<Replica> {

@@ -1,16 +1,13 @@
 // The default policy: the request whose service costs the fleet least per slot goes first (order.ts), to a warm replica if one is free, else to the
 // replica where its load hurts least (placement.ts). A request that would have to load waits instead, beside a free slot, if a warm replica is
 // expected to be free soon enough (availability-forecast.ts).
-import { leadersOf } from "../ledger/replica-index.ts";
-import type { Replica } from "../ledger/replica.ts";
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs } from "../model/model.ts";
-import { hashName } from "../rendezvous.ts";
 import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
-import { evictedBy, evictionMs, occupationMs, sparingMs, worthBesidesMs } from "./eviction-cost.ts";
+import { evictedBy, evictionMs, occupationMs } from "./eviction-cost.ts";
 import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
 import { leastLossMs, placeHint } from "./placement.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
@@ -30,8 +27,8 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-/** That a class of so many would rather wait, and until when, as it said a moment ago. Only saves time. */
-type Held = WeakMap<RequestClass, { readonly hold: Hold; readonly waiting: number }>;
+/** Until when a class of so many would rather wait, as it said a moment ago. Only saves time. */
+type Held = WeakMap<RequestClass, { readonly untilMs: number; readonly waiting: number }>;
 
 /** A class whose turn may have come, and no less than its priority. */
 interface Candidate {
@@ -46,7 +43,7 @@ type Prospect = Send & { readonly priority: number };
 class Round {
   readonly #view: View;
   readonly #affinityWait: AffinityWait;
-  readonly #heldBefore: Held;
+  readonly #heldUntilMs: Held;
   readonly #now: number;
   readonly #order: Order;
   readonly #eligible: Eligible;
@@ -58,7 +55,7 @@ class Round {
   constructor(view: View, affinityWait: AffinityWait, held: Held, now: number) {
     this.#view = view;
     this.#affinityWait = affinityWait;
-    this.#heldBefore = held;
+    this.#heldUntilMs = held;
     this.#now = now;
     this.#order = orderOf(view);
     this.#eligible = eligibleFor(view.fleet, { hints: [], avoid: [] }, now);
@@ -89,9 +86,10 @@ class Round {
     for (const its of classes) {
       const { hints, avoid } = its;
       const warm = hints.length === 0 || hints.some((hint) => freeHolders.has(hint));
-      const held = warm ? undefined : this.#heldBefore.get(its);
-      if (held !== undefined && held.hold.lookAgainAtMs > this.#now && held.waiting === its.waiting.length) {
-        this.#holds(held.hold);
+      const held = warm ? undefined : this.#heldUntilMs.get(its);
+      if (held !== undefined && held.untilMs > this.#now && held.waiting === its.waiting.length) {
+        this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, held.untilMs);
+        this.#held ??= { kind: "hold", lookAgainAtMs: held.untilMs, expectedMs: 0, worthMs: 0 };
         continue;
       }
       const [head] = its.waiting;
@@ -108,7 +106,7 @@ class Round {
     const [head] = its.waiting;
     if (head === undefined) return null;
     const eligible = its.avoid.length === 0 ? this.#eligible : eligibleFor(fleet, its, this.#now);
-    const warm = warmPlace(fleet, its, eligible, this.#now, (equals, hint) => this.#bestHolder(equals, hint));
+    const warm = warmPlace(fleet, its, eligible, this.#now);
     if (warm !== null) return { kind: "send", request: head, ...warm, priority: this.#priority(head, head.expectedMs) };
     const [hint] = its.hints;
     if (hint === undefined) return null;
@@ -137,25 +135,10 @@ class Round {
       untilMs = Math.min(untilMs, agedAtMs);
     }
     this.#asked++;
-    const hold: Hold = { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
-    this.#heldBefore.set(its, { hold, waiting: its.waiting.length });
-    this.#holds(hold);
+    this.#heldUntilMs.set(its, { untilMs, waiting: its.waiting.length });
+    this.#held ??= { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
+    this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, untilMs);
     return null;
-  }
-
-  #holds(hold: Hold): void {
-    this.#held ??= hold;
-    this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, hold.lookAgainAtMs);
-  }
-
-  /** Where the use of the hint costs others least: what the replica's other hints are worth, and what its next load would then evict instead. */
-  #bestHolder(equals: readonly Replica[], hint: string): Replica | null {
-    let best: { readonly replica: Replica; readonly costMs: number } | null = null;
-    for (const replica of leadersOf(equals, hashName(hint), LIMITS.placementsWeighed, () => true).first) {
-      const costMs = worthBesidesMs(this.#view, replica, hint) + sparingMs(this.#view, replica, hint);
-      if (best === null || costMs < best.costMs) best = { replica, costMs };
-    }
-    return best?.replica ?? null;
   }
 
   #priority(head: Waiting, costMs: number): number {

@@ -11,7 +11,10 @@ import type { View } from "./policy.ts";
  */
 export function occupationMs(view: View, replica: Replica): number {
   const last = loadOf(replica) + 1 >= replica.concurrency;
-  return last ? (chanceFull(view.model.utilisation) / TUNING.horizon) * worthBesidesMs(view, replica, null) : 0;
+  if (!last) return 0;
+  let worth = 0;
+  for (const hint of hintsOf(replica)) worth += worthMs(view, hint);
+  return (chanceFull(view.model.utilisation) / TUNING.horizon) * worth;
 }
 
 /** What the replica would lose by one more hint, in expected load time: nothing where it has room, else what `evictedBy` names. O(hints). */
@@ -29,16 +32,6 @@ export function evictionMs(view: View, replica: Replica): number {
 export function evictedBy(view: View, replica: Replica): string | null {
   if (!mustEvict(replica)) return null;
   return replica.heedsAdvice === true ? leastWorth(view, replica) : leastRecent(replica);
-}
-
-/**
- * How much more the replica's next load would lose, were the hint used there once more. It matters where the hint is the next to be evicted: then
- * another one is. Negative where that is worth less. Nothing where there is no other to evict. O(hints).
- */
-export function sparingMs(view: View, replica: Replica, hint: string): number {
-  if (!mustEvict(replica) || replica.heedsAdvice === true || leastRecent(replica) !== hint) return 0;
-  const instead = leastRecent(replica, hint);
-  return instead === null ? 0 : worthMs(view, instead) - worthMs(view, hint);
 }
 
 function mustEvict(replica: Replica): boolean {
@@ -74,18 +67,10 @@ export function copiesOf({ fleet: { holders } }: View, hint: string): number {
   return holders.get(hint)?.size ?? 0;
 }
 
-/** What the hints that the replica holds, but for one, are worth together: what is kept from others while it is busy. O(hints). */
-export function worthBesidesMs(view: View, replica: Replica, hint: string | null): number {
-  let worth = 0;
-  for (const other of hintsOf(replica)) if (other !== hint) worth += worthMs(view, other);
-  return worth;
-}
-
-function leastRecent(replica: Replica, but: string | null = null): string | null {
+function leastRecent(replica: Replica): string | null {
   let least: string | null = null;
   let leastMs = Infinity;
   for (const hint of evictable(replica)) {
-    if (hint === but) continue;
     const usedMs = replica.usedAtMs.get(hint) ?? -Infinity;
     if (least === null || usedMs < leastMs) [least, leastMs] = [hint, usedMs];
   }

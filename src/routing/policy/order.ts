@@ -4,6 +4,7 @@
 // backlog of late, not the one of the moment: in a peak somebody must wait as long as the peak is deep, and while it drains a request that has waited
 // that long is not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
 import type { Priority, RequestClass, Waiting } from "../ledger/queue.ts";
+import { LIMITS } from "../limits.ts";
 import { meanJobMs } from "../model/model.ts";
 import { TUNING } from "../tuning.ts";
 import { copiesOf } from "./eviction-cost.ts";
@@ -36,7 +37,7 @@ export function agingMsOf({ arrivedAtMs, deadlineMs }: Aged, { agingMs }: Order)
  */
 export function priorityOf(request: Aged, costMs: number, order: Order, now: number): number {
   const late = Math.max(0, now - request.arrivedAtMs) / agingMsOf(request, order);
-  const jobs = Math.min(TUNING.costRange, Math.max(1 / TUNING.costRange, costMs / order.jobMs));
+  const jobs = Math.min(LIMITS.costRange, Math.max(1 / LIMITS.costRange, costMs / order.jobMs));
   // The eighth power: up to about the threshold cost alone decides, and soon after age alone.
   const square = late * late;
   const fourth = square * square;
@@ -52,7 +53,7 @@ const LAST = 2 ** -200;
  * that it does not starve.
  */
 export function urgencyOf(priority: Priority, { arrivedAtMs, deadlineMs }: Aged, now: number): number {
-  if (priority === "high") return 2 * TUNING.costRange ** 2;
+  if (priority === "high") return 2 * LIMITS.costRange ** 2;
   return priority === "low" && now < arrivedAtMs + TUNING.deadlineShare * (deadlineMs - arrivedAtMs) ? LAST : 1;
 }
 
@@ -61,8 +62,8 @@ export function urgencyOf(priority: Priority, { arrivedAtMs, deadlineMs }: Aged,
  * twice.
  */
 export function overtakenUntil(priority: "high" | "normal" = "normal"): number {
-  const urgency = priority === "high" ? 2 * TUNING.costRange ** 2 : 1;
-  return (urgency * TUNING.costRange ** 2 - 1) ** (1 / 8);
+  const urgency = priority === "high" ? 2 * LIMITS.costRange ** 2 : 1;
+  return (urgency * LIMITS.costRange ** 2 - 1) ** (1 / 8);
 }
 
 /** The cost by which a request that must load is ordered: its load is shared by those of its class that wait for the same copy. */

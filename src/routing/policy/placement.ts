@@ -26,7 +26,7 @@ export function placeHint(view: View, hint: string, eligible: Eligible): Placeme
   const indifferentMs = TUNING.indifference * loadMs(view.model, hint);
   const servesMs = serviceMs(view.model, hint);
   let best: (Placement & { readonly rank: number; readonly costMs: number }) | null = null;
-  for (const replica of free.leaders(hashName(hint), LIMITS.placementsWeighed, eligible).first) {
+  for (const replica of free.first(hashName(hint), LIMITS.placementsWeighed, eligible)) {
     const rank = SPACE_RANK[hintSpace(replica)];
     if (best !== null && rank > best.rank) continue;
     const lossMs = lossOf(view, replica);

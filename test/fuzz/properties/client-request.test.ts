@@ -2,8 +2,9 @@
 // hints that were accepted are accepted as the same again.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isControlPath, readClientRequest, splitUrl } from "../../../src/edge/client-request.ts";
+import { readClientRequest } from "../../../src/edge/client-request.ts";
 import { parseInBandHints, parseRequestHints } from "../../../src/wire/hints.ts";
+import { isControlPath, splitUrl } from "../../../src/wire/request-url.ts";
 import { parseSettings, type Settings } from "../../../src/settings/settings.ts";
 import { seeded } from "../../routing/support/seeded.ts";
 
@@ -92,7 +93,7 @@ test("a request is refused with a known error, or lies within the bounds", () =>
         if (result.error.type === "bad_request") expect(result.error.detail).toMatch(/^[\w, -]+: \S/);
         return;
       }
-      const { app, path, target, hints, timeoutMs, queueLengthMax, claimedMs } = result.value;
+      const { app, path, target, hints, timeoutMs, queueLengthMax, declaredMs } = result.value;
       expect(app).toMatch(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/);
       expect(path).toMatch(/^\/[!-~]*$/);
       expect(target.startsWith(path)).toBe(true);
@@ -102,7 +103,7 @@ test("a request is refused with a known error, or lies within the bounds", () =>
       for (const hint of hints) expect(hint).toMatch(HINT);
       expect(timeoutMs > 0 && timeoutMs <= 300_000).toBe(true);
       expect(queueLengthMax === null || (Number.isInteger(queueLengthMax) && queueLengthMax >= 0)).toBe(true);
-      expect(claimedMs === null || (claimedMs > 0 && claimedMs <= 86_400_000)).toBe(true);
+      expect(declaredMs === null || (declaredMs > 0 && declaredMs <= 86_400_000)).toBe(true);
     }),
     seeded(5000),
   );

@@ -1,9 +1,9 @@
-// Who asks an object again that is out of reach: of those that wait in an isolate one at a time, and all once it has answered.
+// Which request asks an object that is out of reach again: one at a time of those that wait in an isolate, and all once the object has answered.
 import { expect, test } from "vitest";
-import { mayAskAgain, noteReach } from "../../src/edge/by-snapshot.ts";
+import { mayAskAgain, noteReach } from "../../src/edge/object-reach.ts";
 import { BOUNDS } from "../../src/limits.ts";
 
-test("of 100 that wait and look every quarter of a second one a second asks", () => {
+test("of 100 requests that poll every quarter of a second one a second asks", () => {
   noteReach("away", false, 0);
   let asked = 0;
   for (let now = 250; now <= 10_000; now += 250) {
@@ -12,14 +12,14 @@ test("of 100 that wait and look every quarter of a second one a second asks", ()
   expect(asked).toBe(10_000 / BOUNDS.snapshotAskMs);
 });
 
-test("once it has answered, the next that looks may ask", () => {
+test("once the object has answered, the next request that polls may ask", () => {
   noteReach("back", false, 0);
   expect(mayAskAgain("back", 1)).toBe(false);
   noteReach("back", true, 2);
   expect(mayAskAgain("back", 3)).toBe(true);
 });
 
-test("each app's object is its own", () => {
+test("apps are counted apart", () => {
   noteReach("one", false, 0);
   expect([mayAskAgain("one", 1), mayAskAgain("two", 1)]).toEqual([false, true]);
 });

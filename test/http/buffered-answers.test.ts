@@ -1,5 +1,5 @@
-// Answers that another replica's may replace: the request holds no slot while it waits for that one, and the client gets the answer where
-// there is no other.
+// Answers that are buffered while another replica is tried. The request holds no slot while it waits for that replica. The client gets the buffered answer
+// if no other replica can be had.
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestReplica, type Answer } from "../support/replica.ts";
@@ -18,10 +18,10 @@ let apps = 0;
 
 async function fleet(...answers: readonly Answer[]) {
   const stack = new AsyncDisposableStack();
-  const app = `parked-${++apps}`;
+  const app = `buffered-${++apps}`;
   for (const [index, answer] of answers.entries()) {
     const replica = stack.use(await TestReplica.start(answer));
-    // Warm, so that requests with the hint go to them in turn.
+    // Both are warm, so requests with the hint go to them in turn.
     await router.join({ app, replica: `r${index}`, origin: replica.origin, hints: index === 0 ? ["h"] : [] });
   }
   return { app, [Symbol.asyncDispose]: () => stack.disposeAsync() };
@@ -59,7 +59,7 @@ describe("a request holds no slot while it waits for another replica, after", ()
     await using its = await fleet(bad, (_request, response) => held.push(response));
     const holder = router.send(`/${its.app}/hold`);
     await until("the other one is busy", () => held.length === 1);
-    const parked = router.send(`/${its.app}/x`, { method, headers: { "x-fal-runner-hint": "h" } });
+    const pending = router.send(`/${its.app}/x`, { method, headers: { "x-fal-runner-hint": "h" } });
     await until("it waits for the other", async () => {
       const { waiting, in_flight: inFlight } = await router.view(its.app);
       return waiting === 1 && inFlight === 1;
@@ -69,7 +69,7 @@ describe("a request holds no slot while it waits for another replica, after", ()
       headers: { authorization: "Bearer admin-token" },
     });
     expect(left.status).toBe(200);
-    const reply = await parked;
+    const reply = await pending;
     expect(reply.status).toBe(status);
     if (status !== 502) expect([reply.text, reply.headers["x-fal-served-from"]]).toEqual([text, "r0"]);
     else expect(reply.headers["x-fal-error-type"]).toBe("runner_disconnected");
