@@ -54,12 +54,6 @@ describe("a warm replica", () => {
     }
   });
 
-  test("is left for what only it holds, where another one is as good", () => {
-    const fleet = driver({ a: { hints: ["x", "wanted"] }, b: { hints: ["x", "forgotten"] } });
-    asked(fleet.its, { x: 1, wanted: 500 });
-    expect(fleet.arrives(1, ["x"])).toBe("b hint_match");
-  });
-
   test("is waited for, beside a free one, where that is sooner than a load", () => {
     const fleet = oneBusy();
     expect(fleet.arrives(2, ["x"], 10)).toBe("waiting");
