@@ -1,7 +1,8 @@
-// The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is in
-// explain-properties.test.ts.
+// The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is part of
+// what every policy keeps (policy/contract.ts).
 import { describe, expect, test } from "vitest";
-import { explain, viewReplica } from "../../src/routing/explain.ts";
+import { viewReplica } from "../../durable-objects/replica-view.ts";
+import { explain } from "../../src/routing/explain.ts";
 import { setDrained } from "../../src/routing/ledger/membership.ts";
 import { noteUse } from "../../src/routing/ledger/residency.ts";
 import { takeSlot } from "../../src/routing/ledger/slots.ts";

@@ -88,7 +88,12 @@ export function meanJobMs(model: Model): number {
 /** The chance that the next request to arrive asks for the hint. */
 export function demandShare(model: Model, hint: string): number {
   const its = model.hints.get(hint);
-  return its === undefined ? 0 : demandNow(model, its) / TUNING.demandMemory;
+  return its === undefined ? 0 : demandNow(model, its) / allDemand(model);
+}
+
+/** That of all hints together: a fading count of all arrivals, which is less than its memory until there were many. */
+function allDemand({ arrivals }: Model): number {
+  return (1 - Math.exp(-arrivals / TUNING.demandMemory)) / (1 - Math.exp(-1 / TUNING.demandMemory));
 }
 
 function demandNow({ arrivals }: Model, { demand, atArrival }: HintModel): number {

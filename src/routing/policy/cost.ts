@@ -27,8 +27,8 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-/** Until when a class of so many would rather wait, as it said a moment ago. Only saves time. */
-type Held = WeakMap<RequestClass, { readonly untilMs: number; readonly waiting: number }>;
+/** That a class of so many would rather wait, and until when, as it said a moment ago. Only saves time. */
+type Held = WeakMap<RequestClass, { readonly hold: Hold; readonly waiting: number }>;
 
 /** A class whose turn may have come, and no less than its priority. */
 interface Candidate {
@@ -43,7 +43,7 @@ type Prospect = Send & { readonly priority: number };
 class Round {
   readonly #view: View;
   readonly #affinityWait: AffinityWait;
-  readonly #heldUntilMs: Held;
+  readonly #heldBefore: Held;
   readonly #now: number;
   readonly #order: Order;
   readonly #eligible: Eligible;
@@ -55,7 +55,7 @@ class Round {
   constructor(view: View, affinityWait: AffinityWait, held: Held, now: number) {
     this.#view = view;
     this.#affinityWait = affinityWait;
-    this.#heldUntilMs = held;
+    this.#heldBefore = held;
     this.#now = now;
     this.#order = orderOf(view);
     this.#eligible = eligibleFor(view.fleet, { hints: [], avoid: [] }, now);
@@ -86,10 +86,9 @@ class Round {
     for (const its of classes) {
       const { hints, avoid } = its;
       const warm = hints.length === 0 || hints.some((hint) => freeHolders.has(hint));
-      const held = warm ? undefined : this.#heldUntilMs.get(its);
-      if (held !== undefined && held.untilMs > this.#now && held.waiting === its.waiting.length) {
-        this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, held.untilMs);
-        this.#held ??= { kind: "hold", lookAgainAtMs: held.untilMs, expectedMs: 0, worthMs: 0 };
+      const held = warm ? undefined : this.#heldBefore.get(its);
+      if (held !== undefined && held.hold.lookAgainAtMs > this.#now && held.waiting === its.waiting.length) {
+        this.#holds(held.hold);
         continue;
       }
       const [head] = its.waiting;
@@ -135,10 +134,15 @@ class Round {
       untilMs = Math.min(untilMs, agedAtMs);
     }
     this.#asked++;
-    this.#heldUntilMs.set(its, { untilMs, waiting: its.waiting.length });
-    this.#held ??= { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
-    this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, untilMs);
+    const hold: Hold = { kind: "hold", lookAgainAtMs: untilMs, expectedMs: firstStartMs ?? 0, worthMs };
+    this.#heldBefore.set(its, { hold, waiting: its.waiting.length });
+    this.#holds(hold);
     return null;
+  }
+
+  #holds(hold: Hold): void {
+    this.#held ??= hold;
+    this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, hold.lookAgainAtMs);
   }
 
   #priority(head: Waiting, costMs: number): number {

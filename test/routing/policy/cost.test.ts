@@ -1,278 +1,321 @@
-// Waiting for a warm replica while another is free: when a slot is left idle, what ends that, and when a hint gets a second copy.
+// What an operator relies on of the default policy, in fleets where it is beyond doubt: other constants of the policy change none of this.
 import { describe, expect, test } from "vitest";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
+import { noteUse } from "../../../src/routing/ledger/residency.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { countArrival } from "../../../src/routing/model/model.ts";
-import { nextStartMs } from "../../../src/routing/policy/availability-forecast.ts";
-import { worthWaitingMs } from "../../../src/routing/policy/cost.ts";
-import { nextEventMs } from "../../../src/routing/scheduler.ts";
-import { TUNING } from "../../../src/routing/tuning.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
+import { expire, nextEventMs } from "../../../src/routing/scheduler.ts";
 import { driver, type Driver } from "../support/driver.ts";
-import { COLD_MS, foundFull, hears, known, NEVER, OPTIONS, unreachable, type Said } from "../support/fleets.ts";
+import { asked, COLD_MS, known, TTL_MS, unreachable, type Said } from "../support/fleets.ts";
 
-/** Time a request holds its slot: far less than a load. */
-const SERVING_MS = COLD_MS / 100;
+/** Far less than a load, and far more. */
+const SHORT_MS = COLD_MS / 100;
+const LONG_MS = COLD_MS * 100;
 const WARM: Said = { hints: ["x"], hintSlots: 1 };
 const COLD: Said = { hints: [], hintSlots: 1 };
+const HIGH = { priority: "high" } as const;
+const LOW = { priority: "low" } as const;
+
+const sentTo = (replica: string) => expect.stringMatching(new RegExp(`^${replica} `));
+const loadedOn = (replica: string) => expect.stringMatching(new RegExp(`^${replica} hash_`));
 
 /** `a` is warm for x and serves request 1 since time 0, `b` is free and cold. */
-function oneBusy(options = OPTIONS): Driver {
-  const fleet = driver({ a: WARM, b: COLD }, options);
-  fleet.teaches("x", SERVING_MS);
+function oneBusy(servesMs = SHORT_MS, policy = costPolicy()): Driver {
+  const fleet = driver({ a: WARM, b: COLD }, policy);
+  fleet.teaches("x", servesMs, 10);
   fleet.arrives(1, ["x"]);
   return fleet;
 }
 
-describe("where the warm replica is expected to be free soon", () => {
-  test("a newcomer waits for it, and gets it", () => {
+/** What becomes of the first who wait, looked at when the scheduler asks for that. */
+function looks(fleet: Driver, untilMs: number): { readonly outcomes: object; readonly atMs: number } {
+  for (let now = nextEventMs(fleet.its); now <= untilMs; now = nextEventMs(fleet.its)) {
+    for (const id of ["a", "b"]) fleet.hears(id, saidBy(fleet, id), now);
+    expire(fleet.its, TTL_MS, now);
+    const outcomes = fleet.dispatches(now);
+    if (Object.keys(outcomes).length > 0) return { outcomes, atMs: now };
+  }
+  return { outcomes: {}, atMs: Infinity };
+}
+
+/** What the replica said last, so that it lives on. */
+function saidBy(fleet: Driver, id: string): Said {
+  const replica = fleet.its.fleet.replicas.get(id);
+  if (replica === undefined) return { status: "stopped" };
+  const { status, concurrency, hintSlots, advertised, incarnation } = replica;
+  return { status, concurrency, hintSlots, incarnation, hints: advertised && [...advertised] };
+}
+
+describe("a warm replica", () => {
+  test("that is free is taken, whichever it is", () => {
+    for (const holder of ["a", "b", "c"]) {
+      const fleet = driver({ a: COLD, b: COLD, c: COLD, [holder]: WARM });
+      expect(fleet.arrives(1, ["x"])).toBe(`${holder} hint_match`);
+    }
+  });
+
+  test("is waited for, beside a free one, where that is sooner than a load", () => {
     const fleet = oneBusy();
     expect(fleet.arrives(2, ["x"], 10)).toBe("waiting");
     expect(fleet.dispatches(10)).toEqual({});
-    fleet.ends(1, SERVING_MS);
-    expect(fleet.dispatches(SERVING_MS)).toEqual({ 2: "a hint_wait" });
+    fleet.served(1, SHORT_MS);
+    expect(fleet.dispatches(SHORT_MS)).toEqual({ 2: "a hint_wait" });
     expect(fleet.its.counters.cold).toBe(0);
   });
 
-  test("one that waited for any slot leaves the one that becomes free", () => {
+  test("is waited for also by one that waited for any slot", () => {
     const fleet = oneBusy();
     fleet.arrives(2, []);
     expect(fleet.arrives(3, ["x"], 1)).toBe("waiting");
-    fleet.ends(2, 10);
+    fleet.served(2, 10);
     expect(fleet.dispatches(10)).toEqual({});
-    expect(fleet.waiting()).toEqual([3]);
   });
 
-  test("the slot is there for others: for what needs no load and for what nobody holds", () => {
-    for (const hints of [[], ["cold"]]) {
-      const fleet = oneBusy();
-      fleet.arrives(2, ["x"], 10);
-      expect(fleet.arrives(3, hints, 11)).toMatch(/^b /);
-    }
+  test("is not waited for where a load is sooner, or with AFFINITY_WAIT=never", () => {
+    expect(oneBusy(LONG_MS).arrives(2, ["x"], 10)).toEqual(loadedOn("b"));
+    expect(oneBusy(SHORT_MS, costPolicy("never")).arrives(2, ["x"], 10)).toEqual(loadedOn("b"));
   });
 
-  test("the decision is looked at again a second later at most, and again", () => {
+  test.each<[string, (fleet: Driver) => unknown]>([
+    ["does not hold the hint any more", (fleet) => fleet.hears("a", { hints: ["y"], hintSlots: 1 })],
+    ["drains", (fleet) => fleet.hears("a", { ...WARM, status: "draining" })],
+    ["is drained by an administrator", (fleet) => setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true)],
+    ["stops", (fleet) => fleet.hears("a", { ...WARM, status: "stopped" })],
+    ["restarts and holds nothing", (fleet) => fleet.hears("a", { ...COLD, incarnation: 2 })],
+    ["could not be reached", (fleet) => unreachable(fleet.its, 1, 0)],
+  ])("is not waited for where it %s, and no longer than a second by those who do", (_, happens) => {
+    const comes = oneBusy();
+    happens(comes);
+    expect(comes.arrives(2, ["x"], 10)).toEqual(expect.stringMatching(/ hash_/));
+    const waits = oneBusy();
+    waits.arrives(2, ["x"]);
+    happens(waits);
+    const { outcomes, atMs } = looks(waits, LIMITS.lookAgainMs);
+    expect([outcomes, atMs <= LIMITS.lookAgainMs]).toEqual([{ 2: expect.stringMatching(/ hash_/) }, true]);
+  });
+
+  test("is no longer waited for where what runs there takes far longer than it should", () => {
+    const fleet = oneBusy();
+    fleet.arrives(2, ["x"], 10, { deadlineMs: Infinity });
+    expect(looks(fleet, LONG_MS).outcomes).toEqual({ 2: loadedOn("b") });
+  });
+
+  test.each([1000, 4000, 180_000])(
+    "is no longer waited for in time before a deadline of %d ms, also behind one that has time",
+    (ms) => {
+      const fleet = oneBusy(COLD_MS / 4);
+      fleet.arrives(2, ["x"], 0, { deadlineMs: Infinity });
+      expect(fleet.arrives(3, ["x"], 0, { deadlineMs: ms })).toBe("waiting");
+      for (let at = 0; at < ms && fleet.waiting().includes(3);) ({ atMs: at } = looks(fleet, ms));
+      expect(fleet.waiting()).not.toContain(3);
+      expect(fleet.its.counters.refused.timed_out).toBe(0);
+    },
+  );
+});
+
+describe("a slot that is kept for a warm request", () => {
+  test.each([[[]], [["unknown"]]])("is there for others: for %j", (hints) => {
     const fleet = oneBusy();
     fleet.arrives(2, ["x"], 10);
-    expect(nextEventMs(fleet.its)).toBe(10 + LIMITS.lookAgainMs);
-    for (const now of [500, 900]) {
-      fleet.dispatches(now);
-      expect(nextEventMs(fleet.its)).toBe(now + LIMITS.lookAgainMs);
-    }
+    expect(fleet.arrives(3, hints, 11)).toEqual(sentTo("b"));
   });
 
-  test("nobody looks again where no slot is kept idle", () => {
+  test("is looked at again within a second, and not once it is taken", () => {
     const fleet = oneBusy();
     fleet.arrives(2, ["x"], 10);
+    expect(nextEventMs(fleet.its)).toBeLessThanOrEqual(10 + LIMITS.lookAgainMs);
     fleet.arrives(3, [], 20);
     fleet.dispatches(20);
     expect(fleet.its.lookAgainMs).toBe(Infinity);
   });
-
-  test("AFFINITY_WAIT=never waits for nothing: neither a newcomer nor one that waited for any slot", () => {
-    expect(oneBusy(NEVER).arrives(2, ["x"], 10)).toMatch(/^b hash_/);
-    const fleet = oneBusy(NEVER);
-    fleet.arrives(2, []);
-    fleet.arrives(3, ["x"], 1);
-    fleet.ends(2, 10);
-    expect(fleet.dispatches(10)).toEqual({ 3: expect.stringMatching(/^b hash_/) });
-  });
 });
 
-describe("a cold replica is taken at once", () => {
-  test.each<[string, (fleet: Driver) => unknown]>([
-    ["where nobody holds the hint", (fleet) => fleet.hears("a", { hints: ["y"], hintSlots: 1 })],
-    ["where the holder is draining", (fleet) => fleet.hears("a", { ...WARM, status: "draining" })],
-    ["where the holder is starting", (fleet) => fleet.hears("a", { ...WARM, status: "starting" })],
-    ["where the holder could not be reached", (fleet) => unreachable(fleet.its, 1, 0)],
-  ])("%s", (_, happens) => {
-    const fleet = oneBusy();
-    happens(fleet);
-    expect(fleet.arrives(2, ["x"], 10)).toMatch(/^b hash_/);
-  });
-
-  test("where a load has been answered, and the replica has reported since that the hint is not held", () => {
-    const fleet = driver({ a: COLD, b: COLD, c: COLD });
-    fleet.teaches("x", SERVING_MS);
-    expect(fleet.arrives(1, ["x"])).toMatch(/ hash_owner$/);
-    fleet.answers(1, COLD_MS, []);
-    expect(fleet.arrives(2, ["x"], COLD_MS)).toMatch(/ hash_spill$/);
-    fleet.answers(2, 2 * COLD_MS);
-    expect(fleet.arrives(3, ["x"], 2 * COLD_MS)).toBe("waiting");
-  });
-
-  test("where a request takes far longer than a load", () => {
-    const fleet = driver({ a: WARM, b: COLD });
-    fleet.teaches("x", 100 * COLD_MS);
+describe("a hint that many wait for", () => {
+  test("gets another copy, and not everybody loads one", () => {
+    const fleet = driver({ a: WARM, b: COLD, c: COLD, d: COLD, e: COLD });
+    fleet.teaches("x", COLD_MS / 2);
     fleet.arrives(1, ["x"]);
-    expect(fleet.arrives(2, ["x"], 10)).toMatch(/^b hash_/);
+    const outcomes = Array.from({ length: 50 }, (_, index) => fleet.arrives(2 + index, ["x"], 10));
+    expect(outcomes[0]).toBe("waiting");
+    expect(outcomes).toContainEqual(expect.stringMatching(/ hash_/));
   });
 
-  test("where the request may not go to the holder", () => {
-    expect(oneBusy().arrives(2, ["x"], 10, { avoid: ["a"] })).toMatch(/^b hash_/);
+  test("is loaded once by a burst, where one replica has slots for it", () => {
+    const fleet = driver({ a: { concurrency: 32 }, b: { concurrency: 32 } });
+    for (let id = 0; id < 20; id++) fleet.arrives(id, ["x"]);
+    expect(fleet.its.counters.cold).toBe(1);
   });
 });
 
-/** When the first of those that wait no longer does, and where it goes. */
-function givesUp(fleet: Driver, fromMs: number, untilMs: number): { atMs: number; settled: object } {
-  for (let now = fromMs; now < untilMs; now += LIMITS.askedAgainMs) {
-    const settled = fleet.dispatches(now);
-    if (Object.keys(settled).length > 0) return { atMs: now, settled };
-  }
-  return { atMs: Infinity, settled: {} };
+describe("a hint is loaded", () => {
+  const NAMES = ["q", "r", "s", "t", "u"];
+
+  test.each<[string, Record<string, Said>, string]>([
+    ["where there is a free hint slot", { a: { hints: ["w"], hintSlots: 1 }, b: { hints: ["w"], hintSlots: 2 } }, "b"],
+    [
+      "where what is evicted is hardly asked for",
+      { a: { hints: ["w"], hintSlots: 1 }, b: { hints: ["rare"], hintSlots: 1 } },
+      "b",
+    ],
+    [
+      "where a spare copy is evicted before an only one",
+      {
+        a: { hints: ["only"], hintSlots: 1 },
+        b: { hints: ["spare"], hintSlots: 1 },
+        c: { hints: ["spare"], hintSlots: 1, status: "ready" },
+      },
+      "[bc]",
+    ],
+  ])("%s, whatever the hash order", (_, replicas, where) => {
+    for (const hint of NAMES) {
+      const fleet = driver(replicas);
+      asked(fleet.its, { w: 1000, rare: 1, only: 500, spare: 500 });
+      expect(fleet.arrives(1, [hint])).toEqual(loadedOn(where));
+    }
+  });
+
+  test("where nothing that is in use must go", () => {
+    for (const hint of NAMES) {
+      const said: Said = { hints: ["w"], hintSlots: 1, concurrency: 2 };
+      const fleet = driver({ a: said, b: { ...said, hints: ["v"] } });
+      asked(fleet.its, { v: 1, w: 1 });
+      expect(fleet.arrives(1, ["w"])).toBe("a hint_match");
+      expect(fleet.arrives(2, [hint])).toEqual(loadedOn("b"));
+    }
+  });
+
+  test("on the same replica each time, where all are alike: nobody scatters hints over the fleet", () => {
+    const where = NAMES.map((hint) => driver({ a: {}, b: {}, c: {}, d: {} }).arrives(1, [hint]));
+    expect(where).toEqual(NAMES.map(() => expect.stringContaining("hash_owner")));
+    expect(new Set(where).size).toBeGreaterThan(1);
+  });
+});
+
+describe("a replica that must evict", () => {
+  test("is told the hint that is missed least, of those not in use", () => {
+    const fleet = driver({ a: { hints: ["often", "seldom"], hintSlots: 2, concurrency: 3 } });
+    asked(fleet.its, { often: 1000, seldom: 1 });
+    noteUse(known(fleet.its.fleet, "a"), "often", 1);
+    noteUse(known(fleet.its.fleet, "a"), "seldom", 2);
+    fleet.arrives(1, ["new"]);
+    expect(fleet.its.fleet.grants.get(1)?.eviction?.advised).toBe("seldom");
+    const using = driver({ a: { hints: ["often", "seldom"], hintSlots: 2, concurrency: 3 } });
+    asked(using.its, { often: 1000, seldom: 1 });
+    using.arrives(1, ["seldom"]);
+    using.arrives(2, ["new"]);
+    expect(using.its.fleet.grants.get(2)?.eviction?.advised).toBe("often");
+  });
+
+  test("is told nothing where it has room, or does not say", () => {
+    for (const said of [{ hints: ["w"], hintSlots: 2 }, { hints: ["w"] }, {}]) {
+      const fleet = driver({ a: said });
+      fleet.arrives(1, ["new"]);
+      expect(fleet.its.fleet.grants.get(1)?.eviction).toBeNull();
+    }
+  });
+});
+
+/** One replica with one slot, which holds x and y and serves request 1. */
+function oneSlot(): Driver {
+  const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 } });
+  fleet.teaches("x", SHORT_MS, 30);
+  fleet.teaches("y", 5 * COLD_MS, 30);
+  fleet.arrives(1, ["x"]);
+  return fleet;
 }
 
-describe("a wait beside a free replica ends", () => {
-  function waiting(deadlineMs = Infinity): Driver {
-    const fleet = oneBusy();
-    expect(fleet.arrives(2, ["x"], 10, { deadlineMs })).toBe("waiting");
-    return fleet;
+/** Who is served from then on, one after another, each for so long; `comes` is asked for more before each. */
+function order(fleet: Driver, now: number, eachMs = 0, comes: (now: number) => void = () => {}): number[] {
+  const served: number[] = [];
+  for (let running = 1; fleet.waiting().length > 0 && served.length < 5000; running = served.at(-1) ?? 0) {
+    comes(now);
+    fleet.hears("a", { hints: ["x", "y"], hintSlots: 2 }, now);
+    fleet.served(running, now);
+    const sent = Object.keys(fleet.dispatches(now)).map(Number);
+    if (sent.length !== 1) break;
+    served.push(...sent);
+    now += eachMs;
   }
+  return served;
+}
 
-  test.each<[string, (fleet: Driver) => unknown]>([
-    ["stops", (fleet) => fleet.hears("a", { ...WARM, status: "stopped" }, 20)],
-    ["drains", (fleet) => fleet.hears("a", { ...WARM, status: "draining" }, 20)],
-    ["is drained by an administrator", (fleet) => setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true)],
-    ["no longer holds the hint", (fleet) => fleet.hears("a", COLD, 20)],
-    ["restarts and holds nothing", (fleet) => fleet.hears("a", { ...COLD, incarnation: 2, status: "starting" }, 20)],
-    ["could not be reached", (fleet) => unreachable(fleet.its, 1, 20)],
-  ])("when the holder %s", (_, happens) => {
-    const fleet = waiting();
-    happens(fleet);
-    expect(fleet.dispatches(20)).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+describe("a slot that frees", () => {
+  test("goes to the oldest of those that want the same", () => {
+    const fleet = oneSlot();
+    for (const [id, at] of [
+      [2, 30],
+      [3, 10],
+      [4, 20],
+    ] as const)
+      fleet.arrives(id, ["x"], 40, { arrivedAtMs: at });
+    expect(order(fleet, 50)).toEqual([3, 4, 2]);
   });
 
-  test.each([SERVING_MS, COLD_MS / 2])("when what runs on the holder takes far longer than %d ms, as it should", (servingMs) => {
-    const fleet = driver({ a: WARM, b: COLD });
-    fleet.teaches("x", servingMs, 30);
-    fleet.arrives(1, ["x"]);
-    expect(fleet.arrives(2, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
-    const worthMs = worthWaitingMs(fleet.its.fleet, "x", 0, 1);
-    const enoughMs = Math.max(servingMs, worthMs / TUNING.overrun) + LIMITS.lookAgainMs;
-    expect(givesUp(fleet, servingMs, enoughMs)).toMatchObject({ settled: { 2: expect.stringMatching(/^b hash_/) } });
+  test("goes to a short request before a long one, and to a warm one before one that must load", () => {
+    const fleet = oneSlot();
+    fleet.arrives(2, ["cold"], 10);
+    fleet.arrives(3, ["y"], 20);
+    fleet.arrives(4, ["x"], 30);
+    expect(order(fleet, 40)[0]).toBe(4);
   });
 
-  describe("later where it would take the last free slot while others wait", () => {
-    const servingMs = COLD_MS;
-    /** Requests 2 (x) and, but for the alone, 3 (y) wait for `a`, which runs 1; `b` is free; `c` as said. When one of them gives up. */
-    function twoWait(c: "free" | "ejected" | "busy", alone = false): number {
-      const fleet = driver({ a: { hints: ["x", "y"], hintSlots: 2 }, b: COLD, c: { hints: ["z"], hintSlots: 1 } });
-      for (const hint of ["x", "y", "z"]) fleet.teaches(hint, servingMs, 30);
-      foundFull(fleet.its.fleet, 1);
-      fleet.arrives(1, ["x"]);
-      if (c === "busy") expect(fleet.arrives(4, ["z"])).toBe("c hint_match");
-      if (c === "ejected") {
-        known(fleet.its.fleet, "c").ejectedUntilMs = Infinity;
-        fleet.its.fleet.unhealthy.add(known(fleet.its.fleet, "c"));
-      }
-      expect(fleet.arrives(2, ["x"], servingMs - 2, { deadlineMs: Infinity })).toBe("waiting");
-      if (!alone) expect(fleet.arrives(3, ["y"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
-      return givesUp(fleet, servingMs, 30 * COLD_MS).atMs;
-    }
-
-    test("than where another is free", () => {
-      expect(twoWait("busy")).toBeLessThan(Infinity);
-      expect(twoWait("busy")).toBeGreaterThan(twoWait("free") + COLD_MS / 6);
+  test.each([["y"], ["cold"]])("goes to one for %s in the end, however many short ones always come", (hint) => {
+    const fleet = oneSlot();
+    let id = 100;
+    fleet.arrives(2, [hint], 0, { deadlineMs: Infinity });
+    const served = order(fleet, 10, SHORT_MS, (now) => {
+      if (!fleet.waiting().includes(2)) return;
+      for (let missing = 5 - fleet.waiting().length; missing > 0; missing--)
+        fleet.arrives(id++, ["x"], now, { deadlineMs: Infinity });
     });
+    expect(served.indexOf(2)).toBeGreaterThan(3);
+    expect(served).toContain(2);
+  });
 
-    test("also where the other free one is passed over", () => {
-      expect(twoWait("ejected")).toBeLessThan(Infinity);
-      expect(twoWait("ejected")).toBeGreaterThan(twoWait("free") + COLD_MS / 6);
+  test("goes to a request before its deadline, however many short ones always come", () => {
+    const fleet = oneSlot();
+    let id = 100;
+    fleet.arrives(2, ["cold"], 0, { deadlineMs: 20_000 });
+    const served = order(fleet, 10, SHORT_MS, (now) => {
+      if (!fleet.waiting().includes(2)) return;
+      for (let missing = 5 - fleet.waiting().length; missing > 0; missing--)
+        fleet.arrives(id++, ["x"], now, { deadlineMs: now + 20_000 });
     });
-
-    test("but not where nobody else waits", () => {
-      expect(Math.abs(twoWait("busy", true) - twoWait("free", true))).toBeLessThanOrEqual(LIMITS.askedAgainMs);
-    });
-  });
-
-  test("sooner with another of its hint behind it, for which the load is done too", () => {
-    const servingMs = COLD_MS / 10;
-    const fleet = driver({ a: WARM, b: COLD, c: COLD });
-    fleet.teaches("x", servingMs, 30);
-    fleet.arrives(1, ["x"]);
-    for (const id of [2, 3]) expect(fleet.arrives(id, ["x"], servingMs - 1, { deadlineMs: Infinity })).toBe("waiting");
-    let worthMs = { one: 0, two: 0 };
-    let startsMs = 0;
-    for (let now = servingMs; fleet.waiting().length === 2 && now < 30 * COLD_MS; now += LIMITS.askedAgainMs) {
-      const { fleet: its, queue } = fleet.its;
-      const foresight = foresee(its, queue.byHint, ["x"], () => true, now);
-      if (foresight !== null) startsMs = nextStartMs(foresight) + foresight.serviceMs;
-      const [one, two] = [0, 1].map((behind) => worthWaitingMs(its, "x", 0, 2, { behind, takesLast: false }));
-      worthMs = { one: one ?? 0, two: two ?? 0 };
-      fleet.dispatches(now);
-    }
-    expect(startsMs).toBeGreaterThanOrEqual(worthMs.two);
-    expect(startsMs).toBeLessThan(worthMs.one);
-  });
-
-  test("in time before its deadline, however late the warm one is", () => {
-    const deadlineMs = 180_000;
-    const fleet = waiting(deadlineMs);
-    let settled = {};
-    for (let now = 10; now < deadlineMs && fleet.waiting().length > 0; now += LIMITS.lookAgainMs) settled = fleet.dispatches(now);
-    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
-  });
-
-  test.each([1000, 2000, 4000])("in time before a deadline of %d ms, looked at no more often than asked for", (deadlineMs) => {
-    const fleet = waiting(deadlineMs);
-    let settled = {};
-    for (let looks = 0; looks < 100 && fleet.waiting().length > 0; looks++) settled = fleet.dispatches(nextEventMs(fleet.its));
-    expect(settled).toEqual({ 2: expect.stringMatching(/^b hash_/) });
+    expect(served).toContain(2);
   });
 });
 
-describe("a request takes the free slot when it insists, whatever the others that want the same do", () => {
-  test("one with a short deadline, behind an older one that is patient", () => {
-    const fleet = oneBusy();
-    expect(fleet.arrives(2, ["x"], 0, { deadlineMs: 180_000 })).toBe("waiting");
-    expect(fleet.arrives(3, ["x"], 0, { deadlineMs: 2000 })).toBe("waiting");
-    let settled = {};
-    for (let looks = 0; looks < 10 && fleet.waiting().includes(3); looks++) settled = fleet.dispatches(nextEventMs(fleet.its));
-    expect(settled).toEqual({ 3: expect.stringMatching(/^b hash_/) });
-    expect(fleet.waiting()).toEqual([2]);
+describe("priority", () => {
+  test("high is before all others, and low behind, whatever they want", () => {
+    const fleet = oneSlot();
+    fleet.arrives(2, ["x"], 10, LOW);
+    fleet.arrives(3, ["x"], 20);
+    fleet.arrives(4, ["cold"], 30);
+    fleet.arrives(5, ["cold"], 40, HIGH);
+    fleet.arrives(6, ["x"], 50, HIGH);
+    fleet.arrives(7, ["x"], 60, LOW);
+    const served = order(fleet, 100);
+    expect(new Set(served.slice(0, 2))).toEqual(new Set([5, 6]));
+    expect(new Set(served.slice(2, 4))).toEqual(new Set([3, 4]));
+    expect(served.slice(4)).toEqual([2, 7]);
   });
 
-  test("one that asks again, as after a restart, so long after it came that it insists", () => {
-    const fleet = driver({ a: WARM, b: COLD });
-    fleet.teaches("x", SERVING_MS);
-    fleet.arrives(1, ["x"], 1_000_000);
-    expect(fleet.arrives(2, ["x"], 1_000_000, { arrivedAtMs: 1_000_000, deadlineMs: 2_200_000 })).toBe("waiting");
-    expect(fleet.arrives(3, ["x"], 1_000_000, { arrivedAtMs: 0, deadlineMs: 1_200_000 })).toMatch(/^b hash_/);
-  });
-});
-
-describe("a hint that many wait for gets a second copy", () => {
-  const BURST = Array.from({ length: 80 }, (_, index) => index + 2);
-
-  /** Eight more replicas that are busy with something else for long: many waiting are few for each slot. */
-  function busyFleet(): Driver {
-    const fleet = driver({ a: WARM });
-    fleet.teaches("x", COLD_MS / 4);
-    // Seldom asked for: a second copy is not worth much by itself.
-    for (let other = 0; other < 1000; other++) countArrival(fleet.its.fleet.estimates, "another");
-    fleet.arrives(1, ["x"]);
-    for (let other = 0; other < 8; other++) {
-      hears(fleet.its.fleet, `c${other}`);
-      fleet.arrives(1000 + other, []);
-    }
-    return fleet;
-  }
-
-  test("a newcomer behind many loads it elsewhere, and those after it wait for either", () => {
-    const fleet = busyFleet();
-    hears(fleet.its.fleet, "b", COLD);
-    const outcomes = BURST.map((id) => fleet.arrives(id, ["x"], 10));
-    expect(outcomes[0]).toBe("waiting");
-    expect(outcomes.filter((outcome) => outcome !== "waiting")).toEqual([expect.stringMatching(/^b hash_/)]);
+  test.each([
+    ["a normal one among high ones", { deadlineMs: Infinity }, HIGH],
+    ["a low one among normal ones", { ...LOW, deadlineMs: 60_000 }, {}],
+  ])("%s does not starve", (_, its, others) => {
+    const fleet = oneSlot();
+    let id = 100;
+    fleet.arrives(2, ["x"], 0, its);
+    const served = order(fleet, 10, SHORT_MS, (now) => {
+      if (!fleet.waiting().includes(2)) return;
+      for (let missing = 5 - fleet.waiting().length; missing > 0; missing--)
+        fleet.arrives(id++, ["x"], now, { ...others, deadlineMs: now + 60_000 });
+    });
+    expect(served).toContain(2);
   });
 
-  test("of those that wait it is one that would wait too long, not the first in line", () => {
-    const fleet = busyFleet();
-    for (const id of BURST) fleet.arrives(id, ["x"], 10);
-    hears(fleet.its.fleet, "b", COLD);
-    const [bound, ...others] = Object.keys(fleet.dispatches(20)).map(Number);
-    expect(others).toEqual([]);
-    expect(bound).toBeGreaterThan(2);
-    fleet.ends(1, 30);
-    expect(fleet.dispatches(30)).toEqual({ 2: "a hint_wait" });
+  test("makes no difference where nobody else waits", () => {
+    for (const priority of [LOW, HIGH, {}]) expect(driver({ a: {} }).arrives(1, ["x"], 0, priority)).toBe("a hash_owner");
   });
 });

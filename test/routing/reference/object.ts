@@ -148,7 +148,7 @@ export class FleetObject {
     if (this.stored.size === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#heartbeats, this.stored.size);
     for (const replica of this.stored.values()) restoreReplica(fleet, replica, this.nowMs + timeToLiveMs);
-    this.scheduler.recoveringUntilMs = this.nowMs + BOUNDS.settleMs;
+    this.scheduler.recoveringUntilMs = this.nowMs + BOUNDS.recoveryMs;
     this.#wakeAt(this.nowMs + timeToLiveMs);
   }
 
