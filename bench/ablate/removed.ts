@@ -16,7 +16,6 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   waitPerWaiting: 0,
   /** What is evicted is not looked at. */
   horizon: 1e-6,
-  indifference: 0,
   hintMemory: 500,
   fleetMemory: 20,
   recentMemory: 500,

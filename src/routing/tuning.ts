@@ -20,8 +20,6 @@ export const TUNING = {
   // Where a hint is loaded (policy/placement.ts, policy/eviction-cost.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing the copy may matter. */
   horizon: 2.4,
-  /** Losses that differ by less than this part of a load are as good as equal. */
-  indifference: 0.1,
 
   // What is learned (model/), in samples, arrivals and jobs.
   hintMemory: 20,

@@ -98,7 +98,7 @@ describe("values of a closed set", () => {
     ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /^fault: .*\btrue\b.*\bfalse\b/],
     ["DISPATCH", ["none", "AUTO", true, 1], /^fault: .*\bauto\b.*\bregistry\b/],
     ["DISPATCH", ["edge"], /^fault: .*\bauto\b.*\bregistry\b/],
-    ["SCHEDULING", ["lifo", "", 0], /^fault: .*\bcost\b.*\bfifo\b/],
+    ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
     ["FLEET_LOCATION", ["europe", "WEUR", 1], /^fault: .*\bwnam\b/],
   ])("%s refuses %j", (name, bad, fault) => {

@@ -146,7 +146,7 @@ export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: numb
 
 /**
  * A request went well and is over. One that waited for another's load, or is from before a restart, teaches nothing of its hint. A cold one teaches what
- * is left beside the load.
+ * is left beside the load, unless it is over before its load should be.
  */
 export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
   const name = hint ?? "";
@@ -159,7 +159,8 @@ export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: G
     addSample(model.service, sample, TUNING.fleetMemory);
     learnService(model, name, sample);
   }
-  if (warmth === "cold" && expected > 0) learnService(model, name, Math.max(0, heldMs - loadMs(model, name)));
+  const beside = heldMs - loadMs(model, name);
+  if (warmth === "cold" && expected > 0 && beside > 0) learnService(model, name, beside);
 }
 
 function learnService({ hints, newService }: Model, hint: string, sample: number): void {

@@ -1,12 +1,10 @@
 // Where a hint is loaded that no free replica holds: where the load hurts least. On a replica with space for one more hint, else on one whose space is
-// not known, else on one that must evict; and among these where eviction cost and occupation are least. What is about equal goes by the hint's hash
-// order, so that the next request for the hint finds it, and all who decide agree.
+// not known, else on one that must evict; and among these where eviction cost and occupation are least. Equals go by the hint's hash order.
 import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
-import { loadMs, serviceMs } from "../model/model.ts";
+import { serviceMs } from "../model/model.ts";
 import { paceOf } from "../model/pace.ts";
 import { hashName } from "../rendezvous.ts";
-import { TUNING } from "../tuning.ts";
 import type { Eligible } from "./candidates.ts";
 import { evictionMs, occupationMs } from "./eviction-cost.ts";
 import type { View } from "./policy.ts";
@@ -23,7 +21,6 @@ export interface Placement {
 export function placeHint(view: View, hint: string, eligible: Eligible): Placement | null {
   const { free } = view.fleet;
   if (free.size === 0) return null;
-  const indifferentMs = TUNING.indifference * loadMs(view.model, hint);
   const servesMs = serviceMs(view.model, hint);
   let best: (Placement & { readonly rank: number; readonly costMs: number }) | null = null;
   for (const replica of free.first(hashName(hint), LIMITS.placementsWeighed, eligible)) {
@@ -31,8 +28,8 @@ export function placeHint(view: View, hint: string, eligible: Eligible): Placeme
     if (best !== null && rank > best.rank) continue;
     const lossMs = lossOf(view, replica);
     const costMs = lossMs + paceOf(replica) * servesMs;
-    // In hash order, so a later replica must be better by more than a trifle.
-    if (best === null || rank < best.rank || costMs < best.costMs - indifferentMs) best = { replica, rank, lossMs, costMs };
+    // In hash order: of equals the first stays.
+    if (best === null || rank < best.rank || costMs < best.costMs) best = { replica, rank, lossMs, costMs };
   }
   return best;
 }
