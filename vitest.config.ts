@@ -26,6 +26,7 @@ export default defineConfig({
           include: [
             "test/routing/**/*.test.ts",
             "test/edge/**/*.test.ts",
+            "test/wire/**/*.test.ts",
             "test/settings/**/*.test.ts",
             "test/docs/**/*.test.ts",
             "test/fuzz/properties/**/*.test.ts",

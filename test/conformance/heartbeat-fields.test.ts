@@ -1,4 +1,4 @@
-// Contract, "Heartbeat": a report over the wire, and what each status does. All values of all fields are in test/routing/heartbeat.test.ts.
+// Contract, "Heartbeat": a report over the wire, and what each status does. All values of all fields are in test/wire/heartbeat.test.ts.
 import { describe, expect, test } from "vitest";
 import { expectProblem, freshApp, sharedRouter, validBeat } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";

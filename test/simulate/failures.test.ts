@@ -98,7 +98,7 @@ test("a share of answers fails after its usual time, the same requests under eve
   expect(failing.length).toBeLessThan(250);
   expect(run.outcomes[failing[5] ?? 0]?.inSystemMs).toBeGreaterThanOrEqual(SERVICE_MS);
   const workload = hints.map((hint, index) => ({ atMs: index * EVERY_MS, hint, serviceMs: SERVICE_MS }));
-  for (const name of ["least-loaded", "late-binding"]) {
+  for (const name of ["least-loaded", "fal"]) {
     const make = BASELINES[name];
     if (make === undefined) throw new Error(`no baseline is called ${name}`);
     expect(failedIds(simulate(workload, make, world({ errorShare: 0.1 })))).toEqual(failing);

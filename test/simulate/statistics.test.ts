@@ -16,7 +16,17 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   failed: false,
   refused: index === 8 ? "timed_out" : null,
 }));
-const RUN: Run = { outcomes: OUTCOMES, loads: 5, firstLoads: 3, duplicateLoads: 1, busyMs: 30_000, endMs: 20_000 };
+const RUN: Run = {
+  outcomes: OUTCOMES,
+  loads: 5,
+  firstLoads: 3,
+  duplicateLoads: 1,
+  loadMs: 4000,
+  firstHomeLoads: 2,
+  secondHomeLoads: 1,
+  busyMs: 30_000,
+  endMs: 20_000,
+};
 
 test("figures of one run", () => {
   const { figures, bounded } = measure(WORKLOAD, RUN, 2, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });

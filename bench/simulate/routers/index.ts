@@ -2,7 +2,6 @@
 import type { MakeRouter } from "../router.ts";
 import { boundedLoad } from "./bounded-load.ts";
 import { fal } from "./fal.ts";
-import { lateBinding } from "./late-binding.ts";
 import { leastLoaded } from "./least-loaded.ts";
 import { powerOfTwo } from "./power-of-two.ts";
 import { random } from "./random.ts";
@@ -26,5 +25,4 @@ export const BASELINES: Readonly<Record<string, MakeRouter>> = {
   "warm-then-hash": warmThenHash,
   "ray-serve": rayServe,
   "resident-first": residentFirst,
-  "late-binding": lateBinding,
 };

@@ -178,7 +178,7 @@ describe("a hint is loaded", () => {
     for (const hint of NAMES) {
       const said: Said = { hints: ["w"], hintSlots: 1, concurrency: 2 };
       const fleet = driver({ a: said, b: { ...said, hints: ["v"] } });
-      asked(fleet.its, { v: 1, w: 1 });
+      asked(fleet.its, { v: 1, w: 1000 });
       expect(fleet.arrives(1, ["w"])).toBe("a hint_match");
       expect(fleet.arrives(2, [hint])).toEqual(loadedOn("b"));
     }
