@@ -14,6 +14,8 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   /** Nobody waits beside a free slot. */
   waitShare: 0,
   waitPerWaiting: 0,
+  /** A request that outlives its expectation is expected to end at once. */
+  overrun: 1e-3,
   /** What is evicted is not looked at. */
   horizon: 1e-6,
   hintMemory: 500,
@@ -22,4 +24,5 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   demandMemory: 200,
   /** A hint is known by its own samples alone. */
   prior: 1e-6,
+  loadPrior: 1e-6,
 };

@@ -17,6 +17,9 @@ export const TUNING = {
   /** and this part of a load more for each request that waits per slot. */
   waitPerWaiting: 1,
 
+  /** A request that outlives what was expected of it is expected to run on for this part of the time that it ran. */
+  overrun: 0.2,
+
   // Where a hint is loaded (policy/placement.ts, policy/eviction-cost.ts).
   /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing the copy may matter. */
   horizon: 2.4,
@@ -28,4 +31,6 @@ export const TUNING = {
   demandMemory: 2000,
   /** What is known of all hints counts as so many samples beside a hint's own. */
   prior: 1,
+  /** The same of the mean load beside a hint's own loads, which are few. */
+  loadPrior: 8,
 } as const;

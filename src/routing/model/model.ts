@@ -72,7 +72,7 @@ export function meanServiceMs({ service }: Model): number {
 
 /** Expected time that loading the hint adds to a request. */
 export function loadMs(model: Model, hint: string): number {
-  return shrunk(model.hints.get(hint)?.load, meanLoadMs(model), TUNING.prior);
+  return shrunk(model.hints.get(hint)?.load, meanLoadMs(model), TUNING.loadPrior);
 }
 
 /** Expected time of a load of anything. */

@@ -2,6 +2,7 @@
 import { isReady, loadOf, type Grant, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { serviceMs } from "../model/model.ts";
+import { TUNING } from "../tuning.ts";
 import { isServing, type Eligible } from "./candidates.ts";
 import type { View } from "./policy.ts";
 
@@ -67,7 +68,8 @@ export function freeInMs(replica: Replica, now: number): number {
   return least === Infinity ? 0 : least;
 }
 
-/** When, from now on, the request is expected to be over. A request that has outlived what was expected is expected to do so as long again. */
+/** When, from now on, the request is expected to be over. A request that outlives what was expected runs for a part of the time that it ran. */
 export function remainingMs({ expectedMs, grantedAtMs }: Grant, now: number): number {
-  return Math.abs(grantedAtMs + expectedMs - now);
+  const ranMs = now - grantedAtMs;
+  return Math.max(expectedMs - ranMs, TUNING.overrun * ranMs);
 }
