@@ -1,13 +1,12 @@
 // A replica that has loaded a hint, as a successful answer showed, is warm for it until a list that came later says otherwise.
 import { describe, expect, test } from "vitest";
-import { failGrant } from "../../../src/routing/health/ejection.ts";
 import type { AnswerKind } from "../../../src/routing/health/outcome.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
-import { applyHeartbeat, applyInBandHints, deleteReplica, sweep } from "../../../src/routing/ledger/membership.ts";
+import { applyHeartbeat, applyInBandHints } from "../../../src/routing/ledger/membership.ts";
 import { heldHints, hintSpace, isWarm } from "../../../src/routing/ledger/replica.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { ERROR, answerGrant, finishGrant } from "../support/failing.ts";
-import { beat, fleetWith, hears, known, load, occupy, TTL_MS, wants, type Said, decide } from "../support/fleets.ts";
+import { answerGrant, finishGrant } from "../support/failing.ts";
+import { beat, fleetWith, hears, known, load, TTL_MS, wants, type Said, decide } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 const SAID: Said = { concurrency: 9, hints: ["w"], hintSlots: 3 };
@@ -47,20 +46,6 @@ test("the next request is sent there, and the hint takes one of its hint slots",
   expect([heldHints(known(full, "a")), hintSpace(known(full, "a"))]).toEqual([3, "full"]);
 });
 
-test("not after a failure, also one that comes after the answer of another", () => {
-  const fleet = fleetWith({ a: SAID });
-  const grant = load(fleet, "a", "x");
-  failGrant(fleet, grant, ERROR, 1000);
-  expect([warm(fleet), fleet.holders.has("x")]).toEqual([false, false]);
-});
-
-test("a request that did not begin the load, or knew the hint warm, shows nothing new", () => {
-  const fleet = loaded(["x"], { ...SAID, hints: ["w", "x"] });
-  expect(known(fleet, "a").unreported.size).toBe(0);
-  for (const grant of occupy(fleet, "a", 1)) answerGrant(fleet, grant, 1000);
-  expect(known(fleet, "a").unreported.size).toBe(0);
-});
-
 describe("a list denies it", () => {
   const heartbeat = (cameAtMs: number, now: number) => (fleet: Fleet) =>
     void applyHeartbeat(fleet, beat("a", { ...SAID, sequence: null }), TTL_MS, now, cameAtMs);
@@ -80,40 +65,6 @@ describe("a list denies it", () => {
     expect([warm(fleet), fleet.holders.has("x")]).toEqual([expected, expected]);
     expect(violations(fleet, 2000)).toEqual([]);
   });
-
-  test.each<[string, number | null]>([
-    ["heartbeat", 999],
-    ["list in band", null],
-  ])("not a %s that was applied before news of the answer came, however shortly", (_, cameAtMs) => {
-    const fleet = fleetWith({ a: SAID, b: {} });
-    const grant = load(fleet, "a", "x");
-    if (cameAtMs === null) applyInBandHints(fleet, known(fleet, "a"), ["w"], 999);
-    else applyHeartbeat(fleet, beat("a", SAID), TTL_MS, 999, cameAtMs);
-    answerGrant(fleet, grant, 1000);
-    expect([warm(fleet), violations(fleet, 1000)]).toEqual([true, []]);
-  });
-
-  test("and the word of one that has it is believed from then on, so a later one without it ends that", () => {
-    const fleet = loaded(["x"]);
-    applyHeartbeat(fleet, beat("a", { ...SAID, hints: ["w", "x"] }), TTL_MS, 1500, 999);
-    expect(known(fleet, "a").unreported.size).toBe(0);
-    applyHeartbeat(fleet, beat("a", SAID), TTL_MS, 1600, 998);
-    expect(warm(fleet)).toBe(false);
-  });
-});
-
-describe("no more are believed than a replica can hold, the oldest is forgotten", () => {
-  test.each<[string, Said, readonly string[]]>([
-    ["as many as it has hint slots", { ...SAID, hintSlots: 2 }, ["y", "z"]],
-    ["none where it has none", { ...SAID, hintSlots: 0 }, []],
-    ["all of a few, where it does not say, whatever it ever listed", { ...SAID, hints: ["w"], hintSlots: null }, ["x", "y", "z"]],
-    ["or listed none", { ...SAID, hints: null, hintSlots: null }, ["x", "y", "z"]],
-  ])("%s", (_, said, expected) => {
-    const fleet = loaded(["x", "y", "z"], said);
-    expect(["x", "y", "z"].filter((hint) => warm(fleet, hint))).toEqual(expected);
-    expect(["x", "y", "z"].filter((hint) => fleet.holders.has(hint))).toEqual(expected);
-    expect(chosen(fleet, "z")).toMatch(expected.includes("z") ? /^a hint_match/ : /hash_/);
-  });
 });
 
 test("where a replica does not say how many it holds, they are no more than it could list", () => {
@@ -121,29 +72,4 @@ test("where a replica does not say how many it holds, they are no more than it c
   const fleet = loaded(hints, { ...SAID, hints: null, hintSlots: null });
   expect(known(fleet, "a").unreported.size).toBe(LIMITS.hintsPerReplica);
   expect([0, 1, LIMITS.hintsPerReplica].map((index) => warm(fleet, `hint-${index}`))).toEqual([false, true, true]);
-});
-
-describe("it is over with the process, or with its stay", () => {
-  test.each<[string, (fleet: Fleet) => unknown]>([
-    ["a new incarnation", (fleet) => hears(fleet, "a", { ...SAID, incarnation: 2 }, 2000)],
-    ["a stop", (fleet) => hears(fleet, "a", { ...SAID, status: "stopped" }, 2000)],
-    ["an expiry", (fleet) => sweep(fleet, TTL_MS, TTL_MS)],
-    ["a deletion", (fleet) => deleteReplica(fleet, known(fleet, "a"), TTL_MS)],
-  ])("%s", (_, happens) => {
-    const fleet = loaded(["x"]);
-    happens(fleet);
-    expect([fleet.holders.has("x"), violations(fleet, 2000)]).toEqual([false, []]);
-    hears(fleet, "a", { ...SAID, hints: null, incarnation: 3 }, TTL_MS);
-    expect(warm(fleet)).toBe(false);
-  });
-
-  test("but what was answered while it was away counts when it is back as the same process", () => {
-    const fleet = fleetWith({ a: SAID });
-    const grant = load(fleet, "a", "x");
-    hears(fleet, "a", { ...SAID, status: "stopped" }, 100);
-    answerGrant(fleet, grant, 200);
-    expect(fleet.holders.has("x")).toBe(false);
-    hears(fleet, "a", { ...SAID, hints: null }, 300);
-    expect([warm(fleet), fleet.holders.has("x"), violations(fleet, 300)]).toEqual([true, true, []]);
-  });
 });

@@ -2,7 +2,6 @@
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
 import type { Priority } from "../../../src/routing/ledger/queue.ts";
-import * as lifecycle from "../../../src/routing/lifecycle.ts";
 import type { Answer } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
