@@ -1,7 +1,6 @@
 // Replicas that fail requests are passed over, for longer each time, then get one request at a time, unless most of the fleet is unhealthy. Every rule of
 // it is in the reference model too.
 import { describe, expect, test } from "vitest";
-import { explain } from "../../../src/routing/explain.ts";
 import { failGrant, isIneligible } from "../../../src/routing/health/ejection.ts";
 import type { Failure } from "../../../src/routing/health/outcome.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
@@ -24,7 +23,7 @@ import {
   UNAVAILABLE,
   UNREACHABLE,
 } from "../support/failing.ts";
-import { decide, decideIgnoringLoad, fleetWith, hears, known, occupy, OPTIONS, schedulerOf, wants } from "../support/fleets.ts";
+import { decide, decideIgnoringLoad, fleetWith, hears, known, occupy, schedulerOf, wants } from "../support/fleets.ts";
 
 const chosen = (fleet: Fleet, hints: readonly string[], now = 0, avoid: readonly string[] = []) =>
   decide(fleet, wants(hints, avoid), now)?.replica.id ?? "nobody";
@@ -78,10 +77,6 @@ describe("where most of the fleet is unhealthy", () => {
     [6, "a failed one"],
   ])("where %i of 6 replicas failed and the others are full: %s", (count, expected) => {
     expect(chosen(full(failing(count)), ["sdxl"]) === "nobody" ? "nobody" : "a failed one").toBe(expected);
-  });
-
-  test("a free one that is well goes first all the same", () => {
-    expect(chosen(failing(5), ["sdxl"])).toBe("f");
   });
 
   test("where every ready replica is ejected all are tried", () => {
@@ -213,47 +208,6 @@ test.each<[Failure, number]>([
   expect(ejectingOf(roomy(), Array<Failure>(9).fill(failure))).toBe(count);
 });
 
-describe("a replica whose answers are errors now and then", () => {
-  /** So many requests of each replica, of which every so many end in errors (0: none), one after the other; which of them ejected `a`, by its time. */
-  function shared(count: number, everyOfA: number, everyOfB: number, fleet = roomy()): readonly number[] {
-    const ejectedAt: number[] = [];
-    for (let now = 0; now < count; now++) {
-      for (const [id, every] of [
-        ["b", everyOfB],
-        ["a", everyOfA],
-      ] as const) {
-        if (every === 0 || now % every !== every - 1) serves(fleet, id, now);
-        else if (fails(fleet, id, now, ERROR) && id === "a") ejectedAt.push(now);
-      }
-    }
-    return ejectedAt;
-  }
-
-  test("is ejected once a quarter of at least ten are, where the others have none", () => {
-    expect(shared(20, 4, 0)[0]).toBe(11);
-    expect(shared(20, 3, 0)[0]).toBe(11);
-  });
-
-  test("not where the others have a third as many, or are not known: what fails everywhere is the requests' fault", () => {
-    expect(shared(60, 2, 4)).toEqual([]);
-    const alone = fleetWith({ a: { concurrency: 9 } });
-    for (let now = 0; now < 40; now++) {
-      if (now % 2 === 0) serves(alone, "a", now);
-      else fails(alone, "a", now, ERROR);
-    }
-    expect(isIneligible(known(alone, "a"), 40)).toBe(false);
-  });
-});
-
-test("the last failure is kept for the administrator, with what the edge says of it", () => {
-  const fleet = roomy();
-  fails(fleet, "a", 100, { kind: "disconnected", detail: "connection reset" });
-  expect(known(fleet, "a").lastError).toEqual({ kind: "disconnected", detail: "connection reset", atMs: 100 });
-  fails(fleet, "a", 200, ERROR);
-  serves(fleet, "a", 300);
-  expect(known(fleet, "a").lastError).toEqual({ kind: "error", detail: "", atMs: 200 });
-});
-
 /** Two replicas of five slots, of which every request would rather go to the first. */
 const pair = () => fleetWith({ a: { hints: ["sdxl"], concurrency: 5 }, b: { hints: [], concurrency: 5 } });
 
@@ -301,20 +255,4 @@ test("others are sent elsewhere meanwhile, and who waits for the slot has it whe
   expect(nextEventMs(fleet.its)).toBe(3100);
   expect(fleet.dispatches(3099)).toEqual({});
   expect(fleet.dispatches(3100)).toEqual({ 2: "a hint_wait" });
-});
-
-/** `a` has refused its only request at time 0. */
-function refusedOnce() {
-  const fleet = driver({ a: { hints: ["x"] } }, costPolicy("never"));
-  fleet.arrives(1, ["x"]);
-  failed(fleet.its, 1, UNAVAILABLE, null, 0);
-  fleet.ends(1);
-  return fleet;
-}
-
-test("what explains a decision says so", () => {
-  const fleet = refusedOnce();
-  const seen = (now: number) => explain(fleet.its, OPTIONS, ["x"], now);
-  expect([seen(999).decision.outcome, seen(999).candidates[0]]).toMatchObject(["wait", { in_flight: 0, passed_over: "full" }]);
-  expect([seen(1000).decision.outcome, seen(1000).candidates[0]]).toMatchObject(["grant", { passed_over: null }]);
 });

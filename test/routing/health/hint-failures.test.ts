@@ -7,8 +7,8 @@ import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { driver, type Driver } from "../support/driver.ts";
-import { BROKEN, DECLINED, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "../support/failing.ts";
-import { known, OPTIONS, wants, decide } from "../support/fleets.ts";
+import { ERROR } from "../support/failing.ts";
+import { decide, OPTIONS, wants } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 const BAR_MS = LIMITS.hintFailureMs;
@@ -29,70 +29,10 @@ function happens(fleet: Driver, id: number, replica: string, what: Failure | Ans
   expect(violations(fleet.its.fleet, now)).toEqual([]);
 }
 
-const barredMs = ({ its: { fleet } }: Driver, id: string, now: number, hint = "x") =>
-  Math.max(0, fleet.hintFailures.barredUntilMs(known(fleet, id), hint, now) - now);
-
 const chosen = ({ its: { fleet } }: Driver, hints: readonly string[], now: number) => {
   const choice = decide(fleet, wants(hints), now);
   return `${choice?.replica.id} ${choice?.hint} ${choice?.warm === true ? "warm" : "cold"}`;
 };
-
-/** How many such in a row bar the replica; Infinity: none of twelve. */
-function barredAfter(fleet: Driver, what: Failure | AnswerKind): number {
-  for (let count = 1; count <= 12; count++) {
-    happens(fleet, 100 + count, "a", what, 1000 * count);
-    if (barredMs(fleet, "a", 1000 * count) > 0) return count;
-    // Never so many in a row that it is ejected.
-    happens(fleet, 200 + count, "a", "success", 1000 * count, "other");
-  }
-  return Infinity;
-}
-
-describe("so many failures in a row", () => {
-  test.each<[Failure, number]>([
-    [ERROR, 2],
-    [TIMED_OUT, 2],
-    [DISCONNECTED, 2],
-    [UNAVAILABLE, Infinity],
-    [BROKEN, Infinity],
-    [DECLINED, Infinity],
-    [{ ...DECLINED, forHint: true }, 2],
-  ])("%o, where it had to load the hint: %d", (failure, count) => {
-    expect(barredAfter(pair(), failure)).toBe(count);
-  });
-
-  test.each<[Failure | AnswerKind]>([[ERROR], ["excused"], [{ ...DECLINED, forHint: true }]])(
-    "%o where it held the hint: five",
-    (what) => {
-      expect(barredAfter(pair(["x"]), what)).toBe(5);
-    },
-  );
-
-  test("that it does not serve the hint: two, where another served it last; else that may be the hint's own fault", () => {
-    expect(barredAfter(pair(), "unsupported")).toBe(Infinity);
-    const fleet = pair();
-    happens(fleet, 1, "b", "success", 0);
-    expect(barredAfter(fleet, "unsupported")).toBe(2);
-    const itself = pair();
-    happens(itself, 1, "a", "success", 0);
-    itself.hears("a", { hints: [], hintSlots: 9, concurrency: 9 }, 1);
-    expect(barredAfter(itself, "unsupported")).toBe(Infinity);
-  });
-
-  test("a success in between is forgiven; one of another hint is not", () => {
-    for (const [hint, barMs] of [
-      ["x", 0],
-      ["other", BAR_MS],
-    ] as const) {
-      const fleet = pair();
-      happens(fleet, 1, "a", ERROR, 1);
-      happens(fleet, 2, "a", "success", 2, hint);
-      fleet.hears("a", { hints: [], hintSlots: 9, concurrency: 9 }, 3);
-      happens(fleet, 3, "a", ERROR, 4);
-      expect(barredMs(fleet, "a", 4)).toBe(barMs);
-    }
-  });
-});
 
 /** `a` is passed over for x from time 2 on. */
 function barred(hints: readonly string[] = []): Driver {

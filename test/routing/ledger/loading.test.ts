@@ -4,7 +4,9 @@ import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyInBandHints } from "../../../src/routing/ledger/membership.ts";
 import { isWarm, type Grant } from "../../../src/routing/ledger/replica.ts";
 import { releaseSlot, takeSlot } from "../../../src/routing/ledger/slots.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
 import { driver } from "../support/driver.ts";
+import { answerGrant, finishGrant } from "../support/failing.ts";
 import { COLD_MS, fleetWith, hears, known, load, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
@@ -95,4 +97,21 @@ describe("after a load that was answered, until the replica reports, the hint is
     expect(expectedMs).toBeLessThan(COLD_MS);
     expect(fleet.asks(3)).toMatchObject({ warmth: "unknown" });
   });
+});
+
+test("of loads that were answered no more are believed than a replica can hold, or could list where it does not say; the oldest is forgotten", () => {
+  for (const [hintSlots, most] of [
+    [2, 2],
+    [null, LIMITS.hintsPerReplica],
+  ] as const) {
+    const fleet = fleetWith({ a: { concurrency: 9, hintSlots } });
+    for (let index = 0; index <= most; index++) {
+      const grant = load(fleet, "a", `hint-${index}`);
+      answerGrant(fleet, grant, 1000);
+      finishGrant(fleet, grant, 1000);
+    }
+    expect(known(fleet, "a").unreported.size).toBe(most);
+    expect([0, 1, most].map((index) => isWarm(known(fleet, "a"), `hint-${index}`, 1000))).toEqual([false, true, true]);
+    expect(violations(fleet, 1000)).toEqual([]);
+  }
 });
