@@ -74,7 +74,7 @@ export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
-/** The request as the scheduler needs it: by the object's clock. */
+/** The running request as the scheduler needs it: by the object's clock. */
 export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): Adoption {
   return { ...rest, startedAtMs: now - elapsedMs };
 }

@@ -1,11 +1,11 @@
-// The Worker's entry: /-/ is the control plane's, everything else is a client's request and goes to a replica. An error of a client's request becomes
-// HTTP here.
+// The Worker's entry: /-/ is the control plane's, everything else is a client's request and goes to a replica. The control plane answers in HTTP itself;
+// any other error becomes HTTP here.
 import { control } from "./control/control.ts";
 import { withCors } from "./edge/cors.ts";
 import { route } from "./edge/route.ts";
 import { problemResponse } from "./problem.ts";
 import { failed, type Result } from "./router-error.ts";
-import { settingsOf, type Settings } from "./settings/settings.ts";
+import { settingsOf, type Settings, type SettingsResult } from "./settings/settings.ts";
 import { hasPlainHost, isControlPath, splitUrl } from "./wire/request-url.ts";
 
 export { Directory } from "../durable-objects/directory.ts";
@@ -15,13 +15,9 @@ export default {
   async fetch(request, env, ctx): Promise<Response> {
     const requestId = crypto.randomUUID();
     const settings = settingsOf(env);
-    if (!settings.ok) {
-      const { setting, detail } = settings;
-      return problemResponse({ type: "misconfigured", setting, detail: `${setting} ${detail}.` }, request, requestId);
-    }
-    const answer = await answerTo(request, env, ctx, settings.settings, requestId);
+    const answer = settings.ok ? await answerTo(request, env, ctx, settings.settings, requestId) : misconfigured(settings);
     const response = answer.ok ? answer.value : problemResponse(answer.error, request, requestId);
-    return withCors(response, request, settings.settings.CORS_ORIGINS);
+    return settings.ok ? withCors(response, request, settings.settings.CORS_ORIGINS) : response;
   },
 } satisfies ExportedHandler<Cloudflare.Env>;
 
@@ -43,6 +39,10 @@ async function answerTo(
     console.error(JSON.stringify({ message: "a request failed in the router", requestId, error: describe(error) }));
     return failed({ type: "internal_error" });
   }
+}
+
+function misconfigured({ setting, detail }: Extract<SettingsResult, { ok: false }>): Result<never> {
+  return failed({ type: "misconfigured", setting, detail: `${setting} ${detail}.` });
 }
 
 function describe(error: unknown): string {

@@ -9,7 +9,7 @@ import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
 import { evictedBy, evictionMs, occupationMs } from "./eviction-cost.ts";
 import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
-import { leastLossMs, placeHint } from "./placement.ts";
+import { leastLossMs, lossesOf, placeHint, type Losses } from "./placement.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
 
 /** `never`: no slot stays idle while a request waits, as fal documents. */
@@ -47,6 +47,7 @@ class Round {
   readonly #now: number;
   readonly #order: Order;
   readonly #eligible: Eligible;
+  readonly #losses: Losses;
   readonly #leastLossMs: number;
   #lookAgainAtMs: number;
   #held: Hold | null = null;
@@ -59,19 +60,23 @@ class Round {
     this.#now = now;
     this.#order = orderOf(view);
     this.#eligible = eligibleFor(view.fleet, { hints: [], avoid: [] }, now);
-    this.#leastLossMs = leastLossMs(view, this.#eligible);
+    this.#losses = lossesOf(view);
+    this.#leastLossMs = leastLossMs(view, this.#eligible, this.#losses);
     this.#lookAgainAtMs = now + LIMITS.lookAgainMs;
   }
 
   /** Looks closely at the classes in order of what their priority is at most, until none can be better than the best. O(classes). */
   pick(classes: Iterable<RequestClass>): Pick {
-    const candidates = this.#candidates(classes);
+    let candidates = this.#candidates(classes);
     let best: Prospect | null = null;
+    let limited = false;
     for (let next = takeHighest(candidates); next !== null; next = takeHighest(candidates)) {
       if (best !== null && next.atMost <= best.priority) break;
-      if (this.#asked >= LIMITS.classesAsked && !next.warm) {
+      if (this.#asked >= LIMITS.classesAsked && !limited) {
+        limited = true;
+        candidates = candidates.filter(({ warm }) => warm);
         this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, this.#now + LIMITS.nextRoundMs);
-        continue;
+        if (!next.warm) continue;
       }
       const prospect = this.#prospectOf(next.its);
       if (prospect !== null && (best === null || prospect.priority > best.priority)) best = prospect;
@@ -81,22 +86,26 @@ class Round {
   }
 
   #candidates(classes: Iterable<RequestClass>): Candidate[] {
-    const { freeHolders } = this.#view.fleet;
     const candidates: Candidate[] = [];
     for (const its of classes) {
-      const { hints, avoid } = its;
-      const warm = hints.length === 0 || hints.some((hint) => freeHolders.has(hint));
+      const warm = this.#mayBeWarm(its.hints);
       const held = warm ? undefined : this.#heldBefore.get(its);
       if (held !== undefined && held.hold.lookAgainAtMs > this.#now && held.waiting === its.waiting.length) {
         this.#holds(held.hold);
         continue;
       }
-      const [head] = its.waiting;
-      if (head === undefined || (this.#leastLossMs === Infinity && avoid.length === 0)) continue;
+      const head = its.waiting[0];
+      if (head === undefined || (this.#leastLossMs === Infinity && its.avoid.length === 0)) continue;
       const costMs = warm ? head.expectedMs : coldCostMs(this.#view, its, this.#leastLossMs);
       candidates.push({ its, warm, atMost: this.#priority(head, costMs) });
     }
     return candidates;
+  }
+
+  #mayBeWarm(hints: readonly string[]): boolean {
+    const { freeHolders } = this.#view.fleet;
+    for (let index = 0; index < hints.length; index++) if (freeHolders.has(hints[index] ?? "")) return true;
+    return hints.length === 0;
   }
 
   /** What the class would do now; null: its requests can't have a slot, or are better off waiting. */
@@ -109,7 +118,7 @@ class Round {
     if (warm !== null) return { kind: "send", request: head, ...warm, priority: this.#priority(head, head.expectedMs) };
     const [hint] = its.hints;
     if (hint === undefined) return null;
-    const placement = placeHint(this.#view, hint, eligibleToLoad(fleet, hint, eligible, this.#now));
+    const placement = placeHint(this.#view, hint, eligibleToLoad(fleet, hint, eligible, this.#now), this.#losses);
     if (placement === null) return null;
     const request = this.#whoLoads(its, hint, placement.lossMs, eligible);
     if (request === null) return null;
@@ -160,23 +169,17 @@ export function worthWaitingMs(view: View, hint: string, lossMs: number): number
 
 /** Takes out the candidate of the highest bound; of equals the one that came first. Null: there is none. O(candidates). */
 function takeHighest(candidates: Candidate[]): Candidate | null {
-  let at = -1;
-  let highest: Candidate | null = null;
-  for (const [index, candidate] of candidates.entries()) {
-    if (
-      highest === null ||
-      candidate.atMost > highest.atMost ||
-      (candidate.atMost === highest.atMost && isBefore(candidate, highest))
-    ) {
-      [at, highest] = [index, candidate];
-    }
-  }
+  let at = 0;
+  for (let index = 1; index < candidates.length; index++) if (isHigher(candidates[index], candidates[at])) at = index;
+  const highest = candidates[at];
   const last = candidates.pop();
-  if (highest !== null && last !== undefined && at < candidates.length) candidates[at] = last;
-  return highest;
+  if (last !== undefined && at < candidates.length) candidates[at] = last;
+  return highest ?? null;
 }
 
-function isBefore(one: Candidate, other: Candidate): boolean {
+function isHigher(one: Candidate | undefined, other: Candidate | undefined): boolean {
+  if (one === undefined || other === undefined) return one !== undefined;
+  if (one.atMost !== other.atMost) return one.atMost > other.atMost;
   const [first, second] = [one.its.waiting[0], other.its.waiting[0]];
   if (first === undefined || second === undefined) return first !== undefined;
   return first.arrivedAtMs < second.arrivedAtMs || (first.arrivedAtMs === second.arrivedAtMs && first.id < second.id);

@@ -68,7 +68,7 @@ export function overtakenUntil(priority: "high" | "normal" = "normal"): number {
 
 /** The cost by which a request that must load is ordered: its load is shared by those of its class that wait for the same copy. */
 export function coldCostMs(view: View, { hints, waiting }: RequestClass, lossMs: number): number {
-  const [head] = waiting;
+  const head = waiting[0];
   if (head === undefined) return Infinity;
   const sharers = waiting.length === 1 ? 1 : Math.max(1, waiting.length / (1 + copiesOf(view, hints[0] ?? "")));
   return head.expectedMs + (TUNING.loadWeight * (head.loadMs + lossMs)) / sharers;

@@ -11,6 +11,9 @@ import type { View } from "./policy.ts";
 
 const SPACE_RANK: Readonly<Record<HintSpace, number>> = { free: 0, unknown: 1, full: 2 };
 
+/** Eviction cost and occupation of a replica, ms. */
+export type Losses = (replica: Replica) => number;
+
 export interface Placement {
   readonly replica: Replica;
   /** Eviction cost and occupation. */
@@ -18,7 +21,7 @@ export interface Placement {
 }
 
 /** The free replica to load the hint on, or null of none. O(free replicas), of which at most `placementsWeighed` are weighed. */
-export function placeHint(view: View, hint: string, eligible: Eligible): Placement | null {
+export function placeHint(view: View, hint: string, eligible: Eligible, losses: Losses): Placement | null {
   const { free } = view.fleet;
   if (free.size === 0) return null;
   const servesMs = serviceMs(view.model, hint);
@@ -26,7 +29,7 @@ export function placeHint(view: View, hint: string, eligible: Eligible): Placeme
   for (const replica of free.first(hashName(hint), LIMITS.placementsWeighed, eligible)) {
     const rank = SPACE_RANK[hintSpace(replica)];
     if (best !== null && rank > best.rank) continue;
-    const lossMs = lossOf(view, replica);
+    const lossMs = losses(replica);
     const costMs = lossMs + paceOf(replica) * servesMs;
     // In hash order: of equals the first stays.
     if (best === null || rank < best.rank || costMs < best.costMs) best = { replica, rank, lossMs, costMs };
@@ -35,17 +38,23 @@ export function placeHint(view: View, hint: string, eligible: Eligible): Placeme
 }
 
 /** The least loss among some free replicas, about what `placeHint` finds. Infinity: none is eligible. */
-export function leastLossMs(view: View, eligible: Eligible): number {
+export function leastLossMs(view: View, eligible: Eligible, losses: Losses): number {
   let least = Infinity;
   let weighed = 0;
   for (const replica of view.fleet.free) {
     if (!eligible(replica)) continue;
-    least = Math.min(least, lossOf(view, replica));
+    least = Math.min(least, losses(replica));
     if (least === 0 || ++weighed >= LIMITS.placementsWeighed) break;
   }
   return least;
 }
 
-function lossOf(view: View, replica: Replica): number {
-  return evictionMs(view, replica) + occupationMs(view, replica);
+/** The loss of each replica at one moment, computed once. O(hints of the replica) the first time. */
+export function lossesOf(view: View): Losses {
+  const known = new Map<Replica, number>();
+  return (replica) => {
+    let lossMs = known.get(replica);
+    if (lossMs === undefined) known.set(replica, (lossMs = evictionMs(view, replica) + occupationMs(view, replica)));
+    return lossMs;
+  };
 }
