@@ -1,4 +1,4 @@
-// When a request may not even wait, and when a wait is given up: a full queue, no hope, every replica tried. With the arithmetic of
+// When a request may not even wait, and when a wait is given up: a full queue, the end of grace, every replica tried. With the arithmetic of
 // the predicted wait.
 import { setDrained, deleteReplica } from "../../src/routing/ledger/membership.ts";
 import * as lifecycle from "../../src/routing/lifecycle.ts";
@@ -132,7 +132,7 @@ describe("no_replicas", () => {
     expect(scheduling.dispatch(scheduler, ROOMY, 1)).toEqual(new Map());
   });
 
-  test("when hope ends, one time to live after the last replica went", () => {
+  test("when grace ends, one time to live after the last replica went", () => {
     const scheduler = withReplicas({ a: { status: "draining" } });
     arrives(scheduler);
     hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
