@@ -4,13 +4,11 @@ import { describe, expect, test } from "vitest";
 import { viewReplica } from "../../durable-objects/replica-view.ts";
 import { explain } from "../../src/routing/explain.ts";
 import { setDrained } from "../../src/routing/ledger/membership.ts";
-import { noteUse } from "../../src/routing/ledger/residency.ts";
 import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
 import { asked, hears, known, load, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
-import { answerGrant } from "./support/failing.ts";
 import { teach } from "./support/teaching.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
@@ -106,48 +104,6 @@ describe("candidates", () => {
     }
   });
 
-  test("name what each would evict for the load, which is what its cost is of", () => {
-    const replicas: Record<string, Said> = {
-      full: { hints: ["early", "late"], hintSlots: 2 },
-      heeds: { hints: ["seldom", "often"], hintSlots: 2 },
-      using: { hints: ["early"], hintSlots: 1, concurrency: 2 },
-      roomy: { hints: ["early"], hintSlots: 2 },
-      warm: { hints: ["x"], hintSlots: 1 },
-    };
-    const scheduler = schedulerWith(replicas);
-    const { fleet } = scheduler;
-    asked(scheduler, { early: 5, late: 1, often: 50, seldom: 1, x: 1 });
-    noteUse(known(fleet, "full"), "late", 2);
-    noteUse(known(fleet, "full"), "early", 1);
-    noteUse(known(fleet, "heeds"), "seldom", 2);
-    noteUse(known(fleet, "heeds"), "often", 1);
-    known(fleet, "heeds").heedsAdvice = true;
-    takeSlot(fleet, 99, { replica: known(fleet, "using"), hint: "early", warm: true }, 0);
-    const evicts = (hints: string[]) =>
-      Object.fromEntries(explain(scheduler, OPTIONS, hints, 1000).candidates.map(({ replica, evicts }) => [replica, evicts]));
-    expect(evicts(["x"])).toEqual({ full: "early", heeds: "seldom", using: null, roomy: null, warm: null });
-    expect(evicts(["new"])["warm"]).toBe("x");
-    expect(Object.values(evicts([]))).toEqual([null, null, null, null, null]);
-  });
-
-  test("cost no load where one was answered, until a report says that the hint is not held", () => {
-    const scheduler = schedulerWith({ a: { hints: ["u"], hintSlots: 1, concurrency: 2 } });
-    const loading = load(scheduler.fleet, "a", "x");
-    const first = () => explain(scheduler, OPTIONS, ["x"], 2000).candidates[0];
-    expect(first()).toMatchObject({ warm_for: "x", load_s: 0 });
-    answerGrant(scheduler.fleet, loading, 1000);
-    expect(first()).toMatchObject({ warm_for: "x", load_s: 0, chosen: true });
-    hears(scheduler.fleet, "a", { hints: ["u"], hintSlots: 1, concurrency: 2 }, 2000);
-    expect(first()).toMatchObject({ warm_for: null, load_s: 12 });
-  });
-
-  test("of which the one that the decision names is chosen, and no other", () => {
-    const chosen = (explanation: ReturnType<typeof explain>) =>
-      explanation.candidates.filter((candidate) => candidate.chosen).map(({ replica }) => replica);
-    expect(chosen(explained())).toEqual(["warm"]);
-    expect(chosen(explain(schedulerWith({ a: { status: "starting" } }), OPTIONS, ["x"], 0))).toEqual([]);
-  });
-
   test("come free ones first, by cost, then in hash order, with their place in it", () => {
     const { candidates } = explained();
     expect(candidates.slice(0, 2).map((candidate) => candidate.replica)).toEqual(["warm", "cold"]);
@@ -156,17 +112,6 @@ describe("candidates", () => {
       Object.keys(REPLICAS).map((id) => ({ id, weight: id === "broken" ? 2 : 1, hash: hashName(id) })),
     );
     for (const { replica, hash_rank } of candidates) expect(order[hash_rank - 1]?.id).toBe(replica);
-  });
-
-  test("come warm before cold also where the cold one is the owner", () => {
-    const hints = Array.from({ length: 16 }, (_, index) => `hint-${index}`);
-    const scheduler = schedulerWith({ warm: { hints }, cold: { hints: [] } });
-    const ranks = hints.map((hint) => {
-      const { candidates } = explain(scheduler, OPTIONS, [hint], 0);
-      expect(candidates.map((candidate) => candidate.replica)).toEqual(["warm", "cold"]);
-      return candidates[0]?.hash_rank;
-    });
-    expect(new Set(ranks)).toEqual(new Set([1, 2]));
   });
 
   test("are at most 100, counted all", () => {
@@ -181,15 +126,6 @@ describe("candidates", () => {
       [null, 0],
       [null, 0],
     ]);
-  });
-
-  // Where every ready replica is ejected all are tried.
-  test("never list the replica that the decision names as passed over", () => {
-    const scheduler = schedulerWith({ a: { hints: ["x"], concurrency: 2 } });
-    eject(scheduler, "a");
-    const { decision, candidates } = explain(scheduler, OPTIONS, ["x"], 0);
-    expect(decision).toMatchObject({ outcome: "grant", replica: "a" });
-    expect(candidates[0]?.passed_over).toBeNull();
   });
 });
 

@@ -1,4 +1,4 @@
-// When a request may not even wait, and when a wait is given up: a full queue, no hope, every replica tried. With the arithmetic of
+// When a request may not even wait, and when a wait is given up: a full queue, the end of grace, every replica tried. With the arithmetic of
 // the predicted wait.
 import { setDrained, deleteReplica } from "../../src/routing/ledger/membership.ts";
 import * as lifecycle from "../../src/routing/lifecycle.ts";
@@ -132,7 +132,7 @@ describe("no_replicas", () => {
     expect(scheduling.dispatch(scheduler, ROOMY, 1)).toEqual(new Map());
   });
 
-  test("when hope ends, one time to live after the last replica went", () => {
+  test("when grace ends, one time to live after the last replica went", () => {
     const scheduler = withReplicas({ a: { status: "draining" } });
     arrives(scheduler);
     hears(scheduler.fleet, "a", { status: "stopped" }, 1000);
@@ -169,5 +169,31 @@ describe("no_other_replica", () => {
     expect(scheduling.dispatch(scheduler, ROOMY, 10).size).toBe(0);
     hears(scheduler.fleet, "b", { status: "draining" }, 20);
     expect([...scheduling.dispatch(scheduler, ROOMY, 20).values()].map(brief)).toEqual(["no_other_replica"]);
+  });
+});
+
+describe("what a priority changes", () => {
+  const [LOW, HIGH] = [{ priority: "low" }, { priority: "high" }] as const;
+  const LENGTH = { ...OPTIONS, queueLengthMax: 4 };
+
+  test("the queue is full for low ones at its half, whoever waits there, and for others at its end", () => {
+    for (const its of [LOW, HIGH, {}]) {
+      const scheduler = busy(0);
+      for (let request = 0; request < 2; request++) arrives(scheduler, its, 0, LENGTH);
+      expect(brief(arrives(scheduler, LOW, 0, LENGTH))).toBe("queue_full");
+      expect(["waiting", "waiting", "queue_full"]).toEqual(
+        [HIGH, {}, HIGH].map((one) => brief(arrives(scheduler, one, 0, LENGTH))),
+      );
+    }
+  });
+
+  test("ahead of a request are those that may be before it: high ones of a high one, all but low ones of a normal one", () => {
+    const scheduler = busy(0);
+    Object.assign(scheduler.model.held, { sum: 20 * 10_000, weight: 20 });
+    for (const its of [LOW, LOW, {}, {}, {}, HIGH, HIGH]) arrives(scheduler, its);
+    const waits = (its: Partial<Arrival>, deadlineMs: number) =>
+      brief(arrives(scheduler, { ...its, deadlineMs, queueLengthMax: 100 }));
+    expect([waits(HIGH, 19_999), waits({}, 49_999), waits(LOW, 69_999)]).toEqual(["queue_full", "queue_full", "queue_full"]);
+    expect([waits(LOW, 70_000), waits({}, 50_000), waits(HIGH, 20_000)]).toEqual(["waiting", "waiting", "waiting"]);
   });
 });

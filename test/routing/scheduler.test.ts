@@ -1,76 +1,18 @@
-// The waiting room: who is bound when a slot becomes free, when a wait ends by itself, what a restart of the object does, and that a
-// burst for one cold hint loads it once. The order among those that wait is in order.test.ts, waits beside a free slot are in
-// affinity-wait.test.ts.
+// What the scheduler does whatever its policy: when a wait ends by itself, what a restart of the object does, when somebody must look next. Which request is
+// sent where is in policy/.
 import { describe, expect, test } from "vitest";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";
-import { fleetWith, hears, known, loads, TTL_MS, unreachable } from "./support/fleets.ts";
+import { fleetWith, hears, known, TTL_MS, unreachable } from "./support/fleets.ts";
 
-describe("a slot that becomes free goes", () => {
-  test("to the oldest request that is warm there, then to one that is not", () => {
-    const fleet = driver({ a: { hints: ["x"] } });
-    fleet.arrives(1, ["x"]);
-    for (const [id, hint] of [
-      [2, "cold"],
-      [3, "x"],
-      [4, "x"],
-    ] as const)
-      expect(fleet.arrives(id, [hint], id)).toBe("waiting");
-    fleet.ends(1, 10);
-    expect(fleet.dispatches(10)).toEqual({ 3: "a hint_wait" });
-    fleet.ends(3, 20);
-    expect(fleet.dispatches(20)).toEqual({ 4: "a hint_wait" });
-    fleet.ends(4, 30);
-    expect(fleet.dispatches(30)).toEqual({ 2: "a hash_owner" });
-  });
-
-  test("in order of arrival among requests without a hint", () => {
-    const fleet = driver({ a: {} });
-    fleet.arrives(1, []);
-    for (const id of [2, 3, 4]) fleet.arrives(id, [], id);
-    const bound: string[] = [];
-    for (const id of [1, 2, 3]) {
-      fleet.ends(id, 10);
-      bound.push(...Object.keys(fleet.dispatches(10)));
-    }
-    expect(bound).toEqual(["2", "3", "4"]);
-  });
-
+describe("a slot goes", () => {
   test("in order of arrival at the router, where one had to ask again after a restart", () => {
     const fleet = driver({ a: {} });
     fleet.arrives(1, []);
     fleet.arrives(2, [], 100);
     fleet.arrives(3, [], 200, { arrivedAtMs: 50 });
     expect(fleet.waiting()).toEqual([3, 2]);
-  });
-
-  test("to as many as there are slots, each with its own reason", () => {
-    const fleet = driver({ a: { hints: ["x"], concurrency: 3 } });
-    for (const id of [1, 2, 3]) fleet.arrives(id, []);
-    for (const [id, hints] of [
-      [4, ["cold"]],
-      [5, []],
-      [6, ["none", "x"]],
-      [7, ["x"]],
-    ] as const)
-      fleet.arrives(id, [...hints], id);
-    for (const id of [1, 2, 3]) fleet.ends(id, 10);
-    // Warm first: 5 (no hint is as good as warm), 6 and 7; the cold 4 waits on.
-    expect(fleet.dispatches(10)).toEqual({ 5: "a least_loaded", 6: "a hint_wait", 7: "a hint_wait" });
-    expect(fleet.waiting()).toEqual([4]);
-  });
-
-  test("to nobody that avoids its replica", () => {
-    const fleet = driver({ a: {}, b: {} });
-    for (const id of [1, 2]) fleet.arrives(id, []);
-    fleet.arrives(3, [], 5, { avoid: ["a"] });
-    const onA = fleet.its.fleet.grants.get(1)?.replica.id === "a" ? 1 : 2;
-    fleet.ends(onA, 10);
-    expect(fleet.dispatches(10)).toEqual({});
-    expect(fleet.arrives(4, [], 11)).toBe("a least_loaded");
-    fleet.ends(3 - onA, 12);
-    expect(fleet.dispatches(12)).toEqual({ 3: "b least_loaded" });
   });
 
   test.each<[string, (fleet: Driver) => unknown]>([
@@ -113,18 +55,10 @@ describe("a wait ends by itself", () => {
   });
 });
 
-describe("a burst for one cold hint loads it once", () => {
+describe("a burst for one cold hint loads it once: 20", () => {
   const BURST = Array.from({ length: 20 }, (_, index) => index + 1);
 
-  test("20 that arrive together on an idle fleet of concurrency 32", () => {
-    const fleet = driver({ a: { concurrency: 32 }, b: { concurrency: 32 }, c: { concurrency: 32 } });
-    const outcomes = BURST.map((id) => fleet.arrives(id, ["sdxl"]));
-    const owner = outcomes[0]?.split(" ")[0] ?? "";
-    expect(outcomes).toEqual(BURST.map((id) => `${owner} ${id === 1 ? "hash_owner" : "hint_match"}`));
-    expect([fleet.its.counters.cold, loads(fleet.its.fleet)[owner]]).toEqual([1, 20]);
-  });
-
-  test("20 that waited for the object to recover", () => {
+  test("that waited for the object to recover", () => {
     const fleet = driver({ a: { concurrency: 32 }, b: { concurrency: 32 }, c: { concurrency: 32 } });
     fleet.its.recoveringUntilMs = 500;
     for (const id of BURST) expect(fleet.arrives(id, ["sdxl"], id)).toBe("waiting");
@@ -134,19 +68,11 @@ describe("a burst for one cold hint loads it once", () => {
     expect(fleet.its.counters.cold).toBe(1);
   });
 
-  test("20 that waited for the first replica to be ready", () => {
+  test("that waited for the first replica to be ready", () => {
     const fleet = driver({ a: { concurrency: 32, status: "starting" } });
     for (const id of BURST) fleet.arrives(id, ["sdxl"], id);
     hears(fleet.its.fleet, "a", { concurrency: 32 }, 100);
     expect(Object.keys(fleet.dispatches(100)).length).toBe(20);
-    expect(fleet.its.counters.cold).toBe(1);
-  });
-
-  test("a second burst while the load lasts, heartbeats in between", () => {
-    const fleet = driver({ a: { concurrency: 32 }, b: { concurrency: 32 } });
-    for (const id of BURST) fleet.arrives(id, ["sdxl"]);
-    for (const id of ["a", "b"]) hears(fleet.its.fleet, id, { concurrency: 32, hints: [] }, 5000);
-    for (const id of BURST.slice(0, 10)) expect(fleet.arrives(100 + id, ["sdxl"], 6000)).toContain("hint_match");
     expect(fleet.its.counters.cold).toBe(1);
   });
 });

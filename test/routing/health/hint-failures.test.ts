@@ -7,8 +7,8 @@ import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { driver, type Driver } from "../support/driver.ts";
-import { BROKEN, DECLINED, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE } from "../support/failing.ts";
-import { hears, known, OPTIONS, wants, decide, decideIgnoringLoad } from "../support/fleets.ts";
+import { ERROR } from "../support/failing.ts";
+import { decide, OPTIONS, wants } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 const BAR_MS = LIMITS.hintFailureMs;
@@ -29,97 +29,10 @@ function happens(fleet: Driver, id: number, replica: string, what: Failure | Ans
   expect(violations(fleet.its.fleet, now)).toEqual([]);
 }
 
-const barredMs = ({ its: { fleet } }: Driver, id: string, now: number, hint = "x") =>
-  Math.max(0, fleet.hintFailures.barredUntilMs(known(fleet, id), hint, now) - now);
-
 const chosen = ({ its: { fleet } }: Driver, hints: readonly string[], now: number) => {
   const choice = decide(fleet, wants(hints), now);
   return `${choice?.replica.id} ${choice?.hint} ${choice?.warm === true ? "warm" : "cold"}`;
 };
-
-/** How many such in a row bar the replica; Infinity: none of twelve. */
-function barredAfter(fleet: Driver, what: Failure | AnswerKind): number {
-  for (let count = 1; count <= 12; count++) {
-    happens(fleet, 100 + count, "a", what, 1000 * count);
-    if (barredMs(fleet, "a", 1000 * count) > 0) return count;
-    // Never so many in a row that it is ejected.
-    happens(fleet, 200 + count, "a", "success", 1000 * count, "other");
-  }
-  return Infinity;
-}
-
-describe("so many failures in a row", () => {
-  test.each<[Failure, number]>([
-    [ERROR, 2],
-    [TIMED_OUT, 2],
-    [DISCONNECTED, 2],
-    [UNAVAILABLE, Infinity],
-    [BROKEN, Infinity],
-    [DECLINED, Infinity],
-    [{ ...DECLINED, forHint: true }, 2],
-  ])("%o, where it had to load the hint: %d", (failure, count) => {
-    expect(barredAfter(pair(), failure)).toBe(count);
-  });
-
-  test.each<[Failure | AnswerKind]>([[ERROR], ["excused"], [{ ...DECLINED, forHint: true }]])(
-    "%o where it held the hint: five",
-    (what) => {
-      expect(barredAfter(pair(["x"]), what)).toBe(5);
-    },
-  );
-
-  test("that it excuses itself: two", () => {
-    expect(barredAfter(pair(), "excused")).toBe(2);
-  });
-
-  test("that it excuses itself twice for one request: that is one", () => {
-    const fleet = pair();
-    fleet.arrives(1, ["x"], 1, { avoid: ["b"] });
-    for (let time = 0; time < 3; time++) fleet.answers(1, 2 + time, null, "excused");
-    fleet.ends(1, 9);
-    expect(barredMs(fleet, "a", 9)).toBe(0);
-  });
-
-  test("that it does not find what was asked of a hint that it holds: none, though another served the hint last", () => {
-    const fleet = pair(["x"]);
-    happens(fleet, 1, "b", "success", 0);
-    expect(barredAfter(fleet, "unsupported")).toBe(Infinity);
-  });
-
-  test("that it does not serve the hint: two, where another served it last; else that may be the hint's own fault", () => {
-    expect(barredAfter(pair(), "unsupported")).toBe(Infinity);
-    const fleet = pair();
-    happens(fleet, 1, "b", "success", 0);
-    expect(barredAfter(fleet, "unsupported")).toBe(2);
-    const itself = pair();
-    happens(itself, 1, "a", "success", 0);
-    itself.hears("a", { hints: [], hintSlots: 9, concurrency: 9 }, 1);
-    expect(barredAfter(itself, "unsupported")).toBe(Infinity);
-  });
-
-  test("a request that is rejected counts neither for nor against", () => {
-    expect(barredAfter(pair(), "rejected")).toBe(Infinity);
-    const fleet = pair();
-    happens(fleet, 1, "a", ERROR, 1);
-    happens(fleet, 2, "a", "rejected", 2);
-    happens(fleet, 3, "a", ERROR, 3);
-    expect(barredMs(fleet, "a", 3)).toBe(BAR_MS);
-  });
-
-  test("a success in between is forgiven; one of another hint is not", () => {
-    for (const [hint, barMs] of [
-      ["x", 0],
-      ["other", BAR_MS],
-    ] as const) {
-      const fleet = pair();
-      happens(fleet, 1, "a", ERROR, 1);
-      happens(fleet, 2, "a", "success", 2, hint);
-      fleet.hears("a", { hints: [], hintSlots: 9, concurrency: 9 }, 3);
-      happens(fleet, 3, "a", ERROR, 4);
-      expect(barredMs(fleet, "a", 4)).toBe(barMs);
-    }
-  });
-});
 
 /** `a` is passed over for x from time 2 on. */
 function barred(hints: readonly string[] = []): Driver {
@@ -136,14 +49,6 @@ describe("a replica that is passed over for a hint", () => {
     expect([chosen(fleet, ["y"], 2), chosen(fleet, ["x", "y"], 2)]).toEqual(["a y warm", "a y warm"]);
   });
 
-  test("does not load it either, and takes no request for it that takes no slot while another could", () => {
-    const fleet = barred();
-    expect(chosen(fleet, ["x"], 2)).toBe("b x cold");
-    fleet.hears("a", { hints: ["x"], hintSlots: 9, concurrency: 9 }, 3);
-    fleet.hears("b", { hints: ["x"], hintSlots: 9, concurrency: 1 }, 3);
-    expect(decideIgnoringLoad(fleet.its.fleet, wants(["x"]), 3)?.replica.id).toBe("b");
-  });
-
   test("is waited for by nobody, though it holds the hint: it is loaded where it works", () => {
     const fleet = driver({ a: { hints: [], hintSlots: 9 }, b: { hints: [], hintSlots: 9 } });
     fleet.teaches("x", 1000);
@@ -151,23 +56,6 @@ describe("a replica that is passed over for a hint", () => {
     fleet.hears("a", { hints: ["x"], hintSlots: 9 }, 3);
     fleet.arrives(3, [], 3, { avoid: ["b"] });
     expect(fleet.arrives(4, ["x"], 4)).toMatch(/^b hash_/);
-  });
-
-  test("is tried where every other usable one has failed the hint too, or none is left", () => {
-    const fleet = barred();
-    for (const now of [3, 4]) happens(fleet, now, "b", ERROR, now);
-    expect(chosen(fleet, ["x"], 5)).toMatch(/cold$/);
-    const alone = barred();
-    alone.hears("b", { status: "stopped" }, 3);
-    expect(chosen(alone, ["x"], 3)).toBe("a x cold");
-  });
-
-  test("but not where the other is only full: then it waits for that, and looks again", () => {
-    const fleet = barred();
-    for (let id = 10; id < 19; id++) fleet.arrives(id, ["y"], 3, { avoid: ["a"] });
-    expect(fleet.arrives(20, ["x"], 4)).toBe("waiting");
-    expect(fleet.its.lookAgainMs).toBe(4 + LIMITS.lookAgainMs);
-    expect(fleet.dispatches(2 + BAR_MS)).toEqual({ 20: expect.stringMatching(/^a hash_/) });
   });
 
   test("is told so by what explains a decision", () => {
@@ -179,36 +67,6 @@ describe("a replica that is passed over for a hint", () => {
     });
     expect(candidates.find(({ replica }) => replica === "b")).toMatchObject({ passed_over: null, hint_failed_for_ms: 0 });
     expect(explain(fleet.its, OPTIONS, ["y"], 1002).candidates.map((candidate) => candidate.passed_over)).toEqual([null, null]);
-  });
-
-  test("is not told so where every other has failed it too, or it serves another of the hints", () => {
-    const all = barred();
-    for (const now of [3, 4]) happens(all, now, "b", ERROR, now);
-    const { decision, candidates } = explain(all.its, OPTIONS, ["x"], 5);
-    expect(decision).toMatchObject({ outcome: "grant", warm: false });
-    expect(candidates.map((candidate) => [candidate.passed_over, candidate.hint_failed_for_ms > 0])).toEqual([
-      [null, true],
-      [null, true],
-    ]);
-    const other = explain(barred(["x", "y"]).its, OPTIONS, ["x", "y"], 5);
-    expect(other.candidates.find(({ chosen }) => chosen)).toMatchObject({ replica: "a", warm_for: "y", passed_over: null });
-  });
-
-  test("is not as a new process, nor is that by what the one before fails yet", () => {
-    const fleet = barred();
-    fleet.arrives(3, ["x"], 3, { avoid: ["b"] });
-    hears(fleet.its.fleet, "a", { incarnation: 2, hints: [], hintSlots: 9, concurrency: 9 }, 4);
-    failed(fleet.its, 3, ERROR, null, 5);
-    expect(barredMs(fleet, "a", 5)).toBe(0);
-    happens(fleet, 6, "a", ERROR, 6);
-    expect(barredMs(fleet, "a", 6)).toBe(0);
-  });
-
-  test("is also after it left and came back as the same process", () => {
-    const fleet = barred();
-    fleet.hears("a", { status: "stopped" }, 3);
-    fleet.hears("a", { hints: [], hintSlots: 9, concurrency: 9 }, 4);
-    expect(barredMs(fleet, "a", 4)).toBe(BAR_MS - 2);
   });
 });
 

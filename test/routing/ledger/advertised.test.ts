@@ -1,14 +1,12 @@
-// What replicas say they hold: the three advertised states, reports in band, hint slots, and the limits of one fleet.
+// What replicas say they hold: the three advertised states, hint slots, and the limits of one fleet.
 import { describe, expect, test } from "vitest";
 import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
-import { applyInBandHints, deleteReplica, restoreReplica, storedForm, sweep } from "../../../src/routing/ledger/membership.ts";
+import { applyInBandHints } from "../../../src/routing/ledger/membership.ts";
 import { heldHints, hintSpace, isWarm, type HintSpace } from "../../../src/routing/ledger/replica.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { fleetWith, hears, known, load, picture, TTL_MS, type Said } from "../support/fleets.ts";
+import { fleetWith, hears, known, load, type Said } from "../support/fleets.ts";
 
 const numbered = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
-const holders = (fleet: Fleet) =>
-  Object.fromEntries([...fleet.holders].map(([hint, its]) => [hint, [...its].map((replica) => replica.id)]));
 
 describe("three advertised states", () => {
   test.each<[string, string[] | null, boolean, boolean]>([
@@ -48,97 +46,7 @@ describe("three advertised states", () => {
   });
 });
 
-describe("the index of holders follows", () => {
-  test("lists that change, shrink, vanish", () => {
-    const fleet = fleetWith({ a: { hints: ["x", "y"] }, b: { hints: ["y"] } });
-    expect(holders(fleet)).toEqual({ x: ["a"], y: ["a", "b"] });
-    hears(fleet, "a", { hints: ["y", "z"] });
-    expect(holders(fleet)).toEqual({ y: ["a", "b"], z: ["a"] });
-    hears(fleet, "b", { hints: null });
-    expect(holders(fleet)).toEqual({ y: ["a"], z: ["a"] });
-    hears(fleet, "a", { hints: [] });
-    expect(holders(fleet)).toEqual({});
-  });
-
-  test("draining replicas stay holders; they only are not chosen", () => {
-    const fleet = fleetWith({ a: { hints: ["x"] } });
-    hears(fleet, "a", { hints: ["x"], status: "draining" });
-    expect(holders(fleet)).toEqual({ x: ["a"] });
-  });
-});
-
 describe("in band", () => {
-  test.each<[string, string[] | null, string[], string[], boolean]>([
-    ["replaces the list of the heartbeat", ["x"], ["y", "z"], ["y", "z"], true],
-    ["makes a replica that did not specialise do so", null, ["x"], ["x"], true],
-    ["an empty list: specialises, holds nothing", null, [], [], true],
-    ["an empty list takes all away", ["x"], [], [], true],
-    ["the same in another order is no news", ["x", "y"], ["y", "x"], ["x", "y"], false],
-  ])("%s", (_, before, said, after, news) => {
-    const fleet = fleetWith({ a: { hints: before } });
-    expect(applyInBandHints(fleet, known(fleet, "a"), said, 0)).toBe(news);
-    expect([...(known(fleet, "a").advertised ?? ["does not specialise"])]).toEqual(after);
-    expect(Object.keys(holders(fleet))).toEqual(after);
-  });
-
-  test("the last to arrive wins: a heartbeat that lists hints replaces what came in band", () => {
-    const fleet = fleetWith({ a: { hints: ["x"] } });
-    applyInBandHints(fleet, known(fleet, "a"), ["y"], 0);
-    hears(fleet, "a", { hints: ["x"] }, 1000);
-    expect(Object.keys(holders(fleet))).toEqual(["x"]);
-  });
-
-  // Decision 6: "Unmodified fal apps therefore advertise on every response; the heartbeat only has to bring origin and liveness."
-  // Such a heartbeat has no hints.
-  test("a heartbeat that only brings origin and liveness leaves what came in band", () => {
-    const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["sdxl"], 0);
-    hears(fleet, "a", {}, 5000);
-    expect(isWarm(known(fleet, "a"), "sdxl", 5000)).toBe(true);
-  });
-
-  test.each<[string, Said, string[] | null]>([
-    ["lists other hints: it knows better", { hints: ["y"] }, ["y"]],
-    ["lists none: nothing is loaded", { hints: [] }, []],
-    ["comes from a new process: nothing is known of that one", { incarnation: 2 }, null],
-  ])("a heartbeat that %s", (_, said, after) => {
-    const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
-    hears(fleet, "a", said, 5000);
-    const { advertised } = known(fleet, "a");
-    expect(advertised && [...advertised]).toEqual(after);
-  });
-
-  test("once a heartbeat has listed hints, one without a list means what it says: does not specialise", () => {
-    const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
-    hears(fleet, "a", { hints: ["y"] }, 5000);
-    hears(fleet, "a", {}, 10_000);
-    expect(known(fleet, "a").advertised).toBeNull();
-  });
-
-  test("what came in band outlives a restart of the object and the heartbeats without hints after it", () => {
-    const fleet = fleetWith({ a: {} });
-    applyInBandHints(fleet, known(fleet, "a"), ["x"], 0);
-    const restarted = createFleet();
-    restoreReplica(restarted, storedForm(known(fleet, "a")), TTL_MS);
-    hears(restarted, "a", {}, 5000);
-    expect(isWarm(known(restarted, "a"), "x", 5000)).toBe(true);
-  });
-
-  test("a list that the heartbeat gave too means the same after a restart of the object", () => {
-    const fleet = fleetWith({ a: { hints: ["x"] } });
-    let stored = storedForm(known(fleet, "a"));
-    if (applyInBandHints(fleet, known(fleet, "a"), ["x"], 0)) stored = storedForm(known(fleet, "a"));
-    const restarted = createFleet();
-    restoreReplica(restarted, stored, TTL_MS);
-    const after = [fleet, restarted].map((either) => {
-      hears(either, "a", {}, 5000);
-      return isWarm(known(either, "a"), "x", 5000);
-    });
-    expect(after[0]).toBe(after[1]);
-  });
-
   test("a replica that lists the same in heartbeats and in band causes no writes", () => {
     const fleet = fleetWith({ a: { hints: ["x"] } });
     for (let round = 1; round < 4; round++) {
@@ -146,20 +54,6 @@ describe("in band", () => {
       expect(hears(fleet, "a", { hints: ["x"] }, round * 5000)).toMatchObject({ stored: false });
       expect(applyInBandHints(fleet, known(fleet, "a"), ["x"], 0)).toBe(false);
     }
-  });
-
-  test.each<[string, (fleet: Fleet) => unknown]>([
-    ["stopped", (fleet) => hears(fleet, "a", { status: "stopped" })],
-    ["was deleted", (fleet) => deleteReplica(fleet, known(fleet, "a"), TTL_MS)],
-    ["expired", (fleet) => sweep(fleet, TTL_MS, TTL_MS)],
-    ["restarted", (fleet) => hears(fleet, "a", { incarnation: 2 })],
-  ])("from a replica that %s meanwhile changes nothing", (_, leaves) => {
-    const fleet = fleetWith({ a: { hints: ["x"] } });
-    const record = known(fleet, "a");
-    leaves(fleet);
-    const before = picture(fleet);
-    expect(applyInBandHints(fleet, record, ["y"], 0)).toBe(false);
-    expect(picture(fleet)).toEqual(before);
   });
 });
 
@@ -225,4 +119,12 @@ describe("limits of one fleet", () => {
     hears(fleet, "r1", { status: "stopped" });
     expect(hears(fleet, "new").kind).toBe("accepted");
   });
+});
+
+test("a full fleet takes a replica in the place of the one at its origin, and no other", () => {
+  const fleet = createFleet();
+  for (let index = 0; index < LIMITS.replicasPerApp; index++) hears(fleet, `r${index}`);
+  expect(hears(fleet, "another").kind).toBe("fleet_full");
+  expect(hears(fleet, "new", { origin: "https://r0.example.com" })).toMatchObject({ kind: "accepted", replaced: "r0" });
+  expect(fleet.replicas.size).toBe(LIMITS.replicasPerApp);
 });

@@ -2,10 +2,9 @@
 // computed with `ranked`, whose values are pinned in rendezvous.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
-import { setDrained } from "../../../src/routing/ledger/membership.ts";
 import { releaseSlot } from "../../../src/routing/ledger/slots.ts";
 import { hashName, ranked } from "../../../src/routing/rendezvous.ts";
-import { fleetWith, hears, known, load, occupy, wants, type Said, decide, decideIgnoringLoad } from "../support/fleets.ts";
+import { decide, decideIgnoringLoad, fleetWith, load, occupy, wants, type Said } from "../support/fleets.ts";
 
 /** The decision in a word or two: `replica reason`, and the hint where it is not the first one wanted. */
 function decided(fleet: Fleet, hints: readonly string[], avoid: readonly string[] = [], now = 0): string {
@@ -40,12 +39,6 @@ describe("without a hint", () => {
       occupy(fleet, id, held);
     }
     expect(decided(fleet, [])).toBe(`${chosen} least_loaded`);
-  });
-
-  test("what replicas hold does not matter", () => {
-    const fleet = fleetWith({ a: { hints: ["sdxl"], concurrency: 2 }, b: { concurrency: 2 } });
-    occupy(fleet, "a", 1);
-    expect(decided(fleet, [])).toBe("b least_loaded");
   });
 
   test("100 requests over concurrency 1, 3, 6 go 10, 30, 60", () => {
@@ -130,62 +123,12 @@ describe("cold", () => {
     expect(decided(fleet, ["sdxl"])).toBe("nobody");
   });
 
-  test("the owner is chosen however loaded it is, as long as it has a slot", () => {
-    const fleet = fleetWith({ a: { concurrency: 9 }, b: { concurrency: 9 } });
-    const owner = at(orderOf(fleet, "sdxl"), 0);
-    occupy(fleet, owner, 8);
-    expect(decided(fleet, ["sdxl"])).toBe(`${owner} hash_owner`);
-  });
-
   test("weights are concurrencies: of 1000 cold hints a replica of 9 in 10 owns about 900", () => {
     const fleet = fleetWith({ small: { concurrency: 1 }, large: { concurrency: 9 } });
     const hints = Array.from({ length: 1000 }, (_, index) => `hint-${index}`);
     const large = hints.filter((hint) => decided(fleet, [hint]).startsWith("large")).length;
     // The standard deviation is sqrt(1000 x 0.9 x 0.1) = 9.5.
     expect(Math.abs(large - 900)).toBeLessThan(40);
-  });
-
-  test("an owner that is not ready owns nothing: the next one is the owner", () => {
-    const fleet = fleetWith(SIX);
-    const [first, second] = orderOf(fleet, "sdxl");
-    hears(fleet, first ?? "", { status: "draining" });
-    expect(decided(fleet, ["sdxl"])).toBe(`${second} hash_owner`);
-  });
-});
-
-describe("never chosen", () => {
-  const STATES: readonly (readonly [string, (fleet: Fleet) => unknown])[] = [
-    ["starting", (fleet) => hears(fleet, "a", { hints: ["sdxl"], status: "starting" })],
-    ["draining", (fleet) => hears(fleet, "a", { hints: ["sdxl"], status: "draining" })],
-    ["drained by an administrator", (fleet) => setDrained(fleet, known(fleet, "a"), true)],
-    ["stopped", (fleet) => hears(fleet, "a", { status: "stopped" })],
-    ["full", (fleet) => occupy(fleet, "a", 1)],
-  ];
-
-  test.each(STATES)("a replica that is %s, though it is warm and the only one", (_, becomes) => {
-    const fleet = fleetWith({ a: { hints: ["sdxl"] } });
-    becomes(fleet);
-    expect([decided(fleet, ["sdxl"]), decided(fleet, ["cold"]), decided(fleet, [])]).toEqual(["nobody", "nobody", "nobody"]);
-  });
-
-  test.each(STATES)("a replica that is %s, where a cold one is free", (_, becomes) => {
-    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: {} });
-    becomes(fleet);
-    for (const hints of [["sdxl"], ["cold"], []]) expect(decided(fleet, hints)).toMatch(/^b /);
-  });
-
-  test("one that the request avoids, warm or owner or least loaded", () => {
-    const fleet = fleetWith({ a: { hints: ["sdxl"] }, b: { hints: [] } });
-    for (const hints of [["sdxl"], ["cold"], []]) {
-      expect(decided(fleet, hints, ["a"])).toMatch(/^b /);
-      expect(decided(fleet, hints, ["a", "b"])).toBe("nobody");
-    }
-  });
-
-  test("an owner that the request avoids: the next is a spill, for the owner stays the owner", () => {
-    const fleet = fleetWith({ a: {}, b: {}, c: {} });
-    const [first, second] = orderOf(fleet, "sdxl");
-    expect(decided(fleet, ["sdxl"], [first ?? ""])).toBe(`${second} hash_spill`);
   });
 });
 

@@ -21,13 +21,16 @@ import {
   type EnqueueResult,
   type Scheduler,
 } from "../../../src/routing/scheduler.ts";
+import { driver } from "../support/driver.ts";
 import { ERROR, UNAVAILABLE, UNREACHABLE } from "../support/failing.ts";
 import { arrival, brief, fullPicture, hears, TTL_MS, type Said } from "../support/fleets.ts";
 import { seeded } from "../support/seeded.ts";
 
-/** `neverWaits`: no slot stays idle while a request waits that could have it. */
 export interface Contract {
+  /** No slot stays idle while a request waits that could have it. */
   readonly neverWaits: boolean;
+  /** Whoever waits is sent in the end, also while others always come. */
+  readonly nobodyStarves: boolean;
 }
 
 const OPTIONS = { queueLengthMax: 20, coldStartMs: 2000 };
@@ -89,6 +92,23 @@ export function policyContract(name: string, make: () => Policy, contract: Contr
         seeded(150),
       );
     });
+
+    if (contract.nobodyStarves) {
+      test.each(["long", "cold"])("one for a %s hint is sent in the end, however many short ones always come", (hint) => {
+        const fleet = driver({ a: { hints: ["short", "long"], hintSlots: 2 } }, make());
+        fleet.teaches("short", 100, 30);
+        fleet.teaches("long", 60_000, 30);
+        fleet.arrives(1, ["short"]);
+        fleet.arrives(2, [hint], 0, { deadlineMs: Infinity });
+        for (let now = 200, id = 3; fleet.waiting().includes(2) && now < 4_000_000; now += 200) {
+          while (fleet.waiting().length < 5) fleet.arrives(id++, ["short"], now, { deadlineMs: Infinity });
+          const [running] = fleet.its.fleet.grants.keys();
+          if (running !== undefined) fleet.served(running, now);
+          fleet.dispatches(now);
+        }
+        expect(fleet.waiting()).not.toContain(2);
+      });
+    }
 
     test("the same happens again, in the same way", () => {
       const logOf = (steps: readonly Step[]) => {

@@ -259,19 +259,6 @@ describe("a slot that frees", () => {
     expect(order(fleet, 40)[0]).toBe(4);
   });
 
-  test.each([["y"], ["cold"]])("goes to one for %s in the end, however many short ones always come", (hint) => {
-    const fleet = oneSlot();
-    let id = 100;
-    fleet.arrives(2, [hint], 0, { deadlineMs: Infinity });
-    const served = order(fleet, 10, SHORT_MS, (now) => {
-      if (!fleet.waiting().includes(2)) return;
-      for (let missing = 5 - fleet.waiting().length; missing > 0; missing--)
-        fleet.arrives(id++, ["x"], now, { deadlineMs: Infinity });
-    });
-    expect(served.indexOf(2)).toBeGreaterThan(3);
-    expect(served).toContain(2);
-  });
-
   test("goes to a request before its deadline, however many short ones always come", () => {
     const fleet = oneSlot();
     let id = 100;

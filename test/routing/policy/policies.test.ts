@@ -6,11 +6,13 @@ import type { Policy } from "../../../src/routing/policy/policy.ts";
 import { policyContract } from "./contract.ts";
 
 for (const scheduling of SCHEDULING) {
-  policyContract(scheduling, () => policyOf(scheduling, "auto"), { neverWaits: false });
-  policyContract(`${scheduling} that never waits`, () => policyOf(scheduling, "never"), { neverWaits: true });
+  // Under `fifo` whoever is warm goes first, so one that must load may wait until its deadline.
+  const nobodyStarves = scheduling === "cost";
+  policyContract(scheduling, () => policyOf(scheduling, "auto"), { neverWaits: false, nobodyStarves });
+  policyContract(`${scheduling} that never waits`, () => policyOf(scheduling, "never"), { neverWaits: true, nobodyStarves });
 }
 
-/** Whoever came first goes first: to a warm replica if one is free, else to any. */
+/** Whoever came first goes first: to a warm replica if one is free, else by hash order. */
 const longestWaiting: Policy = {
   pick({ fleet }, classes, now) {
     const heads = [...classes].flatMap(({ waiting: [head] }) => head ?? []);
@@ -33,4 +35,4 @@ function byArrival(one: Waiting, other: Waiting): number {
   return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
 }
 
-policyContract("longest waiting first", () => longestWaiting, { neverWaits: true });
+policyContract("longest waiting first", () => longestWaiting, { neverWaits: true, nobodyStarves: true });

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Outcome } from "../../../src/routing/scheduler.ts";
 import { usable } from "./failures.ts";
 import { serves } from "./hint-failures.ts";
-import { findsWarm, freeFor, mayComeBack, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
+import { classOf, findsWarm, freeFor, mayComeBack, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
 import type { State, Waiting } from "./state.ts";
 
 /** Whether a wait beside a free slot is still worth it is looked at so often at least. */
@@ -92,11 +92,6 @@ function checksOrder(state: State, next: Waiting, replica: string, warm: boolean
     const could = freeFor(state, other, now).some(({ id }) => id === replica);
     if (could && mustBeGranted(state, other, now)) throw new Error(`request ${next.id}, which is low, overtook ${other.id}`);
   }
-}
-
-/** Requests that want the same and may be served in turn. */
-function classOf({ hints, avoid, declaredMs, priority }: Waiting): string {
-  return JSON.stringify([hints, avoid, declaredMs, priority]);
 }
 
 /** Nobody waits beside a free replica, unless a warm one may be better; then somebody looks again soon. */

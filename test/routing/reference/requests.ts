@@ -2,7 +2,6 @@
 // It never says which replica is best, only which are allowed.
 import { expect } from "vitest";
 import type { Priority } from "../../../src/routing/ledger/queue.ts";
-import * as lifecycle from "../../../src/routing/lifecycle.ts";
 import type { Answer } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
@@ -59,6 +58,11 @@ export function mustBeGranted(state: State, request: Request, now: number): bool
   return foundOn(state, usable(state, request.avoid, now), request, now) === undefined;
 }
 
+/** Requests that want the same and may be served in turn. */
+export function classOf({ hints, avoid, declaredMs, priority }: Request): string {
+  return JSON.stringify([hints, avoid, declaredMs, priority]);
+}
+
 /**
  * What a newcomer may be told, if it is let in. `grant`: whether it must, may or can't be granted a slot. `else`: what it is told where it is
  * not.
@@ -73,10 +77,15 @@ export interface Verdict {
 export function arrives(state: State, request: Request, now: number): Verdict {
   const isRecovering = now < state.recoveringUntilMs || (state.recoveringUntilMs > 0 && state.waiting.length > 0);
   const may = !isRecovering && mayTake(state, request, now).length > 0;
-  const grant = !may ? "no" : mustBeGranted(state, request, now) ? "must" : "may";
+  const grant = !may ? "no" : isNext(state, request) && mustBeGranted(state, request, now) ? "must" : "may";
   if (hasTriedAll(state, request)) return { grant, else: { kind: "no_other_replica" } };
   if (!mayComeBack(state, now)) return { grant, else: { kind: "no_replicas", retryAfterMs: state.options.coldStartMs } };
   return { grant, else: fullness(state, request, now) };
+}
+
+/** Whether nobody waits who wants the same. Else one of those is next, who is sent when the scheduler looks again. */
+function isNext(state: State, request: Request): boolean {
+  return state.waiting.every((other) => classOf(other) !== classOf(request));
 }
 
 /** Why the queue is too long for the request; null: it is not. */

@@ -11,8 +11,6 @@ export const DISCONNECTED = { kind: "disconnected" } as const;
 export const UNAVAILABLE = { kind: "unavailable", retryAfterMs: null } as const;
 export const TIMED_OUT = { kind: "timed_out" } as const;
 export const BROKEN = { kind: "broken" } as const;
-/** In its own words, and not for the hint. */
-export const DECLINED = { kind: "declined", retryAfterMs: null, forHint: false } as const;
 export const ERROR = { kind: "error" } as const;
 
 /** Its response headers came. */

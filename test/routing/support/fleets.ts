@@ -204,6 +204,18 @@ export function picture(fleet: Fleet): unknown {
 }
 
 /** As `picture`, with the queue, the counters and what was learned. */
-export function fullPicture({ fleet, policy: _, ...rest }: Scheduler): unknown {
-  return { fleet: picture(fleet), ...structuredClone(rest) };
+export function fullPicture({
+  fleet,
+  queue,
+  model,
+  counters,
+  retries,
+  slotlessRetries,
+  recoveringUntilMs,
+  lookAgainMs,
+}: Scheduler): unknown {
+  return {
+    fleet: picture(fleet),
+    ...structuredClone({ queue, model, counters, retries, slotlessRetries, recoveringUntilMs, lookAgainMs }),
+  };
 }

@@ -1,10 +1,8 @@
-// What must hold of a fleet and of a waiting room at every moment, computed by brute force from their records alone.
+// What must hold of a fleet and of a queue at every moment, computed by brute force from their records alone.
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
-import type { RequestClass, Queue } from "../../../src/routing/ledger/queue.ts";
+import type { Queue } from "../../../src/routing/ledger/queue.ts";
 import { heldHints, hintsOf, isReady, loadOf, type Replica } from "../../../src/routing/ledger/replica.ts";
 import { unanswered } from "../../../src/routing/ledger/slots.ts";
-import { LIMITS } from "../../../src/routing/limits.ts";
-import { urgencyOf } from "../../../src/routing/policy/order.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
 
@@ -133,24 +131,6 @@ export function violations(fleet: Fleet, now: number): string[] {
     if (grant.id !== id || grant.replica.grants.get(id) !== grant) found.push(`grant ${id} is not on ${name(grant.replica)}`);
   }
   return found;
-}
-
-/** As `violations`, of a replica whose report with a list has just been accepted: there is no load that it has not reported on. */
-export function reportViolations(replica: Replica): string[] {
-  const { found, same } = complaints();
-  same(`unreported of ${name(replica)}`, replica.unreported.keys(), []);
-  return found;
-}
-
-/**
- * As `violations`, of a replica that has just answered: it is believed to hold no more of what it has not reported than it can, or than it was
- * `before`.
- */
-export function answerViolations(replica: Replica, before: number): string[] {
-  const { unreported } = replica;
-  return unreported.size > Math.max(before, replica.hintSlots ?? LIMITS.hintsPerReplica)
-    ? [`${name(replica)} has ${unreported.size} unreported`]
-    : [];
 }
 
 /** As `violations`, of a queue. */
