@@ -82,6 +82,8 @@ interface Worth {
   readonly mean_worst: number;
   readonly wait: number;
   readonly wait_worst: number;
+  /** How much larger the share of requests that did not find their hint loaded is. */
+  readonly miss: number;
   readonly figures: readonly Figure[];
 }
 
@@ -91,17 +93,24 @@ function compare(constant: string, value: number | null, figures: readonly Figur
   const judged = held.length > 0 ? held : all;
   const means = judged.map((index) => (figures[index]?.ratio_mean ?? 0) - (base[index]?.ratio_mean ?? 0));
   const waits = judged.map((index) => (figures[index]?.longest_wait_s ?? 0) / Math.max(1, base[index]?.longest_wait_s ?? 0) - 1);
-  const worth = { mean: mean(means), mean_worst: Math.max(...means), wait: mean(waits), wait_worst: Math.max(...waits) };
+  const miss = mean(judged.map((index) => (figures[index]?.miss ?? 0) - (base[index]?.miss ?? 0)));
+  const worth = { miss, mean: mean(means), mean_worst: Math.max(...means), wait: mean(waits), wait_worst: Math.max(...waits) };
   return { constant, value, ...worth, figures };
 }
 
-function line({ constant, value, mean: worse, mean_worst, wait, wait_worst, figures }: Worth): string {
+/** Whether the rule is worth having on what is judged. */
+function isMissed({ mean: worse, wait }: Pick<Worth, "mean" | "wait">): boolean {
+  return worse > WORTH_MEAN || wait > WORTH_WAIT;
+}
+
+function line(worth: Worth): string {
+  const { constant, value, mean: worse, mean_worst, wait, wait_worst, miss } = worth;
   const signed = (its: number, digits: number) => `${its < 0 ? "" : "+"}${its.toFixed(digits)}`;
   const percent = (share: number) => `${signed(100 * share, 0)} %`;
-  const stays =
-    worse > WORTH_MEAN || wait > WORTH_WAIT ? "stays" : mean_worst > WORTH_MEAN || wait_worst > WORTH_WAIT ? "somewhere" : "";
-  const cells = figures.map((its) => its.ratio_mean.toFixed(3)).join(" ");
-  return `| ${constant} | ${value ?? ""} | ${signed(worse, 3)} | ${signed(mean_worst, 3)} | ${percent(wait)} | ${percent(wait_worst)} | ${stays} | ${cells} |`;
+  const somewhere = mean_worst > WORTH_MEAN || wait_worst > WORTH_WAIT ? "on some" : "no";
+  const means = `${signed(worse, 3)} | ${signed(mean_worst, 3)}`;
+  const cells = `${means} | ${percent(wait)} | ${percent(wait_worst)} | ${signed(miss, 3)} | ${isMissed(worth) ? "yes" : somewhere}`;
+  return `| ${constant} | ${value ?? ""} | ${cells} |`;
 }
 
 function run(options: Options): void {
@@ -111,22 +120,28 @@ function run(options: Options): void {
   const print = (worth: Worth) => console.log(options.json ? JSON.stringify(worth) : line(worth));
   const base = measureAll({});
   if (!options.json) {
-    const columns = base.map(({ workload, load }) => `${workload} ${load}`).join(", ");
-    console.log(`Means over ideal, in this order: ${columns}\n`);
-    console.log("| removed | to | mean | worst | longest wait | worst | verdict | means |");
-    console.log("| ------- | -- | ---- | ----- | ------------ | ----- | ------- | ----- |");
+    console.log("| removed | to | mean | at most | longest wait | at most | cold | missed |");
+    console.log("| ------- | -- | ---- | ------- | ------------ | ------- | ---- | ------ |");
   }
   print(compare("nothing", null, base, base));
-  const gone: Partial<Record<Constant, number>> = {};
   const names = (Object.keys(REMOVED) as Constant[]).filter((name) => options.only?.includes(name) ?? true);
-  for (const name of names) print(compare(name, REMOVED[name], measureAll({ [name]: REMOVED[name] }), base));
-  for (let left = options.greedy ? names : []; left.length > 0;) {
-    const tried = left.map((name) => compare(name, REMOVED[name], measureAll({ ...gone, [name]: REMOVED[name] }), base));
-    const best = tried.toSorted((a, b) => a.mean - b.mean)[0];
-    if (best === undefined || best.mean > WORTH_MEAN || best.wait > WORTH_WAIT) break;
-    print({ ...best, constant: `${[...Object.keys(gone), best.constant].join(", ")}` });
-    gone[best.constant as Constant] = best.value ?? 0;
-    left = left.filter((name) => name !== best.constant);
+  const alone = names.map((name) => {
+    const worth = compare(name, REMOVED[name], measureAll({ [name]: REMOVED[name] }), base);
+    print(worth);
+    return { name, worth };
+  });
+  let left = alone.filter(({ worth }) => options.greedy && !isMissed(worth)).map(({ name }) => name);
+  const gone: Partial<Record<Constant, number>> = {};
+  while (left.length > 0) {
+    const tried = left.map((name) => ({
+      name,
+      worth: compare(name, null, measureAll({ ...gone, [name]: REMOVED[name] }), base),
+    }));
+    const best = tried.toSorted((a, b) => a.worth.mean - b.worth.mean)[0];
+    if (best === undefined || isMissed(best.worth)) return;
+    gone[best.name] = REMOVED[best.name];
+    print({ ...best.worth, constant: Object.keys(gone).join(", ") });
+    left = left.filter((name) => name !== best.name);
   }
 }
 
