@@ -14,9 +14,9 @@ export interface Size {
 export interface Case {
   readonly name: string;
   /** Timed. Gives what it did, in a word; the words are counted. */
-  run(round: number): string;
+  readonly run: (round: number) => string;
   /** Not timed. */
-  reset(round: number): void;
+  readonly reset: () => void;
 }
 
 const OPTIONS: scheduling.SchedulerOptions = { queueLengthMax: 10_000, coldStartMs: 12_000, affinityWait: "auto" };
@@ -54,15 +54,9 @@ class Fleet {
 
   arrive(hints: readonly string[]): { readonly id: number; readonly standing: scheduling.Standing } {
     const id = this.#nextId++;
-    const rest = {
-      avoid: [],
-      arrivedAtMs: this.now,
-      deadlineMs: this.now + 300_000,
-      queueLengthMax: null,
-      claimedMs: null,
-      priority: "normal" as const,
-    };
-    return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, { hints, ...rest }, this.now) };
+    const times = { arrivedAtMs: this.now, deadlineMs: this.now + 300_000 };
+    const arrival = { hints, ...times, avoid: [], queueLengthMax: null, claimedMs: null, priority: "normal" as const };
+    return { id, standing: scheduling.enqueue(this.scheduler, OPTIONS, id, arrival, this.now) };
   }
 
   end(id: number, afterMs = 0): void {
@@ -73,12 +67,6 @@ class Fleet {
 
   settle(): ReadonlyMap<number, scheduling.Settlement> {
     return scheduling.settle(this.scheduler, OPTIONS, this.now);
-  }
-
-  /** Takes every slot and fills the room with requests that each want something else. */
-  overload(): void {
-    this.occupy();
-    this.refill();
   }
 
   occupy(): void {
@@ -101,20 +89,22 @@ class Fleet {
   }
 }
 
-export function casesOf(size: Size, makeRandom: () => Random): readonly Case[] {
-  return [arrivalOnIdleFleet(size, makeRandom(), true), arrivalOnIdleFleet(size, makeRandom(), false)].concat([
-    arrivalOnFullFleet(size, makeRandom()),
-    slotFrees(size, makeRandom()),
-    slotKeptIdle(size, makeRandom()),
-    heartbeat(size, makeRandom()),
-  ]);
+/** Made one after the other: each has a fleet of its own. */
+export function casesOf(size: Size, makeRandom: () => Random): readonly (() => Case)[] {
+  const fleet = () => new Fleet(size, makeRandom());
+  return [
+    () => arrivalOnIdleFleet(fleet(), true),
+    () => arrivalOnIdleFleet(fleet(), false),
+    () => arrivalOnFullFleet(fleet()),
+    () => slotFrees(fleet()),
+    () => slotKeptIdle(fleet(), size),
+  ];
 }
 
-function arrivalOnIdleFleet(size: Size, random: Random, warm: boolean): Case {
-  const fleet = new Fleet(size, random);
+function arrivalOnIdleFleet(fleet: Fleet, warm: boolean): Case {
   let id = 0;
   return {
-    name: warm ? "arrival, every slot free, warm" : "arrival, every slot free, cold",
+    name: `arrival, every slot free, ${warm ? "warm" : "cold"}`,
     run(round) {
       const arrived = fleet.arrive([warm ? fleet.hint() : `new-${round}`]);
       id = arrived.id;
@@ -124,9 +114,9 @@ function arrivalOnIdleFleet(size: Size, random: Random, warm: boolean): Case {
   };
 }
 
-function arrivalOnFullFleet(size: Size, random: Random): Case {
-  const fleet = new Fleet(size, random);
-  fleet.overload();
+function arrivalOnFullFleet(fleet: Fleet): Case {
+  fleet.occupy();
+  fleet.refill();
   let id = 0;
   return {
     name: "arrival, no slot free",
@@ -139,9 +129,9 @@ function arrivalOnFullFleet(size: Size, random: Random): Case {
   };
 }
 
-function slotFrees(size: Size, random: Random): Case {
-  const fleet = new Fleet(size, random);
-  fleet.overload();
+function slotFrees(fleet: Fleet): Case {
+  fleet.occupy();
+  fleet.refill();
   // Found outside of what is timed: a map from whose front much was taken is slow to say what is first.
   let next = fleet.running();
   return {
@@ -159,38 +149,15 @@ function slotFrees(size: Size, random: Random): Case {
 }
 
 /** Requests for hints whose holders are all busy and expected to be free soon: every lane is looked at, and none is bound. */
-function slotKeptIdle(size: Size, random: Random): Case {
-  const fleet = new Fleet(size, random);
+function slotKeptIdle(fleet: Fleet, { waiting }: Size): Case {
   fleet.occupy();
   fleet.now += SERVICE_MS - 1000;
   const idle = fleet.running();
   const held = fleet.scheduler.fleet.grants.get(idle)?.replica.advertised ?? new Set();
-  const others = Array.from({ length: size.waiting + held.size }, (_, index) => `hint-${index}`).filter(
-    (hint) => !held.has(hint),
-  );
-  for (const hint of others.slice(0, size.waiting)) fleet.arrive([hint]);
+  const hints = Array.from({ length: waiting + held.size }, (_, index) => `hint-${index}`).filter((hint) => !held.has(hint));
+  for (const hint of hints.slice(0, waiting)) fleet.arrive([hint]);
   fleet.end(idle);
-  return {
-    name: "a slot is kept idle",
-    run() {
-      const settled = fleet.settle();
-      return settled.size === 0 ? "kept" : "bound";
-    },
-    reset: () => {},
-  };
-}
-
-function heartbeat(size: Size, random: Random): Case {
-  const fleet = new Fleet(size, random);
-  fleet.overload();
-  return {
-    name: "heartbeat that changes nothing",
-    run(round) {
-      fleet.report(round % size.replicas);
-      return fleet.settle().size === 0 ? "nothing" : "bound";
-    },
-    reset: () => {},
-  };
+  return { name: "a slot is kept idle", run: () => (fleet.settle().size === 0 ? "kept" : "bound"), reset: () => {} };
 }
 
 function wordOf(standing: scheduling.Standing): string {

@@ -1,7 +1,7 @@
 // What may be wrong with the replicas of a simulation, and what they report by it.
 import type { Random } from "./random.ts";
 import type { SimulatedReplica } from "./replica.ts";
-import type { Workload } from "./workload.ts";
+import { hintsOf, type Workload } from "./workload.ts";
 
 export interface Faults {
   /** Replicas do not say how many hints they can hold. */
@@ -55,7 +55,8 @@ export class Failures {
     const { errorShare, failingHint } = faults;
     this.#faults = faults;
     this.#replicas = replicas;
-    this.#failingHint = failingHint === true ? mostFrequent(workload) : failingHint;
+    // The first of those that come most often.
+    this.#failingHint = failingHint === true ? (hintsOf(workload)[0]?.[0] ?? null) : failingHint;
     const erring = errorShare === 0 ? [] : workload.flatMap((_, id) => (random() < errorShare ? [id] : []));
     this.#erring = new Set(erring);
   }
@@ -75,15 +76,6 @@ export class Failures {
   #is(replica: number, which: keyof typeof FAULTY): boolean {
     return replica === FAULTY[which] % this.#replicas;
   }
-}
-
-/** The first of those that come most often. */
-function mostFrequent(workload: Workload): string | null {
-  const counts = new Map<string, number>();
-  for (const { hint } of workload) counts.set(hint, (counts.get(hint) ?? 0) + 1);
-  let most: string | null = null;
-  for (const [hint, count] of counts) if (most === null || count > (counts.get(most) ?? 0)) most = hint;
-  return most;
 }
 
 /** The lists that one replica reports: the truth, or that of some time ago, less what is dropped. */

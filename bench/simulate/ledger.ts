@@ -1,6 +1,6 @@
 // The books of a simulated run: what became of each request, what was loaded and why, how busy the slots were.
 
-/** What became of one request. Times are from its arrival; null where it never came so far. */
+/** What became of one request. Times are from its arrival; 0 where it never came so far. */
 export interface Outcome {
   /** Until it had a slot, or was given up. Waiting for its load, or for room to load, is not in it. */
   waitedMs: number;
@@ -24,41 +24,30 @@ export interface Run {
 }
 
 export class Ledger {
-  readonly outcomes: readonly Outcome[];
+  readonly #outcomes: readonly Outcome[];
+  readonly #counts = { loads: 0, firstLoads: 0, duplicateLoads: 0, busyMs: 0 };
   readonly #loadingNow = new Map<string, number>();
-  readonly #everLoaded = new Set<string>();
-  #loads = 0;
-  #firstLoads = 0;
-  #duplicateLoads = 0;
   /** Slots serving or loading, as of when. */
   #busy = 0;
   #busySinceMs = 0;
-  #busyMs = 0;
 
   constructor(requests: number) {
-    this.outcomes = Array.from({ length: requests }, () => ({
-      waitedMs: 0,
-      inSystemMs: 0,
-      cold: "warm",
-      served: false,
-      failed: false,
-      refused: null,
-    }));
+    const blank = { waitedMs: 0, inSystemMs: 0, cold: "warm", served: false, failed: false, refused: null } as const;
+    this.#outcomes = Array.from({ length: requests }, () => ({ ...blank }));
   }
 
   of(id: number): Outcome {
-    const outcome = this.outcomes[id];
+    const outcome = this.#outcomes[id];
     if (outcome === undefined) throw new Error(`there is no request ${id}`);
     return outcome;
   }
 
   loadStarts(hint: string): void {
-    const others = this.#loadingNow.get(hint) ?? 0;
-    this.#loads++;
-    if (!this.#everLoaded.has(hint)) this.#firstLoads++;
-    else if (others > 0) this.#duplicateLoads++;
-    this.#everLoaded.add(hint);
-    this.#loadingNow.set(hint, others + 1);
+    const others = this.#loadingNow.get(hint);
+    this.#counts.loads++;
+    if (others === undefined) this.#counts.firstLoads++;
+    else if (others > 0) this.#counts.duplicateLoads++;
+    this.#loadingNow.set(hint, (others ?? 0) + 1);
   }
 
   loadEnds(hint: string): void {
@@ -67,19 +56,12 @@ export class Ledger {
 
   /** So many slots more are busy from now on. */
   countBusy(change: number, nowMs: number): void {
-    this.#busyMs += this.#busy * (nowMs - this.#busySinceMs);
+    this.#counts.busyMs += this.#busy * (nowMs - this.#busySinceMs);
     this.#busySinceMs = nowMs;
     this.#busy += change;
   }
 
   close(endMs: number): Run {
-    return {
-      outcomes: this.outcomes,
-      loads: this.#loads,
-      firstLoads: this.#firstLoads,
-      duplicateLoads: this.#duplicateLoads,
-      busyMs: this.#busyMs,
-      endMs,
-    };
+    return { outcomes: this.#outcomes, ...this.#counts, endMs };
   }
 }

@@ -25,7 +25,7 @@ export interface Happenings {
   /** The job found its hint being loaded. */
   joinsLoad(job: Job): void;
   /** The job will fail at that time, and is not served. */
-  fails?(job: Job, untilMs: number): void;
+  fails(job: Job, untilMs: number): void;
 }
 
 export interface ReplicaOptions {
@@ -33,7 +33,7 @@ export interface ReplicaOptions {
   readonly concurrency: number;
   readonly loadMs: (hint: string) => number;
   /** After how long it fails a request for the hint; null: it serves it. */
-  readonly failsAfterMs?: (hint: string) => number | null;
+  readonly failsAfterMs: (hint: string) => number | null;
 }
 
 export class SimulatedReplica {
@@ -43,25 +43,19 @@ export class SimulatedReplica {
   readonly #entries = new Map<string, Entry>();
   readonly #queue: Job[] = [];
   readonly #roomless: Job[] = [];
-  #active = 0;
+  active = 0;
 
   constructor(options: ReplicaOptions, happenings: Happenings) {
     this.#options = options;
     this.#happenings = happenings;
   }
 
-  get active(): number {
-    return this.#active;
-  }
-
   loaded(): string[] {
-    const hints: string[] = [];
-    for (const [hint, entry] of this.#entries) if (entry.loaded) hints.push(hint);
-    return hints;
+    return [...this.#entries].filter(([, { loaded }]) => loaded).map(([hint]) => hint);
   }
 
   accept(job: Job, nowMs: number): void {
-    if (this.#active >= this.#options.concurrency) this.#queue.push(job);
+    if (this.active >= this.#options.concurrency) this.#queue.push(job);
     else this.#start(job, nowMs);
   }
 
@@ -75,45 +69,40 @@ export class SimulatedReplica {
   finish(job: Job, nowMs: number): void {
     const entry = this.#entries.get(job.hint);
     if (entry !== undefined) entry.users--;
-    this.#active--;
+    this.active--;
     for (const waiting of this.#roomless.splice(0)) this.#use(waiting, nowMs);
-    const next = this.#active < this.#options.concurrency ? this.#queue.shift() : undefined;
+    const next = this.active < this.#options.concurrency ? this.#queue.shift() : undefined;
     if (next !== undefined) this.#start(next, nowMs);
   }
 
   #start(job: Job, nowMs: number): void {
-    this.#active++;
+    this.active++;
     this.#happenings.starts(job);
-    const failsAfterMs = this.#options.failsAfterMs?.(job.hint) ?? null;
+    const failsAfterMs = this.#options.failsAfterMs(job.hint);
     if (failsAfterMs === null) this.#use(job, nowMs);
-    else this.#happenings.fails?.(job, nowMs + failsAfterMs);
+    else this.#happenings.fails(job, nowMs + failsAfterMs);
   }
 
   #use(job: Job, nowMs: number): void {
-    const entry = this.#entries.get(job.hint);
-    if (entry === undefined) return this.#load(job, nowMs);
-    this.#entries.delete(job.hint);
-    this.#entries.set(job.hint, entry);
+    const { hint } = job;
+    const entry = this.#entries.get(hint);
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#options.slots && !this.#evict(job.evict)) return void this.#roomless.push(job);
+      this.#entries.set(hint, { loaded: false, users: 1, waiting: [job] });
+      return this.#happenings.loads(hint, job, nowMs + this.#options.loadMs(hint));
+    }
+    this.#entries.delete(hint);
+    this.#entries.set(hint, entry);
     entry.users++;
     if (entry.loaded) return this.#happenings.runs(job, nowMs + job.serviceMs);
     entry.waiting.push(job);
     this.#happenings.joinsLoad(job);
   }
 
-  #load(job: Job, nowMs: number): void {
-    if (this.#entries.size >= this.#options.slots && !this.#evict(job.evict)) {
-      this.#roomless.push(job);
-      return;
-    }
-    this.#entries.set(job.hint, { loaded: false, users: 1, waiting: [job] });
-    this.#happenings.loads(job.hint, job, nowMs + this.#options.loadMs(job.hint));
-  }
-
   /** Makes room: the advised hint where it is held and idle, else the least recently used that is. */
   #evict(advised: string | null): boolean {
-    const entry = advised === null ? undefined : this.#entries.get(advised);
-    if (advised !== null && entry?.users === 0 && entry.loaded) return this.#entries.delete(advised);
-    for (const [hint, { users, loaded }] of this.#entries) if (users === 0 && loaded) return this.#entries.delete(hint);
-    return false;
+    const isIdle = (hint: string) => this.#entries.get(hint)?.users === 0 && this.#entries.get(hint)?.loaded === true;
+    const victim = advised !== null && isIdle(advised) ? advised : [...this.#entries.keys()].find(isIdle);
+    return victim !== undefined && this.#entries.delete(victim);
   }
 }

@@ -1,11 +1,11 @@
 // The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report,
 // and faults. No wall clock and no randomness of its own: the same options give the same run.
-import { Events, type Event } from "./events.ts";
+import TinyQueue from "tinyqueue";
 import { Failures, IDLE_TIMEOUT_MS, ReportedLists, type Ending, type Faults } from "./faults.ts";
 import { Ledger, type Run } from "./ledger.ts";
-import { SimulatedReplica, type Job } from "./replica.ts";
+import { SimulatedReplica, type Happenings, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
-import type { MakeRouter, Report, Router } from "./router.ts";
+import type { MakeRouter, Router } from "./router.ts";
 import type { Workload } from "./workload.ts";
 
 export interface WorldOptions {
@@ -18,16 +18,16 @@ export interface WorldOptions {
   readonly faults: Faults;
   /** Clients say what a request costs. */
   readonly costs: boolean;
-  /** Response headers come when serving starts rather than when it ends, as from replicas that stream. */
-  readonly streams: boolean;
   /** What routers draw from, and what faults are drawn from: the same faults for every router. */
   readonly random: Random;
   readonly faultRandom: Random;
 }
 
-interface Place {
-  replica: SimulatedReplica;
-  process: number;
+/** A replica's life. Another begins after its death. */
+interface Life {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly replica: SimulatedReplica;
   alive: boolean;
   sequence: number;
   readonly lists: ReportedLists;
@@ -35,63 +35,70 @@ interface Place {
   readonly loading: Set<string>;
 }
 
-type Ends = Extract<Event, { does: "answers" | "over" }>;
+/** Of events at one time, what was foreseen first happens first. */
+interface Event {
+  readonly atMs: number;
+  readonly order: number;
+  readonly happen: () => void;
+}
 
 const REJOIN_MS = 60_000;
 /** A dead replica refuses a connection after this long. */
 const REFUSAL_MS = 1;
+const PROGRESS_EVERY = 1000;
 /** What a router that does nothing sensible is allowed: events at one moment, and time without any request ending. */
 const EVENTS_AT_ONCE = 1_000_000;
 const STALLED_MS = 30 * 86_400_000;
 
-/** Runs the workload to its end. `progress` hears how many requests have arrived, every thousand. */
+/** Runs the workload to its end. `progress` hears now and then how many requests have arrived. */
 export function simulate(
   workload: Workload,
   makeRouter: MakeRouter,
   options: WorldOptions,
   progress: (arrived: number) => void = () => {},
 ): Run {
-  return new World(workload, makeRouter, options).run(progress);
+  return new World(workload, makeRouter, options, progress).run();
 }
 
 class World {
   readonly #workload: Workload;
   readonly #options: WorldOptions;
-  readonly #events = new Events();
-  readonly #places: Place[];
+  readonly #progress: (arrived: number) => void;
+  readonly #events = new TinyQueue<Event>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
+  readonly #lives: Life[];
   readonly #router: Router;
   readonly #ledger: Ledger;
   readonly #failures: Failures;
   readonly #waiting = new Set<number>();
+  #foreseen = 0;
   #nowMs = 0;
   #tickMs = Infinity;
   #open: number;
   #eventsAtOnce = 0;
   #lastEndMs = 0;
 
-  constructor(workload: Workload, makeRouter: MakeRouter, options: WorldOptions) {
+  constructor(workload: Workload, makeRouter: MakeRouter, options: WorldOptions, progress: (arrived: number) => void) {
+    const { replicas, concurrency, random, timeToLiveMs, faults, faultRandom } = options;
     this.#workload = workload;
     this.#options = options;
+    this.#progress = progress;
     this.#open = workload.length;
     this.#ledger = new Ledger(workload.length);
-    this.#failures = new Failures(options.faults, workload, options.replicas, options.faultRandom);
-    this.#places = Array.from({ length: options.replicas }, (_, index) => this.#place(index, 1));
-    this.#router = makeRouter(
-      { send: (id, replica, evict) => this.#send(id, replica, evict ?? null), refuse: (id, why) => this.#refuse(id, why) },
-      {
-        replicas: options.replicas,
-        concurrency: options.concurrency,
-        random: options.random,
-        timeToLiveMs: options.timeToLiveMs,
-      },
-    );
+    this.#failures = new Failures(faults, workload, replicas, faultRandom);
+    this.#lives = Array.from({ length: replicas }, (_, index) => this.#life(index, 1, true));
+    const actions = {
+      send: (id: number, replica: number, evict?: string | null) => this.#send(id, replica, evict ?? null),
+      refuse: (id: number, why: "timed_out" | "queue_full") => this.#refuse(id, why),
+    };
+    this.#router = makeRouter(actions, { replicas, concurrency, random, timeToLiveMs });
   }
 
-  run(progress: (arrived: number) => void): Run {
-    for (let replica = 0; replica < this.#options.replicas; replica++) {
-      this.#report(replica);
-      this.#events.push({ atMs: (this.#options.heartbeatMs * (replica + 1)) / this.#options.replicas, does: "report", replica });
-      this.#scheduleDeath(replica);
+  run(): Run {
+    const { replicas, heartbeatMs } = this.#options;
+    for (let index = 0; index < replicas; index++) {
+      this.#report(index);
+      this.#keepReporting(index, (heartbeatMs * (index + 1)) / replicas);
+      this.#scheduleDeath(index);
     }
     this.#nextArrival(0);
     while (this.#open > 0) {
@@ -99,195 +106,176 @@ class World {
       if (event === undefined) throw new Error(`${this.#open} requests are left and nothing will happen any more`);
       this.#watchForStandstill(event.atMs);
       this.#nowMs = event.atMs;
-      this.#happen(event);
-      if (event.does === "arrive" && event.index % 1000 === 999) progress(event.index + 1);
+      event.happen();
       this.#watchTimer();
     }
     return this.#ledger.close(this.#nowMs);
   }
 
-  #happen(event: Event): void {
-    switch (event.does) {
-      case "arrive":
-        return this.#arrive(event.index);
-      case "report":
-        if (this.#at(event.replica).alive) this.#report(event.replica);
-        return this.#events.push({ atMs: this.#nowMs + this.#options.heartbeatMs, does: "report", replica: event.replica });
-      case "loaded":
-        return this.#loaded(event.replica, event.hint, event.process);
-      case "answers":
-        return this.#answers(event);
-      case "over":
-        return this.#over(event);
-      case "refused":
-        return this.#router.failed(event.id, this.#nowMs);
-      case "die":
-        return this.#die(event.replica);
-      case "join":
-        this.#at(event.replica).alive = true;
-        this.#report(event.replica);
-        return this.#scheduleDeath(event.replica);
-      case "tick":
-        if (event.atMs !== this.#tickMs) return;
-        this.#tickMs = Infinity;
-        return this.#router.tick(this.#nowMs);
-    }
+  #foresee(atMs: number, happen: () => void): void {
+    this.#events.push({ atMs, order: this.#foreseen++, happen });
   }
 
-  #arrive(index: number): void {
-    const request = this.#workload[index];
-    if (request === undefined) return;
-    this.#nextArrival(index + 1);
-    this.#waiting.add(index);
-    this.#router.arrive({ id: index, hint: request.hint, costMs: this.#options.costs ? request.serviceMs : null }, this.#nowMs);
+  /** It does not happen where the replica has died by then. */
+  #foreseeIn(life: Life, atMs: number, happen: () => void): void {
+    this.#foresee(atMs, () => {
+      if (this.#lives[life.index] === life) happen();
+    });
   }
 
-  #nextArrival(index: number): void {
-    const request = this.#workload[index];
-    if (request !== undefined) this.#events.push({ atMs: Math.max(this.#nowMs, request.atMs), does: "arrive", index });
+  #nextArrival(id: number): void {
+    const request = this.#workload[id];
+    if (request !== undefined) this.#foresee(Math.max(this.#nowMs, request.atMs), () => this.#arrive(id));
+  }
+
+  #arrive(id: number): void {
+    const { hint, serviceMs } = this.#requestOf(id);
+    this.#nextArrival(id + 1);
+    this.#waiting.add(id);
+    this.#router.arrive({ id, hint, costMs: this.#options.costs ? serviceMs : null }, this.#nowMs);
+    if ((id + 1) % PROGRESS_EVERY === 0) this.#progress(id + 1);
   }
 
   #send(id: number, index: number, evict: string | null): void {
-    const request = this.#workload[id];
-    if (request === undefined || !this.#waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
-    const place = this.#at(index);
-    const job = { id, hint: request.hint, serviceMs: request.serviceMs, evict };
-    if (!place.alive) {
+    if (!this.#waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
+    const { hint, serviceMs } = this.#requestOf(id);
+    const life = this.#lifeOf(index);
+    if (!life.alive) {
       this.#waiting.add(id);
-      this.#events.push({ atMs: this.#nowMs + REFUSAL_MS, does: "refused", id });
-      return;
+      return this.#foresee(this.#nowMs + REFUSAL_MS, () => this.#router.failed(id, this.#nowMs));
     }
-    place.jobs.set(id, job);
+    const job = { id, hint, serviceMs, evict };
+    life.jobs.set(id, job);
     this.#ledger.of(id).cold = "warm";
-    place.replica.accept(job, this.#nowMs);
+    life.replica.accept(job, this.#nowMs);
   }
 
   #refuse(id: number, why: "timed_out" | "queue_full"): void {
     const outcome = this.#ledger.of(id);
     if (!this.#waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
     outcome.refused = why;
-    this.#lastEndMs = this.#nowMs;
-    outcome.inSystemMs = outcome.waitedMs = this.#sinceArrivalMs(id);
+    outcome.waitedMs = this.#sinceArrivalMs(id);
+    this.#ended(id);
+  }
+
+  #ended(id: number): void {
+    this.#ledger.of(id).inSystemMs = this.#sinceArrivalMs(id);
     this.#open--;
+    this.#lastEndMs = this.#nowMs;
   }
 
-  #runs(index: number, job: Job, untilMs: number): void {
-    const ends = this.#failures.endingOf(index, job.id);
-    const answersMs = this.#options.streams && ends !== "error" ? this.#nowMs : untilMs;
-    this.#ends(index, job, ends, answersMs, ends === "stall" ? answersMs + IDLE_TIMEOUT_MS : untilMs);
+  #ends(life: Life, job: Job, ends: Ending, answersMs: number, overMs: number): void {
+    this.#foreseeIn(life, answersMs, () => {
+      const hints = this.#options.faults.noInBand ? null : life.replica.loaded();
+      this.#router.answered(job.id, { status: ends === "error" ? 500 : 200, hints }, this.#nowMs);
+    });
+    this.#foreseeIn(life, overMs, () => this.#over(life, job, ends));
   }
 
-  #ends(replica: number, job: Job, ends: Ending, answersMs: number, overMs: number): void {
-    const { process } = this.#at(replica);
-    this.#events.push({ atMs: answersMs, does: "answers", replica, job, process, ends });
-    this.#events.push({ atMs: overMs, does: "over", replica, job, process, ends });
-  }
-
-  #loadStarts(index: number, hint: string, job: Job, untilMs: number): void {
-    this.#ledger.of(job.id).cold = "load";
-    this.#ledger.loadStarts(hint);
-    const place = this.#at(index);
-    place.loading.add(hint);
-    place.lists.note(place.replica, this.#nowMs);
-    this.#events.push({ atMs: untilMs, does: "loaded", replica: index, hint, process: place.process });
-  }
-
-  #loaded(index: number, hint: string, process: number): void {
-    const place = this.#at(index);
-    if (place.process !== process) return;
-    place.loading.delete(hint);
-    this.#ledger.loadEnds(hint);
-    place.replica.loadDone(hint, this.#nowMs);
-    place.lists.note(place.replica, this.#nowMs);
-  }
-
-  #over({ replica: index, job, process, ends }: Ends): void {
-    const place = this.#at(index);
-    if (place.process !== process) return;
-    place.jobs.delete(job.id);
+  #over(life: Life, job: Job, ends: Ending): void {
+    life.jobs.delete(job.id);
     this.#ledger.countBusy(-1, this.#nowMs);
-    place.replica.finish(job, this.#nowMs);
-    place.lists.note(place.replica, this.#nowMs);
+    life.replica.finish(job, this.#nowMs);
+    life.lists.note(life.replica, this.#nowMs);
     const outcome = this.#ledger.of(job.id);
     outcome.served = ends === "served";
     outcome.failed = ends !== "served";
-    outcome.inSystemMs = this.#sinceArrivalMs(job.id);
-    this.#open--;
-    this.#lastEndMs = this.#nowMs;
+    this.#ended(job.id);
     if (ends === "stall") this.#router.brokeOff(job.id, this.#nowMs);
     else this.#router.finished(job.id, this.#nowMs);
   }
 
-  #answers({ replica: index, job, process, ends }: Ends): void {
-    const place = this.#at(index);
-    if (place.process !== process) return;
-    const hints = this.#options.faults.noInBand ? null : place.replica.loaded();
-    this.#router.answered(job.id, { status: ends === "error" ? 500 : 200, hints }, this.#nowMs);
+  #loads(life: Life, hint: string, job: Job, untilMs: number): void {
+    this.#ledger.of(job.id).cold = "load";
+    this.#ledger.loadStarts(hint);
+    life.loading.add(hint);
+    life.lists.note(life.replica, this.#nowMs);
+    this.#foreseeIn(life, untilMs, () => {
+      life.loading.delete(hint);
+      this.#ledger.loadEnds(hint);
+      life.replica.loadDone(hint, this.#nowMs);
+      life.lists.note(life.replica, this.#nowMs);
+    });
+  }
+
+  #scheduleDeath(index: number): void {
+    const { faults, faultRandom } = this.#options;
+    if (faults.churnMs === Infinity) return;
+    this.#foresee(this.#nowMs - faults.churnMs * Math.log(1 - faultRandom()), () => this.#die(index));
   }
 
   #die(index: number): void {
-    const place = this.#at(index);
-    const lost = [...place.jobs.keys()];
-    const { process } = place;
-    this.#ledger.countBusy(-place.replica.active, this.#nowMs);
-    for (const hint of place.loading) this.#ledger.loadEnds(hint);
-    this.#places[index] = { ...this.#place(index, process + 1), alive: false };
+    const { incarnation, replica, loading, jobs } = this.#lifeOf(index);
+    const lost = [...jobs.keys()];
+    this.#ledger.countBusy(-replica.active, this.#nowMs);
+    for (const hint of loading) this.#ledger.loadEnds(hint);
+    const life = this.#life(index, incarnation + 1, false);
+    this.#lives[index] = life;
     for (const id of lost) {
       this.#waiting.add(id);
       this.#router.failed(id, this.#nowMs);
     }
-    this.#events.push({ atMs: this.#nowMs + REJOIN_MS, does: "join", replica: index });
+    this.#foresee(this.#nowMs + REJOIN_MS, () => {
+      life.alive = true;
+      this.#report(index);
+      this.#scheduleDeath(index);
+    });
   }
 
-  #scheduleDeath(replica: number): void {
-    const { churnMs } = this.#options.faults;
-    if (churnMs === Infinity) return;
-    this.#events.push({ atMs: this.#nowMs - churnMs * Math.log(1 - this.#options.faultRandom()), does: "die", replica });
+  #keepReporting(index: number, atMs: number): void {
+    this.#foresee(atMs, () => {
+      if (this.#lifeOf(index).alive) this.#report(index);
+      this.#keepReporting(index, this.#nowMs + this.#options.heartbeatMs);
+    });
   }
 
   #report(index: number): void {
     const { faults, slots, concurrency } = this.#options;
-    const place = this.#at(index);
-    const report: Report = {
-      replica: index,
-      incarnation: place.process,
-      sequence: ++place.sequence,
-      hints: place.lists.report(place.replica, this.#nowMs),
-      hintSlots: faults.noHintSlots ? null : slots,
-      concurrency,
-      inFlight: place.jobs.size,
-    };
-    this.#router.report(report, this.#nowMs);
+    const life = this.#lifeOf(index);
+    const hints = life.lists.report(life.replica, this.#nowMs);
+    const rest = { hintSlots: faults.noHintSlots ? null : slots, concurrency, inFlight: life.jobs.size };
+    const { incarnation } = life;
+    this.#router.report({ replica: index, incarnation, sequence: ++life.sequence, hints, ...rest }, this.#nowMs);
   }
 
-  #place(index: number, process: number): Place {
+  #life(index: number, incarnation: number, alive: boolean): Life {
     const { slots, concurrency, loadMs, faults, faultRandom } = this.#options;
-    const happenings = {
-      starts: (job: Job) => {
+    const happenings: Happenings = {
+      starts: ({ id }) => {
         this.#ledger.countBusy(1, this.#nowMs);
-        this.#ledger.of(job.id).waitedMs = this.#sinceArrivalMs(job.id);
+        this.#ledger.of(id).waitedMs = this.#sinceArrivalMs(id);
       },
-      runs: (job: Job, untilMs: number) => this.#runs(index, job, untilMs),
-      loads: (hint: string, job: Job, untilMs: number) => this.#loadStarts(index, hint, job, untilMs),
-      joinsLoad: (job: Job) => {
-        this.#ledger.of(job.id).cold = "joined";
+      runs: (job, untilMs) => {
+        const ends = this.#failures.endingOf(index, job.id);
+        this.#ends(life, job, ends, untilMs, ends === "stall" ? untilMs + IDLE_TIMEOUT_MS : untilMs);
       },
-      fails: (job: Job, untilMs: number) => this.#ends(index, job, "error", untilMs, untilMs),
+      loads: (hint, job, untilMs) => this.#loads(life, hint, job, untilMs),
+      joinsLoad: ({ id }) => {
+        this.#ledger.of(id).cold = "joined";
+      },
+      fails: (job, untilMs) => this.#ends(life, job, "error", untilMs, untilMs),
     };
     const failsAfterMs = (hint: string) => this.#failures.refusesAfterMs(index, hint, loadMs);
     const replica = new SimulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
     const lists = new ReportedLists(faults, faultRandom);
-    return { replica, process, alive: true, sequence: 0, lists, jobs: new Map(), loading: new Set() };
+    const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map(), loading: new Set() };
+    return life;
   }
 
-  #at(index: number): Place {
-    const place = this.#places[index];
-    if (place === undefined) throw new Error(`there is no replica ${index}`);
-    return place;
+  #lifeOf(index: number): Life {
+    const life = this.#lives[index];
+    if (life === undefined) throw new Error(`there is no replica ${index}`);
+    return life;
+  }
+
+  #requestOf(id: number): Workload[number] {
+    const request = this.#workload[id];
+    if (request === undefined) throw new Error(`there is no request ${id}`);
+    return request;
   }
 
   #sinceArrivalMs(id: number): number {
-    return this.#nowMs - (this.#workload[id]?.atMs ?? 0);
+    return this.#nowMs - this.#requestOf(id).atMs;
   }
 
   #watchForStandstill(atMs: number): void {
@@ -297,10 +285,16 @@ class World {
     throw new Error(`${this.#open} requests are left and none ends: the router has lost them or goes round in circles`);
   }
 
+  /** A timer that was set for later happens nevertheless, and nothing is done then. */
   #watchTimer(): void {
     const next = this.#router.nextEventMs();
     if (next >= this.#tickMs) return;
-    this.#tickMs = Math.max(next, this.#nowMs);
-    this.#events.push({ atMs: this.#tickMs, does: "tick" });
+    const atMs = Math.max(next, this.#nowMs);
+    this.#tickMs = atMs;
+    this.#foresee(atMs, () => {
+      if (this.#tickMs !== atMs) return;
+      this.#tickMs = Infinity;
+      this.#router.tick(this.#nowMs);
+    });
   }
 }

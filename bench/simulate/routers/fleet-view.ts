@@ -59,6 +59,10 @@ interface Known extends ReplicaView {
   broken: boolean;
 }
 
+interface OwnSent extends Sent {
+  readonly replica: Known;
+}
+
 /** Hints whose order is remembered; all are forgotten when there are more. */
 const ORDERS_MAX = 8192;
 
@@ -66,7 +70,7 @@ export class FleetView {
   readonly #actions: Actions;
   readonly #timeToLiveMs: number;
   readonly #replicas: readonly Known[];
-  readonly #sent = new Map<number, Sent>();
+  readonly #sent = new Map<number, OwnSent>();
   readonly #orders = new Map<string, readonly Known[]>();
   /** Sorted by place. */
   readonly #line: Waiting[] = [];
@@ -76,20 +80,17 @@ export class FleetView {
     this.#actions = actions;
     this.#timeToLiveMs = timeToLiveMs;
     this.#replicas = Array.from({ length: replicas }, (_, index) => ({
-      index,
-      hash: hashName(`replica-${index}`),
-      weight: concurrency,
-      hints: new Set<string>(),
-      inUse: new Map<string, number>(),
-      usedMs: new Map<string, number>(),
-      outstanding: 0,
-      concurrency,
-      hintSlots: 1,
-      hintSlotsSaid: null,
-      longestList: 1,
-      sentSoFar: 0,
-      reportedMs: -Infinity,
-      broken: false,
+      ...{ index, hash: hashName(`replica-${index}`), weight: concurrency, concurrency },
+      ...{ hints: new Set<string>(), inUse: new Map<string, number>(), usedMs: new Map<string, number>() },
+      ...{
+        outstanding: 0,
+        sentSoFar: 0,
+        hintSlots: 1,
+        hintSlotsSaid: null,
+        longestList: 1,
+        reportedMs: -Infinity,
+        broken: false,
+      },
     }));
   }
 
@@ -147,34 +148,27 @@ export class FleetView {
 
   answered(id: number, { status, hints }: Answer): Sent | undefined {
     const sent = this.#sent.get(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    if (hints !== null) this.#said(replica, hints);
-    else if (status === 200) replica.hints.add(sent.waiting.hint);
+    if (sent === undefined) return undefined;
+    if (hints !== null) this.#said(sent.replica, hints);
+    else if (status === 200) sent.replica.hints.add(sent.waiting.hint);
     return sent;
   }
 
-  finished(id: number): void {
-    this.#over(id);
-  }
-
   failed(id: number): Waiting | undefined {
-    const sent = this.#over(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    replica.broken = true;
+    const sent = this.over(id);
+    if (sent === undefined) return undefined;
+    sent.replica.broken = true;
     this.#line.splice(this.#placeInLine(sent.waiting), 0, sent.waiting);
     return sent.waiting;
   }
 
-  #over(id: number): Sent | undefined {
+  over(id: number): OwnSent | undefined {
     const sent = this.#sent.get(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    const { hint } = sent.waiting;
-    const users = (replica.inUse.get(hint) ?? 1) - 1;
-    if (users > 0) replica.inUse.set(hint, users);
-    else replica.inUse.delete(hint);
+    if (sent === undefined) return undefined;
+    const { waiting, replica } = sent;
+    const users = (replica.inUse.get(waiting.hint) ?? 1) - 1;
+    if (users > 0) replica.inUse.set(waiting.hint, users);
+    else replica.inUse.delete(waiting.hint);
     replica.outstanding--;
     this.#sent.delete(id);
     return sent;
@@ -232,18 +226,14 @@ export function cheapest<T>(items: Iterable<T>, costOf: (item: T) => number): T 
   return best;
 }
 
-/** (At most) two different ones at random, in random order. */
-export function twoOf<T>(items: readonly T[], random: () => number): T[] {
-  if (items.length < 2) return [...items];
-  const first = Math.floor(random() * items.length);
-  const second = (first + 1 + Math.floor(random() * (items.length - 1))) % items.length;
-  return [...items.slice(first, first + 1), ...items.slice(second, second + 1)];
-}
-
 /** A router that keeps a view of the fleet and leaves the choice to a policy. */
 export function withPolicy(actions: Actions, options: RouterOptions, makePolicy: (fleet: FleetView) => Policy): Router {
   const fleet = new FleetView(actions, options);
   const policy = makePolicy(fleet);
+  const finished: Router["finished"] = (id, nowMs) => {
+    fleet.over(id);
+    policy.dispatch(nowMs);
+  };
   return {
     report(report, nowMs) {
       fleet.reported(report, nowMs);
@@ -259,14 +249,8 @@ export function withPolicy(actions: Actions, options: RouterOptions, makePolicy:
       // An error teaches nothing of how long serving takes.
       if (sent !== undefined && answer.status === 200) policy.answered?.(sent, nowMs);
     },
-    finished(id, nowMs) {
-      fleet.finished(id);
-      policy.dispatch(nowMs);
-    },
-    brokeOff(id, nowMs) {
-      fleet.finished(id);
-      policy.dispatch(nowMs);
-    },
+    finished,
+    brokeOff: finished,
     failed(id, nowMs) {
       const waiting = fleet.failed(id);
       if (waiting !== undefined) policy.returned?.(waiting);

@@ -3,13 +3,8 @@ import type { Random } from "../simulate/random.ts";
 
 /** Draws hints: that of rank r with a probability in proportion to r to the power of -exponent. */
 export function zipf(hints: number, exponent: number, random: Random): () => string {
-  const weights = Array.from({ length: hints }, (_, index) => (index + 1) ** -exponent);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return () => {
-    let left = random() * total;
-    const index = weights.findIndex((weight) => (left -= weight) < 0);
-    return `hint-${Math.max(0, index) + 1}`;
-  };
+  const weights = Array.from({ length: hints }, (_, index) => [`hint-${index + 1}`, (index + 1) ** -exponent] as const);
+  return () => weighted(random, weights);
 }
 
 /** Exponential: the time between arrivals of a Poisson process. */
@@ -30,7 +25,6 @@ export function serviceMs(random: Random, { leastMs, meanMs, mostMs }: ServiceTi
 
 /** By weight. */
 export function weighted<T>(random: Random, from: readonly (readonly [T, number])[]): T {
-  const total = from.reduce((sum, [, weight]) => sum + weight, 0);
-  let left = random() * total;
+  let left = random() * from.reduce((sum, [, weight]) => sum + weight, 0);
   return (from.find(([, weight]) => (left -= weight) < 0) ?? (from[0] as readonly [T, number]))[0];
 }
