@@ -32,17 +32,17 @@ export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
-  readonly replicas: readonly {
-    readonly replica: string;
-    readonly origin: string;
-    readonly incarnation: number;
-    readonly status: string;
-    readonly drained: boolean;
-    readonly concurrency: number;
-    readonly in_flight: number;
-    readonly ejected_for_ms: number;
-    readonly on_probation?: boolean;
-  }[];
+  readonly replicas: readonly SeenReplica[];
+}
+
+interface SeenReplica {
+  readonly replica: string;
+  readonly incarnation: number;
+  readonly status: string;
+  readonly drained: boolean;
+  readonly in_flight: number;
+  readonly ejected_for_ms: number;
+  readonly on_probation?: boolean;
 }
 
 const START_ATTEMPTS = 5;

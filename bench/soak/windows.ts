@@ -23,23 +23,7 @@ export interface Reading {
   readonly in_flight: number;
 }
 
-/** Times are in ms; null: nothing ended in the window that says. */
-export interface Window extends Reading {
-  /** The end of the window, from the start of the run. */
-  readonly at_s: number;
-  readonly requests: number;
-  readonly outcomes: Readonly<Record<string, number>>;
-  readonly cpu_ms_per_request: number | null;
-  readonly in_system_p50_ms: number | null;
-  readonly in_system_p95_ms: number | null;
-  readonly queue_p95_ms: number | null;
-  readonly router_p50_ms: number | null;
-  readonly router_p95_ms: number | null;
-  /** Requests that go straight to a replica: what the machine alone makes of it. */
-  readonly control_p50_ms: number | null;
-  readonly control_p95_ms: number | null;
-}
-
+export type Window = ReturnType<typeof windowOf>;
 export type Key = Exclude<keyof Window, "outcomes">;
 
 export class Windows {
@@ -55,27 +39,32 @@ export class Windows {
   }
 
   close(nowMs: number, reading: Reading): Window {
-    const inSystem = sorted(this.ended.map(({ inSystemMs }) => inSystemMs));
-    const router = sorted(this.ended.map(({ routerMs }) => routerMs));
-    const controls = sorted(this.controls);
-    const requests = this.ended.length;
-    const cpuMs = reading.cpu_share * (nowMs - this.#openedMs);
-    const window = {
-      ...{
-        at_s: Math.round(nowMs - this.#startMs) / 1000,
-        requests,
-        outcomes: counted(this.ended.map(({ outcome }) => outcome)),
-      },
-      ...reading,
-      cpu_ms_per_request: requests === 0 ? null : short(cpuMs / requests),
-      ...{ in_system_p50_ms: at(inSystem, 0.5), in_system_p95_ms: at(inSystem, 0.95) },
-      queue_p95_ms: at(sorted(this.ended.map(({ queuedMs }) => queuedMs)), 0.95),
-      ...{ router_p50_ms: at(router, 0.5), router_p95_ms: at(router, 0.95) },
-      ...{ control_p50_ms: at(controls, 0.5), control_p95_ms: at(controls, 0.95) },
-    };
+    const span = { at_s: Math.round(nowMs - this.#startMs) / 1000, lastedMs: nowMs - this.#openedMs };
+    const window = windowOf(span, this.ended, this.controls, reading);
     this.closed.push(window);
     this.#openedMs = nowMs;
     [this.ended, this.controls] = [[], []];
     return window;
   }
+}
+
+/** `at_s`: its end, from the start of the run. Times are in ms; null: nothing ended in it that says. */
+function windowOf(
+  { at_s, lastedMs }: { at_s: number; lastedMs: number },
+  ended: readonly Ended[],
+  direct: readonly number[],
+  reading: Reading,
+) {
+  const inSystem = sorted(ended.map(({ inSystemMs }) => inSystemMs));
+  const queued = sorted(ended.map(({ queuedMs }) => queuedMs));
+  const router = sorted(ended.map(({ routerMs }) => routerMs));
+  const controls = sorted(direct);
+  return {
+    ...{ at_s, requests: ended.length, outcomes: counted(ended.map(({ outcome }) => outcome)), ...reading },
+    cpu_ms_per_request: ended.length === 0 ? null : short((reading.cpu_share * lastedMs) / ended.length),
+    ...{ in_system_p50_ms: at(inSystem, 0.5), in_system_p95_ms: at(inSystem, 0.95), queue_p95_ms: at(queued, 0.95) },
+    ...{ router_p50_ms: at(router, 0.5), router_p95_ms: at(router, 0.95) },
+    /** Requests that go straight to a replica: what the machine alone makes of it. */
+    ...{ control_p50_ms: at(controls, 0.5), control_p95_ms: at(controls, 0.95) },
+  };
 }

@@ -19,19 +19,25 @@ export interface Sent {
   readonly cold: boolean;
 }
 
+/** What is known of a replica. Policies only read it. */
 export interface ReplicaView extends Weighted {
   readonly index: number;
   /** What it last said it holds, and what it answered for since. */
-  readonly hints: ReadonlySet<string>;
+  hints: Set<string>;
   /** Own unfinished sends of each hint. What is among them and not in `hints` is being loaded, or will be. */
-  readonly inUse: ReadonlyMap<string, number>;
+  readonly inUse: Map<string, number>;
   /** When each hint was last sent there; only for hints it holds. */
-  readonly usedMs: ReadonlyMap<string, number>;
-  readonly outstanding: number;
-  readonly concurrency: number;
+  readonly usedMs: Map<string, number>;
+  outstanding: number;
+  concurrency: number;
   /** What it says, else the longest list seen, at least 1. */
-  readonly hintSlots: number;
-  readonly sentSoFar: number;
+  hintSlots: number;
+  hintSlotsSaid: number | null;
+  longestList: number;
+  sentSoFar: number;
+  reportedMs: number;
+  /** A connection to it broke since its last report. */
+  broken: boolean;
 }
 
 export interface Policy {
@@ -44,34 +50,21 @@ export interface Policy {
   nextEventMs?(): number;
 }
 
-interface Known extends ReplicaView {
-  hints: Set<string>;
-  readonly inUse: Map<string, number>;
-  readonly usedMs: Map<string, number>;
-  outstanding: number;
-  concurrency: number;
-  hintSlots: number;
-  hintSlotsSaid: number | null;
-  longestList: number;
-  sentSoFar: number;
-  reportedMs: number;
-  /** A connection to it broke since its last report. */
-  broken: boolean;
-}
-
-interface OwnSent extends Sent {
-  readonly replica: Known;
-}
-
-/** Hints whose order is remembered; all are forgotten when there are more. */
-const ORDERS_MAX = 8192;
+const UNKNOWN = {
+  outstanding: 0,
+  sentSoFar: 0,
+  hintSlots: 1,
+  hintSlotsSaid: null,
+  longestList: 1,
+  reportedMs: -Infinity,
+  broken: false,
+};
 
 export class FleetView {
   readonly #actions: Actions;
   readonly #timeToLiveMs: number;
-  readonly #replicas: readonly Known[];
-  readonly #sent = new Map<number, OwnSent>();
-  readonly #orders = new Map<string, readonly Known[]>();
+  readonly #replicas: readonly ReplicaView[];
+  readonly #sent = new Map<number, Sent>();
   /** Sorted by place. */
   readonly #line: Waiting[] = [];
   #places = 0;
@@ -82,15 +75,7 @@ export class FleetView {
     this.#replicas = Array.from({ length: replicas }, (_, index) => ({
       ...{ index, hash: hashName(`replica-${index}`), weight: concurrency, concurrency },
       ...{ hints: new Set<string>(), inUse: new Map<string, number>(), usedMs: new Map<string, number>() },
-      ...{
-        outstanding: 0,
-        sentSoFar: 0,
-        hintSlots: 1,
-        hintSlotsSaid: null,
-        longestList: 1,
-        reportedMs: -Infinity,
-        broken: false,
-      },
+      ...UNKNOWN,
     }));
   }
 
@@ -110,12 +95,7 @@ export class FleetView {
 
   /** The same in the hint's hash order, owner first. */
   liveInOrder(hint: string, nowMs: number): ReplicaView[] {
-    let order = this.#orders.get(hint);
-    if (order === undefined) {
-      if (this.#orders.size >= ORDERS_MAX) this.#orders.clear();
-      this.#orders.set(hint, (order = ranked(hashName(hint), this.#replicas)));
-    }
-    return order.filter((replica) => this.#lives(replica, nowMs));
+    return ranked(hashName(hint), this.#replicas).filter((replica) => this.#lives(replica, nowMs));
   }
 
   send(waiting: Waiting, { index }: ReplicaView, nowMs: number): void {
@@ -130,14 +110,11 @@ export class FleetView {
     this.#actions.send(waiting.id, index);
   }
 
-  reported(report: Report, nowMs: number): void {
-    const replica = this.#replicas[report.replica];
+  reported({ replica: index, hintSlots, hints, concurrency }: Report, nowMs: number): void {
+    const replica = this.#replicas[index];
     if (replica === undefined) return;
-    replica.reportedMs = nowMs;
-    replica.broken = false;
-    replica.concurrency = report.concurrency;
-    replica.hintSlotsSaid = report.hintSlots;
-    this.#said(replica, report.hints);
+    Object.assign(replica, { reportedMs: nowMs, broken: false, concurrency, hintSlotsSaid: hintSlots });
+    this.#said(replica, hints);
   }
 
   arrived({ id, hint }: Arrival, nowMs: number): Waiting {
@@ -162,7 +139,7 @@ export class FleetView {
     return sent.waiting;
   }
 
-  over(id: number): OwnSent | undefined {
+  over(id: number): Sent | undefined {
     const sent = this.#sent.get(id);
     if (sent === undefined) return undefined;
     const { waiting, replica } = sent;
@@ -174,27 +151,21 @@ export class FleetView {
     return sent;
   }
 
-  #said(replica: Known, hints: readonly string[]): void {
+  #said(replica: ReplicaView, hints: readonly string[]): void {
     replica.hints = new Set(hints);
     replica.longestList = Math.max(replica.longestList, hints.length);
     replica.hintSlots = replica.hintSlotsSaid ?? replica.longestList;
     for (const hint of replica.usedMs.keys()) if (!holds(replica, hint)) replica.usedMs.delete(hint);
   }
 
-  #lives({ broken, reportedMs }: Known, nowMs: number): boolean {
+  #lives({ broken, reportedMs }: ReplicaView, nowMs: number): boolean {
     return !broken && nowMs - reportedMs < this.#timeToLiveMs;
   }
 
   /** Where it is, or would be put. */
   #placeInLine({ place }: Waiting): number {
-    let low = 0;
-    let high = this.#line.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#line[middle]?.place ?? 0) < place) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const found = this.#line.findIndex((waiting) => waiting.place >= place);
+    return found < 0 ? this.#line.length : found;
   }
 }
 
