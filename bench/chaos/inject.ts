@@ -15,12 +15,14 @@ const UNDRAIN_AGAIN_MS = 200;
 type Undo = () => void | Promise<void>;
 /** Begins a fault, and gives what ends it. */
 type Begin = (fleet: Fleet, fault: Fault) => Undo | Promise<Undo>;
+type TunnelKind = `status_${(typeof TUNNEL_STATUSES)[number]}`;
 
 /** Begins the fault, waits until it is over and ends it. Never fails for a router that is down meanwhile. */
 export async function inject(fleet: Fleet, fault: Fault, onInjected: (injected: Injected) => void): Promise<void> {
   const injected: Injected = { fault, beganMs: performance.now(), endedMs: null };
   onInjected(injected);
-  await prepareCrowd(fleet, fault);
+  const { crowd } = FAULTS[fault.kind];
+  if (crowd !== null) await prepare(fleet.member(fault.app, fault.replica), crowd.warm ? [fault.hint] : []);
   const undo = await BEGIN[fault.kind](fleet, fault);
   const leftMs = injected.beganMs + fault.forMs - performance.now();
   if (leftMs > 0) await sleep(leftMs, undefined, { signal: fleet.signal }).catch(() => {});
@@ -30,19 +32,15 @@ export async function inject(fleet: Fleet, fault: Fault, onInjected: (injected: 
 
 const NOTHING: Undo = () => {};
 
-const status = (its: number) => trouble(() => ({ kind: "status", status: its }));
-type TunnelKind = `status_${(typeof TUNNEL_STATUSES)[number]}`;
-
 const BEGIN: Readonly<Record<FaultKind, Begin>> = {
-  dies: (fleet, fault) => stop(memberOf(fleet, fault), { says: false }),
-  stops: (fleet, fault) => stop(memberOf(fleet, fault), { says: true }),
-  clock_back: (fleet, fault) => stop(memberOf(fleet, fault), { says: false, jumpsMs: -JUMP_MS }),
-  clock_ahead: (fleet, fault) => stop(memberOf(fleet, fault), { says: false, jumpsMs: JUMP_MS }),
-  async cut(fleet, fault) {
-    const { replica } = memberOf(fleet, fault);
+  dies: at((member) => stop(member, { says: false })),
+  stops: at((member) => stop(member, { says: true })),
+  clock_back: at((member) => stop(member, { says: false, jumpsMs: -JUMP_MS })),
+  clock_ahead: at((member) => stop(member, { says: false, jumpsMs: JUMP_MS })),
+  cut: at(async ({ replica }) => {
     await replica.cut();
     return () => replica.revive();
-  },
+  }),
   resets: trouble(() => ({ kind: "reset_before_headers" })),
   breaks_off: trouble(() => ({ kind: "reset_mid_body" })),
   hangs: trouble(() => ({ kind: "hang" })),
@@ -57,20 +55,18 @@ const BEGIN: Readonly<Record<FaultKind, Begin>> = {
   status_503: status(503),
   status_504: status(504),
   ...(Object.fromEntries(TUNNEL_STATUSES.map((its) => [`status_${its}`, status(its)])) as Record<TunnelKind, Begin>),
-  freezes(fleet, fault) {
-    const { replica, heartbeats } = memberOf(fleet, fault);
+  freezes: at(({ replica, heartbeats }) => {
     replica.freeze();
     heartbeats.disturbance = "lost";
     return () => {
       replica.thaw();
       heartbeats.disturbance = null;
     };
-  },
-  drains(fleet, fault) {
-    const { heartbeats } = memberOf(fleet, fault);
+  }),
+  drains: at(({ heartbeats }) => {
     void heartbeats.become("draining");
     return () => void heartbeats.become("ready");
-  },
+  }),
   async drained_by_admin({ router }, { app, replica }) {
     const target = `/-/apps/${app}/replicas/${replica}`;
     await told(router.admin(`${target}/drain`, "POST"));
@@ -109,28 +105,27 @@ const BEGIN: Readonly<Record<FaultKind, Begin>> = {
   },
 };
 
-function memberOf(fleet: Fleet, { app, replica }: Fault): Member {
-  return fleet.member(app, replica);
+/** Of a fault that befalls one replica. */
+function at(begin: (member: Member, fault: Fault) => Undo | Promise<Undo>): Begin {
+  return (fleet, fault) => begin(fleet.member(fault.app, fault.replica), fault);
 }
 
 function trouble(what: (fault: Fault) => Trouble): Begin {
-  return (fleet, fault) => {
-    const { replica } = memberOf(fleet, fault);
+  return at(({ replica }, fault) => {
     replica.trouble = what(fault);
-    return () => {
-      replica.trouble = null;
-    };
-  };
+    return () => void (replica.trouble = null);
+  });
+}
+
+function status(its: number): Begin {
+  return trouble(() => ({ kind: "status", status: its }));
 }
 
 function disturbed(what: Disturbance): Begin {
-  return (fleet, fault) => {
-    const { heartbeats } = memberOf(fleet, fault);
+  return at(({ heartbeats }) => {
     heartbeats.disturbance = what;
-    return () => {
-      heartbeats.disturbance = null;
-    };
-  };
+    return () => void (heartbeats.disturbance = null);
+  });
 }
 
 /** The switches of bench/chaos/worker/. Without an app: the Directory. */
@@ -142,14 +137,8 @@ function turn(what: string): Begin {
   };
 }
 
-interface Stopping {
-  /** It tells the router so. */
-  readonly says: boolean;
-  readonly jumpsMs?: number;
-}
-
-/** The process ends, and a new one is started in its place when the fault ends. */
-async function stop({ replica, heartbeats }: Member, { says, jumpsMs = 0 }: Stopping): Promise<Undo> {
+/** The process ends, and a new one is started in its place when the fault ends. `says`: it tells the router so. */
+async function stop({ replica, heartbeats }: Member, { says, jumpsMs = 0 }: { says: boolean; jumpsMs?: number }): Promise<Undo> {
   heartbeats.pause();
   if (says) await heartbeats.beat("stopped");
   await replica.die();
@@ -162,12 +151,9 @@ async function stop({ replica, heartbeats }: Member, { says, jumpsMs = 0 }: Stop
 }
 
 /** What the replica holds before the requests of a crowd come. The router is told before the fault begins. */
-async function prepareCrowd(fleet: Fleet, fault: Fault): Promise<void> {
-  const { crowd } = FAULTS[fault.kind];
-  if (crowd === null) return;
-  const { replica, heartbeats } = memberOf(fleet, fault);
-  if (crowd.warm) replica.hold(fault.hint);
-  else replica.hints = [];
+async function prepare({ replica, heartbeats }: Member, hints: readonly string[]): Promise<void> {
+  if (hints.length === 0) replica.hints = [];
+  for (const hint of hints) replica.hold(hint);
   await heartbeats.beat();
 }
 

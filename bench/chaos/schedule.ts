@@ -49,9 +49,9 @@ export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: S
   const random = drawing("traffic");
   const requests = steadyTraffic(random, REQUESTS_PER_SECOND, forMs);
   const ofCrowds = drawing("crowds");
-  for (const [index, { kind, app, hint, atMs, forMs: lastsMs }] of faults.entries()) {
-    if (kind === "burst") requests.push(...burst(random, `b${index}`, app, atMs, lastsMs));
-    if (hint !== "") requests.push(...crowd(ofCrowds, app, hint, CROWD_PER_SECOND, [atMs, atMs + lastsMs]));
+  for (const [index, fault] of faults.entries()) {
+    if (fault.kind === "burst") requests.push(...burst(random, `b${index}`, fault));
+    if (fault.hint !== "") requests.push(...crowd(ofCrowds, CROWD_PER_SECOND, fault));
   }
   requests.sort((a, b) => a.atMs - b.atMs);
   return { seed, forMs, faults, requests };

@@ -1,9 +1,10 @@
 // The clients' side of a schedule: which requests go out when, of which kind. Drawn from the seed alone.
-import { exponential, weighted } from "../live/draw.ts";
+import { poisson, weighted, type Shape } from "../live/draw.ts";
 import type { Random } from "../simulate/random.ts";
 import type { Timed } from "../live/open-loop.ts";
 import type { Asked } from "../live/proof.ts";
-import type { Leaving, Sending, Upload } from "../live/sending.ts";
+import type { Sending, Upload } from "../live/sending.ts";
+import type { Fault } from "./faults.ts";
 import { APPS, HINTS, RETRY_BODY_MAX_BYTES } from "./settings.ts";
 
 export interface ChaosSending extends Sending {
@@ -17,13 +18,9 @@ export interface ChaosSending extends Sending {
   readonly queueMax: number | null;
 }
 
-interface Shape extends Omit<Partial<ChaosSending>, "leaving"> {
-  /** Of a hundred requests or so, how many are like this. */
-  readonly weight: number;
-  readonly leaving?: (random: Random) => Leaving;
+interface ChaosShape extends Shape, Partial<Pick<ChaosSending, "replayable" | "deadlineMs" | "queueMax">> {
   readonly query?: string;
   readonly bytes?: readonly [number, number];
-  readonly answer?: Asked["shape"];
   readonly serviceMs?: number;
   readonly unknownApp?: boolean;
 }
@@ -64,7 +61,7 @@ const SHAPES = {
   unknown_app: { weight: 1, unknownApp: true },
   /** Only in crowds: short, and what its replica fails may be sent to another. */
   crowd: { weight: 0, bytes: [10, 2000], serviceMs: 8 },
-} as const satisfies Readonly<Record<string, Shape>>;
+} as const satisfies Readonly<Record<string, ChaosShape>>;
 
 export type ClientKind = keyof typeof SHAPES;
 
@@ -78,44 +75,25 @@ const BURST_REQUESTS = 110;
 
 /** Requests at random moments, `perSecond` on average, until `untilMs`. */
 export function steadyTraffic(random: Random, perSecond: number, untilMs: number): Timed<ChaosSending>[] {
-  return atRandom(random, perSecond, 0, untilMs, (number) => {
-    return sendingOf(random, `s${number}`, weighted(random, WEIGHTS), draw(random, APPS));
+  return Array.from(poisson(random, perSecond, 0, untilMs), (atMs, number) => {
+    return { atMs, sending: sendingOf(random, `s${number}`, weighted(random, WEIGHTS), draw(random, APPS)) };
   });
 }
 
 /** Requests for one hint at random moments, `perSecond` on average. The hint begins their keys. */
-export function crowd(
-  random: Random,
-  app: string,
-  hint: string,
-  perSecond: number,
-  span: readonly [number, number],
-): Timed<ChaosSending>[] {
-  return atRandom(random, perSecond, ...span, (number) => sendingOf(random, `${hint}.${number}`, "crowd", app, hint));
+export function crowd(random: Random, perSecond: number, { app, hint, atMs, forMs }: Fault): Timed<ChaosSending>[] {
+  return Array.from(poisson(random, perSecond, atMs, atMs + forMs), (its, number) => {
+    return { atMs: its, sending: sendingOf(random, `${hint}.${number}`, "crowd", app, hint) };
+  });
 }
 
-/** More than the app's slots and queue can take, within `forMs`; many of them leave while they wait. `name` begins their keys. */
-export function burst(random: Random, name: string, app: string, fromMs: number, forMs: number): Timed<ChaosSending>[] {
+/** More than the app's slots and queue can take; many of them leave while they wait. `name` begins their keys. */
+export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }: Fault): Timed<ChaosSending>[] {
   return Array.from({ length: BURST_REQUESTS }, (_, index) => {
     const drawn = random();
     const kind = drawn < 0.1 ? weighted(random, WEIGHTS) : drawn < 0.3 ? "leaves_early" : "get";
     return { atMs: fromMs + (forMs * index) / BURST_REQUESTS, sending: sendingOf(random, `${name}.${index}`, kind, app) };
   });
-}
-
-function atRandom(
-  random: Random,
-  perSecond: number,
-  fromMs: number,
-  toMs: number,
-  make: (number: number) => ChaosSending,
-): Timed<ChaosSending>[] {
-  const requests: Timed<ChaosSending>[] = [];
-  for (let atMs = fromMs; ;) {
-    atMs += exponential(random, 1000 / perSecond);
-    if (atMs >= toMs) return requests;
-    requests.push({ atMs, sending: make(requests.length) });
-  }
 }
 
 export function sendingOf(random: Random, key: string, kind: ClientKind, app: string, hint = drawHint(random)): ChaosSending {
@@ -128,7 +106,7 @@ export function sendingOf(random: Random, key: string, kind: ClientKind, app: st
     leaving,
     serviceMs,
     ...rest
-  }: Shape = SHAPES[kind];
+  }: ChaosShape = SHAPES[kind];
   const [least, most] = bytes;
   const drawnMs = () => Math.round(SERVICE_MS.least + (SERVICE_MS.most - SERVICE_MS.least) * random() ** 2);
   const asked: Asked = {

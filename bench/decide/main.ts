@@ -43,7 +43,7 @@ function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
       const arrival = { hints: [hint], ...times, avoid: [], queueLengthMax: null, claimedMs: null, priority: "normal" as const };
       return { id, word: wordOf(scheduling.enqueue(scheduler, OPTIONS, id, arrival, clock.now)) };
     },
-    end(id: number, afterMs = 0) {
+    end: (id: number, afterMs = 0) => {
       clock.now += afterMs;
       scheduling.answered(scheduler, id, { kind: "success", hints: null }, clock.now);
       scheduling.finish(scheduler, id, clock.now);

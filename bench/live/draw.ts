@@ -1,5 +1,14 @@
 // What is drawn for requests: hints by Zipf's law, times between arrivals, times of service.
 import type { Random } from "../simulate/random.ts";
+import type { Asked } from "./proof.ts";
+import type { Leaving, Sending } from "./sending.ts";
+
+/** A kind of request: how often it comes, relative to others, and what is not drawn for each. */
+export interface Shape extends Omit<Partial<Sending>, "leaving"> {
+  readonly weight: number;
+  readonly answer?: Asked["shape"];
+  readonly leaving?: (random: Random) => Leaving;
+}
 
 /** Draws hints: that of rank r with a probability in proportion to r to the power of -exponent. */
 export function zipf(hints: number, exponent: number, random: Random): () => string {
@@ -7,8 +16,16 @@ export function zipf(hints: number, exponent: number, random: Random): () => str
   return () => weighted(random, weights);
 }
 
-/** Exponential: the time between arrivals of a Poisson process. */
-export function exponential(random: Random, mean: number): number {
+/** The times of a Poisson process of `perSecond` on average. */
+export function* poisson(random: Random, perSecond: number, fromMs: number, toMs: number): Generator<number> {
+  for (let atMs = fromMs; ;) {
+    atMs += exponential(random, 1000 / perSecond);
+    if (atMs >= toMs) return;
+    yield atMs;
+  }
+}
+
+function exponential(random: Random, mean: number): number {
   return -Math.log(1 - random()) * mean;
 }
 

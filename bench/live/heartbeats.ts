@@ -9,30 +9,29 @@ export type Status = "starting" | "ready" | "draining" | "stopped";
 /** What happens to reports on their way. */
 export type Disturbance = "lost" | "doubled" | "late" | "reordered";
 
-/** As it is sent, with what else a replica says. */
-interface Report {
+/** A report and what became of it. */
+export interface Beat {
   readonly replica: string;
   readonly app: string;
   readonly incarnation: number;
   readonly sequence: number;
   readonly status: Status;
-}
-
-/** A report and what became of it. */
-export interface Beat extends Report {
   readonly sentMs: number;
   readonly answeredMs: number;
   /** Null: no answer. */
   readonly answered: number | null;
 }
 
+/** `seed`: of what is drawn, how late a late report is. */
 export interface HeartbeatOptions {
   readonly router: LiveRouter;
   readonly everyMs: number;
-  /** Of what is drawn: how late a late report is. */
   readonly seed: number;
   readonly onBeat: (beat: Beat) => void;
 }
+
+/** As it is sent, with what else a replica says. */
+type Report = Omit<Beat, "sentMs" | "answeredMs" | "answered">;
 
 const ANSWER_TIMEOUT_MS = 5000;
 /** A late report is late by a part of the interval: one that is later would only come out of order. */

@@ -97,8 +97,11 @@ await main(command, async (options, { signal, progress, print }) => {
   if (json)
     print(JSON.stringify({ ...its, router, simulator, reasons, errors, faults: replayed.faults, way_ms: replayed.wayMs }));
   else {
-    const names = Object.keys(router) as (keyof Figures)[];
-    const rows = names.map((name) => [name, shown(router[name]), shown(simulator[name])]);
+    const rows = Object.entries(router).map(([name, value]) => [
+      name,
+      shown(value),
+      shown(simulator[name as keyof typeof simulator]),
+    ]);
     const judged = (is: boolean, tolerance: number) => `${is ? "within" : "NOT within"} ${tolerance * 100} %`;
     print(
       [
@@ -138,8 +141,6 @@ function asHeader(key: string): string {
 function compressed(workload: Workload, by: number): Workload {
   return workload.map(({ hint, atMs, serviceMs }) => ({ hint, atMs: atMs / by, serviceMs: serviceMs / by }));
 }
-
-type Figures = ReturnType<typeof figuresOf>;
 
 /** `_s` are seconds of the workload; they and `miss` are of served requests, the longest wait and `given_up` of all. */
 function figuresOf(outcomes: readonly Outcome[], compression: number) {

@@ -64,7 +64,7 @@ export async function* experiment(
         signal.throwIfAborted();
         const doing = `load ${load}, path ${place + 1} of ${paths.length}, ${name}`;
         const run = runOf(retimed, makeRouter, fleet, (arrived) => progress(doing, (done + arrived / retimed.length) / total));
-        measured.get(name)?.push(measure(retimed, run, capacity, measures));
+        measured.get(name)?.push(measure(retimed, run, measures));
         done++;
       }
     }
@@ -81,13 +81,13 @@ export function runOf(workload: Workload, makeRouter: MakeRouter, fleet: Fleet, 
 
 /**
  * Loads cost nothing, replicas never lack room for what they serve, nothing fails, and nobody listens to heartbeats. What is free is not
- * worth avoiding: figures about loads say nothing of the ideal queue.
+ * worth avoiding: misses say nothing of the ideal queue.
  */
 function idealOf(workload: Workload, fleet: Fleet): [figures: Figures, measures: Yardstick] {
   const slots = Math.max(fleet.slots, fleet.concurrency);
   const its = { ...fleet, slots, makeLoadMs: () => () => 0, heartbeatMs: DAY_MS, faults: NO_FAULTS, costs: false };
   const run = runOf(workload, ideal, its);
   const measures = yardstick(workload, run);
-  const figures = measure(workload, run, fleet.replicas * fleet.concurrency, measures);
-  return [{ ...figures, miss: NaN, loads: NaN, first_touch: NaN, duplicate: NaN, avoidable: NaN }, measures];
+  const figures = measure(workload, run, measures);
+  return [{ ...figures, miss: NaN }, measures];
 }

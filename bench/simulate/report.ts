@@ -18,10 +18,6 @@ const TIMES: Columns = [
 ];
 const SHARES: Columns = [
   ["miss", "miss"],
-  ["first", "first_touch"],
-  ["double", "duplicate"],
-  ["avoid", "avoidable"],
-  ["used", "utilisation"],
   ["timed out", "timed_out"],
   ["refused", "queue_full"],
 ];
@@ -33,8 +29,7 @@ const TAIL: Columns = [
 ];
 
 export const LEGEND = `Times in system, from arrival to the end of the answer. x ideal: over the same queue where loads cost nothing. wait: the longest
-until a slot. miss: served without finding their hint loaded. Loads per request: first touch, double (while another replica was loading it),
-avoidable (the rest). used: share of slots' time. The rare tenth: requests of the least popular hints, a tenth of all at most.`;
+until a slot. miss: served without finding their hint loaded. The rare tenth: requests of the least popular hints, a tenth of all at most.`;
 
 interface Asked {
   readonly trace?: string | undefined;

@@ -39,30 +39,21 @@ export function yardstick(workload: Workload, ideal: Run): Yardstick {
   return { meanS: times.mean_s, p95S: times.p95_s, tail: leastPopularTenth(workload) };
 }
 
-/** O(n log n). `slots` is replicas x concurrency. */
-export function measure(workload: Workload, run: Run, slots: number, { meanS, p95S, tail }: Yardstick) {
-  const { outcomes, loads, firstLoads, duplicateLoads, busyMs, endMs } = run;
+/** O(n log n). */
+export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: Yardstick) {
   const times = timesOf(outcomes);
   const tails = timesOf(outcomes.filter((_, index) => tail.has(workload[index]?.hint ?? "")));
-  const perRequest = (count: number) => count / outcomes.length;
-  const share = (is: (outcome: Outcome) => boolean) => perRequest(outcomes.filter(is).length);
+  const share = (is: (outcome: Outcome) => boolean) => outcomes.filter(is).length / outcomes.length;
   return {
     ...times,
     /** Over the same of the ideal queue on the same path. */
     ratio_mean: times.mean_s / meanS,
     ratio_p95: times.p95_s / p95S,
     miss: missOf(outcomes),
-    /** Loads per request: of a hint for the first time, while another replica was loading it, and the rest. */
-    loads: perRequest(loads),
-    first_touch: perRequest(firstLoads),
-    duplicate: perRequest(duplicateLoads),
-    avoidable: perRequest(loads - firstLoads - duplicateLoads),
     /** Of the requests of the least popular hints, see `leastPopularTenth`. */
     tail_mean_s: tails.mean_s,
     tail_p95_s: tails.p95_s,
     tail_longest_wait_s: tails.longest_wait_s,
-    /** Time that slots served or loaded, over replicas x concurrency x the time until the last request was over. */
-    utilisation: busyMs / (slots * endMs),
     /** Of all requests, those that waited until their deadline, and those refused at once. */
     timed_out: share(({ refused }) => refused === "timed_out"),
     queue_full: share(({ refused }) => refused === "queue_full"),

@@ -2,7 +2,7 @@
 // and faults. No wall clock and no randomness of its own: the same options give the same run.
 import TinyQueue from "tinyqueue";
 import { failuresOf, IDLE_TIMEOUT_MS, reportedLists, type Ending, type Faults } from "./faults.ts";
-import { Ledger, type Run } from "./ledger.ts";
+import { blank, type Outcome, type Run } from "./ledger.ts";
 import { SimulatedReplica, type Happenings, type Job } from "./replica.ts";
 import type { Random } from "./random.ts";
 import type { MakeRouter } from "./router.ts";
@@ -32,7 +32,6 @@ interface Life {
   sequence: number;
   readonly lists: ReturnType<typeof reportedLists>;
   readonly jobs: Map<number, Job>;
-  readonly loading: Set<string>;
 }
 
 /** Of events at one time, what was foreseen first happens first. */
@@ -59,7 +58,7 @@ export function simulate(
 ): Run {
   const { replicas, slots, concurrency, loadMs, heartbeatMs, timeToLiveMs, faults, costs, random, faultRandom } = options;
   const events = new TinyQueue<Event>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
-  const ledger = new Ledger(workload.length);
+  const outcomes = workload.map(blank);
   const failures = failuresOf(faults, workload, replicas, faultRandom);
   const lives = Array.from({ length: replicas }, (_, index) => makeLife(index, 1, true));
   const waiting = new Set<number>();
@@ -85,7 +84,7 @@ export function simulate(
     event.happen();
     watchTimer();
   }
-  return ledger.close(nowMs);
+  return { outcomes, endMs: nowMs };
 
   function foresee(atMs: number, happen: () => void): void {
     events.push({ atMs, order: foreseen++, happen });
@@ -121,12 +120,12 @@ export function simulate(
     }
     const job = { id, hint, serviceMs, evict };
     life.jobs.set(id, job);
-    ledger.of(id).cold = "warm";
+    outcomeOf(id).cold = "warm";
     life.replica.accept(job, nowMs);
   }
 
   function refuse(id: number, why: "timed_out" | "queue_full"): void {
-    const outcome = ledger.of(id);
+    const outcome = outcomeOf(id);
     if (!waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
     outcome.refused = why;
     outcome.waitedMs = sinceArrivalMs(id);
@@ -134,7 +133,7 @@ export function simulate(
   }
 
   function ended(id: number): void {
-    ledger.of(id).inSystemMs = sinceArrivalMs(id);
+    outcomeOf(id).inSystemMs = sinceArrivalMs(id);
     open--;
     lastEndMs = nowMs;
   }
@@ -149,10 +148,9 @@ export function simulate(
 
   function over(life: Life, job: Job, ends: Ending): void {
     life.jobs.delete(job.id);
-    ledger.countBusy(-1, nowMs);
     life.replica.finish(job, nowMs);
     life.lists.note(life.replica, nowMs);
-    const outcome = ledger.of(job.id);
+    const outcome = outcomeOf(job.id);
     outcome.served = ends === "served";
     outcome.failed = ends !== "served";
     ended(job.id);
@@ -161,13 +159,9 @@ export function simulate(
   }
 
   function loads(life: Life, hint: string, job: Job, untilMs: number): void {
-    ledger.of(job.id).cold = "load";
-    ledger.loadStarts(hint);
-    life.loading.add(hint);
+    outcomeOf(job.id).cold = "load";
     life.lists.note(life.replica, nowMs);
     foreseeIn(life, untilMs, () => {
-      life.loading.delete(hint);
-      ledger.loadEnds(hint);
       life.replica.loadDone(hint, nowMs);
       life.lists.note(life.replica, nowMs);
     });
@@ -179,10 +173,8 @@ export function simulate(
   }
 
   function die(index: number): void {
-    const { incarnation, replica, loading, jobs } = lifeOf(index);
+    const { incarnation, jobs } = lifeOf(index);
     const lost = [...jobs.keys()];
-    ledger.countBusy(-replica.active, nowMs);
-    for (const hint of loading) ledger.loadEnds(hint);
     const life = makeLife(index, incarnation + 1, false);
     lives[index] = life;
     for (const id of lost) {
@@ -214,8 +206,7 @@ export function simulate(
   function makeLife(index: number, incarnation: number, alive: boolean): Life {
     const happenings: Happenings = {
       starts: ({ id }) => {
-        ledger.countBusy(1, nowMs);
-        ledger.of(id).waitedMs = sinceArrivalMs(id);
+        outcomeOf(id).waitedMs = sinceArrivalMs(id);
       },
       runs: (job, untilMs) => {
         const ends = failures.endingOf(index, job.id);
@@ -223,14 +214,14 @@ export function simulate(
       },
       loads: (hint, job, untilMs) => loads(life, hint, job, untilMs),
       joinsLoad: ({ id }) => {
-        ledger.of(id).cold = "joined";
+        outcomeOf(id).cold = "joined";
       },
       fails: (job, untilMs) => willEnd(life, job, "error", untilMs, untilMs),
     };
     const failsAfterMs = (hint: string) => failures.refusesAfterMs(index, hint, loadMs);
     const replica = new SimulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
     const lists = reportedLists(faults, faultRandom);
-    const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map(), loading: new Set() };
+    const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map() };
     return life;
   }
 
@@ -238,6 +229,12 @@ export function simulate(
     const life = lives[index];
     if (life === undefined) throw new Error(`there is no replica ${index}`);
     return life;
+  }
+
+  function outcomeOf(id: number): Outcome {
+    const outcome = outcomes[id];
+    if (outcome === undefined) throw new Error(`there is no request ${id}`);
+    return outcome;
   }
 
   function requestOf(id: number): Workload[number] {

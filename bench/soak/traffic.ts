@@ -1,22 +1,14 @@
 // The clients of a soak: which requests go out when and of which kind, drawn from the seed alone, made as they are needed; and what came of
 // one, in a word, and whether that may happen in a fleet that is well but for replicas that die.
-import { exponential, serviceMs, weighted, zipf, type ServiceTimes } from "../live/draw.ts";
+import { poisson, serviceMs, weighted, zipf, type ServiceTimes, type Shape } from "../live/draw.ts";
 import type { Timed } from "../live/open-loop.ts";
-import type { Asked } from "../live/proof.ts";
-import { isProven, type Came, type Leaving, type Sending, type Upload } from "../live/sending.ts";
-import { seeded, type Random } from "../simulate/random.ts";
+import { isProven, type Came, type Sending, type Upload } from "../live/sending.ts";
+import { seeded } from "../simulate/random.ts";
 
 export interface SoakSending extends Sending {
   readonly kind: ClientKind;
   /** The router may send it again: its body, where it has one, can be kept. */
   readonly replayable: boolean;
-}
-
-interface Shape extends Omit<Partial<Sending>, "leaving"> {
-  /** Percent. */
-  readonly weight: number;
-  readonly answer?: Asked["shape"];
-  readonly leaving?: (random: Random) => Leaving;
 }
 
 export const APP = "soaked";
@@ -48,14 +40,13 @@ export const SERVICE: ServiceTimes = { leastMs: 40, meanMs: 160, mostMs: 1000 };
 export function* soakTraffic(seed: number, perSecond: number, untilMs: number): Generator<Timed<SoakSending>> {
   const random = seeded(seed);
   const drawHint = zipf(HINTS, ZIPF_EXPONENT, random);
-  for (let atMs = 0, number = 1; ; number++) {
-    atMs += exponential(random, 1000 / perSecond);
-    if (atMs >= untilMs) return;
+  let number = 0;
+  for (const atMs of poisson(random, perSecond, 0, untilMs)) {
     const hint = drawHint();
     const kind = weighted(random, WEIGHTS);
     const { weight: _, answer = "whole", leaving, ...rest }: Shape = SHAPES[kind];
     const asked = {
-      key: `s${number}`,
+      key: `s${++number}`,
       app: APP,
       hint,
       serviceMs: serviceMs(random, SERVICE),

@@ -15,10 +15,10 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   failed: false,
   refused: index === 8 ? "timed_out" : null,
 }));
-const RUN: Run = { outcomes: OUTCOMES, loads: 5, firstLoads: 3, duplicateLoads: 1, busyMs: 30_000, endMs: 20_000 };
+const RUN: Run = { outcomes: OUTCOMES, endMs: 20_000 };
 
 test("figures of one run", () => {
-  const figures = measure(WORKLOAD, RUN, 2, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });
+  const figures = measure(WORKLOAD, RUN, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });
   // Served: 1 to 8 and 10 s; p95 lies 0.6 of the way from the last but one to the last.
   expect(figures.mean_s).toBeCloseTo(46 / 9, 9);
   expect(figures.p50_s).toBe(5);
@@ -28,21 +28,19 @@ test("figures of one run", () => {
   expect(figures.ratio_mean).toBeCloseTo(46 / 18, 9);
   expect(figures.ratio_p95).toBeCloseTo(9.2 / 5, 9);
   expect(figures.miss).toBeCloseTo(3 / 9, 9);
-  expect([figures.loads, figures.first_touch, figures.duplicate, figures.avoidable]).toEqual([0.5, 0.3, 0.1, 0.1]);
   expect([figures.tail_mean_s, figures.tail_p95_s, figures.tail_longest_wait_s]).toEqual([10, 10, 0.9]);
-  expect(figures.utilisation).toBeCloseTo(0.75, 9);
   expect(figures.timed_out).toBeCloseTo(0.1, 9);
 });
 
 test("the ideal queue measured by itself has ratios of 1", () => {
-  const figures = measure(WORKLOAD, RUN, 2, yardstick(WORKLOAD, RUN));
+  const figures = measure(WORKLOAD, RUN, yardstick(WORKLOAD, RUN));
   expect([figures.ratio_mean, figures.ratio_p95]).toEqual([1, 1]);
 });
 
 test("with nobody served there are no times", () => {
   const refusals = ["timed_out", "queue_full"] as const;
   const outcomes = OUTCOMES.map((outcome, index) => ({ ...outcome, served: false, refused: refusals[index % 2] ?? null }));
-  const figures = measure(WORKLOAD, { ...RUN, outcomes }, 2, { meanS: 1, p95S: 1, tail: new Set() });
+  const figures = measure(WORKLOAD, { ...RUN, outcomes }, { meanS: 1, p95S: 1, tail: new Set() });
   expect(figures.mean_s).toBeNaN();
   expect([figures.timed_out, figures.queue_full]).toEqual([0.5, 0.5]);
 });
@@ -59,7 +57,7 @@ test.each([
 });
 
 test("means and standard deviations over paths", () => {
-  const figures = measure(WORKLOAD, RUN, 2, yardstick(WORKLOAD, RUN));
+  const figures = measure(WORKLOAD, RUN, yardstick(WORKLOAD, RUN));
   const paths = [2, 4, 9].map((mean_s) => ({ ...figures, mean_s }));
   expect(averaged(paths).mean_s).toBe(5);
   expect(deviations(paths).mean_s).toBeCloseTo(Math.sqrt((9 + 1 + 16) / 2), 9);

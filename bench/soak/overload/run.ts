@@ -3,11 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../../../scripts/bundle.ts";
 import type { Running } from "../../command.ts";
 import { send } from "../../live/client.ts";
-import { exponential, serviceMs, zipf, type ServiceTimes } from "../../live/draw.ts";
+import { poisson, serviceMs, zipf, type ServiceTimes } from "../../live/draw.ts";
 import { Fleet, type Held } from "../../live/fleet.ts";
 import { logCounts } from "../../live/log.ts";
 import { cpuMs, residentMib } from "../../live/machine.ts";
-import { sendOpenLoop, type Timed } from "../../live/open-loop.ts";
+import { sendOpenLoop } from "../../live/open-loop.ts";
 import { isProven, queuedMsOf, type Came, type Sending } from "../../live/sending.ts";
 import { short } from "../../report.ts";
 import { seeded, seedFor } from "../../simulate/random.ts";
@@ -108,11 +108,11 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
 
   /** By clients that each wait for their answer. */
   function offerClosed(seed: number, lastsMs: number): Offers {
-    const requests = requestsOf(seed, "saturated", 0);
+    const next = requestsOf(seed, "saturated", 0);
     const untilMs = performance.now() + lastsMs;
     const client = async () => {
-      for (const sending of requests) {
-        if (fleet.signal.aborted || performance.now() >= untilMs) return;
+      while (!fleet.signal.aborted && performance.now() < untilMs) {
+        const sending = next();
         onCame(sending, await send(sending, way()));
       }
     };
@@ -122,7 +122,9 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   /** At times of their own whatever becomes of them: so many times the capacity. */
   function offerOpen(phase: Phase, load: number, lowShare: number): (lastsMs: number) => Offers {
     return (lastsMs) => {
-      const arriving = arrivals(seed, phase, load * capacity, lowShare, lastsMs);
+      const next = requestsOf(seed, phase, lowShare);
+      const times = poisson(seeded(seedFor(seed, `arrivals of ${phase}`)), load * capacity, 0, lastsMs);
+      const arriving = Array.from(times, (atMs) => ({ atMs, sending: next() }));
       return { ended: sendOpenLoop(arriving, { way, signal: fleet.signal, onCame }) };
     };
   }
@@ -146,35 +148,17 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   }
 }
 
-/** Requests alike but for their hint, their time of service and their priority, drawn from the seed alone; shared by those who take them. */
-function requestsOf(seed: number, phase: Phase, lowShare: number): Iterable<OverloadSending> {
+/** Requests alike but for their hint, their time of service and their priority, drawn from the seed alone. */
+function requestsOf(seed: number, phase: Phase, lowShare: number): () => OverloadSending {
   const random = seeded(seedFor(seed, phase));
   const drawHint = zipf(HINTS.count, HINTS.exponent, random);
   let number = 0;
-  const next = (): OverloadSending => {
+  return () => {
     const low = random() < lowShare;
     const key = `${phase}${++number}`;
     const asked = { key, app: APP, hint: drawHint(), serviceMs: serviceMs(random, SERVICE), bytes: 500, shape: "whole" } as const;
     return { phase, low, asked, target: `/${APP}/run`, headers: low ? { "x-fal-queue-priority": "low" } : {} };
   };
-  return { [Symbol.iterator]: () => ({ next: () => ({ done: false, value: next() }) }) };
-}
-
-/** A Poisson process until `untilMs`. */
-function* arrivals(
-  seed: number,
-  phase: Phase,
-  perSecond: number,
-  lowShare: number,
-  untilMs: number,
-): Generator<Timed<OverloadSending>> {
-  const random = seeded(seedFor(seed, `arrivals of ${phase}`));
-  let atMs = 0;
-  for (const sending of requestsOf(seed, phase, lowShare)) {
-    atMs += exponential(random, 1000 / perSecond);
-    if (atMs >= untilMs) return;
-    yield { atMs, sending };
-  }
 }
 
 function lineOf({ phase, low }: OverloadSending, came: Came): Line {
