@@ -12,15 +12,8 @@ export interface Sample {
   readonly atMs: number;
   readonly app: string;
   readonly inFlight: number;
-  /** Slots that it took back because a replica's reports said so, since the object started. */
-  readonly reclaimed: number;
   /** Ids of the replicas that it knew. */
   readonly listed: readonly string[];
-}
-
-export interface LogLine {
-  readonly atMs: number;
-  readonly line: string;
 }
 
 /** A request of the final round. */
@@ -52,6 +45,7 @@ export interface History {
   readonly beats: readonly Beat[];
   readonly injected: readonly Injected[];
   readonly samples: readonly Sample[];
-  readonly log: readonly LogLine[];
+  /** Of workerd. */
+  readonly log: readonly { readonly atMs: number; readonly line: string }[];
   readonly end: End;
 }

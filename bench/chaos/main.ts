@@ -46,9 +46,9 @@ const command = program("chaos", description, NOTES)
 await main(command, async ({ seed, minutes, faultEveryMs, faults, history: file, json }, { signal, progress, print }) => {
   const schedule = scheduleOf({ seed, forMs: minutes * MINUTE_MS, faultEveryMs, kinds: faults });
   const startMs = performance.now();
-  const { history, memory } = await run(schedule, { signal, progress });
+  const history = await run(schedule, { signal, progress });
   if (file !== undefined) writeFileSync(file, JSON.stringify(history));
-  const summary = summaryOf(schedule, check(history), memory, performance.now() - startMs);
+  const summary = summaryOf(schedule, check(history), performance.now() - startMs);
   print(json ? JSON.stringify({ ...summary, schedule: schedule.faults }) : tables(summary));
   return summary.ok;
 });

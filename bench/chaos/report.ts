@@ -3,7 +3,6 @@ import { counted, listed, short, table } from "../report.ts";
 import type { Checked } from "./check/check.ts";
 import type { Case } from "./check/facts.ts";
 import { FAULTS, type Injected } from "./faults.ts";
-import type { Sample } from "./history.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type Summary = ReturnType<typeof summaryOf>;
@@ -12,13 +11,7 @@ export type Summary = ReturnType<typeof summaryOf>;
 const SHOWN_MOST = 10;
 const MINUTE_MS = 60_000;
 
-/** `memory`: workerd's, MiB. */
-export function summaryOf(
-  schedule: Schedule,
-  { facts, violations, ...rest }: Checked,
-  memory: readonly number[],
-  tookMs: number,
-) {
+export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Checked, tookMs: number) {
   const { cases, history } = facts;
   const { quietMs, wholeMs } = history.end;
   const complete = cases.filter(({ outcome }) => outcome === "complete");
@@ -33,19 +26,11 @@ export function summaryOf(
     outcomes: counted(cases.map(({ outcome, came }) => (outcome === "replica_error" ? `${outcome} ${came?.status}` : outcome))),
     reasons: counted(complete.map(({ came }) => came?.headers["x-warmpath-reason"] ?? "none")),
     faults: counted(history.injected.map(({ fault }) => fault.kind)),
-    /** Runs of a request after its first. */
-    retries: cases.reduce((sum, { runs }) => sum + Math.max(0, runs.length - 1), 0),
-    reclaimed: reclaimedIn(history.samples),
     over_concurrency: rest.overConcurrency,
     crowds: rest.crowds,
     /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
     recovery_s: recoveries(history.injected, complete),
     whole_after_s: wholeMs === null ? null : short((wholeMs - quietMs) / 1000),
-    memory_mb: {
-      first: Math.round(memory[0] ?? 0),
-      most: Math.round(Math.max(0, ...memory)),
-      last: Math.round(memory.at(-1) ?? 0),
-    },
     violations,
   };
 }
@@ -67,20 +52,8 @@ function recoveries(injected: readonly Injected[], complete: readonly Case[]): R
   return Object.fromEntries([...longest].sort(([, a], [, b]) => b - a));
 }
 
-/** A count begins again with each start of its object. */
-function reclaimedIn(samples: readonly Sample[]): number {
-  const last = new Map<string, number>();
-  let sum = 0;
-  for (const { app, reclaimed } of samples) {
-    const before = last.get(app) ?? 0;
-    sum += reclaimed >= before ? reclaimed - before : reclaimed;
-    last.set(app, reclaimed);
-  }
-  return sum;
-}
-
 export function tables(its: Summary): string {
-  const { outcomes, reasons, faults, recovery_s: recovery, over_concurrency: over, memory_mb: memory } = its;
+  const { outcomes, reasons, faults, recovery_s: recovery, over_concurrency: over } = its;
   const [slowest] = Object.entries(recovery);
   const whole = its.whole_after_s === null ? "was not whole in time" : `was whole ${its.whole_after_s} s after the last fault`;
   const crowds = its.crowds.map(({ kind, periods, requests, felt, failed_learning, excused, turned_away, judged, failed }) => {
@@ -104,9 +77,8 @@ export function tables(its: Summary): string {
       ...crowds,
     ]),
     "",
-    `retries ${its.retries}; slots taken back ${its.reclaimed}; over concurrency: ${listed(over)}`,
+    `over concurrency: ${listed(over)}`,
     `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
-    `memory of workerd ${memory.first} MB at first, ${memory.most} MB at most, ${memory.last} MB at last`,
     "",
     its.ok ? "no violations" : violationsOf(its),
   ].join("\n");

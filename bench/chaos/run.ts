@@ -5,13 +5,12 @@ import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { Fleet } from "../live/fleet.ts";
 import type { Beat } from "../live/heartbeats.ts";
-import { residentMib } from "../live/machine.ts";
 import { sendOpenLoop, type OpenLoop, type Sent } from "../live/open-loop.ts";
 import type { LiveRouter } from "../live/router.ts";
 import type { Run } from "../live/run.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
 import type { Injected } from "./faults.ts";
-import type { End, History, LogLine, Sample, Touch } from "./history.ts";
+import type { End, History, Sample, Touch } from "./history.ts";
 import { inject } from "./inject.ts";
 import type { Schedule } from "./schedule.ts";
 import { APPS, HINTS, HINT_SLOTS, LOAD_MS, REPLICAS, SETTINGS, TIMES_MS } from "./settings.ts";
@@ -30,20 +29,15 @@ const HEALING_REQUESTS_PER_SECOND = 40;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Each)[] ? Each[] : T[Key] };
 
-/** `memory`: workerd's at times, MiB. */
-export async function run(
-  schedule: Schedule,
-  { signal, progress }: Pick<Running, "signal" | "progress">,
-): Promise<{ readonly history: History; readonly memory: readonly number[] }> {
+export async function run(schedule: Schedule, { signal, progress }: Pick<Running, "signal" | "progress">): Promise<History> {
   const { seed, forMs, faults, requests } = schedule;
   const known: Mutable<Omit<History, "end" | "replicas">> = { sent: [], runs: [], beats: [], injected: [], samples: [], log: [] };
-  const memory: number[] = [];
   const onRun = (its: Run) => known.runs.push(its);
   await using fleet = await Fleet.start({
     ...{ name: "chaos", settings: SETTINGS, bundle: bundle(ENTRY), signal },
     ...{ heartbeatMs: TIMES_MS.heartbeatMs, seed: seedFor(seed, "heartbeats") },
     replicas: REPLICAS.map((shape) => ({ ...shape, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun })),
-    log: (line: string) => known.log.push({ atMs: performance.now(), line } satisfies LogLine),
+    log: (line: string) => known.log.push({ atMs: performance.now(), line }),
     onBeat: (beat: Beat) => known.beats.push(beat),
   });
   const loop: OpenLoop<ChaosSending> = {
@@ -53,7 +47,6 @@ export async function run(
   await fleet.whole(WHOLE_WITHIN_MS);
   const startMs = performance.now();
   void fleet.sample(SAMPLE_MS, async () => {
-    memory.push(residentMib(fleet.router.pid) ?? 0);
     for (const app of APPS) known.samples.push(...(await sampleOf(fleet.router, app)));
     progress(`${known.sent.length} sent`, Math.min(1, (performance.now() - startMs) / forMs));
   });
@@ -65,7 +58,7 @@ export async function run(
   await Promise.all([sendOpenLoop(requests, loop), ...injecting]);
   const end = await heal(fleet, schedule, loop);
   fleet.throwIfOver();
-  return { history: { ...known, replicas: REPLICAS, end }, memory };
+  return { ...known, replicas: REPLICAS, end };
 }
 
 /** After the last fault: until the fleet is whole again, every hint asked for twice, and nothing held any more. */
@@ -101,8 +94,8 @@ async function sampleOf(router: LiveRouter, app: string): Promise<Sample[]> {
   const atMs = performance.now();
   const view = router.pid === null ? null : await router.view(app);
   if (view === null) return [];
-  const { counters, replicas, in_flight: inFlight } = view;
-  return [{ atMs, app, inFlight, reclaimed: Number(counters["reclaimed"]), listed: replicas.map(({ replica }) => replica) }];
+  const { replicas, in_flight: inFlight } = view;
+  return [{ atMs, app, inFlight, listed: replicas.map(({ replica }) => replica) }];
 }
 
 async function listedApps(router: LiveRouter): Promise<string[]> {

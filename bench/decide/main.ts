@@ -134,13 +134,10 @@ function wordOf(standing: scheduling.Standing): string {
   return standing.kind === "granted" ? standing.reason : standing.kind;
 }
 
-/** CPU time is of the whole process, what is not timed included. */
 function timesOf(name: string, { run, reset }: Case, rounds: number) {
   const outcomes: string[] = [];
   const times: number[] = [];
-  let before = process.cpuUsage();
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    if (round === 0) before = process.cpuUsage();
     const start = performance.now();
     const outcome = run(round + WARM_UP_ROUNDS);
     const tookUs = (performance.now() - start) * 1000;
@@ -149,12 +146,11 @@ function timesOf(name: string, { run, reset }: Case, rounds: number) {
     times.push(tookUs);
     outcomes.push(outcome);
   }
-  const { user, system } = process.cpuUsage(before);
   times.sort((a, b) => a - b);
   const us = (value: number) => Math.round(value * 10) / 10;
   const at = (share: number) => us(quantileSorted(times, share));
   const figures = { mean_us: us(mean(times)), p50_us: at(0.5), p99_us: at(0.99), max_us: at(1) };
-  return { case: name, rounds, ...figures, cpu_us: us((user + system) / rounds), outcomes: counted(outcomes) };
+  return { case: name, rounds, ...figures, outcomes: counted(outcomes) };
 }
 
 const command = program("bench", "Times the scheduler's decisions, in microseconds each, on a fleet in memory.")
@@ -167,9 +163,7 @@ const command = program("bench", "Times the scheduler's decisions, in microsecon
 
 await main(command, async ({ rounds, json, ...size }, { print }) => {
   const timed = Object.entries(CASES).map(([name, make]) => timesOf(name, make(makeFleet(size)), rounds));
-  const rows = timed.map((its) => [its.case, its.mean_us, its.p50_us, its.p99_us, its.max_us, its.cpu_us, listed(its.outcomes)]);
-  print(
-    json ? timed.map((its) => JSON.stringify(its)).join("\n") : table([["us", "mean", "p50", "p99", "max", "CPU", ""], ...rows]),
-  );
+  const rows = timed.map((its) => [its.case, its.mean_us, its.p50_us, its.p99_us, its.max_us, listed(its.outcomes)]);
+  print(json ? timed.map((its) => JSON.stringify(its)).join("\n") : table([["us", "mean", "p50", "p99", "max", ""], ...rows]));
   return true;
 });

@@ -94,8 +94,7 @@ await main(command, async (options, { signal, progress, print }) => {
   const [reasons, errors] = [counted(replayed.reasons), counted(replayed.errors)];
   const took_s = (performance.now() - startMs) / 1000;
   const its = { agrees, requests: workload.length, compression, took_s, miss_difference: missDifference, mean_ratio: meanRatio };
-  if (json)
-    print(JSON.stringify({ ...its, router, simulator, reasons, errors, faults: replayed.faults, way_ms: replayed.wayMs }));
+  if (json) print(JSON.stringify({ ...its, router, simulator, reasons, errors, faults: replayed.faults }));
   else {
     const rows = Object.entries(router).map(([name, value]) => [
       name,
@@ -114,7 +113,6 @@ await main(command, async (options, { signal, progress, print }) => {
         `reasons: ${listed(reasons)}`,
         `errors: ${listed(errors)}`,
         ...replayed.faults.map((fault) => `fault: ${fault}`),
-        `Neither queued nor at a replica: ${replayed.wayMs.toFixed(1)} ms a request, which counts as ${((replayed.wayMs * compression) / 1000).toFixed(2)} s.`,
         `Seconds are the workload's: real ones times ${compression}.`,
       ].join("\n"),
     );

@@ -1,7 +1,6 @@
 // Replays a workload for real: a live fleet that holds, loads and serves as the simulated one. Whatever was started has ended when it
 // returns or throws.
 import { bundle } from "../../scripts/bundle.ts";
-import { mean } from "simple-statistics";
 import { Fleet } from "../live/fleet.ts";
 import { sendOpenLoop } from "../live/open-loop.ts";
 import { FOUND_HEADER } from "../live/proof.ts";
@@ -33,8 +32,6 @@ export interface Replayed {
   readonly errors: readonly string[];
   /** What should not have happened; empty where all is well. */
   readonly faults: readonly string[];
-  /** Mean time of a served request that was spent neither in the queue nor at the replica. */
-  readonly wayMs: number;
 }
 
 /** In rendezvous hashing only hints and replicas count, so that the simulator's choices are the same. */
@@ -49,11 +46,9 @@ interface ReplaySending extends Sending {
 export async function replay(workload: Workload, replaying: Replaying): Promise<Replayed> {
   const { replicas, slots, loadMs, heartbeatMs, settings, seed, limitMs, signal, progress } = replaying;
   bundle();
-  const runs = new Map<string, Run>();
   let [refusedBeats, overfull] = [0, 0];
-  const onRun = (run: Run) => {
-    runs.set(run.key, run);
-    if (run.present > run.concurrency) overfull++;
+  const onRun = ({ present, concurrency }: Run) => {
+    if (present > concurrency) overfull++;
   };
   const onBeat = ({ answered }: { readonly answered: number | null }) => {
     // One that another has overtaken is refused as a late one.
@@ -77,26 +72,23 @@ export async function replay(workload: Workload, replaying: Replaying): Promise<
     }),
   });
   const outcomes: Outcome[] = [];
-  const [reasons, errors, ways]: [string[], string[], number[]] = [[], [], []];
+  const [reasons, errors]: [string[], string[]] = [[], []];
   const startMs = performance.now();
-  const onCame = ({ asked, dueMs }: ReplaySending, came: Came) => {
+  const onCame = ({ dueMs }: ReplaySending, came: Came) => {
     const served = isProven(came);
     const found = came.headers[FOUND_HEADER] === "load" ? "load" : "warm";
     const inSystemMs = came.endedMs - startMs - dueMs;
     const waitedMs = queuedMsOf(came) ?? (served ? 0 : inSystemMs);
     outcomes.push({ waitedMs, inSystemMs, cold: found, served, failed: false, refused: null });
-    const { beganMs = NaN, endedMs = null } = runs.get(asked.key) ?? {};
-    if (served) {
-      reasons.push(came.headers["x-warmpath-reason"] ?? "none");
-      ways.push(came.endedMs - came.sentMs - waitedMs - ((endedMs ?? NaN) - beganMs));
-    } else errors.push(`${came.status ?? came.end} ${came.errorType ?? came.cause ?? "wrong answer"}`);
+    if (served) reasons.push(came.headers["x-warmpath-reason"] ?? "none");
+    else errors.push(`${came.status ?? came.end} ${came.errorType ?? came.cause ?? "wrong answer"}`);
     progress(outcomes.length);
   };
   await sendOpenLoop(workload.map(timed), { way: () => fleet.way(limitMs), signal: fleet.signal, onCame });
   fleet.throwIfOver();
   const odd = errors.filter((error) => !GIVEN_UP.has(error));
   return {
-    ...{ outcomes, reasons, errors, wayMs: ways.length === 0 ? NaN : mean(ways) },
+    ...{ outcomes, reasons, errors },
     faults: [
       ...(odd.length === 0 ? [] : [`${odd.length} requests failed, the first: ${odd[0]}`]),
       ...(refusedBeats === 0 ? [] : [`${refusedBeats} heartbeats were refused or lost`]),

@@ -57,7 +57,7 @@ const command = program("soak", description, NOTES)
 await main(command, async ({ minutes, load, seed, growth, plot, json }, { signal, progress, print }) => {
   const startMs = performance.now();
   const perSecond = perSecondAt(load);
-  const { windows, ending, churn, log } = await soak({ forMs: minutes * MINUTE_MS, perSecond, seed, signal, progress });
+  const { windows, ending, churn } = await soak({ forMs: minutes * MINUTE_MS, perSecond, seed, signal, progress });
   const findings = judge(windows, ending, growth);
   const ok = isWell(findings);
   const outcomes = totals(windows);
@@ -68,12 +68,12 @@ await main(command, async ({ minutes, load, seed, growth, plot, json }, { signal
   const took_s = Math.round((performance.now() - startMs) / 1000);
   if (json) {
     const its = { ok, minutes, load, seed, took_s, requests_per_second: perSecond };
-    print(JSON.stringify({ ...its, outcomes, churn, log, findings, windows }));
+    print(JSON.stringify({ ...its, outcomes, churn, findings, windows }));
   } else {
     const step = Math.max(1, Math.floor(windows.length / LINES));
     const shown = windows.filter((_, index) => (windows.length - 1 - index) % step === 0);
     const course = table([COLUMNS.map(([name]) => name), ...shown.map((window) => COLUMNS.map(([, key]) => window[key]))]);
-    const counts = `outcomes: ${listed(outcomes)}\nchurn: ${listed(churn)}\nrouter's log: ${listed(log)}`;
+    const counts = `outcomes: ${listed(outcomes)}\nchurn: ${listed(churn)}`;
     const legend =
       "Times in ms. router: neither in the queue nor at the replica. control: the same without the router. MiB: of workerd.";
     print([header, course, counts, verdict(findings), legend].join("\n\n"));

@@ -5,7 +5,6 @@ import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { send } from "../live/client.ts";
 import { Fleet } from "../live/fleet.ts";
-import { logCounts } from "../live/log.ts";
 import { cpuMs, residentMib, starvedMs } from "../live/machine.ts";
 import { sendOpenLoop } from "../live/open-loop.ts";
 import { LiveReplica } from "../live/replica.ts";
@@ -24,12 +23,10 @@ export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly seed: number;
 }
 
-/** `log`: lines of the router's log by what they say. */
 export interface Soaked {
   readonly windows: readonly Window[];
   readonly ending: Ending;
   readonly churn: Readonly<Record<string, number>>;
-  readonly log: Readonly<Record<string, number>>;
 }
 
 /** Of 16 slots; as many hints fit as 32 slots hold, so that the rarest are loaded now and then. Otherwise production's settings. */
@@ -61,10 +58,9 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   /** Requests that have not ended, with what replicas noted of them. */
   const open = new Map<string, Run[]>();
   const onRun = (run: Run) => open.get(run.key)?.push(run);
-  const log = logCounts();
   bundle();
   await using fleet = await Fleet.start({
-    ...{ name: "soak", log: log.take, inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
+    ...{ name: "soak", inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
     settings: { COLD_START_MS: String(LOAD_MS), HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS) },
     replicas: CONCURRENCIES.map((concurrency, index) => {
       return { app: APP, replica: `r${index + 1}`, concurrency, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun };
@@ -106,7 +102,7 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   const held = await fleet.empty(EMPTY_WITHIN_MS);
   const heap = { first: before.heap_mib, last: (await fleet.router.retained()).heap_mib };
   const told = [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`);
-  return { windows: windows.closed, ending: { unexpected: told, missing, held, heap }, churn: churn.counts, log: log.counts };
+  return { windows: windows.closed, ending: { unexpected: told, missing, held, heap }, churn: churn.counts };
 }
 
 function endedOf(outcome: string, came: Came, runs: readonly Run[]): Ended {

@@ -133,13 +133,12 @@ test.each<[string, string, (history: Draft) => void]>([
   [
     "more grants than requests, for long",
     "no grant outlives its request",
-    ({ samples }) =>
-      samples.push(...[20_000, 20_500, 21_000].map((atMs) => ({ atMs, app: APP, inFlight: 1, reclaimed: 0, listed: [] }))),
+    ({ samples }) => samples.push(...[20_000, 20_500, 21_000].map((atMs) => ({ atMs, app: APP, inFlight: 1, listed: [] }))),
   ],
   [
     "a replica that is listed long after its last report",
     "a replica that is silent is removed",
-    ({ samples }) => samples.push({ atMs: 20_000, app: APP, inFlight: 0, reclaimed: 0, listed: ["r1"] }),
+    ({ samples }) => samples.push({ atMs: 20_000, app: APP, inFlight: 0, listed: ["r1"] }),
   ],
   ["a request that a replica still runs", "nothing runs on for nobody", (history) => holds(history, { running: 1 })],
   [

@@ -82,7 +82,7 @@ export function goodHistory(): Draft {
     ],
     beats: beats(),
     injected: [],
-    samples: [{ atMs: 1050, app: APP, inFlight: 1, reclaimed: 0, listed: ["r1", "r4"] }],
+    samples: [{ atMs: 1050, app: APP, inFlight: 1, listed: ["r1", "r4"] }],
     log: [],
     end: {
       ...{ quietMs: 4000, wholeMs: 4100, missing: [], touches, held: [], apps: [...APPS] },

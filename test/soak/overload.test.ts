@@ -18,7 +18,7 @@ const SECOND_MS = 1000;
 const PHASE_MS = 40 * SECOND_MS;
 const SAMPLES = 160;
 const SPANS = Object.fromEntries(
-  PHASES.map((phase, index) => [phase, { fromMs: index * PHASE_MS, toMs: (index + 1) * PHASE_MS, cpuShare: 0.2 }]),
+  PHASES.map((phase, index) => [phase, { fromMs: index * PHASE_MS, toMs: (index + 1) * PHASE_MS }]),
 ) as Record<Phase, Span>;
 
 interface Made {

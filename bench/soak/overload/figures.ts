@@ -29,8 +29,6 @@ export interface Line {
 export interface Span {
   readonly fromMs: number;
   readonly toMs: number;
-  /** CPU time of the router in it, of one core's. */
-  readonly cpuShare: number;
 }
 
 /** At a moment. */
@@ -90,13 +88,13 @@ export function figuresOf({ lines, samples, spans, retained }: History) {
 }
 
 /** Requests served a second while it was saturated. */
-export function capacityOf(lines: readonly Line[], { fromMs, toMs }: Pick<Span, "fromMs" | "toMs">): number {
+export function capacityOf(lines: readonly Line[], { fromMs, toMs }: Span): number {
   const filledMs = fromMs + (toMs - fromMs) * FILLING;
   const served = lines.filter((line) => isServed(line) && line.endedMs >= filledMs && line.endedMs <= toMs);
   return (served.length / (toMs - filledMs)) * 1000;
 }
 
-function phaseOf(lines: readonly Line[], { fromMs, toMs, cpuShare }: Span, samples: readonly Sample[]) {
+function phaseOf(lines: readonly Line[], { fromMs, toMs }: Span, samples: readonly Sample[]) {
   const lastedS = (toMs - fromMs) / 1000;
   const third = (toMs - fromMs) / 3;
   const served = lines.filter(isServed);
@@ -127,7 +125,6 @@ function phaseOf(lines: readonly Line[], { fromMs, toMs, cpuShare }: Span, sampl
     without_retry_after: refused.filter(({ retryAfterS }) => retryAfterS === null || retryAfterS < 1).length,
     waiting_most: most(seen.map(({ waiting }) => waiting)),
     resident_mb_most: most(seen.map(({ resident_mb }) => resident_mb)),
-    router_cpu_share: short(cpuShare),
   };
 }
 

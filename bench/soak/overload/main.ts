@@ -1,6 +1,6 @@
 // `npm run overload`: the built router under many times what its fleet can serve.
 import { main, number, program, SEED } from "../../command.ts";
-import { isWell, listed, table, verdict } from "../../report.ts";
+import { isWell, table, verdict } from "../../report.ts";
 import { figuresOf, PHASES, type PhaseFigures } from "./figures.ts";
 import { overload } from "./run.ts";
 import { judge } from "./verdict.ts";
@@ -41,7 +41,6 @@ const COURSE: Columns = [
   ["429 p99", ({ refusal_p99_ms }) => refusal_p99_ms],
   ["most waiting", ({ waiting_most }) => waiting_most],
   ["most MiB", ({ resident_mb_most }) => resident_mb_most],
-  ["router CPU", ({ router_cpu_share }) => router_cpu_share],
 ];
 const PRIORITIES: Columns = [
   ["normal served", ({ normal }) => normal.served],
@@ -66,7 +65,7 @@ const command = program("overload", description, NOTES)
 
 await main(command, async ({ json, minutes, goodput, ...options }, { signal, progress, print }) => {
   const startMs = performance.now();
-  const { history, missing, held, log } = await overload({ ...options, forMs: minutes * MINUTE_MS, signal, progress });
+  const { history, missing, held } = await overload({ ...options, forMs: minutes * MINUTE_MS, signal, progress });
   const figures = figuresOf(history);
   const findings = judge(figures, missing, held, options.queueLengthMax, goodput);
   const ok = isWell(findings);
@@ -74,7 +73,7 @@ await main(command, async ({ json, minutes, goodput, ...options }, { signal, pro
   if (json) {
     const took_s = Math.round((performance.now() - startMs) / 1000);
     const its = { ok, times, seed, queue_length_max: queueLengthMax, queue_timeout_ms: queueTimeoutMs, took_s };
-    print(JSON.stringify({ ...its, ...figures, log, findings }));
+    print(JSON.stringify({ ...its, ...figures, findings }));
     return ok;
   }
   const rows = (columns: Columns) => {
@@ -89,7 +88,6 @@ await main(command, async ({ json, minutes, goodput, ...options }, { signal, pro
       `waits in the queue, ms, by priority:\n${rows(PRIORITIES)}`,
       `capacity ${capacity_per_s} a second; goodput ${goodput_share} of it; p95 ${normal_p95_ms} ms at half of it`,
       `back to that ${recovery_s ?? "-"} s after the overload, which left ${backlog} waiting`,
-      `router's log: ${listed(log)}`,
       verdict(findings),
     ].join("\n\n"),
   );

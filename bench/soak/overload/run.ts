@@ -5,8 +5,7 @@ import type { Running } from "../../command.ts";
 import { send } from "../../live/client.ts";
 import { poisson, serviceMs, zipf, type ServiceTimes } from "../../live/draw.ts";
 import { Fleet, type Held } from "../../live/fleet.ts";
-import { logCounts } from "../../live/log.ts";
-import { cpuMs, residentMib } from "../../live/machine.ts";
+import { residentMib } from "../../live/machine.ts";
 import { sendOpenLoop } from "../../live/open-loop.ts";
 import { isProven, queuedMsOf, type Came, type Sending } from "../../live/sending.ts";
 import { short } from "../../report.ts";
@@ -25,8 +24,6 @@ export interface Overloaded {
   readonly history: History;
   readonly missing: readonly string[];
   readonly held: readonly Held[];
-  /** Lines of the router's log by what they say. */
-  readonly log: Readonly<Record<string, number>>;
 }
 
 interface OverloadSending extends Sending {
@@ -62,10 +59,9 @@ const HEARTBEAT_MS = 1000;
 
 export async function overload(overloading: Overloading): Promise<Overloaded> {
   const { times, forMs, seed, queueLengthMax, queueTimeoutMs, signal, progress } = overloading;
-  const log = logCounts();
   bundle();
   await using fleet = await Fleet.start({
-    ...{ name: "overload", log: log.take, inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
+    ...{ name: "overload", inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
     settings: {
       ...{ COLD_START_MS: String(LOAD_MS), HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS) },
       ...{ QUEUE_LENGTH_MAX: String(queueLengthMax), QUEUE_TIMEOUT_MS: String(queueTimeoutMs) },
@@ -104,7 +100,7 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   await perform("low_flood", SHARES.low_flood * forMs, offerOpen("low_flood", times, 1 - HALF / times));
   const retained = { before, after, low_flood: await router.retained() };
   const missing = await fleet.whole(WHOLE_WITHIN_MS);
-  return { history: { lines, samples, spans, retained }, missing, held: await fleet.empty(EMPTY_WITHIN_MS), log: log.counts };
+  return { history: { lines, samples, spans, retained }, missing, held: await fleet.empty(EMPTY_WITHIN_MS) };
 
   /** By clients that each wait for their answer. */
   function offerClosed(seed: number, lastsMs: number): Offers {
@@ -139,11 +135,10 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
 
   async function measure(phase: Phase, lastsMs: number, offer: (lastsMs: number) => Offers): Promise<Offers> {
     progress(phase, PHASES.indexOf(phase) / PHASES.length);
-    const [fromMs, cpuBefore] = [performance.now(), cpuMs(router.pid) ?? 0];
+    const fromMs = performance.now();
     const offers = offer(lastsMs);
     await sleep(lastsMs, undefined, { signal: fleet.signal }).catch(() => {});
-    const toMs = performance.now();
-    spans[phase] = { fromMs, toMs, cpuShare: ((cpuMs(router.pid) ?? cpuBefore) - cpuBefore) / (toMs - fromMs) };
+    spans[phase] = { fromMs, toMs: performance.now() };
     return offers;
   }
 }
