@@ -10,24 +10,13 @@ import { scheduleOf } from "./schedule.ts";
 const MINUTE_MS = 60_000;
 
 const NOTES = `
-What runs: the router's real sources on workerd, as a bundle of its own with switches in its objects; two apps of four HTTP replicas each,
-which serve, load hints and send heartbeats; and clients, some of which leave, read slowly or forbid a second attempt. Times in the router
-that are longer than a short run are shortened (bench/chaos/worker/short-times.ts).
-
-What is checked: every request ended in one of the ways that the table in bench/chaos/check/allowed.ts allows; nothing ran twice that must
-not; no answer was cut short or mixed up unnoticed; no replica got more than it takes, but for a second after a restart and by snapshot;
-nobody waits for a replica that is gone or for an answer that has stopped; few requests fail while healthy replicas could serve them;
-nothing is held when all is over; then the fleet is whole and hints are warm; and workerd logged nothing that chaos does not explain.
-
-Some faults last longer and draw a crowd: 40 requests a second for a hint that their replica owns. The table says how often each was felt,
-and of the requests that were judged how many failed (bench/chaos/check/crowds.ts).
-
-The same seed gives the same faults at the same times, and the same requests. What the router makes of them depends on the machine.
+The router's real sources on workerd, with switches in its objects; two apps of four HTTP replicas each; and clients, some of which leave, read
+slowly or forbid a second attempt. The rules: bench/chaos/check/. The same seed gives the same faults at the same times, and the same requests.
 
 Kinds of faults: ${FAULT_KINDS.filter((kind) => FAULTS[kind].crowd === null).join(", ")}.
-With a crowd: ${FAULT_KINDS.filter((kind) => FAULTS[kind].crowd !== null).join(", ")}.
+With a crowd, 40 requests a second for a hint that their replica owns: ${FAULT_KINDS.filter((kind) => FAULTS[kind].crowd !== null).join(", ")}.
 
-Leaves with 0 where everything was as it must be, 1 where it was not or something failed, 2 on bad usage, 130 when interrupted.
+Leaves with 0 where all was well, 1 where it was not or something failed, 2 on bad usage, 130 when interrupted.
 
 Examples:
   npm run chaos -- --seed 1 --minutes 5

@@ -27,11 +27,8 @@ const SERVICE_MIN_MS = 100;
 const PATIENT = { queueTimeoutMs: DAY_MS, queueLengthMax: 10_000 };
 
 const NOTES = `
-How fast: --compression 50 plays 50 s of the workload in one; the 2000 requests on 8 replicas at load 0.6 take about 2.5 minutes.
-What does not shrink is the way through the router and back, some 3 ms for each request: at 50 it seems to take 0.15 s.
-So services and loads should stay far above that, at least ${SERVICE_MIN_MS} ms after compression on average.
-
-The simulator runs the same compressed workload, so that the times that are fixed in the router's code weigh as much in both.
+--compression 50 plays 50 s of the workload in one; the 2000 requests on 8 replicas at load 0.6 take about 2.5 minutes. The way through the
+router and back, some 3 ms, does not shrink: services and loads should be at least ${SERVICE_MIN_MS} ms after compression on average.
 
 Leaves with 0 where router and simulator agree, 1 where they do not or something failed, 2 on bad usage, 130 when interrupted.
 

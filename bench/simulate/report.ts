@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { table } from "../report.ts";
 import type { Plan, Result } from "./experiment.ts";
+import { NO_FAULTS } from "./faults.ts";
 import { averaged, deviations, type FigureName, type Figures } from "./statistics.ts";
 import type { Workload } from "./workload.ts";
 
@@ -43,21 +44,8 @@ export function header(workload: Workload, { fleet, retiming, bootstraps }: Plan
   const hints = new Set(workload.map(({ hint }) => hint)).size;
   const loads =
     asked.coldPercentiles === undefined ? `${asked.coldMs / 1000} s` : `drawn from ${asked.coldEntry ?? "percentiles"}`;
-  const flaws: readonly (readonly [boolean, string])[] = [
-    [faults.noHintSlots, "no hint slots"],
-    [faults.noInBand, "no in-band hints"],
-    [faults.lateMs > 0, `reports ${faults.lateMs / 1000} s late`],
-    [faults.dropped > 0, `${faults.dropped * 100} % of hints dropped`],
-    [faults.churnMs < Infinity, `a replica dies every ${faults.churnMs / 1000} s`],
-    [faults.errorShare > 0, `${faults.errorShare * 100} % of answers fail`],
-    [
-      faults.failingHint !== null,
-      `a replica fails ${faults.failingHint === true ? "the most frequent hint" : faults.failingHint}`,
-    ],
-    [faults.failsFast, "a replica fails fast"],
-    [faults.stalls, "a replica stalls"],
-  ];
-  const named = flaws.flatMap(([is, flaw]) => (is ? [`, ${flaw}`] : [])).join("");
+  const flaws = Object.entries(faults).filter(([name, value]) => value !== NO_FAULTS[name as keyof typeof faults]);
+  const named = flaws.map(([name, value]) => `, ${name} ${value}`).join("");
   const name = asked.trace === undefined ? "synthetic" : basename(asked.trace);
   return [
     `${name}: ${workload.length} requests, ${hints} hints, retimed flat by ${retiming}, 1 h windows, seed ${seed}`,

@@ -3,7 +3,7 @@
 import TinyQueue from "tinyqueue";
 import { failuresOf, IDLE_TIMEOUT_MS, reportedLists, type Ending, type Faults } from "./faults.ts";
 import { blank, type Outcome, type Run } from "./ledger.ts";
-import { SimulatedReplica, type Happenings, type Job } from "./replica.ts";
+import { simulatedReplica, type Happenings, type Job, type SimulatedReplica } from "./replica.ts";
 import type { Random } from "./random.ts";
 import type { MakeRouter } from "./router.ts";
 import type { Workload } from "./workload.ts";
@@ -219,7 +219,7 @@ export function simulate(
       fails: (job, untilMs) => willEnd(life, job, "error", untilMs, untilMs),
     };
     const failsAfterMs = (hint: string) => failures.refusesAfterMs(index, hint, loadMs);
-    const replica = new SimulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
+    const replica = simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
     const lists = reportedLists(faults, faultRandom);
     const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map() };
     return life;

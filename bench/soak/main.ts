@@ -12,15 +12,9 @@ const MINUTE_MS = 60_000;
 const LINES = 12;
 
 const NOTES = `
-What runs: the built router on workerd; 8 HTTP replicas that serve, load hints, send heartbeats, and now and then drain, are replaced or die;
-clients that send plain requests, uploads, streams and WebSockets, some of which leave. Arrivals are a Poisson process, hints follow Zipf's law.
-
-What is judged: the last tenth of the run against the first after a warm-up, which is a tenth too. Resident memory of workerd, what the router
-adds to a request's time (p50 and p95), the wait in its queue (p95) and its CPU time a request. No outcome that the deaths do not explain,
-every replica listed as ready at the end, nothing still held. And what the router holds after the last request, once garbage is collected by
-V8's inspector, against what it held before the first. How others' load on the machine is allowed for: bench/soak/verdict.ts.
-
-Resident memory is warm after ${MEMORY_WARM_UP_MINUTES} minutes at the soonest: runs of less than twice that say "not judged" of it, in JSON \`"ok": null\`.
+The built router on workerd; 8 HTTP replicas, which now and then drain, are replaced or die; clients that send plain requests, uploads, streams
+and WebSockets, some of which leave. What is judged, and how others' load on the machine is allowed for: bench/soak/verdict.ts. Resident memory
+is warm after ${MEMORY_WARM_UP_MINUTES} minutes at the soonest: runs of less than twice that say "not judged" of it, in JSON \`"ok": null\`.
 
 Leaves with 0 where all was well, 1 where it was not or something failed, 2 on bad usage, 130 when interrupted.
 
@@ -40,8 +34,6 @@ const COLUMNS: readonly (readonly [string, Key])[] = [
   ["router p95", "router_p95_ms"],
   ["control p50", "control_p50_ms"],
   ["starved", "starved_share"],
-  ["waiting", "waiting"],
-  ["in flight", "in_flight"],
 ];
 
 const description = "Runs the built router for long under steady load, and says whether its memory or latency grew.";

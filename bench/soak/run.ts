@@ -130,7 +130,6 @@ async function readWindows(
   let last = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? 0, starved: starvedMs(router.pid) };
   for (let closesMs = last.atMs + windowMs; ; closesMs += windowMs) {
     await sleep(Math.max(0, closesMs - performance.now()), undefined, { signal }).catch(() => {});
-    const view = signal.aborted ? null : await router.view(APP);
     if (signal.aborted) return;
     const now = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? last.cpu, starved: starvedMs(router.pid) };
     const ranMs = now.cpu - last.cpu;
@@ -140,7 +139,6 @@ async function readWindows(
       resident_mb: short(residentMib(router.pid) ?? 0),
       cpu_share: Math.round((ranMs / (now.atMs - last.atMs)) * 10_000) / 10_000,
       starved_share: waitedMs === null ? null : waitedMs === 0 ? 0 : short(waitedMs / (waitedMs + ranMs)),
-      ...{ waiting: view?.waiting ?? 0, in_flight: view?.in_flight ?? 0 },
     });
     last = now;
     tell(`${resident_mb.toFixed(0)} MiB, router ${router_p50_ms ?? "-"} / ${router_p95_ms ?? "-"} ms`);

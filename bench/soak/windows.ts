@@ -19,8 +19,6 @@ export interface Reading {
   readonly cpu_share: number;
   /** For how much of the time that it wanted a processor others had them; null: the system does not say. */
   readonly starved_share: number | null;
-  readonly waiting: number;
-  readonly in_flight: number;
 }
 
 export type Window = ReturnType<typeof windowOf>;

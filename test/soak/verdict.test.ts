@@ -21,7 +21,6 @@ function windows(course: (share: number) => Partial<Window> = () => ({}), count 
   return Array.from({ length: count }, (_, index) => ({
     ...{ at_s: (index + 1) * 5, requests: 350, outcomes: { "200": 350 }, resident_mb: 200 + 4 * random() },
     ...{ cpu_share: 0.1, cpu_ms_per_request: noisy(1.5), starved_share: 0.1 * random() },
-    ...{ waiting: 0, in_flight: 11 },
     ...{ in_system_p50_ms: noisy(150), in_system_p95_ms: noisy(400) },
     ...{ queue_p95_ms: noisy(100), router_p50_ms: noisy(3), router_p95_ms: noisy(10) },
     ...{ control_p50_ms: noisy(0.5), control_p95_ms: noisy(1) },

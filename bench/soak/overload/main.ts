@@ -8,18 +8,9 @@ import { judge } from "./verdict.ts";
 const MINUTE_MS = 60_000;
 
 const NOTES = `
-What runs: the built router on workerd and 8 HTTP replicas that serve one request at a time, 250 ms on average, so that two cores carry many
-times what they can serve. In one run, each from an empty queue: saturated by clients that send when their last request has ended, which gives
-the capacity; half of it (before); many times it, one request in ten of low priority (overload); half of it again, at once (after); and many
-times it of low priority beside half of it of normal priority (low_flood). The overload takes a third of the minutes; what it takes until the
-backlog is gone comes on top.
-
-What is judged: requests served during the overload over the capacity; refusals are quick, do not slow down, and all have Retry-After; the
-queue keeps its bound; whoever was let in is served; afterwards latency is soon what it was before; normal requests wait less than those of
-low priority, which are served all the same; a second overload adds nothing to memory once garbage is collected; nothing is held at the end.
-
-What bounds the recovery: the backlog is at most QUEUE_LENGTH_MAX requests, and no more than can be served within their deadlines by the
-predicted wait. It is gone after backlog / (capacity - arrivals).
+The built router on workerd and 8 HTTP replicas that serve one request at a time, 250 ms on average, so that two cores carry many times what they
+can serve. The phases: bench/soak/overload/figures.ts; what is judged: verdict.ts. What it takes until the backlog is gone comes on top of the
+minutes: at most QUEUE_LENGTH_MAX / (capacity - arrivals).
 
 Leaves with 0 where all was well, 1 where it was not or something failed, 2 on bad usage, 130 when interrupted.
 
