@@ -21,8 +21,8 @@ const ENTRY = { name: "chaos", folder: "bench/chaos/worker" };
 /** No request may take longer, whatever happens: attempts, waits and timeouts are all bounded. */
 const PATIENCE_MS = 45_000;
 const SAMPLE_MS = 500;
-/** After the last fault: until the fleet must be whole, and then until nothing may be held any more. */
-const WHOLE_WITHIN_MS = 20_000;
+/** After the last fault: as long as it may take until the fleet is whole, and then until nothing may be held any more. */
+const HEALING_MS = 20_000;
 const EMPTY_WITHIN_MS = 5000;
 /** Replicas that were passed over come back by being tried. */
 const HEALING_REQUESTS_PER_SECOND = 40;
@@ -44,7 +44,7 @@ export async function run(schedule: Schedule, { signal, progress }: Pick<Running
     ...{ way: () => fleet.way(PATIENCE_MS), signal: fleet.signal },
     onSent: (line: Sent<ChaosSending>) => known.sent.push(line),
   };
-  await fleet.whole(WHOLE_WITHIN_MS);
+  await fleet.whole();
   const startMs = performance.now();
   void fleet.sample(SAMPLE_MS, async () => {
     for (const app of APPS) known.samples.push(...(await sampleOf(fleet.router, app)));
@@ -57,7 +57,7 @@ export async function run(schedule: Schedule, { signal, progress }: Pick<Running
   });
   await Promise.all([sendOpenLoop(requests, loop), ...injecting]);
   const end = await heal(fleet, schedule, loop);
-  fleet.throwIfOver();
+  fleet.signal.throwIfAborted();
   return { ...known, replicas: REPLICAS, end };
 }
 
@@ -66,11 +66,11 @@ async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSendin
   const quietMs = performance.now();
   const random = seeded(seedFor(seed, "healing"));
   const trickle = new AbortController();
-  const requests = steadyTraffic(random, HEALING_REQUESTS_PER_SECOND, WHOLE_WITHIN_MS).map(({ atMs, sending }, index) => {
+  const requests = steadyTraffic(random, HEALING_REQUESTS_PER_SECOND, HEALING_MS).map(({ atMs, sending }, index) => {
     return { atMs, sending: sendingOf(random, `h${index}`, "get", sending.asked.app) };
   });
   const trickling = sendOpenLoop(requests, { ...loop, signal: AbortSignal.any([fleet.signal, trickle.signal]) });
-  const missing = await fleet.whole(WHOLE_WITHIN_MS, true);
+  const missing = await fleet.whole(true);
   const wholeMs = missing.length === 0 ? performance.now() : null;
   trickle.abort();
   await trickling;

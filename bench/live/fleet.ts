@@ -17,6 +17,7 @@ export interface FleetOptions extends LiveRouterOptions {
   readonly replicas: readonly ReplicaOptions[];
   /** How often they report, whatever the router asks for. */
   readonly heartbeatMs: number;
+  readonly oneByOne?: boolean;
   /** Of what is drawn for disturbed reports. */
   readonly seed: number;
   readonly onBeat?: (beat: Beat) => void;
@@ -33,6 +34,7 @@ export interface Held {
 }
 
 const POLL_MS = 100;
+const WHOLE_WITHIN_MS = 20_000;
 
 export class Fleet implements AsyncDisposable {
   readonly router: LiveRouter;
@@ -40,6 +42,7 @@ export class Fleet implements AsyncDisposable {
   /** Aborted when the run is over: interrupted, without a router, or done. */
   readonly signal: AbortSignal;
   readonly #clients = keptConnections();
+  readonly #reports = keptConnections();
   readonly #over = new AbortController();
 
   private constructor(router: LiveRouter, signal: AbortSignal) {
@@ -48,13 +51,22 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Every replica has sent its first report when this returns; the next follow one after the other within an interval. */
-  static async start({ replicas, heartbeatMs, seed, onBeat = () => {}, signal, ...options }: FleetOptions): Promise<Fleet> {
+  static async start({
+    replicas,
+    heartbeatMs,
+    oneByOne = false,
+    seed,
+    onBeat = () => {},
+    signal,
+    ...options
+  }: FleetOptions): Promise<Fleet> {
     await using started = new AsyncDisposableStack();
     const settings = { ALLOW_PRIVATE_ORIGINS: "true", ...options.settings };
     const fleet = started.use(new Fleet(await LiveRouter.start({ ...options, settings }), signal));
-    for (const [index, its] of replicas.entries()) {
-      const replica = await LiveReplica.start(its);
-      const heartbeats = new Heartbeats(replica, { router: fleet.router, everyMs: heartbeatMs, seed: seed + index, onBeat });
+    for (const [index, shape] of replicas.entries()) {
+      const replica = await LiveReplica.start(shape);
+      const its = { router: fleet.router, agent: fleet.#reports, everyMs: heartbeatMs, oneByOne, seed: seed + index, onBeat };
+      const heartbeats = new Heartbeats(replica, its);
       fleet.members.push({ replica, heartbeats });
       await heartbeats.beat();
     }
@@ -83,11 +95,6 @@ export class Fleet implements AsyncDisposable {
     return { port, agent: this.#clients, patienceMs, signal: this.signal };
   }
 
-  /** Throws where the run was interrupted, or the router has ended by itself. */
-  throwIfOver(): void {
-    this.signal.throwIfAborted();
-  }
-
   /** Takes a sample now and then, as long as the run lasts. */
   async sample(everyMs: number, take: () => Promise<void>): Promise<void> {
     for (;;) {
@@ -98,8 +105,10 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Waits until the router lists every replica as ready, and on no probation where that is asked for. Gives what is missing when it does not in time. */
-  async whole(withinMs: number, trusted = false): Promise<readonly string[]> {
-    return this.#until(withinMs, async () => (await Promise.all(this.apps.map((app) => this.#missing(app, trusted)))).flat());
+  async whole(trusted = false): Promise<readonly string[]> {
+    return this.#until(WHOLE_WITHIN_MS, async () =>
+      (await Promise.all(this.apps.map((app) => this.#missing(app, trusted)))).flat(),
+    );
   }
 
   /** Waits until nothing waits and nothing runs. Gives what each app holds when the time is over, or nothing. */
@@ -115,6 +124,7 @@ export class Fleet implements AsyncDisposable {
     for (const { heartbeats } of this.members) heartbeats[Symbol.dispose]();
     await Promise.all(this.members.map(({ replica }) => replica[Symbol.asyncDispose]()));
     this.#clients.destroy();
+    this.#reports.destroy();
     await this.router[Symbol.asyncDispose]();
   }
 

@@ -1,6 +1,8 @@
 // A live replica's reports: one after the other at its interval, unless they are disturbed.
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Agent } from "node:http";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { seeded, type Random } from "../simulate/random.ts";
+import { post } from "./client.ts";
 import type { LiveReplica } from "./replica.ts";
 import type { LiveRouter } from "./router.ts";
 
@@ -25,7 +27,10 @@ export interface Beat {
 /** `seed`: of what is drawn, how late a late report is. */
 export interface HeartbeatOptions {
   readonly router: LiveRouter;
+  readonly agent: Agent;
   readonly everyMs: number;
+  /** No report is made while one is on its way; else one on its way does not delay the next. The time for an answer bounds how many are. */
+  readonly oneByOne: boolean;
   readonly seed: number;
   readonly onBeat: (beat: Beat) => void;
 }
@@ -88,9 +93,12 @@ export class Heartbeats implements Disposable {
   async keepBeating(firstMs: number): Promise<void> {
     for (let nextMs = performance.now() + firstMs; ; nextMs = Math.max(nextMs + this.#options.everyMs, performance.now())) {
       await this.#wait(nextMs - performance.now());
+      // Where the event loop stood still, requests may have arrived that it has not come to: a report must not miss them.
+      await turn();
       if (this.#over.signal.aborted) return;
-      // Not awaited: a report on its way does not delay the next. How many can be on their way is bounded by the time for an answer.
-      if (!this.#paused) void this.#sendDisturbed(this.#report(this.status));
+      if (this.#paused) continue;
+      const sent = this.#sendDisturbed(this.#report(this.status));
+      if (this.#options.oneByOne) await sent;
     }
   }
 
@@ -123,22 +131,14 @@ export class Heartbeats implements Disposable {
   }
 
   async #send(report: Report): Promise<void> {
-    const { router, onBeat } = this.#options;
+    const { router, agent, onBeat } = this.#options;
     if (this.#over.signal.aborted) return;
     const { app, replica, incarnation, sequence, status } = report;
     const sentMs = performance.now();
     let answered: number | null = null;
     try {
-      const headers = { authorization: `Bearer ${router.token}`, "content-type": "application/json" };
       const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-      const response = await fetch(`${router.url}/-/heartbeat`, {
-        method: "POST",
-        headers,
-        body: JSON.stringify(report),
-        signal,
-      });
-      await response.arrayBuffer();
-      answered = response.status;
+      answered = await post(`${router.url}/-/heartbeat`, agent, { authorization: `Bearer ${router.token}` }, report, signal);
     } catch {
       // No answer is what the record says.
     }

@@ -55,7 +55,15 @@ export async function replay(workload: Workload, replaying: Replaying): Promise<
     if (answered !== 200 && answered !== 409 && !signal.aborted) refusedBeats++;
   };
   await using fleet = await Fleet.start({
-    ...{ name: "replay", heartbeatMs, seed, signal, onBeat, log: (line: string) => console.error(`router: ${line}`) },
+    ...{
+      name: "replay",
+      heartbeatMs,
+      oneByOne: true,
+      seed,
+      signal,
+      onBeat,
+      log: (line: string) => console.error(`router: ${line}`),
+    },
     settings: {
       COLD_START_MS: String(settings.coldStartMs),
       QUEUE_TIMEOUT_MS: String(settings.queueTimeoutMs),
@@ -85,7 +93,7 @@ export async function replay(workload: Workload, replaying: Replaying): Promise<
     progress(outcomes.length);
   };
   await sendOpenLoop(workload.map(timed), { way: () => fleet.way(limitMs), signal: fleet.signal, onCame });
-  fleet.throwIfOver();
+  fleet.signal.throwIfAborted();
   const odd = errors.filter((error) => !GIVEN_UP.has(error));
   return {
     ...{ outcomes, reasons, errors },

@@ -43,7 +43,6 @@ const CHURN_MS = { least: 1500, most: 15_000 };
 /** A short run sees all kinds of churn. */
 const CHURNS = 6;
 const PATIENCE_MS = 60_000;
-const WHOLE_WITHIN_MS = 20_000;
 const EMPTY_WITHIN_MS = 60_000;
 const CONTROL_EVERY_MS = 100;
 /** Of one kind of outcome that may not happen, the cases that are told. */
@@ -66,7 +65,7 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
       return { app: APP, replica: `r${index + 1}`, concurrency, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun };
     }),
   });
-  await fleet.whole(WHOLE_WITHIN_MS);
+  await fleet.whole();
   const before = await fleet.router.retained();
   const startMs = performance.now();
   const windows = new Windows(startMs);
@@ -97,8 +96,8 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   });
   ending.abort();
   await Promise.all([churn.over, reading, controlling]);
-  fleet.throwIfOver();
-  const missing = await fleet.whole(WHOLE_WITHIN_MS);
+  fleet.signal.throwIfAborted();
+  const missing = await fleet.whole();
   const held = await fleet.empty(EMPTY_WITHIN_MS);
   const heap = { first: before.heap_mib, last: (await fleet.router.retained()).heap_mib };
   const told = [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`);

@@ -48,7 +48,6 @@ const CLIENTS_PER_SLOT = 3;
 const RECOVERY = { times: 1.5, moreMostMs: 10_000 };
 const SAMPLE_MS = 250;
 const PATIENCE_MS = 120_000;
-const WHOLE_WITHIN_MS = 20_000;
 const EMPTY_WITHIN_MS = 60_000;
 
 const APP = "overloaded";
@@ -70,7 +69,7 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
       return { app: APP, replica: `r${index + 1}`, concurrency: 1, hintSlots: 3, loadMs: LOAD_MS };
     }),
   });
-  await fleet.whole(WHOLE_WITHIN_MS);
+  await fleet.whole();
   const { router } = fleet;
   const way = () => fleet.way(PATIENCE_MS);
   const lines: Line[] = [];
@@ -99,7 +98,7 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   const after = await router.retained();
   await perform("low_flood", SHARES.low_flood * forMs, offerOpen("low_flood", times, 1 - HALF / times));
   const retained = { before, after, low_flood: await router.retained() };
-  const missing = await fleet.whole(WHOLE_WITHIN_MS);
+  const missing = await fleet.whole();
   return { history: { lines, samples, spans, retained }, missing, held: await fleet.empty(EMPTY_WITHIN_MS) };
 
   /** By clients that each wait for their answer. */
@@ -130,7 +129,7 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
     const { ended } = await measure(phase, lastsMs, offer);
     await ended;
     if (phase !== "after") await fleet.empty(EMPTY_WITHIN_MS);
-    fleet.throwIfOver();
+    fleet.signal.throwIfAborted();
   }
 
   async function measure(phase: Phase, lastsMs: number, offer: (lastsMs: number) => Offers): Promise<Offers> {
