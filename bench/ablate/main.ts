@@ -1,26 +1,13 @@
 // `npm run ablate`: what each constant of the policy is worth, with its rule removed, on data that it was not chosen on.
-import { Command, CommanderError } from "commander";
 import { mean } from "simple-statistics";
+import { policyOf, SCHEDULING, type Scheduling } from "../../src/routing/policy/index.ts";
 import { TUNING } from "../../src/routing/tuning.ts";
-import { number } from "../simulate/arguments.ts";
+import { BadInput, main, names, number, program, type Running } from "../command.ts";
 import { experiment, IDEAL, type Plan } from "../simulate/experiment.ts";
 import { NO_FAULTS } from "../simulate/faults.ts";
-import { allPolicies, OURS } from "../simulate/policies.ts";
+import { warmpath } from "../simulate/routers/warmpath.ts";
 import { REMOVED, type Constant } from "./removed.ts";
-import { ablationWorkloads, type AblationWorkload } from "./workloads.ts";
-
-interface Options {
-  readonly traces: string | null;
-  readonly loads: readonly number[];
-  readonly only: readonly string[] | null;
-  readonly workloads: readonly string[] | null;
-  readonly set: Readonly<Record<string, number>>;
-  readonly policy: string;
-  readonly costs: boolean;
-  readonly evictAdvice: boolean;
-  readonly greedy: boolean;
-  readonly json: boolean;
-}
+import { ablationWorkloads, WORKLOAD_NAMES, type AblationWorkload } from "./workloads.ts";
 
 /** One workload at one load. */
 interface Figure {
@@ -37,26 +24,22 @@ interface Figure {
 const WORTH_MEAN = 0.01;
 const WORTH_WAIT = 0.1;
 
-function figuresOf(workload: AblationWorkload, { loads, policy, costs, evictAdvice }: Options): readonly Figure[] {
+async function figuresOf(workload: AblationWorkload, options: Options, running: Running): Promise<readonly Figure[]> {
   const { name, role, slots, coldMs, bootstraps, requests } = workload;
-  const router = {
-    queueTimeoutMs: Infinity,
-    queueLengthMax: 1e9,
-    affinityWait: "auto" as const,
-    coldStartMs: 12_000,
-    evictAdvice,
-  };
-  const its = allPolicies(router).get(policy);
-  if (its === undefined) throw new Error(`there is no policy ${policy}`);
+  const { loads, policy, costs, evictAdvice } = options;
+  const router = { queueTimeoutMs: Infinity, queueLengthMax: Infinity, coldStartMs: 12_000, evictAdvice };
   const plan: Plan = {
-    ...{ retiming: "count", loads, policies: new Map([[policy, its]]), replicas: 8, slots, concurrency: 1, heartbeatMs: 5000 },
-    ...{ makeLoadMs: () => () => coldMs, faults: NO_FAULTS, costs, streams: false, seed: 1, bootstraps, blockMs: 12 * 3_600_000 },
+    ...{ retiming: "count", loads, bootstraps, policies: new Map([[policy, warmpath(router, () => policyOf(policy, "auto"))]]) },
+    fleet: {
+      ...{ replicas: 8, slots, concurrency: 1, heartbeatMs: 5000, seed: 1, costs, faults: NO_FAULTS },
+      makeLoadMs: () => () => coldMs,
+    },
   };
   const figures: Figure[] = [];
-  for (const results of experiment(requests, plan, () => {})) {
+  for await (const results of experiment(requests, plan, running)) {
     for (const { policy: of, load, paths } of results) {
       if (of === IDEAL) continue;
-      const meanOf = (figure: "ratio_mean" | "longest_wait_s" | "miss") => mean(paths.map((path) => path.figures[figure]));
+      const meanOf = (figure: "ratio_mean" | "longest_wait_s" | "miss") => mean(paths.map((path) => path[figure]));
       const values = { ratio_mean: meanOf("ratio_mean"), longest_wait_s: meanOf("longest_wait_s"), miss: meanOf("miss") };
       figures.push({ workload: name, role, load, ...values });
     }
@@ -64,11 +47,11 @@ function figuresOf(workload: AblationWorkload, { loads, policy, costs, evictAdvi
   return figures;
 }
 
-function withConstants<T>(values: Readonly<Partial<Record<Constant, number>>>, run: () => T): T {
+async function withConstants<T>(values: Readonly<Partial<Record<Constant, number>>>, run: () => Promise<T>): Promise<T> {
   const before = { ...TUNING };
   Object.assign(TUNING, values);
   try {
-    return run();
+    return await run();
   } finally {
     Object.assign(TUNING, before);
   }
@@ -113,72 +96,79 @@ function line(worth: Worth): string {
   return `| ${constant} | ${value ?? ""} | ${cells} |`;
 }
 
-function run(options: Options): void {
-  const workloads = ablationWorkloads(options.traces).filter(({ name }) => options.workloads?.includes(name) ?? true);
+const CONSTANTS = Object.keys(REMOVED) as Constant[];
+const EXAMPLES = `
+Examples:
+  npm run ablate -- --traces TRACES          the table of docs/scheduling.md
+  npm run ablate -- --only horizon --load 0.6
+  npm run ablate -- --set '{"waitShare":0.5}' --only none`;
+
+const description = "Removes each constant of the cost policy in turn and says how much worse requests are served.";
+const command = program("ablate", description, EXAMPLES)
+  .option("--traces <directory>", "where genai-lora.csv.gz and the other traces are; without it synthetic workloads only")
+  .option("--load <loads>", "service time asked for over what the fleet has", loadsOf, [0.4, 0.6, 0.8])
+  .option("--only <constants>", `some of ${CONSTANTS.join(", ")}, none; without it all`, names([...CONSTANTS, "none" as const]))
+  .option("--workloads <names>", `some of ${WORKLOAD_NAMES.join(", ")}; without it all`, names(WORKLOAD_NAMES))
+  .option("--set <json>", "constants that are other than in tuning.ts", constantsOf, {})
+  .option("--policy <name>", `one of ${SCHEDULING.join(", ")}`, schedulingOf, "cost" as const)
+  .option("--costs", "clients say what a request costs", false)
+  .option("--evict-advice", "replicas evict what the router tells them to", false)
+  .option("--greedy", "then remove together, the least missed first, as long as nothing is worse", false)
+  .option("--json", "one object a line", false);
+
+type Options = Pick<ReturnType<typeof command.opts>, "policy" | "costs" | "evictAdvice"> & { readonly loads: readonly number[] };
+
+await main(command, async ({ traces = null, load: loads, only, workloads: chosen, set, greedy, json, ...rest }, running) => {
+  const workloads = ablationWorkloads(traces).filter(({ name }) => chosen?.includes(name) ?? true);
+  if (workloads.length === 0) throw new BadInput("--workloads: none of these is at hand; see --traces");
   const measureAll = (values: Readonly<Partial<Record<Constant, number>>>) =>
-    withConstants({ ...options.set, ...values }, () => workloads.flatMap((workload) => figuresOf(workload, options)));
-  const print = (worth: Worth) => console.log(options.json ? JSON.stringify(worth) : line(worth));
-  const base = measureAll({});
-  if (!options.json) {
-    console.log("| removed | to | mean | at most | longest wait | at most | cold | missed |");
-    console.log("| ------- | -- | ---- | ------- | ------------ | ------- | ---- | ------ |");
+    withConstants({ ...set, ...values }, async () => {
+      const figures: Figure[] = [];
+      for (const workload of workloads) figures.push(...(await figuresOf(workload, { ...rest, loads }, running)));
+      return figures;
+    });
+  const print = (worth: Worth) => running.print(json ? JSON.stringify(worth) : line(worth));
+  const base = await measureAll({});
+  if (!json) {
+    running.print("| removed | to | mean | at most | longest wait | at most | cold | missed |");
+    running.print("| ------- | -- | ---- | ------- | ------------ | ------- | ---- | ------ |");
   }
   print(compare("nothing", null, base, base));
-  const names = (Object.keys(REMOVED) as Constant[]).filter((name) => options.only?.includes(name) ?? true);
-  const alone = names.map((name) => {
-    const worth = compare(name, REMOVED[name], measureAll({ [name]: REMOVED[name] }), base);
+  const alone: { readonly name: Constant; readonly worth: Worth }[] = [];
+  for (const name of CONSTANTS.filter((its) => only?.includes(its) ?? true)) {
+    const worth = compare(name, REMOVED[name], await measureAll({ [name]: REMOVED[name] }), base);
     print(worth);
-    return { name, worth };
-  });
-  let left = alone.filter(({ worth }) => options.greedy && !isMissed(worth)).map(({ name }) => name);
+    alone.push({ name, worth });
+  }
+  let left = alone.filter(({ worth }) => greedy && !isMissed(worth)).map(({ name }) => name);
   const gone: Partial<Record<Constant, number>> = {};
   while (left.length > 0) {
-    const tried = left.map((name) => ({
-      name,
-      worth: compare(name, null, measureAll({ ...gone, [name]: REMOVED[name] }), base),
-    }));
+    const tried: { readonly name: Constant; readonly worth: Worth }[] = [];
+    for (const name of left) {
+      tried.push({ name, worth: compare(name, null, await measureAll({ ...gone, [name]: REMOVED[name] }), base) });
+    }
     const best = tried.toSorted((a, b) => a.worth.mean - b.worth.mean)[0];
-    if (best === undefined || isMissed(best.worth)) return;
+    if (best === undefined || isMissed(best.worth)) break;
     gone[best.name] = REMOVED[best.name];
     print({ ...best.worth, constant: Object.keys(gone).join(", ") });
     left = left.filter((name) => name !== best.name);
   }
+  return true;
+});
+
+function loadsOf(text: string): number[] {
+  return text.split(",").map(number(0.01, 10));
 }
 
-const list = (text: string): readonly string[] => text.split(",");
-
-function parse(): Options {
-  const command = new Command("ablate")
-    .description("Removes each constant of the cost policy in turn and says how much worse requests are served.")
-    .option("--traces <directory>", "where genai-lora.csv.gz and the other traces are; without it synthetic workloads only")
-    .option("--load <loads>", "service time asked for over what the fleet has", "0.4,0.6,0.8")
-    .option("--only <constants>", "only these, separated by commas", list)
-    .option("--workloads <names>", "only these", list)
-    .option("--set <json>", "constants that are other than in tuning.ts", "{}")
-    .option("--policy <name>", "another policy", OURS)
-    .option("--costs", "clients say what a request costs", false)
-    .option("--evict-advice", "replicas evict what the router tells them to", false)
-    .option("--greedy", "then remove together, the least missed first, as long as nothing is worse", false)
-    .option("--json", "one object a line", false)
-    .exitOverride();
-  const raw = command.parse().opts();
-  return {
-    traces: raw["traces"] ?? null,
-    loads: String(raw["load"]).split(",").map(number(0.01, 10)),
-    only: raw["only"] ?? null,
-    workloads: raw["workloads"] ?? null,
-    set: JSON.parse(raw["set"]),
-    policy: raw["policy"],
-    costs: raw["costs"],
-    evictAdvice: raw["evictAdvice"],
-    greedy: raw["greedy"],
-    json: raw["json"],
-  };
+function schedulingOf(text: string): Scheduling {
+  const [its] = names(SCHEDULING)(text);
+  return its ?? "cost";
 }
 
-try {
-  run(parse());
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+function constantsOf(text: string): Readonly<Partial<Record<Constant, number>>> {
+  const values: unknown = JSON.parse(text);
+  for (const [name, value] of Object.entries(values as object)) {
+    if (!(name in REMOVED) || typeof value !== "number") throw new BadInput(`--set: ${name} is no constant with a number`);
+  }
+  return values as Readonly<Partial<Record<Constant, number>>>;
 }

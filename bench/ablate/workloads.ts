@@ -16,6 +16,12 @@ export interface AblationWorkload {
   readonly requests: Workload;
 }
 
+/** In the order of the tables. */
+export const WORKLOAD_NAMES = [
+  ...["genai-first-half", "genai-second-half", "claude-code", "azure-http", "mooncake-conv"],
+  ...["synthetic-2", "synthetic-3", "synthetic-4"],
+];
+
 const SERVICE_SCALE = 0.63;
 const SERVICE_MS = 8000;
 
@@ -23,7 +29,7 @@ const SERVICE_MS = 8000;
 export function ablationWorkloads(directory: string | null): readonly AblationWorkload[] {
   const trace = (name: string, serviceScale: number): Workload | null => {
     const path = directory === null ? "" : join(directory, `${name}.csv.gz`);
-    return existsSync(path) ? readTrace(path, { cutPlus: false, serviceScale, serviceMs: SERVICE_MS }) : null;
+    return existsSync(path) ? readTrace(path, { serviceScale, serviceMs: SERVICE_MS }) : null;
   };
   const genai = trace("genai-lora", SERVICE_SCALE) ?? [];
   const halfMs = ((genai[0]?.atMs ?? 0) + (genai.at(-1)?.atMs ?? 0)) / 2;

@@ -1,5 +1,5 @@
 // The kinds of faults, as data: what each befalls, for how long, and how long after its end it can still be felt.
-import { TUNNEL_STATUSES } from "../live/trouble.ts";
+import { TUNNEL_STATUSES } from "../live/run.ts";
 import { TIMES_MS } from "./settings.ts";
 
 export type Target = "replica" | "object" | "app" | "directory" | "router";
@@ -31,16 +31,14 @@ export interface Crowd {
 }
 
 const { timeToLiveMs, ejectionMostMs } = TIMES_MS;
-
 /** Until a heartbeat says that the replica is back. */
 const NOTICED_MS = 1500;
 /** A running process whose reports are refused: until what is known of it has expired and been forgotten. */
 const FORGOTTEN_MS = 2 * timeToLiveMs + NOTICED_MS;
 
-const NOTHING = { away: false, fails: false, refuses: false, crowd: null };
-
-function onReplica(leastMs: number, mostMs: number, rest: Partial<FaultShape> = {}): FaultShape {
-  return { target: "replica", leastMs, mostMs, lingersMs: NOTICED_MS, ...NOTHING, ...rest };
+function shape(target: Target, leastMs: number, mostMs: number, rest: Partial<FaultShape> = {}): FaultShape {
+  const nothing = { lingersMs: NOTICED_MS, away: false, fails: false, refuses: false, crowd: null };
+  return { target, leastMs, mostMs, ...nothing, ...rest };
 }
 
 const CROWD: Crowd = { warm: true, learning: 10, failing: 0.03 };
@@ -49,38 +47,40 @@ const CROWD: Crowd = { warm: true, learning: 10, failing: 0.03 };
  * reaches it fails, so without any ejection half of what asks for its hint would.
  */
 const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.15 };
-
 /** What comes during a load counts on it: each load that fails takes two or three requests with it. */
 const JOINED: Crowd = { warm: false, learning: 20, failing: 0.05 };
 
 /** Long enough for a replica to be ejected, tried and ejected again a few times. */
 function withCrowd(rest: Partial<FaultShape> = {}): FaultShape {
-  return onReplica(4500, 6000, { fails: true, lingersMs: ejectionMostMs, crowd: CROWD, ...rest });
+  return shape("replica", 4500, 6000, { fails: true, lingersMs: ejectionMostMs, crowd: CROWD, ...rest });
 }
 
-const ON_REPLICA = {
+const DOWN = { away: true, fails: true, refuses: true };
+const EJECTED = { fails: true, lingersMs: ejectionMostMs };
+
+const NAMED = {
   /** The process dies and comes back with a new incarnation. */
-  dies: onReplica(300, 1500, { away: true, fails: true, refuses: true }),
+  dies: shape("replica", 300, 1500, DOWN),
   /** It says that it stops, ends, and comes back with a new incarnation. */
-  stops: onReplica(300, 1500, { away: true, fails: true, refuses: true }),
+  stops: shape("replica", 300, 1500, DOWN),
   /** Nothing reaches it, but its reports go out. */
-  cut: onReplica(300, 1500, { fails: true, refuses: true, lingersMs: ejectionMostMs }),
-  resets: onReplica(300, 1000, { fails: true, lingersMs: ejectionMostMs }),
-  breaks_off: onReplica(300, 1000, { fails: true, lingersMs: ejectionMostMs }),
-  hangs: onReplica(700, 1500, { fails: true, lingersMs: ejectionMostMs }),
-  slow: onReplica(500, 2000),
-  status_503: onReplica(300, 1500, { fails: true, lingersMs: ejectionMostMs }),
-  drains: onReplica(500, 2000, { away: true }),
-  drained_by_admin: onReplica(500, 2000, { away: true }),
-  deleted_by_admin: onReplica(1, 1, { away: true, lingersMs: FORGOTTEN_MS }),
-  beats_lost: onReplica(500, 4000, { away: true }),
-  beats_doubled: onReplica(1000, 3000),
-  beats_late: onReplica(1000, 3000),
-  beats_reordered: onReplica(1000, 3000),
+  cut: shape("replica", 300, 1500, { ...EJECTED, refuses: true }),
+  resets: shape("replica", 300, 1000, EJECTED),
+  breaks_off: shape("replica", 300, 1000, EJECTED),
+  hangs: shape("replica", 700, 1500, EJECTED),
+  slow: shape("replica", 500, 2000),
+  status_503: shape("replica", 300, 1500, EJECTED),
+  drains: shape("replica", 500, 2000, { away: true }),
+  drained_by_admin: shape("replica", 500, 2000, { away: true }),
+  deleted_by_admin: shape("replica", 1, 1, { away: true, lingersMs: FORGOTTEN_MS }),
+  beats_lost: shape("replica", 500, 4000, { away: true }),
+  beats_doubled: shape("replica", 1000, 3000),
+  beats_late: shape("replica", 1000, 3000),
+  beats_reordered: shape("replica", 1000, 3000),
   /** It restarts, and its clock has gone back: its reports seem to be late ones. */
-  clock_back: onReplica(100, 300, { away: true, fails: true, refuses: true, lingersMs: FORGOTTEN_MS }),
+  clock_back: shape("replica", 100, 300, { ...DOWN, lingersMs: FORGOTTEN_MS }),
   /** It restarts, and its clock is far ahead: after its next restart all its reports seem late. */
-  clock_ahead: onReplica(100, 300, { away: true, fails: true, refuses: true, lingersMs: FORGOTTEN_MS }),
+  clock_ahead: shape("replica", 100, 300, { ...DOWN, lingersMs: FORGOTTEN_MS }),
   /** It answers half of its requests with 500. */
   errs: withCrowd({ crowd: UNCERTAIN }),
   /** It answers everything with 500, faster than any other replica answers. */
@@ -100,33 +100,28 @@ const ON_REPLICA = {
   full: withCrowd(),
 } as const;
 
-function elsewhere(target: Target, leastMs: number, mostMs: number, rest: Partial<FaultShape> = {}): FaultShape {
-  return { target, leastMs, mostMs, lingersMs: NOTICED_MS, ...NOTHING, ...rest };
-}
-
 const ELSEWHERE = {
-  object_crashes: elsewhere("object", 1, 1),
-  object_throws: elsewhere("object", 200, 1000),
-  object_overloaded: elsewhere("object", 200, 1000),
-  object_stalls: elsewhere("object", 200, 800),
+  object_crashes: shape("object", 1, 1),
+  object_throws: shape("object", 200, 1000),
+  object_overloaded: shape("object", 200, 1000),
+  object_stalls: shape("object", 200, 800),
   /** All replicas stop together and come back together. */
-  all_stop: elsewhere("app", 1000, 3000, { away: true, fails: true, refuses: true, lingersMs: FORGOTTEN_MS }),
-  burst: elsewhere("app", 200, 200, { lingersMs: 5000 }),
-  directory_crashes: elsewhere("directory", 1, 1),
-  directory_throws: elsewhere("directory", 500, 2000),
-  directory_stalls: elsewhere("directory", 200, 800),
-  router_killed: elsewhere("router", 1, 300, { lingersMs: 2000 }),
+  all_stop: shape("app", 1000, 3000, { ...DOWN, lingersMs: FORGOTTEN_MS }),
+  burst: shape("app", 200, 200, { lingersMs: 5000 }),
+  directory_crashes: shape("directory", 1, 1),
+  directory_throws: shape("directory", 500, 2000),
+  directory_stalls: shape("directory", 200, 800),
+  router_killed: shape("router", 1, 300, { lingersMs: 2000 }),
 } as const;
 
 type TunnelKind = `status_${(typeof TUNNEL_STATUSES)[number]}`;
-
 const TUNNEL = Object.fromEntries(
-  TUNNEL_STATUSES.map((status) => [`status_${status}`, onReplica(300, 800, { fails: true, lingersMs: ejectionMostMs })]),
+  TUNNEL_STATUSES.map((status) => [`status_${status}`, shape("replica", 300, 800, EJECTED)]),
 ) as Readonly<Record<TunnelKind, FaultShape>>;
 
-export type FaultKind = keyof typeof ON_REPLICA | keyof typeof ELSEWHERE | TunnelKind;
+export type FaultKind = keyof typeof NAMED | keyof typeof ELSEWHERE | TunnelKind;
 
-export const FAULTS: Readonly<Record<FaultKind, FaultShape>> = { ...ON_REPLICA, ...TUNNEL, ...ELSEWHERE };
+export const FAULTS: Readonly<Record<FaultKind, FaultShape>> = { ...NAMED, ...TUNNEL, ...ELSEWHERE };
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
 

@@ -1,4 +1,5 @@
 // Everything that is known of a run when it is over, as plain data: the checker reads nothing else.
+import type { Held } from "../live/fleet.ts";
 import type { Beat } from "../live/heartbeats.ts";
 import type { Sent } from "../live/open-loop.ts";
 import type { Run } from "../live/run.ts";
@@ -10,17 +11,9 @@ import type { ChaosSending } from "./traffic.ts";
 export interface Sample {
   readonly atMs: number;
   readonly app: string;
-  readonly waiting: number;
   readonly inFlight: number;
-  /** Slots that it took back because a replica's reports said so, since the object started. */
-  readonly reclaimed: number;
   /** Ids of the replicas that it knew. */
   readonly listed: readonly string[];
-}
-
-export interface LogLine {
-  readonly atMs: number;
-  readonly line: string;
 }
 
 /** A request of the final round. */
@@ -39,9 +32,8 @@ export interface End {
   readonly missing: readonly string[];
   /** For each app and hint two requests, one after the other. */
   readonly touches: readonly Touch[];
-  /** What the router still held after everything had ended, by app, and what replicas still ran. */
-  readonly held: readonly { readonly app: string; readonly waiting: number; readonly inFlight: number }[];
-  readonly stillRunning: number;
+  /** What was still held or ran after everything had ended; empty: nothing. */
+  readonly held: readonly Held[];
   /** Apps that the Directory lists. */
   readonly apps: readonly string[];
 }
@@ -53,6 +45,7 @@ export interface History {
   readonly beats: readonly Beat[];
   readonly injected: readonly Injected[];
   readonly samples: readonly Sample[];
-  readonly log: readonly LogLine[];
+  /** Of workerd. */
+  readonly log: readonly { readonly atMs: number; readonly line: string }[];
   readonly end: End;
 }

@@ -1,145 +1,91 @@
-// A checked run as text: tables for people, one line of JSON for programs.
-import { MEBIBYTE, type MemorySample } from "../live/memory.ts";
-import { table } from "../simulate/report.ts";
+// A checked run: its figures, and tables of them.
+import { counted, listed, short, table } from "../report.ts";
 import type { Checked } from "./check/check.ts";
-import type { CrowdFigures } from "./check/crowds.ts";
-import type { Sample } from "./history.ts";
-import type { Violation } from "./check/violations.ts";
-import { recoveries } from "./recovery.ts";
+import type { Case } from "./check/facts.ts";
+import { FAULTS, type Injected } from "./faults.ts";
 import type { Schedule } from "./schedule.ts";
 
-export interface Summary {
-  readonly ok: boolean;
-  readonly seed: number;
-  readonly minutes: number;
-  readonly took_s: number;
-  readonly requests: number;
-  readonly runs: number;
-  /** Requests by how they ended, and served ones by why their replica was chosen. */
-  readonly outcomes: Readonly<Record<string, number>>;
-  readonly reasons: Readonly<Record<string, number>>;
-  /** Faults by kind. */
-  readonly faults: Readonly<Record<string, number>>;
-  /** Runs of a request after its first. */
-  readonly retries: number;
-  /** Slots that were taken back because of replicas' reports. */
-  readonly reclaimed: number;
-  readonly over_concurrency: {
-    readonly after_restart: number;
-    readonly by_snapshot: number;
-    readonly at_new_process: number;
-    readonly most_above: number;
-  };
-  /** What became of the requests that faults drew, by kind. */
-  readonly crowds: readonly CrowdFigures[];
-  /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
-  readonly recovery_s: Readonly<Record<string, number>>;
-  readonly whole_after_s: number | null;
-  readonly memory_mb: { readonly first: number; readonly most: number; readonly last: number };
-  readonly violations: readonly Violation[];
-}
+export type Summary = ReturnType<typeof summaryOf>;
 
 /** Of violations of one rule that are printed; the rest is counted. */
 const SHOWN_MOST = 10;
+const MINUTE_MS = 60_000;
 
-export function summaryOf(
-  schedule: Schedule,
-  { facts, violations, overConcurrency, crowds }: Checked,
-  memory: readonly MemorySample[],
-  tookMs: number,
-): Summary {
-  const { history, cases } = facts;
+export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Checked, tookMs: number) {
+  const { cases, history } = facts;
   const { quietMs, wholeMs } = history.end;
-  const megabytes = memory.map(({ residentBytes }) => Math.round(residentBytes / MEBIBYTE));
-  const served = cases.flatMap(({ outcome, came }) =>
-    outcome === "complete" ? [came?.headers["x-warmpath-reason"] ?? "none"] : [],
-  );
+  const complete = cases.filter(({ outcome }) => outcome === "complete");
   return {
     ok: violations.length === 0,
     seed: schedule.seed,
-    minutes: schedule.forMs / 60_000,
-    took_s: seconds(tookMs),
+    minutes: schedule.forMs / MINUTE_MS,
+    took_s: short(tookMs / 1000),
     requests: cases.length,
     runs: history.runs.length,
-    outcomes: counted(
-      cases.map(({ outcome, came }) => (outcome === "replica_error" ? `replica_error ${came?.status}` : outcome)),
-    ),
-    reasons: counted(served),
+    /** Requests by how they ended, and served ones by why their replica was chosen. */
+    outcomes: counted(cases.map(({ outcome, came }) => (outcome === "replica_error" ? `${outcome} ${came?.status}` : outcome))),
+    reasons: counted(complete.map(({ came }) => came?.headers["x-warmpath-reason"] ?? "none")),
     faults: counted(history.injected.map(({ fault }) => fault.kind)),
-    retries: cases.reduce((sum, { runs }) => sum + Math.max(0, runs.length - 1), 0),
-    reclaimed: reclaimedIn(history.samples),
-    over_concurrency: {
-      after_restart: overConcurrency.afterRestart,
-      by_snapshot: overConcurrency.bySnapshot,
-      at_new_process: overConcurrency.atNewProcess,
-      most_above: overConcurrency.mostAbove,
-    },
-    crowds,
-    recovery_s: Object.fromEntries([...recoveries(facts)].map(([kind, ms]) => [kind, seconds(ms)])),
-    whole_after_s: wholeMs === null ? null : seconds(wholeMs - quietMs),
-    memory_mb: { first: megabytes[0] ?? 0, most: Math.max(0, ...megabytes), last: megabytes.at(-1) ?? 0 },
+    over_concurrency: rest.overConcurrency,
+    crowds: rest.crowds,
+    /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
+    recovery_s: recoveries(history.injected, complete),
+    whole_after_s: wholeMs === null ? null : short((wholeMs - quietMs) / 1000),
     violations,
   };
 }
 
-export function jsonLine(summary: Summary, schedule: Schedule): string {
-  return JSON.stringify({ ...summary, schedule: schedule.faults });
+/** From a fault's end to the end of the first request that was sent after it and served by what it befell; most first. */
+function recoveries(injected: readonly Injected[], complete: readonly Case[]): Record<string, number> {
+  const longest = new Map<string, number>();
+  const byEnd = complete.toSorted((a, b) => a.endedMs - b.endedMs);
+  for (const { fault, endedMs } of injected) {
+    if (endedMs === null || fault.kind === "burst") continue;
+    const isServed = ({ sentMs, app, came }: Case) =>
+      sentMs >= endedMs &&
+      (fault.app === "" || app === fault.app) &&
+      (FAULTS[fault.kind].target !== "replica" || came?.headers["x-fal-served-from"] === fault.replica);
+    const first = byEnd.find(isServed);
+    if (first === undefined) continue;
+    longest.set(fault.kind, Math.max(longest.get(fault.kind) ?? 0, short((first.endedMs - endedMs) / 1000)));
+  }
+  return Object.fromEntries([...longest].sort(([, a], [, b]) => b - a));
 }
 
-export function tables(summary: Summary): string {
-  const { outcomes, reasons, faults, recovery_s: recovery, over_concurrency: over, memory_mb: memory } = summary;
+export function tables(its: Summary): string {
+  const { outcomes, reasons, faults, recovery_s: recovery, over_concurrency: over } = its;
   const [slowest] = Object.entries(recovery);
-  const whole =
-    summary.whole_after_s === null ? "was not whole in time" : `was whole ${summary.whole_after_s} s after the last fault`;
+  const whole = its.whole_after_s === null ? "was not whole in time" : `was whole ${its.whole_after_s} s after the last fault`;
+  const crowds = its.crowds.map(({ kind, periods, requests, felt, failed_learning, excused, turned_away, judged, failed }) => {
+    const share = judged === 0 ? null : ((100 * failed) / judged).toFixed(1);
+    return [kind, periods, requests, felt, failed_learning, excused, turned_away, judged, failed, share];
+  });
   return [
-    `seed ${summary.seed}, ${summary.minutes} minutes of faults, ${summary.took_s} s in all: ${summary.requests} requests, ${summary.runs} runs at replicas`,
+    `seed ${its.seed}, ${its.minutes} minutes of faults, ${its.took_s} s in all: ${its.requests} requests, ${its.runs} runs at replicas`,
     "",
-    table([["requests", ""], ...rows(outcomes)]),
+    table([["requests", ""], ...Object.entries(outcomes)]),
     "",
-    table([["served by", ""], ...rows(reasons)]),
+    table([["served by", ""], ...Object.entries(reasons)]),
     "",
     table([
       ["fault", "times", "longest recovery s"],
-      ...Object.entries(faults).map(([kind, count]) => [kind, String(count), String(recovery[kind] ?? "-")]),
+      ...Object.entries(faults).map(([kind, count]) => [kind, count, recovery[kind] ?? null]),
     ]),
     "",
-    ...(summary.crowds.length === 0 ? [] : [crowdsTable(summary.crowds), ""]),
-    `retries ${summary.retries}; slots taken back ${summary.reclaimed}; over concurrency ${over.after_restart} after restarts and stalls, ${over.by_snapshot} by snapshot, ${over.at_new_process} at restarted replicas, at most ${over.most_above} above`,
-    `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
-    `memory of workerd ${memory.first} MB at first, ${memory.most} MB at most, ${memory.last} MB at last`,
+    table([
+      ["crowd of", "times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"],
+      ...crowds,
+    ]),
     "",
-    summary.ok ? "no violations" : violationsOf(summary),
+    `over concurrency: ${listed(over)}`,
+    `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
+    "",
+    its.ok ? "no violations" : violationsOf(its),
   ].join("\n");
 }
 
-function crowdsTable(crowds: readonly CrowdFigures[]): string {
-  return table([
-    ["crowd of", "times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"],
-    ...crowds.map(({ kind, judged, failed, ...its }) => [
-      kind,
-      ...[its.periods, its.requests, its.felt, its.failed_learning, its.excused, its.turned_away, judged, failed].map(String),
-      judged === 0 ? "-" : ((100 * failed) / judged).toFixed(1),
-    ]),
-  ]);
-}
-
-export function scheduleText({ faults }: Schedule): string {
-  return table([
-    ["at s", "fault", "for s", "app", "replica", "hint"],
-    ...faults.map(({ atMs, kind, forMs, app, replica, hint }) => [
-      (atMs / 1000).toFixed(2),
-      kind,
-      (forMs / 1000).toFixed(2),
-      app || "-",
-      replica || "-",
-      hint || "-",
-    ]),
-  ]);
-}
-
 function violationsOf({ seed, violations }: Summary): string {
-  const counts = counted(violations.map(({ rule }) => rule));
-  const lines = Object.entries(counts).flatMap(([rule, count]) => {
+  const lines = Object.entries(counted(violations.map(({ rule }) => rule))).flatMap(([rule, count]) => {
     const its = violations.filter((violation) => violation.rule === rule).slice(0, SHOWN_MOST);
     const shown = its.map(({ key, atMs, what }) => {
       const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
@@ -148,31 +94,4 @@ function violationsOf({ seed, violations }: Summary): string {
     return count > shown.length ? [...shown, `and ${count - shown.length} more: ${rule}`] : shown;
   });
   return lines.join("\n");
-}
-
-/** A count begins again with each start of its object. */
-function reclaimedIn(samples: readonly Sample[]): number {
-  const last = new Map<string, number>();
-  let sum = 0;
-  for (const { app, reclaimed } of samples) {
-    const before = last.get(app) ?? 0;
-    sum += reclaimed >= before ? reclaimed - before : reclaimed;
-    last.set(app, reclaimed);
-  }
-  return sum;
-}
-
-function rows(counts: Readonly<Record<string, number>>): string[][] {
-  return Object.entries(counts).map(([name, count]) => [name, String(count)]);
-}
-
-/** Most first. */
-function counted(names: readonly string[]): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a));
-}
-
-function seconds(ms: number): number {
-  return Math.round(ms / 10) / 100;
 }

@@ -17,21 +17,21 @@ export interface Schedule {
 export interface ScheduleOptions {
   readonly seed: number;
   readonly forMs: number;
-  /** On average, over all apps, bursts not counted. */
-  readonly requestsPerSecond: number;
   /** On average between faults. */
   readonly faultEveryMs: number;
   /** Which can happen; all of them where it is not said. */
   readonly kinds?: readonly FaultKind[];
 }
 
+/** On average, over all apps, bursts and crowds not counted. */
+const REQUESTS_PER_SECOND = 40;
+const CROWD_PER_SECOND = 40;
 /** The fleet gets this long to warm up before the first fault. */
 const QUIET_MS = 500;
 /** Of an app's replicas, the most that are in trouble at once by faults of their own. */
 const TROUBLED_MOST = 2;
 /** Between two faults of one replica. */
 const RESPITE_MS = 500;
-const CROWD_PER_SECOND = 40;
 /** Between two crowds of an app there is time for so many other faults, on average. */
 const PAUSE_FAULTS = 12;
 /** Kinds tried for one place in time. */
@@ -39,7 +39,7 @@ const TRIES = 6;
 /** Names tried for a hint that a replica owns. It owns a ninth of all names at least. */
 const NAMES_MOST = 1000;
 
-export function scheduleOf({ seed, forMs, requestsPerSecond, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions): Schedule {
+export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions): Schedule {
   const drawing = (name: string) => seeded(seedFor(seed, name));
   const crowding = kinds.filter((kind) => FAULTS[kind].crowd !== null);
   const others = kinds.filter((kind) => FAULTS[kind].crowd === null);
@@ -47,14 +47,11 @@ export function scheduleOf({ seed, forMs, requestsPerSecond, faultEveryMs, kinds
   const short = drawFaults(drawing("faults"), forMs, faultEveryMs, others, long);
   const faults = [...long, ...short].sort((a, b) => a.atMs - b.atMs);
   const random = drawing("traffic");
-  const requests = steadyTraffic(random, requestsPerSecond, forMs);
+  const requests = steadyTraffic(random, REQUESTS_PER_SECOND, forMs);
   const ofCrowds = drawing("crowds");
   for (const [index, fault] of faults.entries()) {
-    const { kind, app, hint, atMs, forMs: lasts } = fault;
-    if (kind === "burst") requests.push(...burst(random, `b${index}`, app, atMs, lasts));
-    if (hint === "") continue;
-    const span = { fromMs: atMs, toMs: atMs + lasts, perSecond: CROWD_PER_SECOND };
-    requests.push(...crowd(ofCrowds, hint, { app, hint }, span));
+    if (fault.kind === "burst") requests.push(...burst(random, `b${index}`, fault));
+    if (fault.hint !== "") requests.push(...crowd(ofCrowds, CROWD_PER_SECOND, fault));
   }
   requests.sort((a, b) => a.atMs - b.atMs);
   return { seed, forMs, faults, requests };
@@ -136,46 +133,39 @@ function place(random: Random, kind: FaultKind, { atMs, untilMs }: Place, others
   const fault = { kind, atMs: Math.round(atMs), forMs: lastsMs, app: "", replica: "", hint: "" };
   if (target === "directory" || target === "router") return fault;
   for (const app of shuffled(random, APPS)) {
-    const busy = troubled(others, app, atMs, atMs + lastsMs);
+    const its = others.filter((other) => other.app === app);
+    const busy = troubled(its, atMs, atMs + lastsMs);
     if (busy.has("")) continue;
     if (target !== "replica") {
-      if (isAmidCrowd(others, { ...fault, app })) continue;
+      // What befalls a whole app would excuse all that becomes of a crowd.
+      if (its.some((other) => other.hint !== "" && isFeltIn(fault, other))) continue;
       return { ...fault, app };
     }
     const free = replicasOf(app)
       .map(({ replica }) => ({ ...fault, app, replica }))
-      .filter((placed) => !busy.has(placed.replica) && !isTooMuchForCrowd(others, placed));
+      .filter((placed) => !busy.has(placed.replica) && !isTooMuchForCrowd(its, placed));
     if (busy.size < TROUBLED_MOST && free.length > 0) return draw(random, free);
   }
   return null;
 }
 
-/** What befalls a whole app would excuse all that becomes of a crowd. */
-function isAmidCrowd(others: readonly Fault[], fault: Fault): boolean {
-  const { lingersMs } = FAULTS[fault.kind];
-  return others.some((other) => other.hint !== "" && other.app === fault.app && overlaps(fault, other, lingersMs));
-}
-
-/** While a crowd is there, no more than one replica beside its own is in trouble, or has not yet recovered. */
+/** While a crowd is there, no more than one replica beside its own is in trouble, or has not yet recovered. `others` are the same app's. */
 function isTooMuchForCrowd(others: readonly Fault[], fault: Fault): boolean {
-  const same = others.filter((other) => other.app === fault.app);
-  return same.some((crowd) => {
-    if (crowd.hint === "" || !overlaps(fault, crowd, FAULTS[fault.kind].lingersMs)) return false;
-    const felt = same.filter((other) => other.replica !== "" && overlaps(other, crowd, FAULTS[other.kind].lingersMs));
+  const crowds = others.filter((other) => other.hint !== "" && isFeltIn(fault, other));
+  return crowds.some((crowd) => {
+    const felt = others.filter((other) => other.replica !== "" && isFeltIn(other, crowd));
     return felt.some(({ replica }) => replica !== crowd.replica && replica !== fault.replica);
   });
 }
 
-/** The first, which lingers for so long, overlaps the second. */
-function overlaps(first: Fault, second: Fault, lingersMs: number): boolean {
-  return first.atMs < second.atMs + second.forMs && second.atMs < first.atMs + first.forMs + lingersMs;
+/** The first can be felt while the second lasts. */
+function isFeltIn(first: Fault, second: Fault): boolean {
+  return first.atMs < second.atMs + second.forMs && second.atMs < first.atMs + first.forMs + FAULTS[first.kind].lingersMs;
 }
 
-/** Replicas of the app in a fault of their own in that time; the empty name for all of them. */
-function troubled(faults: readonly Fault[], app: string, fromMs: number, toMs: number): Set<string> {
-  const there = faults.filter(
-    (fault) => fault.app === app && fault.atMs + fault.forMs + RESPITE_MS > fromMs && fault.atMs < toMs + RESPITE_MS,
-  );
+/** Replicas in a fault of their own in that time; the empty name for all of them. */
+function troubled(faults: readonly Fault[], fromMs: number, toMs: number): Set<string> {
+  const there = faults.filter(({ atMs, forMs }) => atMs + forMs + RESPITE_MS > fromMs && atMs < toMs + RESPITE_MS);
   return new Set(there.filter(({ kind, replica }) => replica !== "" || kind === "all_stop").map(({ replica }) => replica));
 }
 
@@ -186,11 +176,10 @@ function replicasOf(app: string): ReplicaShape[] {
 /** A hint that the router takes to the replica first, by its own hash. */
 function hintOwnedBy(app: string, replica: string, name: string): string {
   const all = replicasOf(app).map((shape) => ({ ...shape, hash: hashName(shape.replica), weight: shape.concurrency }));
-  for (let number = 0; number < NAMES_MOST; number++) {
-    const hint = `${name}.${number}`;
-    if (ownerOf(hashName(hint), all)?.replica === replica) return hint;
-  }
-  throw new Error(`no hint is owned by ${replica}`);
+  const hints = Array.from({ length: NAMES_MOST }, (_, number) => `${name}.${number}`);
+  const owned = hints.find((hint) => ownerOf(hashName(hint), all)?.replica === replica);
+  if (owned === undefined) throw new Error(`no hint is owned by ${replica}`);
+  return owned;
 }
 
 function shuffled<T>(random: Random, from: readonly T[]): T[] {

@@ -1,12 +1,15 @@
 // The clients' side of a schedule: which requests go out when, of which kind. Drawn from the seed alone.
+import { poisson, weighted, type Shape } from "../live/draw.ts";
 import type { Random } from "../simulate/random.ts";
 import type { Timed } from "../live/open-loop.ts";
 import type { Asked } from "../live/proof.ts";
-import type { Leaving, Sending, Upload } from "../live/sending.ts";
+import type { Sending, Upload } from "../live/sending.ts";
+import type { Fault } from "./faults.ts";
 import { APPS, HINTS, RETRY_BODY_MAX_BYTES } from "./settings.ts";
 
 export interface ChaosSending extends Sending {
   readonly kind: ClientKind;
+  readonly method: string;
   /** The router may send it again: its body can be kept and the client does not forbid it. */
   readonly replayable: boolean;
   /** How long it would wait at most by its own word; null: it does not say. */
@@ -15,27 +18,17 @@ export interface ChaosSending extends Sending {
   readonly queueMax: number | null;
 }
 
-interface Shape {
-  /** Of a hundred requests or so, how many are like this. */
-  readonly weight: number;
-  readonly method?: string;
-  readonly upload?: Upload;
-  readonly leaving?: (random: Random) => Leaving;
-  readonly readPauseMs?: number;
-  readonly webSocket?: true;
-  readonly headers?: Readonly<Record<string, string>>;
+interface ChaosShape extends Shape, Partial<Pick<ChaosSending, "replayable" | "deadlineMs" | "queueMax">> {
   readonly query?: string;
   readonly bytes?: readonly [number, number];
-  readonly answer?: Asked["shape"];
-  readonly streamed?: true;
   readonly serviceMs?: number;
-  readonly deadlineMs?: number;
-  readonly queueMax?: number;
-  readonly unknownApp?: true;
+  readonly unknownApp?: boolean;
 }
 
 const KEPT: Upload = { bytes: 4000, chunked: false, overMs: 0 };
 const LONG: readonly [number, number] = [100_000, 400_000];
+const POST = { method: "POST", upload: KEPT };
+const STREAMED = { method: "POST", replayable: false };
 
 const SHAPES = {
   get: { weight: 28 },
@@ -43,26 +36,23 @@ const SHAPES = {
   get_chunked: { weight: 10, answer: "chunked", bytes: [1000, 200_000] },
   /** Longer than what a restart disturbs. */
   get_long: { weight: 2, answer: "chunked", serviceMs: 4000 },
-  post: { weight: 12, method: "POST", upload: KEPT },
-  post_large: { weight: 4, method: "POST", upload: { ...KEPT, bytes: 2 * RETRY_BODY_MAX_BYTES }, streamed: true },
-  post_chunked: { weight: 4, method: "POST", upload: { ...KEPT, chunked: true }, streamed: true },
-  no_retry: { weight: 6, headers: { "x-fal-no-retry": "1" }, streamed: true },
+  post: { weight: 12, ...POST },
+  post_large: { weight: 4, ...STREAMED, upload: { ...KEPT, bytes: 2 * RETRY_BODY_MAX_BYTES } },
+  post_chunked: { weight: 4, ...STREAMED, upload: { ...KEPT, chunked: true } },
+  no_retry: { weight: 6, headers: { "x-fal-no-retry": "1" }, replayable: false },
   low_priority: { weight: 4, headers: { "x-fal-queue-priority": "low" } },
   leaves_early: { weight: 6, leaving: (random) => ({ when: "after", ms: Math.floor(random() * 250) }) },
   leaves_mid_answer: { weight: 4, leaving: () => ({ when: "mid_answer" }), answer: "chunked", bytes: LONG },
-  leaves_mid_upload: { weight: 3, method: "POST", upload: { ...KEPT, overMs: 200 }, leaving: () => ({ when: "mid_upload" }) },
+  leaves_mid_upload: { weight: 3, ...POST, upload: { ...KEPT, overMs: 200 }, leaving: () => ({ when: "mid_upload" }) },
   leaves_mid_stream_up: {
-    weight: 2,
-    method: "POST",
-    upload: { bytes: 100_000, chunked: true, overMs: 200 },
+    ...{ weight: 2, ...STREAMED, upload: { bytes: 100_000, chunked: true, overMs: 200 } },
     leaving: () => ({ when: "mid_upload" }),
-    streamed: true,
   },
   slow_reader: { weight: 3, readPauseMs: 20, answer: "paced", bytes: LONG },
-  slow_writer: { weight: 2, method: "POST", upload: { ...KEPT, overMs: 400 } },
+  slow_writer: { weight: 2, ...POST, upload: { ...KEPT, overMs: 400 } },
   /** Slower than the router waits for a short body. */
-  late_writer: { weight: 1, method: "POST", upload: { ...KEPT, overMs: 3000 } },
-  slow_chunked_writer: { weight: 2, method: "POST", upload: { bytes: 4000, chunked: true, overMs: 400 }, streamed: true },
+  late_writer: { weight: 1, ...POST, upload: { ...KEPT, overMs: 3000 } },
+  slow_chunked_writer: { weight: 2, ...STREAMED, upload: { bytes: 4000, chunked: true, overMs: 400 } },
   short_deadline: { weight: 3, headers: { "x-fal-request-timeout": "0.3" }, deadlineMs: 300 },
   short_queue: { weight: 2, query: "?fal_max_queue_length=1", queueMax: 1 },
   web_socket: { weight: 3, webSocket: true },
@@ -71,13 +61,11 @@ const SHAPES = {
   unknown_app: { weight: 1, unknownApp: true },
   /** Only in crowds: short, and what its replica fails may be sent to another. */
   crowd: { weight: 0, bytes: [10, 2000], serviceMs: 8 },
-} as const satisfies Readonly<Record<string, Shape>>;
+} as const satisfies Readonly<Record<string, ChaosShape>>;
 
 export type ClientKind = keyof typeof SHAPES;
 
-const KINDS = Object.keys(SHAPES) as readonly ClientKind[];
-const WEIGHTS: readonly number[] = KINDS.map((kind) => SHAPES[kind].weight);
-const WEIGHT = WEIGHTS.reduce((sum, weight) => sum + weight, 0);
+const WEIGHTS = (Object.keys(SHAPES) as readonly ClientKind[]).map((kind) => [kind, SHAPES[kind].weight] as const);
 
 const SERVICE_MS = { least: 10, most: 250 };
 const SHORT_BYTES = [10, 20_000] as const;
@@ -87,86 +75,47 @@ const BURST_REQUESTS = 110;
 
 /** Requests at random moments, `perSecond` on average, until `untilMs`. */
 export function steadyTraffic(random: Random, perSecond: number, untilMs: number): Timed<ChaosSending>[] {
-  const requests: Timed<ChaosSending>[] = [];
-  for (let atMs = 0; ;) {
-    atMs += gapMs(random, perSecond);
-    if (atMs >= untilMs) return requests;
-    requests.push({ atMs, sending: sendingOf(random, `s${requests.length}`, drawKind(random), draw(random, APPS)) });
-  }
+  return Array.from(poisson(random, perSecond, 0, untilMs), (atMs, number) => {
+    return { atMs, sending: sendingOf(random, `s${number}`, weighted(random, WEIGHTS), draw(random, APPS)) };
+  });
 }
 
-/** More than the app's slots and queue can take, within `forMs`. `name` begins their keys. */
-export function burst(random: Random, name: string, app: string, fromMs: number, forMs: number): Timed<ChaosSending>[] {
-  return Array.from({ length: BURST_REQUESTS }, (_, index) => ({
-    atMs: fromMs + (forMs * index) / BURST_REQUESTS,
-    sending: sendingOf(random, `${name}.${index}`, burstKind(random), app),
-  }));
+/** Requests for one hint at random moments, `perSecond` on average. The hint begins their keys. */
+export function crowd(random: Random, perSecond: number, { app, hint, atMs, forMs }: Fault): Timed<ChaosSending>[] {
+  return Array.from(poisson(random, perSecond, atMs, atMs + forMs), (its, number) => {
+    return { atMs: its, sending: sendingOf(random, `${hint}.${number}`, "crowd", app, hint) };
+  });
 }
 
-/** Requests for one hint at random moments, `perSecond` on average. `name` begins their keys. */
-export function crowd(random: Random, name: string, of: Of, { fromMs, toMs, perSecond }: Lasting): Timed<ChaosSending>[] {
-  const requests: Timed<ChaosSending>[] = [];
-  for (let atMs = fromMs; ;) {
-    atMs += gapMs(random, perSecond);
-    if (atMs >= toMs) return requests;
-    requests.push({ atMs, sending: sendingOf(random, `${name}.${requests.length}`, "crowd", of.app, of.hint) });
-  }
-}
-
-interface Of {
-  readonly app: string;
-  readonly hint: string;
-}
-
-interface Lasting {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly perSecond: number;
-}
-
-/** Exponential. */
-function gapMs(random: Random, perSecond: number): number {
-  return (-Math.log(1 - random()) * 1000) / perSecond;
+/** More than the app's slots and queue can take; many of them leave while they wait. `name` begins their keys. */
+export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }: Fault): Timed<ChaosSending>[] {
+  return Array.from({ length: BURST_REQUESTS }, (_, index) => {
+    const drawn = random();
+    const kind = drawn < 0.1 ? weighted(random, WEIGHTS) : drawn < 0.3 ? "leaves_early" : "get";
+    return { atMs: fromMs + (forMs * index) / BURST_REQUESTS, sending: sendingOf(random, `${name}.${index}`, kind, app) };
+  });
 }
 
 export function sendingOf(random: Random, key: string, kind: ClientKind, app: string, hint = drawHint(random)): ChaosSending {
-  const shape: Shape = SHAPES[kind];
-  const [least, most] = shape.bytes ?? SHORT_BYTES;
+  const {
+    weight: _,
+    query = "",
+    bytes = SHORT_BYTES,
+    answer = "whole",
+    unknownApp = false,
+    leaving,
+    serviceMs,
+    ...rest
+  }: ChaosShape = SHAPES[kind];
+  const [least, most] = bytes;
+  const drawnMs = () => Math.round(SERVICE_MS.least + (SERVICE_MS.most - SERVICE_MS.least) * random() ** 2);
   const asked: Asked = {
-    key,
-    app,
-    hint,
-    serviceMs: shape.serviceMs ?? Math.round(SERVICE_MS.least + (SERVICE_MS.most - SERVICE_MS.least) * random() ** 2),
-    bytes: Math.round(least + (most - least) * random()),
-    shape: shape.answer ?? "whole",
+    ...{ key, app, hint, serviceMs: serviceMs ?? drawnMs(), bytes: Math.round(least + (most - least) * random()) },
+    shape: answer,
   };
-  const routed = shape.unknownApp === true ? `made-up-${key}` : app;
-  return {
-    kind,
-    asked,
-    method: shape.method ?? "GET",
-    target: `/${routed}/run${shape.query ?? ""}`,
-    headers: shape.headers ?? {},
-    upload: shape.upload ?? null,
-    leaving: shape.leaving?.(random) ?? null,
-    readPauseMs: shape.readPauseMs ?? 0,
-    webSocket: shape.webSocket ?? false,
-    replayable: shape.streamed !== true,
-    deadlineMs: shape.deadlineMs ?? null,
-    queueMax: shape.queueMax ?? null,
-  };
-}
-
-/** Many of those in a burst leave while they wait. */
-function burstKind(random: Random): ClientKind {
-  const drawn = random();
-  return drawn < 0.1 ? drawKind(random) : drawn < 0.3 ? "leaves_early" : "get";
-}
-
-function drawKind(random: Random): ClientKind {
-  let left = random() * WEIGHT;
-  const index = WEIGHTS.findIndex((weight) => (left -= weight) < 0);
-  return KINDS[index] ?? "get";
+  const target = `/${unknownApp ? `made-up-${key}` : app}/run${query}`;
+  const leaves = leaving === undefined ? {} : { leaving: leaving(random) };
+  return { method: "GET", replayable: true, deadlineMs: null, queueMax: null, ...rest, ...leaves, kind, asked, target };
 }
 
 function drawHint(random: Random): string | null {

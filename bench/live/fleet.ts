@@ -1,20 +1,11 @@
-// A live fleet: replicas that serve and send reports to a live router. Put together, a run of any kind looks like this:
-//
-//   await using started = new AsyncDisposableStack();
-//   bundle();                                                                    // scripts/bundle.ts
-//   const router = started.use(await LiveRouter.start({ name: "soak", settings }));
-//   const fleet = started.use(await startFleet({ router, replicas, heartbeatMs, seed }));
-//   await untilWhole(fleet, withinMs, signal);
-//   const memory = started.use(new MemorySampler(() => router.pid, 1000));
-//   await sendOpenLoop(requests, { way, signal, onCame });                       // each at its time; what came of it: sending.ts
-//
-// Faults: `member.replica.trouble`, `.freeze()`, `.thaw()`, `.cut()`, `.die()`, `.revive()`; `member.heartbeats.disturbance`, `.status`, `.pause()`,
-// `.resume()`; `router.kill()`, `.restart()`. What a replica ran comes to `onRun`, what it was answered as a report to `onBeat`.
+// A live fleet: the built router on workerd, and replicas in this process that serve and send reports to it. Every run begins with one.
 import { setTimeout as sleep } from "node:timers/promises";
-import { keptConnections } from "./exchange.ts";
+import { keptConnections } from "./client.ts";
 import { Heartbeats, type Beat } from "./heartbeats.ts";
-import { LiveReplica, type ReplicaOptions } from "./replica.ts";
-import type { LiveRouter } from "./router.ts";
+import { LiveReplica } from "./replica.ts";
+import { LiveRouter, type LiveRouterOptions } from "./router.ts";
+import type { Way } from "./sending.ts";
+import type { ReplicaOptions } from "./service.ts";
 
 /** A replica and its reports. */
 export interface Member {
@@ -22,76 +13,146 @@ export interface Member {
   readonly heartbeats: Heartbeats;
 }
 
-export interface Fleet extends AsyncDisposable {
-  readonly router: LiveRouter;
-  readonly members: readonly Member[];
-  member(app: string, replica: string): Member;
-}
-
-export interface FleetOptions {
-  readonly router: LiveRouter;
+export interface FleetOptions extends LiveRouterOptions {
   readonly replicas: readonly ReplicaOptions[];
   /** How often they report, whatever the router asks for. */
   readonly heartbeatMs: number;
+  readonly oneByOne?: boolean;
   /** Of what is drawn for disturbed reports. */
   readonly seed: number;
   readonly onBeat?: (beat: Beat) => void;
+  /** An interruption. */
+  readonly signal: AbortSignal;
+}
+
+/** What an app still holds, by the router's view and by the replicas' own count; -1: the router does not say. */
+export interface Held {
+  readonly app: string;
+  readonly waiting: number;
+  readonly in_flight: number;
+  readonly running: number;
 }
 
 const POLL_MS = 100;
+const WHOLE_WITHIN_MS = 20_000;
 
-/** Every replica has sent its first report when this returns. */
-export async function startFleet({ router, replicas, heartbeatMs, seed, onBeat }: FleetOptions): Promise<Fleet> {
-  await using started = new AsyncDisposableStack();
-  const agent = keptConnections();
-  started.defer(() => agent.destroy());
-  const members: Member[] = [];
-  for (const [index, its] of replicas.entries()) {
-    const replica = started.use(await LiveReplica.start(its));
-    const heard = onBeat === undefined ? {} : { onBeat };
-    const heartbeats = started.use(
-      new Heartbeats(replica, { router, agent, everyMs: heartbeatMs, seed: seed + index, ...heard }),
-    );
-    await heartbeats.start();
-    members.push({ replica, heartbeats });
+export class Fleet implements AsyncDisposable {
+  readonly router: LiveRouter;
+  readonly members: Member[] = [];
+  /** Aborted when the run is over: interrupted, without a router, or done. */
+  readonly signal: AbortSignal;
+  readonly #clients = keptConnections();
+  readonly #reports = keptConnections();
+  readonly #over = new AbortController();
+
+  private constructor(router: LiveRouter, signal: AbortSignal) {
+    this.router = router;
+    this.signal = AbortSignal.any([signal, router.failure, this.#over.signal]);
   }
-  const all = started.move();
-  return {
-    router,
-    members,
-    member(app, id) {
-      const found = members.find(({ replica }) => replica.options.app === app && replica.options.replica === id);
-      if (found === undefined) throw new Error(`there is no replica ${id} of ${app}`);
-      return found;
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  };
-}
 
-/** Waits until the router knows the whole fleet. Gives what is missing where it does not in time. */
-export async function untilWhole(fleet: Fleet, withinMs: number, signal: AbortSignal): Promise<readonly string[]> {
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
-    const missing = await missingOf(fleet);
-    if (missing.length === 0 || performance.now() > deadlineMs) return missing;
-    await sleep(POLL_MS, undefined, { signal });
+  /** Every replica has sent its first report when this returns; the next follow one after the other within an interval. */
+  static async start({
+    replicas,
+    heartbeatMs,
+    oneByOne = false,
+    seed,
+    onBeat = () => {},
+    signal,
+    ...options
+  }: FleetOptions): Promise<Fleet> {
+    await using started = new AsyncDisposableStack();
+    const settings = { ALLOW_PRIVATE_ORIGINS: "true", ...options.settings };
+    const fleet = started.use(new Fleet(await LiveRouter.start({ ...options, settings }), signal));
+    for (const [index, shape] of replicas.entries()) {
+      const replica = await LiveReplica.start(shape);
+      const its = { router: fleet.router, agent: fleet.#reports, everyMs: heartbeatMs, oneByOne, seed: seed + index, onBeat };
+      const heartbeats = new Heartbeats(replica, its);
+      fleet.members.push({ replica, heartbeats });
+      await heartbeats.beat();
+    }
+    for (const [index, { heartbeats }] of fleet.members.entries()) {
+      void heartbeats.keepBeating((heartbeatMs * (index + 1)) / replicas.length);
+    }
+    started.move();
+    return fleet;
   }
-}
 
-/** What the router still lacks to know the whole fleet: every replica listed, ready, not passed over. Empty: nothing. */
-async function missingOf({ router, members }: Fleet): Promise<string[]> {
-  const missing: string[] = [];
-  for (const app of new Set(members.map(({ replica }) => replica.options.app))) {
-    const view = await router.view(app);
-    for (const { replica } of members) {
-      const { app: its, replica: id } = replica.options;
-      if (its !== app) continue;
-      const seen = view?.replicas.find((each) => each.replica === id);
-      if (seen === undefined) missing.push(`${app} ${id} is not listed`);
-      else if (seen.incarnation !== replica.incarnation) missing.push(`${app} ${id} is listed with an incarnation of before`);
-      else if (seen.status !== "ready" || seen.drained) missing.push(`${app} ${id} is ${seen.drained ? "drained" : seen.status}`);
-      else if (seen.ejected_for_ms > 0 || seen.on_probation === true) missing.push(`${app} ${id} is passed over`);
+  get apps(): readonly string[] {
+    return [...new Set(this.members.map(({ replica }) => replica.options.app))];
+  }
+
+  of(app: string): readonly Member[] {
+    return this.members.filter(({ replica }) => replica.options.app === app);
+  }
+
+  member(app: string, id: string): Member {
+    const found = this.of(app).find(({ replica }) => replica.options.replica === id);
+    if (found === undefined) throw new Error(`there is no replica ${id} of ${app}`);
+    return found;
+  }
+
+  way(patienceMs: number, port = this.router.port): Way {
+    return { port, agent: this.#clients, patienceMs, signal: this.signal };
+  }
+
+  /** Takes a sample now and then, as long as the run lasts. */
+  async sample(everyMs: number, take: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await sleep(everyMs, undefined, { signal: this.signal }).catch(() => {});
+      if (this.signal.aborted) return;
+      await take();
     }
   }
-  return missing;
+
+  /** Waits until the router lists every replica as ready, and on no probation where that is asked for. Gives what is missing when it does not in time. */
+  async whole(trusted = false): Promise<readonly string[]> {
+    return this.#until(WHOLE_WITHIN_MS, async () =>
+      (await Promise.all(this.apps.map((app) => this.#missing(app, trusted)))).flat(),
+    );
+  }
+
+  /** Waits until nothing waits and nothing runs. Gives what each app holds when the time is over, or nothing. */
+  async empty(withinMs: number): Promise<readonly Held[]> {
+    return this.#until(withinMs, async () => {
+      const held = await Promise.all(this.apps.map((app) => this.#heldBy(app)));
+      return held.filter(({ waiting, in_flight, running }) => waiting !== 0 || in_flight !== 0 || running !== 0);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort(new Error("the run is over"));
+    for (const { heartbeats } of this.members) heartbeats[Symbol.dispose]();
+    await Promise.all(this.members.map(({ replica }) => replica[Symbol.asyncDispose]()));
+    this.#clients.destroy();
+    this.#reports.destroy();
+    await this.router[Symbol.asyncDispose]();
+  }
+
+  async #until<T>(withinMs: number, left: () => Promise<readonly T[]>): Promise<readonly T[]> {
+    const deadlineMs = performance.now() + withinMs;
+    for (;;) {
+      const still = await left();
+      if (still.length === 0 || performance.now() > deadlineMs) return still;
+      await sleep(POLL_MS, undefined, { signal: this.signal });
+    }
+  }
+
+  async #missing(app: string, trusted: boolean): Promise<string[]> {
+    const view = await this.router.view(app);
+    return this.of(app).flatMap(({ replica: { incarnation, options } }) => {
+      const seen = view?.replicas.find(({ replica }) => replica === options.replica);
+      const name = `${app} ${options.replica}`;
+      if (seen === undefined) return [`${name} is not listed`];
+      if (seen.incarnation !== incarnation) return [`${name} is listed with an incarnation of before`];
+      if (seen.status !== "ready" || seen.drained) return [`${name} is ${seen.drained ? "drained" : seen.status}`];
+      const passedOver = seen.ejected_for_ms > 0 || (trusted && seen.on_probation === true);
+      return passedOver ? [`${name} is passed over`] : [];
+    });
+  }
+
+  async #heldBy(app: string): Promise<Held> {
+    const view = await this.router.view(app);
+    const running = this.of(app).reduce((sum, { replica }) => sum + replica.inFlight, 0);
+    return { app, waiting: view?.waiting ?? -1, in_flight: view?.in_flight ?? -1, running };
+  }
 }

@@ -1,19 +1,12 @@
 // A live replica's reports: one after the other at its interval, unless they are disturbed.
 import type { Agent } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { seeded, type Random } from "../simulate/random.ts";
-import { post } from "./exchange.ts";
+import { post } from "./client.ts";
 import type { LiveReplica } from "./replica.ts";
 import type { LiveRouter } from "./router.ts";
 
 export type Status = "starting" | "ready" | "draining" | "stopped";
-
-/** As it is sent. */
-interface Report {
-  readonly incarnation: number;
-  readonly sequence: number;
-  readonly status: Status;
-}
 
 /** What happens to reports on their way. */
 export type Disturbance = "lost" | "doubled" | "late" | "reordered";
@@ -31,14 +24,19 @@ export interface Beat {
   readonly answered: number | null;
 }
 
+/** `seed`: of what is drawn, how late a late report is. */
 export interface HeartbeatOptions {
   readonly router: LiveRouter;
   readonly agent: Agent;
   readonly everyMs: number;
-  /** Of what is drawn: how late a late report is. */
+  /** No report is made while one is on its way; else one on its way does not delay the next. The time for an answer bounds how many are. */
+  readonly oneByOne: boolean;
   readonly seed: number;
-  readonly onBeat?: (beat: Beat) => void;
+  readonly onBeat: (beat: Beat) => void;
 }
+
+/** As it is sent, with what else a replica says. */
+type Report = Omit<Beat, "sentMs" | "answeredMs" | "answered">;
 
 const ANSWER_TIMEOUT_MS = 5000;
 /** A late report is late by a part of the interval: one that is later would only come out of order. */
@@ -62,13 +60,6 @@ export class Heartbeats implements Disposable {
     this.#random = seeded(options.seed);
   }
 
-  /** Sends the first report at once and goes on until disposed. Gives what became of the first. */
-  async start(): Promise<Beat> {
-    const first = await this.beat();
-    this.#loop().catch(() => {});
-    return first;
-  }
-
   /** No reports while it is paused: the process is down. */
   pause(): void {
     this.#paused = true;
@@ -76,15 +67,21 @@ export class Heartbeats implements Disposable {
   }
 
   /** As a process that has just started, which begins with a report. */
-  resume(status: Status = "ready"): void {
-    this.status = status;
+  resume(): void {
+    this.status = "ready";
     this.#paused = false;
     this.#sequence = 0;
     void this.beat();
   }
 
+  /** Says from now on that it is so. */
+  become(status: Status): Promise<void> {
+    this.status = status;
+    return this.beat();
+  }
+
   /** Sends one report now, whatever disturbs others. Never fails. */
-  beat(status = this.status): Promise<Beat> {
+  beat(status = this.status): Promise<void> {
     return this.#send(this.#report(status));
   }
 
@@ -92,75 +89,59 @@ export class Heartbeats implements Disposable {
     this.#over.abort();
   }
 
-  async #loop(): Promise<void> {
-    const { everyMs } = this.#options;
-    const { signal } = this.#over;
-    for (let nextMs = performance.now() + everyMs; ; nextMs = Math.max(nextMs + everyMs, performance.now())) {
-      await sleep(Math.max(0, nextMs - performance.now()), undefined, { signal });
-      if (!this.#paused) this.#sendDisturbed();
+  /** Reports until it is disposed, the first after so long. */
+  async keepBeating(firstMs: number): Promise<void> {
+    for (let nextMs = performance.now() + firstMs; ; nextMs = Math.max(nextMs + this.#options.everyMs, performance.now())) {
+      await this.#wait(nextMs - performance.now());
+      // Where the event loop stood still, requests may have arrived that it has not come to: a report must not miss them.
+      await turn();
+      if (this.#over.signal.aborted) return;
+      if (this.#paused) continue;
+      const sent = this.#sendDisturbed(this.#report(this.status));
+      if (this.#options.oneByOne) await sent;
     }
   }
 
-  /** Not awaited: a report on its way does not delay the next. How many can be on their way is bounded by the time for an answer. */
-  #sendDisturbed(): void {
-    const report = this.#report(this.status);
+  async #sendDisturbed(report: Report): Promise<void> {
     const heldBack = this.#heldBack;
+    const { disturbance } = this;
     this.#heldBack = null;
-    switch (this.disturbance) {
-      case "lost":
-        return;
-      case "doubled":
-        void this.#send(report);
-        break;
-      case "late":
-        void this.#sendLater(report);
-        return;
-      case "reordered":
-        if (heldBack === null) {
-          this.#heldBack = report;
-          return;
-        }
-        break;
-      case null:
-        break;
+    if (disturbance === "lost") return;
+    if (disturbance === "reordered" && heldBack === null) {
+      this.#heldBack = report;
+      return;
     }
-    void this.#sendInOrder(report, heldBack);
-  }
-
-  async #sendInOrder(first: Report, then: Report | null): Promise<void> {
-    await this.#send(first);
-    if (then !== null && !this.#paused) await this.#send(then);
-  }
-
-  async #sendLater(report: Report): Promise<void> {
+    if (disturbance === "doubled") void this.#send(report);
     const { least, most } = LATE_SHARE;
-    const lateMs = this.#options.everyMs * (least + (most - least) * this.#random());
-    await sleep(lateMs, undefined, { signal: this.#over.signal }).catch(() => {});
-    if (!this.#paused && !this.#over.signal.aborted) await this.#send(report);
+    if (disturbance === "late") await this.#wait(this.#options.everyMs * (least + (most - least) * this.#random()));
+    if (this.#paused) return;
+    await this.#send(report);
+    if (heldBack !== null && !this.#paused) await this.#send(heldBack);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await sleep(Math.max(0, ms), undefined, { signal: this.#over.signal }).catch(() => {});
   }
 
   #report(status: Status): Report {
-    const { options, origin, incarnation, service } = this.#replica;
+    const { options, port, incarnation, hints, inFlight } = this.#replica;
     const { app, replica, concurrency, hintSlots } = options;
-    const its = { origin, hints: service.hints(), hint_slots: hintSlots, in_flight: service.inFlight };
-    return { ...its, ...{ app, replica, concurrency, incarnation, status }, sequence: ++this.#sequence };
+    const its = { origin: `http://127.0.0.1:${port}`, hints, hint_slots: hintSlots, in_flight: inFlight, concurrency };
+    return { ...its, app, replica, incarnation, status, sequence: ++this.#sequence };
   }
 
-  async #send(report: Report): Promise<Beat> {
+  async #send(report: Report): Promise<void> {
     const { router, agent, onBeat } = this.#options;
-    const { app, replica } = this.#replica.options;
-    const { incarnation, sequence, status } = report;
+    if (this.#over.signal.aborted) return;
+    const { app, replica, incarnation, sequence, status } = report;
     const sentMs = performance.now();
     let answered: number | null = null;
     try {
-      const headers = { authorization: `Bearer ${router.token}` };
       const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-      answered = (await post(`${router.url}/-/heartbeat`, { agent, headers, body: report, signal })).status;
+      answered = await post(`${router.url}/-/heartbeat`, agent, { authorization: `Bearer ${router.token}` }, report, signal);
     } catch {
       // No answer is what the record says.
     }
-    const beat = { app, replica, incarnation, sequence, status, sentMs, answeredMs: performance.now(), answered };
-    onBeat?.(beat);
-    return beat;
+    onBeat({ app, replica, incarnation, sequence, status, sentMs, answeredMs: performance.now(), answered });
   }
 }

@@ -1,29 +1,14 @@
 // What the router's isolate still holds once garbage is collected, by workerd's inspector (the Chrome DevTools Protocol). Resident memory
 // alone does not tell a leak from garbage that V8 has not yet thought worth collecting.
-import { on, once } from "node:events";
+import { once } from "node:events";
 import { WebSocket } from "ws";
 
-interface Answer {
-  /** None: nobody asked. */
-  readonly id?: number;
-  readonly result?: unknown;
-  readonly error?: { readonly message: string };
-}
-
-/** Bytes: of objects, of what the runtime holds for them, and of array buffers, which are kept bodies and answers. */
-interface HeapUsage {
-  readonly usedSize: number;
-  readonly embedderHeapUsedSize: number;
-  readonly backingStorageSize: number;
-}
-
 const PATIENCE_MS = 10_000;
-/** Each when the one before is answered: finalisers run in between, and the second collects what they have released. */
-const ASKED = ["HeapProfiler.collectGarbage", "HeapProfiler.collectGarbage", "Runtime.getHeapUsage"] as const;
 
 /**
- * Bytes held by a Worker and its objects, which share an isolate. An isolate hears its inspector only while it has something to do, so it
- * must have requests meanwhile. Throws where there is no answer in time.
+ * Bytes held by a Worker and its objects, which share an isolate: of objects, of what the runtime holds for them, and of array buffers,
+ * which are kept bodies and answers. An isolate hears its inspector only while it has something to do, so it must have requests meanwhile.
+ * Throws where there is no answer in time.
  */
 export async function heapBytesCollected(inspectorPort: number, service: string): Promise<number> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -32,22 +17,26 @@ export async function heapBytesCollected(inspectorPort: number, service: string)
   socket.on("error", () => {});
   try {
     await once(socket, "open", { signal });
-    const messages = on(socket, "message", { signal, close: ["close"] });
-    const ask = (id: number) => socket.send(JSON.stringify({ id, method: ASKED[id], params: {} }));
-    ask(0);
-    for await (const [data] of messages as AsyncIterable<[Buffer]>) {
-      const { id, result, error } = JSON.parse(data.toString()) as Answer;
-      if (id === undefined) continue;
-      if (error !== undefined) throw new Error(`${ASKED[id]}: ${error.message}`);
-      if (id === ASKED.length - 1) return bytesOf(result as HeapUsage);
-      ask(id + 1);
-    }
-    throw new Error("the inspector has hung up");
+    // Each when the one before is answered: finalisers run in between, and the second collects what they have released.
+    await call(1, "HeapProfiler.collectGarbage");
+    await call(2, "HeapProfiler.collectGarbage");
+    const usage = await call(3, "Runtime.getHeapUsage");
+    return ["usedSize", "embedderHeapUsedSize", "backingStorageSize"].reduce((sum, name) => sum + Number(usage[name]), 0);
   } finally {
     socket.terminate();
   }
-}
 
-function bytesOf({ usedSize, embedderHeapUsedSize, backingStorageSize }: HeapUsage): number {
-  return usedSize + embedderHeapUsedSize + backingStorageSize;
+  async function call(id: number, method: string): Promise<Readonly<Record<string, unknown>>> {
+    socket.send(JSON.stringify({ id, method, params: {} }));
+    for (;;) {
+      const [data] = (await once(socket, "message", { signal })) as [Buffer];
+      const answer = JSON.parse(data.toString()) as {
+        id?: number;
+        result?: Record<string, unknown>;
+        error?: { message: string };
+      };
+      if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`);
+      if (answer.id === id) return answer.result ?? {};
+    }
+  }
 }

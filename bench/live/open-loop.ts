@@ -21,9 +21,9 @@ export interface OpenLoop<T extends Sending> {
   readonly way: () => Way;
   /** No request is begun after it. */
   readonly signal: AbortSignal;
-  /** Hears of each request as it is sent, and again when it has ended. */
-  readonly onSent?: (sent: Sent<T>) => void;
-  readonly onCame?: (sent: Sent<T>) => void;
+  /** Hears of each request as it is sent, with how late that is, and again when it has ended. */
+  readonly onSent?: (sent: Sent<T>, lateMs: number) => void;
+  readonly onCame?: (sending: T, came: Came) => void;
 }
 
 /** In order of time. Returns when the last has ended; what is to be kept of them `onSent` and `onCame` keep. */
@@ -32,14 +32,14 @@ export async function sendOpenLoop<T extends Sending>(requests: Iterable<Timed<T
   const startMs = performance.now();
   const open = new Set<Promise<void>>();
   for (const { atMs, sending } of requests) {
-    const earlyMs = startMs + atMs - performance.now();
-    if (earlyMs > 0) await sleep(earlyMs, undefined, { signal }).catch(() => {});
+    const lateMs = performance.now() - startMs - atMs;
+    if (lateMs < 0) await sleep(-lateMs, undefined, { signal }).catch(() => {});
     if (signal.aborted) break;
     const sent: Sent<T> = { sending, came: null };
-    onSent?.(sent);
+    onSent?.(sent, performance.now() - startMs - atMs);
     const ended = send(sending, way()).then((came) => {
       sent.came = came;
-      onCame?.(sent);
+      onCame?.(sending, came);
     });
     open.add(ended);
     void ended.finally(() => open.delete(ended));

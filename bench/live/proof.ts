@@ -8,6 +8,9 @@ export const ASKED_HEADER = "x-live-asked";
 export const UPLOAD_HEADER = "x-live-upload";
 /** `warm` or `load`. */
 export const FOUND_HEADER = "x-live-found";
+/** The message that makes a replica close a WebSocket, and with which code. */
+export const CLOSE_WORD = "close please";
+export const CLOSE_CODE = 4000;
 
 export interface Asked {
   /** Names the request; chosen by the client. */
@@ -30,30 +33,33 @@ export interface Signed {
   readonly incarnation: number;
 }
 
-/** Pieces of a paced or chunked answer; the service time is spread over them. */
-export const PIECES = 5;
-
 const LINE_LENGTH_MAX = 1000;
 
-export function answerBody(
-  asked: Asked,
-  by: { readonly replica: string; readonly incarnation: number; readonly app: string },
-): Buffer {
-  const signed: Signed = { key: asked.key, app: by.app, replica: by.replica, incarnation: by.incarnation };
-  return Buffer.concat([Buffer.from(`${JSON.stringify(signed)}\n`), filler(asked.key, asked.bytes)]);
+export function answerBody({ key, bytes }: Asked, { app, replica, incarnation }: Omit<Signed, "key">): Buffer {
+  const signed: Signed = { key, app, replica, incarnation };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(signed)}\n`), filler(key, bytes)]);
 }
 
 /** What the body proves; or, as text, what is wrong with it. */
 export function provenBy(body: Buffer, asked: Asked): Signed | string {
   const lineEnd = body.subarray(0, LINE_LENGTH_MAX).indexOf("\n");
   if (lineEnd < 0) return `it has no first line: ${body.length} bytes`;
-  const signed = parse(body.subarray(0, lineEnd).toString());
-  if (signed === null) return "its first line is not a replica's";
-  if (signed.key !== asked.key) return `it answers the request ${signed.key}`;
-  if (signed.app !== asked.app) return `it comes from the app ${signed.app}`;
+  const signed = signedBy(body.subarray(0, lineEnd).toString(), asked);
+  if (typeof signed === "string") return signed;
   const rest = body.subarray(lineEnd + 1);
   if (rest.length !== asked.bytes) return `it has ${rest.length} bytes instead of ${asked.bytes}`;
   return rest.equals(filler(asked.key, asked.bytes)) ? signed : "its bytes are not those that were sent";
+}
+
+/** Who signed it; or, as text, what is wrong with that. */
+export function signedBy(line: string, { key, app }: Asked): Signed | string {
+  try {
+    const signed = JSON.parse(line) as Signed;
+    if (signed.key !== key) return `it answers the request ${signed.key}`;
+    return signed.app === app ? signed : `it comes from the app ${signed.app}`;
+  } catch {
+    return "its first line is not a replica's";
+  }
 }
 
 /** The body of a request. */
@@ -67,12 +73,4 @@ export function digestOf(body: Buffer): string {
 
 function filler(key: string, bytes: number): Buffer {
   return Buffer.alloc(bytes, `${key}|`);
-}
-
-function parse(line: string): Signed | null {
-  try {
-    return JSON.parse(line) as Signed;
-  } catch {
-    return null;
-  }
 }

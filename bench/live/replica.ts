@@ -6,80 +6,27 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { acceptSocket } from "./replica-socket.ts";
-import { Service } from "./service.ts";
-import type { Run } from "./run.ts";
-import type { Trouble } from "./trouble.ts";
-
-export interface ReplicaOptions {
-  readonly app: string;
-  /** Its id. */
-  readonly replica: string;
-  readonly concurrency: number;
-  /** Hints it holds at once; the least recently used makes room. */
-  readonly hintSlots: number;
-  /** How long a load takes. */
-  readonly loadMs: number;
-  /** Hears of each request, as it begins; the record changes until its end. */
-  readonly onRun?: (run: Run) => void;
-}
+import { Service, type ReplicaOptions } from "./service.ts";
 
 /** The port is kept while the replica is down, but an outgoing connection of somebody may have it for a moment. */
 const LISTEN_ATTEMPTS = 50;
 const LISTEN_AGAIN_MS = 100;
 
-export class LiveReplica implements AsyncDisposable {
-  readonly options: ReplicaOptions;
-  /** What befalls requests that arrive now; null: they are served. */
-  trouble: Trouble | null = null;
-  /** Of the process that it seems to be. */
-  incarnation: number;
-  readonly service: Service;
+export class LiveReplica extends Service implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #webSockets = new WebSocketServer({ noServer: true });
-  #server: Server;
+  #server: Server = this.#createServer();
   #port = 0;
-  /** Resolved when it is thawed; null: it is not frozen. */
-  #frozen: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
-
-  private constructor(options: ReplicaOptions, incarnation: number) {
-    this.options = options;
-    this.incarnation = incarnation;
-    this.service = new Service(this);
-    this.#server = this.#createServer();
-  }
 
   /** Listens when this returns. */
-  static async start(options: ReplicaOptions, incarnation = Date.now()): Promise<LiveReplica> {
-    const replica = new LiveReplica(options, incarnation);
+  static async start(options: ReplicaOptions): Promise<LiveReplica> {
+    const replica = new LiveReplica(options, Date.now());
     await replica.#listen();
     return replica;
   }
 
-  get origin(): string {
-    return `http://127.0.0.1:${this.#port}`;
-  }
-
-  get isUp(): boolean {
-    return this.#server.listening;
-  }
-
-  /** As SIGSTOP: nothing goes on, connections are accepted and stay open. Its reports are the caller's to hold back. */
-  freeze(): void {
-    this.trouble = { kind: "freeze" };
-    this.#frozen ??= Promise.withResolvers();
-  }
-
-  /** As SIGCONT: everything goes on where it was. */
-  thaw(): void {
-    this.trouble = null;
-    this.#frozen?.resolve();
-    this.#frozen = null;
-  }
-
-  /** Waits while it is frozen. Throws where `until` is aborted by then. */
-  async thawed(until: AbortSignal): Promise<void> {
-    if (this.#frozen !== null) await this.#frozen.promise;
-    until.throwIfAborted();
+  get port(): number {
+    return this.#port;
   }
 
   /** Nothing listens any more, and every connection is reset. What ran is over, what was in memory stays: a network that is cut. */
@@ -87,7 +34,7 @@ export class LiveReplica implements AsyncDisposable {
     if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
     this.#server.close();
-    this.service.end("died");
+    this.end("died");
     for (const socket of this.#sockets) socket.resetAndDestroy();
     await closed;
   }
@@ -95,7 +42,7 @@ export class LiveReplica implements AsyncDisposable {
   /** The process dies: as `cut`, and its memory is gone. */
   async die(): Promise<void> {
     await this.cut();
-    this.service.forgetHints();
+    this.hints = [];
   }
 
   /** Listens again where it listened before, as the process with this incarnation. */
@@ -119,9 +66,9 @@ export class LiveReplica implements AsyncDisposable {
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("error", () => {});
     });
-    server.on("request", (request, response) => void this.service.serve(request, response));
-    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      acceptSocket(this, this.#webSockets, request, socket, head);
+    server.on("request", (request, response) => void this.serve(request, response));
+    server.on("upgrade", (request: IncomingMessage, _: Socket, head: Buffer) => {
+      acceptSocket(this, this.#webSockets, request, head);
     });
     return server;
   }

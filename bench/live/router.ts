@@ -6,27 +6,25 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICE, startRouter, type RouterProcess } from "../../scripts/router-process.ts";
 import { heapBytesCollected } from "./inspector.ts";
-import { residentBytes } from "./memory.ts";
+import { residentMib } from "./machine.ts";
 
 export interface LiveRouterOptions {
   /** Begins the name of the state folder in the system's folder for temporary files. */
   readonly name: string;
   /** Beside HEARTBEAT_TOKENS and ADMIN_TOKEN, which are made here. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Without it, any free one below those that the system gives to outgoing connections: one of those could take it during a restart. */
-  readonly port?: number;
   /** As scripts/bundle.ts gives it; without it the deployed one, which must have been built. */
   readonly bundle?: string;
   /** Takes workerd's log, line by line. */
   readonly log?: (line: string) => void;
-  /** Without it `retained` says null. */
+  /** Without it `retained` throws. */
   readonly inspect?: boolean;
 }
 
 /** What is left once garbage is collected: in the isolate, array buffers included, and of the whole process. */
-export interface Retained {
-  readonly heapBytes: number;
-  readonly residentBytes: number;
+export interface RetainedMib {
+  readonly heap_mib: number;
+  readonly resident_mib: number;
 }
 
 /** What the admin view says, as far as runs look at it. */
@@ -34,24 +32,26 @@ export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
-  readonly replicas: readonly {
-    readonly replica: string;
-    readonly origin: string;
-    readonly incarnation: number;
-    readonly status: string;
-    readonly drained: boolean;
-    readonly concurrency: number;
-    readonly in_flight: number;
-    readonly ejected_for_ms: number;
-    readonly on_probation?: boolean;
-  }[];
+  readonly replicas: readonly SeenReplica[];
+}
+
+interface SeenReplica {
+  readonly replica: string;
+  readonly incarnation: number;
+  readonly status: string;
+  readonly drained: boolean;
+  readonly in_flight: number;
+  readonly ejected_for_ms: number;
+  readonly on_probation?: boolean;
 }
 
 const START_ATTEMPTS = 5;
-const PORTS = { first: 20_000, count: 12_000 } as const;
 const START_AGAIN_MS = 200;
+/** Below the ports that the system gives to outgoing connections: one of those could take it during a restart. */
+const PORTS = { first: 20_000, count: 12_000 } as const;
 const ADMIN_TIMEOUT_MS = 10_000;
 const BUSY_EVERY_MS = 50;
+const MEBIBYTE = 1024 * 1024;
 
 export class LiveRouter implements AsyncDisposable {
   readonly token = randomBytes(16).toString("hex");
@@ -60,25 +60,22 @@ export class LiveRouter implements AsyncDisposable {
   readonly #folder: string;
   readonly #failure = new AbortController();
   #process: RouterProcess | null = null;
-  #port: number;
+  #port = 0;
   #restarting: Promise<void> | null = null;
 
   private constructor(options: LiveRouterOptions) {
     this.#options = options;
-    this.#port = options.port ?? anyPort();
     this.#folder = mkdtempSync(path.join(tmpdir(), `warmpath-${options.name}-`));
   }
 
   static async start(options: LiveRouterOptions): Promise<LiveRouter> {
-    for (let attempt = 1; ; attempt++) {
-      const router = new LiveRouter(options);
-      try {
-        await router.#start();
-        return router;
-      } catch (error) {
-        await router[Symbol.asyncDispose]();
-        if (options.port !== undefined || attempt === START_ATTEMPTS) throw error;
-      }
+    const router = new LiveRouter(options);
+    try {
+      await router.#start(() => PORTS.first + randomInt(PORTS.count));
+      return router;
+    } catch (error) {
+      await router[Symbol.asyncDispose]();
+      throw error;
     }
   }
 
@@ -111,19 +108,8 @@ export class LiveRouter implements AsyncDisposable {
   /** Starts again after `kill`, with the same state, port and settings, unless somebody else has started it meanwhile. */
   async restart(): Promise<void> {
     if (this.#process !== null) return;
-    this.#restarting ??= this.#startAgain().finally(() => (this.#restarting = null));
+    this.#restarting ??= this.#start(() => this.#port).finally(() => (this.#restarting = null));
     await this.#restarting;
-  }
-
-  async #startAgain(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#start();
-      } catch (error) {
-        if (attempt === START_ATTEMPTS) throw error;
-        await sleep(START_AGAIN_MS);
-      }
-    }
   }
 
   /** The fleet as the router believes it to be; null: it has no replicas, or the router gave no answer now. */
@@ -137,16 +123,15 @@ export class LiveRouter implements AsyncDisposable {
     }
   }
 
-  /** Collects garbage, so it is for moments in which nobody waits. Null: the router is down, or was started without `inspect`. */
-  async retained(): Promise<Retained | null> {
-    const { inspectorPort = null, pid = 0 } = this.#process ?? {};
-    if (inspectorPort === null) return null;
+  /** Collects garbage, so it is for moments in which nothing is under way. */
+  async retained(): Promise<RetainedMib> {
+    const { inspectorPort = null, pid = null } = this.#process ?? {};
+    if (inspectorPort === null) throw new Error("the router is down, or was not started with `inspect`");
     // An idle isolate does not hear its inspector.
     const busy = setInterval(() => void this.view("none"), BUSY_EVERY_MS);
     try {
       const heapBytes = await heapBytesCollected(inspectorPort, SERVICE);
-      const resident = residentBytes(pid);
-      return resident === null ? null : { heapBytes, residentBytes: resident };
+      return { heap_mib: heapBytes / MEBIBYTE, resident_mib: residentMib(pid) ?? 0 };
     } finally {
       clearInterval(busy);
     }
@@ -163,24 +148,25 @@ export class LiveRouter implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #start(): Promise<void> {
-    const { settings, bundle, log, inspect = false } = this.#options;
-    const started = await startRouter({
-      port: this.#port,
-      stateFolder: this.#folder,
-      settings: { ...settings, HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken },
-      inspect,
-      ...(bundle === undefined ? {} : { bundle }),
-      ...(log === undefined ? {} : { log }),
-    });
-    this.#process = started;
+  async #start(portOf: () => number): Promise<void> {
+    const { settings, inspect = false, bundle, log } = this.#options;
+    for (let attempt = 1; this.#process === null; attempt++) {
+      try {
+        this.#process = await startRouter({
+          ...{ port: portOf(), stateFolder: this.#folder, inspect },
+          settings: { ...settings, HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken },
+          ...(bundle === undefined ? {} : { bundle }),
+          ...(log === undefined ? {} : { log }),
+        });
+      } catch (error) {
+        if (attempt === START_ATTEMPTS) throw error;
+        await sleep(START_AGAIN_MS);
+      }
+    }
+    const started = this.#process;
     this.#port = started.port;
     void started.ended.then(() => {
       if (this.#process === started) this.#failure.abort(new Error("workerd ended"));
     });
   }
-}
-
-function anyPort(): number {
-  return PORTS.first + randomInt(PORTS.count);
 }

@@ -1,6 +1,6 @@
 // What a client is to do, and what came of it: the ledger's terms.
 import type { Agent } from "node:http";
-import { ASKED_HEADER, type Asked, type Signed } from "./proof.ts";
+import type { Asked, Signed } from "./proof.ts";
 
 /** When a client resets its connection. */
 export type Leaving =
@@ -18,16 +18,17 @@ export interface Upload {
 
 export interface Sending {
   readonly asked: Asked;
-  readonly method: string;
+  /** Without it GET, or POST where there is an upload. */
+  readonly method?: string;
   /** Path and query at the router, the app included. */
   readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly upload: Upload | null;
-  readonly leaving: Leaving | null;
-  /** A pause after each piece that is read; 0: reads as fast as it comes. */
-  readonly readPauseMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly upload?: Upload;
+  readonly leaving?: Leaving;
+  /** A pause after each piece that is read; without it, it reads as fast as it comes. */
+  readonly readPauseMs?: number;
   /** Instead of a request and its answer. */
-  readonly webSocket: boolean;
+  readonly webSocket?: boolean;
 }
 
 /** Where to, and for how long. */
@@ -56,21 +57,13 @@ export interface Came {
   readonly cause: string | null;
 }
 
-export function headersOf({ asked, headers }: Sending): Record<string, string> {
-  return {
-    ...headers,
-    [ASKED_HEADER]: JSON.stringify(asked),
-    ...(asked.hint === null ? {} : { "x-fal-runner-hint": asked.hint }),
-  };
+/** How long a served request was in the router's queue, by the router's own clock; null: it was not served, or does not say. */
+export function queuedMsOf({ status, headers }: Came): number | null {
+  const said = /queue;dur=([\d.]+)/.exec(headers["server-timing"] ?? "")?.[1];
+  return status !== 200 || said === undefined ? null : Number(said);
 }
 
-/** The router's word for an error, and its detail. */
-export function errorOf(headers: Readonly<Record<string, string>>, body: string): Pick<Came, "errorType" | "detail"> {
-  const errorType = headers["x-fal-error-type"] ?? null;
-  return { errorType, detail: errorType === null ? null : (/"detail":"([^"]*)"/.exec(body)?.[1] ?? null) };
-}
-
-export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error ? `${String(error.code)} ${error.message}` : error.message;
+/** A 200 that is whole and comes from who it says. */
+export function isProven({ end, status, proof }: Came): boolean {
+  return end === "answered" && status === 200 && proof !== null && typeof proof !== "string";
 }

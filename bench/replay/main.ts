@@ -1,67 +1,151 @@
-// `npm run replay`: the built router against the simulator, on one compressed workload. Puts the parts together; knows nothing of its own.
-import { setTimeout as sleep } from "node:timers/promises";
-import { interrupted } from "../../scripts/interrupted.ts";
-import { EXIT_USAGE } from "../simulate/arguments.ts";
-import { BadInput } from "../simulate/inputs.ts";
-import { progressLine } from "../simulate/progress.ts";
-import { agrees, compare, simulated } from "./comparison.ts";
-import { parseOptions, type Options } from "./options.ts";
-import { plansOf } from "./plan.ts";
+// `npm run replay`: the built router against the simulator, on one compressed workload.
+import { hintFault } from "../../src/wire/hints.ts";
+import { BadInput, main, number, program } from "../command.ts";
+import { counted, listed, table } from "../report.ts";
+import { runOf, type Fleet } from "../simulate/experiment.ts";
+import { NO_FAULTS } from "../simulate/faults.ts";
+import { DAY_MS, requestsOf, withWorkload } from "../simulate/inputs.ts";
+import type { Outcome } from "../simulate/ledger.ts";
+import { LOAD_MS_MAX } from "../simulate/load-times.ts";
+import { retime } from "../simulate/retime.ts";
+import { costPolicy } from "../../src/routing/policy/cost.ts";
+import { warmpath, type WarmpathOptions } from "../simulate/routers/warmpath.ts";
+import { missOf, timesOf } from "../simulate/statistics.ts";
+import { totalServiceMs, type Workload } from "../simulate/workload.ts";
 import { replay } from "./replay.ts";
-import { header, jsonLine, tables, warning } from "./report.ts";
 
-const EXIT_INTERRUPTED = 130;
-/** What an interrupted run gets to tidy up, before it is left as it is: workerd ends with this process anyway. */
-const END_WITHIN_MS = 4500;
+/** More replicas would be a test of this machine. */
+const REPLICAS_MAX = 256;
+const HEARTBEAT_MS = 5000;
+/** Closer together the reports of a fleet are a load of their own. */
+const HEARTBEAT_MIN_MS = 10;
 /** The router may take this much longer than the simulator, and this in any case. */
 const LIMIT = { times: 1.5, moreMs: 30_000 };
 const RUN_MAX_MS = 3_600_000;
+/** Under this a request's way through the router is no longer small beside what it takes. */
+const SERVICE_MIN_MS = 100;
+/** As QUEUE_TIMEOUT_MS and QUEUE_LENGTH_MAX can be at most: nobody is given up. */
+const PATIENT = { queueTimeoutMs: DAY_MS, queueLengthMax: 10_000 };
 
-const interruption = new AbortController();
-const parsed = parseOptions(process.argv.slice(2));
-if (parsed.kind === "exit") process.exit(parsed.code);
-// A reader that leaves, as in `npm run replay | head`, or a terminal that is closed, ends the run without a stack trace.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
-void interrupted().then(interrupt);
-try {
-  process.exit((await run(parsed.options)) ? 0 : 1);
-} catch (error) {
-  // The build blocks the event loop: only after a turn of it is an interruption known that made the build fail.
-  await sleep(10);
-  if (interruption.signal.aborted) process.exit(EXIT_INTERRUPTED);
-  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(error instanceof BadInput ? EXIT_USAGE : 1);
-}
+const NOTES = `
+--compression 50 plays 50 s of the workload in one; the 2000 requests on 8 replicas at load 0.6 take about 2.5 minutes. The way through the
+router and back, some 3 ms, does not shrink: services and loads should be at least ${SERVICE_MIN_MS} ms after compression on average.
 
-function interrupt(): void {
-  if (interruption.signal.aborted) return;
-  setTimeout(() => process.exit(EXIT_INTERRUPTED), END_WITHIN_MS).unref();
-  interruption.abort();
-}
+Leaves with 0 where router and simulator agree, 1 where they do not or something failed, 2 on bad usage, 130 when interrupted.
 
-/** Says whether router and simulator agree. */
-async function run(options: Options): Promise<boolean> {
-  const { original, compressed } = plansOf(options);
-  const runs = { run: simulated(compressed), original: simulated(original) };
-  if (runs.run.endMs > RUN_MAX_MS) {
-    throw new BadInput(`--compression: it would take ${Math.round(runs.run.endMs / 60_000)} minutes, the most is 60`);
+Examples:
+  npm run replay                                     synthetic workload
+  npm run replay -- --requests 400 --compression 75  the same, in half a minute
+  npm run replay -- --trace trace.csv.gz --service-scale 0.63 --json`;
+
+const description =
+  "Replays a workload in compressed time through the built router on workerd and HTTP replicas, and compares with the simulator.";
+const command = withWorkload(program("replay", description, NOTES))
+  .option("--requests <number>", "the first so many of the retimed workload", number(1, 100_000, "integer"), 2000)
+  .option("--load <load>", "service time asked for by all of it over what the fleet has", number(0.001, 10), 0.6)
+  .optionsGroup("Fleet, in the workload's time:")
+  .option("--compression <factor>", "how many times as fast", number(1, HEARTBEAT_MS / HEARTBEAT_MIN_MS), 50)
+  .option("--replicas <number>", "replicas", number(1, REPLICAS_MAX, "integer"), 8)
+  .option("--slots <number>", "hints that each can hold, the least recently used making room", number(1, 256, "integer"), 3)
+  .option("--cold-ms <ms>", "how long a load takes", number(0, LOAD_MS_MAX), 12_000)
+  .optionsGroup("Output:")
+  .option("--tolerance-miss <share>", "how far the shares of misses may be apart", number(0, 1), 0.05)
+  .option("--tolerance-mean <share>", "how far the mean times may be apart, as a part of the simulator's", number(0, 10), 0.1)
+  .option("--json", "one JSON object instead of a table", false);
+
+type Options = ReturnType<typeof command.opts>;
+
+await main(command, async (options, { signal, progress, print }) => {
+  const { compression, replicas, slots, seed, toleranceMiss, toleranceMean, json } = options;
+  const workload = compressed(workloadOf(options), compression);
+  const loadMs = options.coldMs / compression;
+  const settings: WarmpathOptions = {
+    ...PATIENT,
+    evictAdvice: false,
+    coldStartMs: Math.max(1, Math.round(loadMs)),
+  };
+  const heartbeatMs = HEARTBEAT_MS / compression;
+  const fleet: Fleet = {
+    ...{ replicas, slots, concurrency: 1, costs: false, seed, heartbeatMs, makeLoadMs: () => () => loadMs, faults: NO_FAULTS },
+  };
+  const simulated = runOf(workload, warmpath(settings, costPolicy), fleet);
+  if (simulated.endMs > RUN_MAX_MS) {
+    throw new BadInput(`--compression: it would take ${Math.round(simulated.endMs / 60_000)} minutes, the most is 60`);
   }
-  const warned = warning(compressed);
-  if (warned !== null) console.error(warned);
-  if (!options.json) console.log(`${header(options, original, compressed)}\n`);
-  const progress = progressLine(process.stderr);
+  const serviceMs = totalServiceMs(workload) / workload.length;
+  if (serviceMs < SERVICE_MIN_MS)
+    console.error(`warning: a request takes ${serviceMs.toFixed(0)} ms on average, some 3 ms of overhead count`);
   const startMs = performance.now();
-  const replayed = await replay(compressed, {
-    port: options.port,
-    limitMs: runs.run.endMs * LIMIT.times + LIMIT.moreMs,
-    signal: interruption.signal,
-    log: (line) => console.error(`router: ${line}`),
-    progress: (answered) => progress.tell(`${answered} answered`, answered / compressed.workload.length),
+  const replayed = await replay(workload, {
+    ...{ replicas, slots, loadMs, heartbeatMs, settings, seed, signal },
+    limitMs: Math.ceil(simulated.endMs * LIMIT.times) + LIMIT.moreMs,
+    progress: (answered) => progress(`${answered} answered`, answered / workload.length),
   });
-  progress.clear();
-  const tolerances = { miss: options.toleranceMiss, mean: options.toleranceMean };
-  const comparison = compare(compressed, replayed, runs, tolerances);
-  const tookMs = performance.now() - startMs;
-  console.log(options.json ? jsonLine(comparison, compressed, tookMs) : tables(comparison, tolerances, options.compression));
-  return agrees(comparison);
+  const [router, simulator] = [figuresOf(replayed.outcomes, compression), figuresOf(simulated.outcomes, compression)];
+  const missDifference = router.miss - simulator.miss;
+  const meanRatio = router.mean_s / simulator.mean_s;
+  // NaN agrees with nothing.
+  const missAgrees = Math.abs(missDifference) <= toleranceMiss;
+  const meanAgrees = Math.abs(meanRatio - 1) <= toleranceMean;
+  const agrees = missAgrees && meanAgrees && replayed.faults.length === 0;
+  const [reasons, errors] = [counted(replayed.reasons), counted(replayed.errors)];
+  const took_s = (performance.now() - startMs) / 1000;
+  const its = { agrees, requests: workload.length, compression, took_s, miss_difference: missDifference, mean_ratio: meanRatio };
+  if (json) print(JSON.stringify({ ...its, router, simulator, reasons, errors, faults: replayed.faults }));
+  else {
+    const rows = Object.entries(router).map(([name, value]) => [
+      name,
+      shown(value),
+      shown(simulator[name as keyof typeof simulator]),
+    ]);
+    const judged = (is: boolean, tolerance: number) => `${is ? "within" : "NOT within"} ${tolerance * 100} %`;
+    print(
+      [
+        `${workload.length} requests, ${compression} times as fast, ${took_s.toFixed(0)} s: services ${serviceMs.toFixed(0)} ms on average, loads ${loadMs.toFixed(0)} ms`,
+        "",
+        table([["", "router", "simulator"], ...rows]),
+        "",
+        `misses ${shown(missDifference * 100)} points apart, ${judged(missAgrees, toleranceMiss)}`,
+        `mean ${shown((meanRatio - 1) * 100)} % apart, ${judged(meanAgrees, toleranceMean)}`,
+        `reasons: ${listed(reasons)}`,
+        `errors: ${listed(errors)}`,
+        ...replayed.faults.map((fault) => `fault: ${fault}`),
+        `Seconds are the workload's: real ones times ${compression}.`,
+      ].join("\n"),
+    );
+  }
+  return agrees;
+});
+
+/** In the workload's own time. */
+function workloadOf({ requests, load, replicas, ...options }: Options): Workload {
+  const all = retime(requestsOf(options), options.retime, load, replicas);
+  const first = all.slice(0, requests).map((request) => ({ ...request, hint: asHeader(request.hint) }));
+  if (totalServiceMs(first) <= 0) throw new BadInput("--requests: none of them takes any time");
+  return first;
+}
+
+/** A key that can't be sent as a hint is sent in the form that a URL would have it in. */
+function asHeader(key: string): string {
+  const hint = hintFault(key) === null && key.trim() === key ? key : encodeURIComponent(key);
+  const fault = hintFault(hint);
+  if (fault !== null) throw new BadInput(`--trace: the key ${JSON.stringify(key.slice(0, 50))} ${fault}`);
+  return hint;
+}
+
+function compressed(workload: Workload, by: number): Workload {
+  return workload.map(({ hint, atMs, serviceMs }) => ({ hint, atMs: atMs / by, serviceMs: serviceMs / by }));
+}
+
+/** `_s` are seconds of the workload; they and `miss` are of served requests, the longest wait and `given_up` of all. */
+function figuresOf(outcomes: readonly Outcome[], compression: number) {
+  const stretched = outcomes.map((its) => {
+    return { ...its, waitedMs: its.waitedMs * compression, inSystemMs: its.inSystemMs * compression };
+  });
+  const givenUp = outcomes.filter(({ served }) => !served).length / outcomes.length;
+  return { miss: missOf(outcomes), ...timesOf(stretched), given_up: givenUp };
+}
+
+function shown(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(Math.abs(value) < 1 ? 3 : 1) : "-";
 }

@@ -1,61 +1,110 @@
-// Runs a plan for real: the built router on workerd, replicas and clients in this process. Whatever was started has ended when it
+// Replays a workload for real: a live fleet that holds, loads and serves as the simulated one. Whatever was started has ended when it
 // returns or throws.
 import { bundle } from "../../scripts/bundle.ts";
-import { keptConnections } from "../live/exchange.ts";
-import { LiveRouter } from "../live/router.ts";
-import { sendAll, type Answer } from "./client.ts";
-import { startReporting } from "./heartbeats.ts";
-import { settingsOf, type Plan } from "./plan.ts";
-import { startReplica, type HttpReplica } from "./replica.ts";
+import { Fleet } from "../live/fleet.ts";
+import { sendOpenLoop } from "../live/open-loop.ts";
+import { FOUND_HEADER } from "../live/proof.ts";
+import type { Run } from "../live/run.ts";
+import { isProven, queuedMsOf, type Came, type Sending } from "../live/sending.ts";
+import type { Outcome } from "../simulate/ledger.ts";
+import type { WarmpathOptions } from "../simulate/routers/warmpath.ts";
+import { DAY_MS } from "../simulate/inputs.ts";
+import type { Request, Workload } from "../simulate/workload.ts";
 
-export interface Replayed {
-  readonly answers: readonly Answer[];
-  readonly heartbeats: number;
-  /** Heartbeats that were refused or lost, in the router's words. */
-  readonly failedHeartbeats: readonly string[];
-  /** Times a replica got more requests than it takes. */
-  readonly overfull: number;
+export interface Replaying {
+  readonly replicas: number;
+  readonly slots: number;
+  readonly loadMs: number;
+  readonly heartbeatMs: number;
+  readonly settings: WarmpathOptions;
+  readonly seed: number;
+  /** A request that is open after this long counts as not answered. */
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+  readonly progress: (answered: number) => void;
 }
 
-export interface Running {
-  /** 0: any free one. */
-  readonly port: number;
-  /** What is open after this long counts as not answered. */
-  readonly limitMs: number;
-  /** Interrupts everything. */
-  readonly signal: AbortSignal;
-  readonly log: (line: string) => void;
-  readonly progress: (answered: number) => void;
+export interface Replayed {
+  /** In real time. */
+  readonly outcomes: readonly Outcome[];
+  /** Of served requests why their replica was chosen, of others what went wrong. */
+  readonly reasons: readonly string[];
+  readonly errors: readonly string[];
+  /** What should not have happened; empty where all is well. */
+  readonly faults: readonly string[];
 }
 
 /** In rendezvous hashing only hints and replicas count, so that the simulator's choices are the same. */
 const APP = "simulated";
+/** What a router may answer under load; anything else is a fault. */
+const GIVEN_UP = new Set(["429 queue_full", "504 request_timeout"]);
 
-export async function replay(plan: Plan, { port, limitMs, signal, log, progress }: Running): Promise<Replayed> {
-  await using started = new AsyncDisposableStack();
+interface ReplaySending extends Sending {
+  readonly dueMs: number;
+}
+
+export async function replay(workload: Workload, replaying: Replaying): Promise<Replayed> {
+  const { replicas, slots, loadMs, heartbeatMs, settings, seed, limitMs, signal, progress } = replaying;
   bundle();
-  const router = await LiveRouter.start({ name: "replay", port, settings: settingsOf(plan), log });
-  started.use(router);
-
-  const { replicas: count, slots, concurrency, heartbeatMs, costs } = plan.fleet;
-  const replicas: HttpReplica[] = [];
-  for (let index = 0; index < count; index++) {
-    const options = { slots, concurrency, loadMs: () => plan.coldMs };
-    replicas.push(started.use(await startReplica(options, plan.router.evictAdvice)));
-  }
-  const over = new AbortController();
-  started.defer(() => over.abort());
-  const agent = keptConnections();
-  started.defer(() => agent.destroy());
-  const ends = [signal, router.failure];
-  const beats = await startReporting(replicas, {
-    ...{ routerUrl: router.url, token: router.token, app: APP, agent, slots, concurrency, everyMs: heartbeatMs },
-    signal: AbortSignal.any([...ends, over.signal]),
+  let [refusedBeats, overfull] = [0, 0];
+  const onRun = ({ present, concurrency }: Run) => {
+    if (present > concurrency) overfull++;
+  };
+  const onBeat = ({ answered }: { readonly answered: number | null }) => {
+    // One that another has overtaken is refused as a late one.
+    if (answered !== 200 && answered !== 409 && !signal.aborted) refusedBeats++;
+  };
+  await using fleet = await Fleet.start({
+    ...{
+      name: "replay",
+      heartbeatMs,
+      oneByOne: true,
+      seed,
+      signal,
+      onBeat,
+      log: (line: string) => console.error(`router: ${line}`),
+    },
+    settings: {
+      COLD_START_MS: String(settings.coldStartMs),
+      QUEUE_TIMEOUT_MS: String(settings.queueTimeoutMs),
+      QUEUE_LENGTH_MAX: String(settings.queueLengthMax),
+      FIRST_BYTE_TIMEOUT_MS: String(DAY_MS),
+      // Replicas report as often as in the simulator. The time to live stays that of real time: nothing dies here, and a machine that
+      // stalls for a moment must not look as if everything had.
+      HEARTBEAT_INTERVAL_MS: "5000",
+      HEARTBEAT_RATE_MAX: "100000",
+    },
+    replicas: Array.from({ length: replicas }, (_, index) => {
+      return { app: APP, replica: String(index), concurrency: 1, hintSlots: slots, loadMs, onRun };
+    }),
   });
-  const limit = AbortSignal.any([...ends, AbortSignal.timeout(Math.ceil(limitMs))]);
-  const answers = await sendAll(plan.workload, { appUrl: `${router.url}/${APP}`, costs, signal: limit, progress });
-  signal.throwIfAborted();
-  router.failure.throwIfAborted();
-  const overfull = replicas.reduce((sum, replica) => sum + replica.overfull(), 0);
-  return { answers, heartbeats: beats.accepted, failedHeartbeats: beats.failed, overfull };
+  const outcomes: Outcome[] = [];
+  const [reasons, errors]: [string[], string[]] = [[], []];
+  const startMs = performance.now();
+  const onCame = ({ dueMs }: ReplaySending, came: Came) => {
+    const served = isProven(came);
+    const found = came.headers[FOUND_HEADER] === "load" ? "load" : "warm";
+    const inSystemMs = came.endedMs - startMs - dueMs;
+    const waitedMs = queuedMsOf(came) ?? (served ? 0 : inSystemMs);
+    outcomes.push({ waitedMs, inSystemMs, cold: found, loadMs: 0, home: 0, served, failed: false, refused: null });
+    if (served) reasons.push(came.headers["x-warmpath-reason"] ?? "none");
+    else errors.push(`${came.status ?? came.end} ${came.errorType ?? came.cause ?? "wrong answer"}`);
+    progress(outcomes.length);
+  };
+  await sendOpenLoop(workload.map(timed), { way: () => fleet.way(limitMs), signal: fleet.signal, onCame });
+  fleet.signal.throwIfAborted();
+  const odd = errors.filter((error) => !GIVEN_UP.has(error));
+  return {
+    ...{ outcomes, reasons, errors },
+    faults: [
+      ...(odd.length === 0 ? [] : [`${odd.length} requests failed, the first: ${odd[0]}`]),
+      ...(refusedBeats === 0 ? [] : [`${refusedBeats} heartbeats were refused or lost`]),
+      ...(overfull === 0 ? [] : [`${overfull} times a replica got a request while as many as it takes were there`]),
+    ],
+  };
+}
+
+function timed({ atMs, hint, serviceMs }: Request, index: number): { atMs: number; sending: ReplaySending } {
+  const asked = { key: `r${index}`, app: APP, hint, serviceMs, bytes: 2, shape: "whole" } as const;
+  return { atMs, sending: { asked, target: `/${APP}`, dueMs: atMs } };
 }

@@ -1,95 +1,66 @@
-// From options to what is run: reads the trace and the percentiles, or makes the workload. Throws a BadInput that names the option.
-import { readFileSync } from "node:fs";
-import { compulsoryMissShare, pooledBeladyMissShare } from "./bounds.ts";
-import { blockCount } from "./bootstrap.ts";
-import type { Plan } from "./experiment.ts";
-import { drawnLoadMs, parsePercentiles, type LoadMs } from "./load-times.ts";
-import type { Options } from "./options.ts";
-import { allPolicies } from "./policies.ts";
-import { seedFor } from "./random.ts";
+// What the simulator and the replay have in common: which requests there are, as options and as a workload.
+import { Option, type Command } from "@commander-js/extra-typings";
+import { parseSettings } from "../../src/settings/settings.ts";
+import { BadInput, number, SEED } from "../command.ts";
+import { RETIMINGS } from "./retime.ts";
 import { GENTD26_LIKE, synthetic } from "./synthetic.ts";
 import { readTrace } from "./trace.ts";
 import { totalServiceMs, type Workload } from "./workload.ts";
 
-/** The user's fault, not the program's. */
-export class BadInput extends Error {}
+export const DAY_MS = 86_400_000;
 
-/** Misses that no policy avoids, as shares of requests. */
-export interface Bounds {
-  readonly compulsory: number;
-  readonly belady: number;
+/** The settings as production has them where nobody sets them. */
+export const PRODUCTION = production();
+
+function production() {
+  const defaults = parseSettings({});
+  if (!defaults.ok) throw new Error(`${defaults.setting} ${defaults.detail}`);
+  const { QUEUE_TIMEOUT_MS, QUEUE_LENGTH_MAX } = defaults.settings;
+  return { queueTimeoutMs: QUEUE_TIMEOUT_MS, queueLengthMax: QUEUE_LENGTH_MAX };
 }
 
-/** Requests may die with their replica again and again, but not for ever: one survives at least every e⁴ = 55 tries. */
-const LIVES_MIN = 1 / 4;
+export function withWorkload(command: Command) {
+  return command
+    .optionsGroup("Workload:")
+    .option(
+      "--trace <file>",
+      `CSV or CSV.gz with the columns t_ms,key,service_ms; without it ${GENTD26_LIKE.requests} requests drawn like a production fleet's`,
+    )
+    .option("--service-scale <factor>", "scale service times", number(0.001, 1000), 1)
+    .option("--service-ms <ms>", "service time of rows that give none, not scaled", number(1, DAY_MS), 1000)
+    .addOption(new Option("--retime <how>", "what an hour's length follows").choices(RETIMINGS).default("count" as const))
+    .option("--seed <number>", "of everything drawn", SEED, 1);
+}
 
-/** Which requests there are, before they are retimed. */
-export type Wanted = Pick<Options, "trace" | "requests" | "cutPlus" | "serviceScale" | "serviceMs" | "seed">;
+export interface Wanted {
+  readonly trace?: string | undefined;
+  readonly requests?: number | undefined;
+  readonly serviceScale: number;
+  readonly serviceMs: number;
+  readonly seed: number;
+}
 
-export function requestsOf(wanted: Wanted): Workload {
-  const workload = wanted.trace === null ? made(wanted) : blaming("--trace", () => read(wanted.trace ?? "", wanted));
+/** The first so many, before they are retimed. Throws a BadInput that names the option. */
+export function requestsOf({ trace, requests, serviceScale, serviceMs, seed }: Wanted): Workload {
+  const workload =
+    trace === undefined
+      ? drawn(requests ?? GENTD26_LIKE.requests, serviceScale, seed)
+      : blaming("--trace", () => readTrace(trace, { serviceScale, serviceMs })).slice(0, requests);
   if (totalServiceMs(workload) <= 0) throw new BadInput("--trace: no request takes any time, so there is no load");
   return workload;
 }
 
-export function workloadOf(options: Options): Workload {
-  const workload = requestsOf(options);
-  if (options.bootstraps > 0 && blockCount(workload, options.blockMs) < 2) {
-    throw new BadInput("--bootstrap: the workload is no longer than one block, see --bootstrap-block-h");
-  }
-  const longestMs = workload.reduce((longest, { serviceMs }) => Math.max(longest, serviceMs), 0);
-  if (options.faults.churnMs < longestMs * LIVES_MIN) {
-    throw new BadInput(
-      `--churn-s must be at least ${Math.ceil((longestMs * LIVES_MIN) / 1000)}: requests take up to four times that`,
-    );
-  }
-  return workload;
-}
-
-function made({ requests, serviceScale, seed, cutPlus }: Wanted): Workload {
-  if (cutPlus) throw new BadInput("--cut-plus: the keys of a synthetic workload have no +");
-  const count = requests ?? GENTD26_LIKE.requests;
-  // A shorter one is as busy, not as long.
-  const spanMs = (GENTD26_LIKE.spanMs * count) / GENTD26_LIKE.requests;
-  const workload = synthetic({ ...GENTD26_LIKE, requests: count, spanMs }, seed);
+/** A shorter one is as busy, not as long. */
+function drawn(requests: number, serviceScale: number, seed: number): Workload {
+  const spanMs = (GENTD26_LIKE.spanMs * requests) / GENTD26_LIKE.requests;
+  const workload = synthetic({ ...GENTD26_LIKE, requests, spanMs }, seed);
   return workload.map((request) => ({ ...request, serviceMs: request.serviceMs * serviceScale }));
 }
 
-function read(path: string, { requests, ...how }: Wanted): Workload {
-  const workload = readTrace(path, how);
-  return requests === null ? workload : workload.slice(0, requests);
-}
-
-export function planOf(options: Options): Plan {
-  const known = allPolicies(options.warmpath);
-  const { loads, retiming, replicas, slots, concurrency, heartbeatMs, faults, costs, streams, seed, bootstraps, blockMs } =
-    options;
-  return {
-    ...{ loads, retiming, replicas, slots, concurrency, heartbeatMs, faults, costs, streams, seed, bootstraps, blockMs },
-    policies: new Map([...known].filter(([name]) => options.policies.includes(name))),
-    makeLoadMs: loadTimes(options),
-  };
-}
-
-function loadTimes({ coldMs, coldPercentiles, coldEntry, seed }: Options): () => LoadMs {
-  if (coldPercentiles === null) {
-    if (coldEntry !== null) throw new BadInput("--cold-entry chooses from --cold-percentiles, which is not given");
-    return () => () => coldMs;
-  }
-  const percentiles = blaming("--cold-percentiles", () =>
-    parsePercentiles(readFileSync(coldPercentiles, "utf8"), coldPercentiles, coldEntry),
-  );
-  return () => drawnLoadMs(percentiles, seedFor(seed, "loads"));
-}
-
-export function boundsOf(workload: Workload, { replicas, slots }: Options): Bounds {
-  return { compulsory: compulsoryMissShare(workload), belady: pooledBeladyMissShare(workload, replicas * slots) };
-}
-
-/** Whatever goes wrong while reading is the option's, unless the message names another. */
-function blaming<T>(option: string, read: () => T): T {
+/** Whatever goes wrong is the option's, unless the message names another. */
+export function blaming<T>(option: string, what: () => T): T {
   try {
-    return read();
+    return what();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new BadInput(message.startsWith("--") ? message : `${option}: ${message}`, { cause: error });

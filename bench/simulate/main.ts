@@ -1,51 +1,157 @@
-// `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together; knows nothing of its own.
-import { writeFileSync } from "node:fs";
-import { EXIT_USAGE } from "./arguments.ts";
-import { canFail } from "./faults.ts";
-import { experiment, IDEAL, limits, type Result } from "./experiment.ts";
-import { BadInput, boundsOf, planOf, workloadOf } from "./inputs.ts";
-import { parseOptions, type Options } from "./options.ts";
-import { OURS } from "./policies.ts";
-import { progressLine } from "./progress.ts";
-import { footer, header, jsonLine, tables } from "./report.ts";
+// `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together.
+import { readFileSync, writeFileSync } from "node:fs";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { BadInput, main, names, number, program } from "../command.ts";
+import { blockCount } from "./bootstrap.ts";
+import { experiment, type Fleet, type Plan, type Result } from "./experiment.ts";
+import { canFail, IDLE_TIMEOUT_MS, type Faults } from "./faults.ts";
+import { blaming, PRODUCTION, requestsOf, withWorkload } from "./inputs.ts";
+import { drawnLoadMs, LOAD_MS_MAX, parsePercentiles, type LoadMs } from "./load-times.ts";
+import { seedFor } from "./random.ts";
+import { header, jsonLine, LEGEND, tables } from "./report.ts";
+import { BASELINES } from "./routers/index.ts";
+import { policyOf, type Scheduling } from "../../src/routing/policy/index.ts";
+import { warmpath } from "./routers/warmpath.ts";
+import type { Workload } from "./workload.ts";
 
-// A reader that leaves, as in `npm run simulate | head`, ends the run without a stack trace.
-process.stdout.on("error", () => process.exit(0));
-const parsed = parseOptions(process.argv.slice(2));
-if (parsed.kind === "exit") process.exitCode = parsed.code;
-else {
-  try {
-    await run(parsed.options);
-  } catch (error) {
-    if (!(error instanceof BadInput)) throw error;
-    console.error(`error: ${error.message}`);
-    process.exitCode = EXIT_USAGE;
-  }
-}
+/** The policy that charts put in front. */
+const OURS = "warmpath";
+const POLICIES = [OURS, "fifo", ...Object.keys(BASELINES)];
+const HOUR_MS = 3_600_000;
+const HEARTBEAT_MS = 5000;
+const LOADS_MAX = 50;
+/** As the setting's default: the router's first guess of a load, whatever loads take in the simulated world. */
+const COLD_START_MS = 12_000;
+/** Requests may die with their replica again and again, but not for ever: one survives at least every e⁴ = 55 tries. */
+const LIVES_MIN = 1 / 4;
 
-async function run(options: Options): Promise<void> {
+const EXAMPLES = `
+Examples:
+  npm run simulate                                        synthetic workload, all policies, load 0.6
+  npm run simulate -- --load 0.4,0.6,0.8 --plot out.svg   latency against load
+  npm run simulate -- --trace trace.csv.gz --service-scale 0.63 --bootstrap 4 --policies warmpath,fal
+  npm run simulate -- --late-ms 15000 --drop 0.05 --no-hint-slots --json
+  npm run simulate -- --fails-fast --policies warmpath,least-loaded
+
+Seconds are simulated. The figures: bench/simulate/statistics.ts.`;
+
+const description = "Runs routing policies against one workload on simulated replicas and says how long requests took.";
+const command = withWorkload(program("simulate", description, EXAMPLES))
+  .option("--requests <number>", "no more than the first so many", number(1, 2_000_000, "integer"))
+  .option("--load <loads>", "service time asked for over what the fleet has; several with commas", loads, [0.6])
+  .option("--bootstrap <paths>", "average over so many resampled paths too, and their deviations", number(0, 100, "integer"), 0)
+  .optionsGroup("Fleet:")
+  .option("--replicas <number>", "replicas", number(1, 10_000, "integer"), 8)
+  .option("--slots <number>", "hints that each can hold, the least recently used making room", number(1, 10_000, "integer"), 3)
+  .option("--concurrency <number>", "requests that each serves at once", number(1, 1000, "integer"), 1)
+  .addOption(
+    new Option("--cold-ms <ms>", "how long a load takes")
+      .argParser(number(0, LOAD_MS_MAX))
+      .default(12_000)
+      .conflicts("coldPercentiles"),
+  )
+  .option("--cold-percentiles <file>", "JSON of percentiles that load times are drawn from")
+  .option("--cold-entry <name>", "which entry of that file")
+  .option("--costs", "clients say what a request costs", false)
+  .optionsGroup("Faults:")
+  .option("--no-hint-slots", "replicas do not say how many hints they can hold")
+  .option("--no-in-band", "responses do not say what the replica holds")
+  .option("--late-ms <ms>", "reports say what was held so long ago", number(0, HOUR_MS), 0)
+  .option("--drop <share>", "each hint is missing from a report with this probability", number(0, 1), 0)
+  .option("--churn-s <seconds>", "each replica dies this often on average, and is back a minute later", number(60, 1e9), Infinity)
+  .option("--error-share <share>", "each answer is a 500 with this probability, after its usual time", number(0, 1), 0)
+  .option(
+    "--failing-hint [hint]",
+    "one replica can't load this hint, the most frequent where none is named: 500 after a load's time",
+  )
+  .option("--fails-fast", "one replica answers 500 to everything within 5 ms", false)
+  .option("--stalls", `one replica's answers stop in the middle, and are ended after ${IDLE_TIMEOUT_MS / 1000} s`, false)
+  .optionsGroup("Policies:")
+  .option("--policies <names>", `some of ${POLICIES.join(", ")}; without it all`, names(POLICIES), POLICIES)
+  .addOption(
+    new Option("--affinity-wait <how>", "warmpath and fifo, as AFFINITY_WAIT")
+      .choices(["auto", "never"] as const)
+      .default("auto" as const),
+  )
+  .option("--evict-advice", "warmpath only: it tells replicas what to evict, and they do", false)
+  .option(
+    "--production-defaults",
+    `warmpath only: at most ${PRODUCTION.queueLengthMax} wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
+    false,
+  )
+  .optionsGroup("Output:")
+  .option("--json", "one JSON object a line for each load and policy, instead of tables", false)
+  .option("--plot <file>", "chart of the mean time against load, as SVG");
+
+type Options = ReturnType<typeof command.opts>;
+
+await main(command, async (options, running) => {
+  const { json, plot } = options;
   const plan = planOf(options);
-  const workload = workloadOf(options);
-  const bounds = boundsOf(workload, options);
-  const fails = canFail(options.faults);
-  const progress = progressLine(process.stderr);
-  if (!options.json) console.log(header(options, workload));
-  const found = options.findLimit ? limits(workload, plan, progress.tell) : new Map<string, number>();
+  const workload = workloadOf(options, plan.fleet.faults);
+  const fails = canFail(plan.fleet.faults);
+  const head = header(workload, plan, options);
+  if (!json) running.print(head);
   const all: Result[] = [];
-  for (const results of experiment(workload, plan, progress.tell)) {
+  for await (const results of experiment(workload, plan, running)) {
     all.push(...results);
-    progress.clear();
-    console.log(
-      options.json ? results.map((result) => jsonLine(result, bounds, found, fails)).join("\n") : `\n${tables(results, fails)}`,
-    );
+    running.print(json ? results.map((result) => jsonLine(result, fails)).join("\n") : `\n${tables(results, fails)}`);
   }
-  if (!options.json) console.log(`\n${footer(all, bounds, found)}`);
-  if (options.plot === null) return;
+  if (!json) running.print(`\n${LEGEND}`);
+  if (plot === undefined) return true;
   // Loaded only when asked for: a charting library takes as long to load as a short run.
   const { chart } = await import("./plot.ts");
-  try {
-    writeFileSync(options.plot, chart(all, { ideal: IDEAL, ours: OURS, subtitle: header(options, workload) }));
-  } catch (error) {
-    throw new BadInput(`--plot: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  blaming("--plot", () => writeFileSync(plot, chart(all, OURS, head)));
+  return true;
+});
+
+function planOf(options: Options): Plan {
+  const { replicas, slots, concurrency, costs, seed, affinityWait, evictAdvice } = options;
+  const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
+  const ours = (scheduling: Scheduling) =>
+    warmpath({ ...patience, evictAdvice, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
+  const known = Object.entries({ [OURS]: ours("cost"), fifo: ours("fifo"), ...BASELINES });
+  const faults: Faults = {
+    ...{ noHintSlots: !options.hintSlots, noInBand: !options.inBand, lateMs: options.lateMs, dropped: options.drop },
+    ...{ churnMs: options.churnS * 1000, errorShare: options.errorShare, failingHint: options.failingHint ?? null },
+    ...{ failsFast: options.failsFast, stalls: options.stalls },
+  };
+  const fleet: Fleet = {
+    replicas,
+    slots,
+    concurrency,
+    costs,
+    seed,
+    faults,
+    heartbeatMs: HEARTBEAT_MS,
+    makeLoadMs: loadTimes(options),
+  };
+  const policies = new Map(known.filter(([name]) => options.policies.includes(name)));
+  return { loads: options.load, retiming: options.retime, bootstraps: options.bootstrap, policies, fleet };
+}
+
+function loadTimes({ coldMs, coldPercentiles, coldEntry, seed }: Options): () => LoadMs {
+  if (coldPercentiles === undefined) {
+    if (coldEntry !== undefined) throw new BadInput("--cold-entry chooses from --cold-percentiles, which is not given");
+    return () => () => coldMs;
   }
+  const read = () => parsePercentiles(readFileSync(coldPercentiles, "utf8"), coldPercentiles, coldEntry ?? null);
+  const percentiles = blaming("--cold-percentiles", read);
+  return () => drawnLoadMs(percentiles, seedFor(seed, "loads"));
+}
+
+function workloadOf(options: Options, { churnMs }: Faults): Workload {
+  const workload = requestsOf(options);
+  if (options.bootstrap > 0 && blockCount(workload) < 2) {
+    throw new BadInput("--bootstrap: the workload is no longer than one block of 12 h");
+  }
+  const leastMs = workload.reduce((longest, { serviceMs }) => Math.max(longest, serviceMs), 0) * LIVES_MIN;
+  if (churnMs >= leastMs) return workload;
+  throw new BadInput(`--churn-s must be at least ${Math.ceil(leastMs / 1000)}: requests take up to four times that`);
+}
+
+function loads(text: string): number[] {
+  const parsed = [...new Set(text.split(",").map(number(0.001, 10)))];
+  if (parsed.length > LOADS_MAX) throw new InvalidArgumentError(`It can have at most ${LOADS_MAX} loads.`);
+  return parsed.sort((a, b) => a - b);
 }

@@ -25,7 +25,7 @@ export interface Happenings {
   /** The job found its hint being loaded. */
   joinsLoad(job: Job): void;
   /** The job will fail at that time, and is not served. */
-  fails?(job: Job, untilMs: number): void;
+  fails(job: Job, untilMs: number): void;
 }
 
 export interface ReplicaOptions {
@@ -33,87 +33,68 @@ export interface ReplicaOptions {
   readonly concurrency: number;
   readonly loadMs: (hint: string) => number;
   /** After how long it fails a request for the hint; null: it serves it. */
-  readonly failsAfterMs?: (hint: string) => number | null;
+  readonly failsAfterMs: (hint: string) => number | null;
 }
 
-export class SimulatedReplica {
-  readonly #options: ReplicaOptions;
-  readonly #happenings: Happenings;
+export type SimulatedReplica = ReturnType<typeof simulatedReplica>;
+
+export function simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }: ReplicaOptions, happenings: Happenings) {
   /** Least recently used first. */
-  readonly #entries = new Map<string, Entry>();
-  readonly #queue: Job[] = [];
-  readonly #roomless: Job[] = [];
-  #active = 0;
+  const entries = new Map<string, Entry>();
+  const queue: Job[] = [];
+  const roomless: Job[] = [];
+  let active = 0;
 
-  constructor(options: ReplicaOptions, happenings: Happenings) {
-    this.#options = options;
-    this.#happenings = happenings;
-  }
+  const start = (job: Job, nowMs: number) => {
+    active++;
+    happenings.starts(job);
+    const failsMs = failsAfterMs(job.hint);
+    if (failsMs === null) use(job, nowMs);
+    else happenings.fails(job, nowMs + failsMs);
+  };
 
-  get active(): number {
-    return this.#active;
-  }
-
-  loaded(): string[] {
-    const hints: string[] = [];
-    for (const [hint, entry] of this.#entries) if (entry.loaded) hints.push(hint);
-    return hints;
-  }
-
-  accept(job: Job, nowMs: number): void {
-    if (this.#active >= this.#options.concurrency) this.#queue.push(job);
-    else this.#start(job, nowMs);
-  }
-
-  loadDone(hint: string, nowMs: number): void {
-    const entry = this.#entries.get(hint);
-    if (entry === undefined) return;
-    entry.loaded = true;
-    for (const job of entry.waiting.splice(0)) this.#happenings.runs(job, nowMs + job.serviceMs);
-  }
-
-  finish(job: Job, nowMs: number): void {
-    const entry = this.#entries.get(job.hint);
-    if (entry !== undefined) entry.users--;
-    this.#active--;
-    for (const waiting of this.#roomless.splice(0)) this.#use(waiting, nowMs);
-    const next = this.#active < this.#options.concurrency ? this.#queue.shift() : undefined;
-    if (next !== undefined) this.#start(next, nowMs);
-  }
-
-  #start(job: Job, nowMs: number): void {
-    this.#active++;
-    this.#happenings.starts(job);
-    const failsAfterMs = this.#options.failsAfterMs?.(job.hint) ?? null;
-    if (failsAfterMs === null) this.#use(job, nowMs);
-    else this.#happenings.fails?.(job, nowMs + failsAfterMs);
-  }
-
-  #use(job: Job, nowMs: number): void {
-    const entry = this.#entries.get(job.hint);
-    if (entry === undefined) return this.#load(job, nowMs);
-    this.#entries.delete(job.hint);
-    this.#entries.set(job.hint, entry);
-    entry.users++;
-    if (entry.loaded) return this.#happenings.runs(job, nowMs + job.serviceMs);
-    entry.waiting.push(job);
-    this.#happenings.joinsLoad(job);
-  }
-
-  #load(job: Job, nowMs: number): void {
-    if (this.#entries.size >= this.#options.slots && !this.#evict(job.evict)) {
-      this.#roomless.push(job);
-      return;
+  const use = (job: Job, nowMs: number) => {
+    const { hint } = job;
+    const entry = entries.get(hint);
+    if (entry === undefined) {
+      if (entries.size >= slots && !evict(job.evict)) return void roomless.push(job);
+      entries.set(hint, { loaded: false, users: 1, waiting: [job] });
+      return happenings.loads(hint, job, nowMs + loadMs(hint));
     }
-    this.#entries.set(job.hint, { loaded: false, users: 1, waiting: [job] });
-    this.#happenings.loads(job.hint, job, nowMs + this.#options.loadMs(job.hint));
-  }
+    entries.delete(hint);
+    entries.set(hint, entry);
+    entry.users++;
+    if (entry.loaded) return happenings.runs(job, nowMs + job.serviceMs);
+    entry.waiting.push(job);
+    happenings.joinsLoad(job);
+  };
 
   /** Makes room: the advised hint where it is held and idle, else the least recently used that is. */
-  #evict(advised: string | null): boolean {
-    const entry = advised === null ? undefined : this.#entries.get(advised);
-    if (advised !== null && entry?.users === 0 && entry.loaded) return this.#entries.delete(advised);
-    for (const [hint, { users, loaded }] of this.#entries) if (users === 0 && loaded) return this.#entries.delete(hint);
-    return false;
-  }
+  const evict = (advised: string | null) => {
+    const isIdle = (hint: string) => entries.get(hint)?.users === 0 && entries.get(hint)?.loaded === true;
+    const victim = advised !== null && isIdle(advised) ? advised : [...entries.keys()].find(isIdle);
+    return victim !== undefined && entries.delete(victim);
+  };
+
+  return {
+    loaded: () => [...entries].filter(([, { loaded }]) => loaded).map(([hint]) => hint),
+    accept(job: Job, nowMs: number): void {
+      if (active >= concurrency) queue.push(job);
+      else start(job, nowMs);
+    },
+    loadDone(hint: string, nowMs: number): void {
+      const entry = entries.get(hint);
+      if (entry === undefined) return;
+      entry.loaded = true;
+      for (const job of entry.waiting.splice(0)) happenings.runs(job, nowMs + job.serviceMs);
+    },
+    finish(job: Job, nowMs: number): void {
+      const entry = entries.get(job.hint);
+      if (entry !== undefined) entry.users--;
+      active--;
+      for (const waiting of roomless.splice(0)) use(waiting, nowMs);
+      const next = active < concurrency ? queue.shift() : undefined;
+      if (next !== undefined) start(next, nowMs);
+    },
+  };
 }

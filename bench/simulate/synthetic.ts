@@ -3,52 +3,34 @@
 import { normal, seeded, type Random } from "./random.ts";
 import type { Request } from "./workload.ts";
 
-export interface SyntheticOptions {
-  readonly requests: number;
-  readonly spanMs: number;
-  /** Hints that are asked for at one time; their ranks follow Zipf's law. */
-  readonly hints: number;
-  readonly zipfExponent: number;
-  /** Share of requests before which a hint never seen takes the place of another, the likelier the lower that one's rank. */
-  readonly newHintShare: number;
-  /** Share of requests before which a hint and the next in rank change places. */
-  readonly swapShare: number;
-  /** Share of requests that ask again for what the request before asked for. */
-  readonly repeatShare: number;
-  /** Mean time from a request to its repetition. */
-  readonly repeatGapMs: number;
-  /** Logarithms of the rates of hours: their standard deviation, and correlation from one to the next. */
-  readonly hourSigma: number;
-  readonly hourCorrelation: number;
-  readonly serviceMedianMs: number;
-  /** Standard deviations of logarithms: of the hints' own levels around the median, of requests around their hint's. */
-  readonly serviceSigmaOfHints: number;
-  readonly serviceSigmaOfRequests: number;
-}
-
 /**
  * Fitted to figures of GenTD26, requests for image models with adapters on a production fleet over 23 days (SoCC'25, alibaba/clusterdata,
  * `cluster-trace-v2026-GenAI`): 26,793 requests, 687 hints, Zipf exponent 1.36 by maximum likelihood, top hint 31 % and top ten 74 %
  * of requests, same hint as the request before 23 % (12 % if independent), busiest hour 9 times the mean one, service time (their time to complete scaled by 0.63)
  * p50 14.5 s, p90 33.4 s, mean 18.1 s, of which a hint's own level explains more than half. No row of it is here.
  */
-export const GENTD26_LIKE: SyntheticOptions = {
+export const GENTD26_LIKE = {
   requests: 26_800,
   spanMs: 552.6 * 3_600_000,
-  // With 750 that come later, not all of which are asked for in their time: some 690 altogether.
+  /** Asked for at one time; with 750 that come later, not all of which are asked for in their time: some 690 altogether. */
   hints: 250,
+  /** Ranks follow Zipf's law. */
   zipfExponent: 1.36,
+  /** Share of requests before which a hint never seen takes the place of another, the likelier the lower that one's rank. */
   newHintShare: 0.028,
+  /** Share of requests before which a hint and the next in rank change places. */
   swapShare: 0.02,
-  // (0.228 − 0.123) / (1 − 0.123): what independent requests do not explain.
+  /** Share of requests that ask again for what the one before did: (0.228 − 0.123) / (1 − 0.123) is what independent ones do not explain. */
   repeatShare: 0.12,
+  /** Mean time from a request to its repetition. */
   repeatGapMs: 60_000,
-  hourSigma: 1.5,
-  hourCorrelation: 0.8,
-  serviceMedianMs: 15_000,
-  serviceSigmaOfHints: 0.44,
-  serviceSigmaOfRequests: 0.37,
+  /** Logarithms of the rates of hours: their standard deviation, and correlation from one to the next. */
+  ...{ hourSigma: 1.5, hourCorrelation: 0.8 },
+  /** Standard deviations of logarithms: of the hints' own levels around the median, of requests around their hint's. */
+  ...{ serviceMedianMs: 15_000, serviceSigmaOfHints: 0.44, serviceSigmaOfRequests: 0.37 },
 };
+
+export type SyntheticOptions = typeof GENTD26_LIKE;
 
 const HOUR_MS = 3_600_000;
 
@@ -75,7 +57,7 @@ export function synthetic(options: SyntheticOptions, seed: number): Request[] {
   return requests.map((request) => ({ ...request, atMs: (request.atMs / atMs) * options.spanMs }));
 }
 
-/** Draws hints. O(log hints) each. */
+/** Draws hints. O(hints) each. */
 function driftingPopularity({ hints, zipfExponent, newHintShare, swapShare }: SyntheticOptions, random: Random): () => string {
   const ranking = Array.from({ length: hints }, (_, index) => `hint-${index}`);
   const cumulative: number[] = [];
@@ -85,27 +67,13 @@ function driftingPopularity({ hints, zipfExponent, newHintShare, swapShare }: Sy
   return () => {
     // The square root puts most newcomers far down: fashions change, but not the whole top every week.
     if (random() < newHintShare) ranking[Math.floor(Math.sqrt(random()) * hints)] = `hint-${named++}`;
-    if (random() < swapShare) swap(ranking, Math.floor(random() * (hints - 1)));
-    return ranking[firstAbove(cumulative, random() * total)] ?? "";
+    if (random() < swapShare) {
+      const place = Math.floor(random() * (hints - 1));
+      ranking.splice(place, 2, ...ranking.slice(place, place + 2).reverse());
+    }
+    const drawn = random() * total;
+    return ranking[cumulative.findIndex((sum) => sum > drawn)] ?? "";
   };
-}
-
-function swap(ranking: string[], place: number): void {
-  const [one, next] = [ranking[place], ranking[place + 1]];
-  if (one === undefined || next === undefined) return;
-  ranking[place] = next;
-  ranking[place + 1] = one;
-}
-
-function firstAbove(sorted: readonly number[], value: number): number {
-  let low = 0;
-  let high = sorted.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** From the time of a request to that of the next of another user: a Poisson process whose rate is drawn anew every hour. */

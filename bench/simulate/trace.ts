@@ -8,11 +8,8 @@ export interface TraceOptions {
   readonly serviceScale: number;
   /** What a request takes whose row gives no service time. */
   readonly serviceMs: number;
-  /** Keys end at their first `+`: what comes after it is loaded on top of the base before it. */
-  readonly cutPlus: boolean;
 }
 
-const REQUIRED = ["t_ms", "key"];
 /** What a run in memory can hold with room to spare; the largest trace at hand has 209,723 rows and 9 MB. */
 const ROWS_MAX = 2_000_000;
 const TEXT_BYTES_MAX = 256 * 1024 * 1024;
@@ -25,26 +22,26 @@ export function readTrace(path: string, options: TraceOptions): Request[] {
   return parseTrace(text, path, options);
 }
 
-export function parseTrace(text: string, name: string, { serviceScale, serviceMs, cutPlus }: TraceOptions): Request[] {
-  const rows = parse(text, { columns: true, skip_empty_lines: true, trim: true, bom: true, to: ROWS_MAX + 1 }) as Record<
-    string,
-    string
-  >[];
-  const [first] = rows;
-  if (first === undefined) throw new Error(`${name} has no rows`);
+export function parseTrace(text: string, name: string, { serviceScale, serviceMs }: TraceOptions): Request[] {
+  const rows: Record<string, string>[] = parse(text, {
+    columns: true,
+    skip_empty_lines: true,
+    trim: true,
+    bom: true,
+    to: ROWS_MAX + 1,
+  });
+  if (rows.length === 0) throw new Error(`${name} has no rows`);
   if (rows.length > ROWS_MAX) throw new Error(`${name} has more than ${ROWS_MAX} rows`);
-  for (const column of REQUIRED) if (!(column in first)) throw new Error(`${name} has no column ${column}`);
+  const missing = ["t_ms", "key"].find((column) => rows[0]?.[column] === undefined);
+  if (missing !== undefined) throw new Error(`${name} has no column ${missing}`);
   const requests = rows.map((row, index): Request => {
     const bad = (what: string) => new Error(`${name}, row ${index + 1}: ${what}`);
-    const atMs = Number(row["t_ms"]);
-    const key = row["key"] ?? "";
-    const hint = cutPlus ? key.replace(/\+.*$/s, "") : key;
-    const given = row["service_ms"] ?? "";
+    const { t_ms: at = "", key: hint = "", service_ms: given = "" } = row;
     const its = given === "" ? serviceMs : Number(given) * serviceScale;
-    if (row["t_ms"] === "" || !Number.isFinite(atMs)) throw bad("t_ms is no number");
+    if (at === "" || !Number.isFinite(Number(at))) throw bad("t_ms is no number");
     if (hint === "") throw bad("key is empty");
     if (!(Number.isFinite(its) && its >= 0)) throw bad("service_ms is no number from 0");
-    return { atMs, hint, serviceMs: its };
+    return { atMs: Number(at), hint, serviceMs: its };
   });
   return requests.sort((a, b) => a.atMs - b.atMs);
 }

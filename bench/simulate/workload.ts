@@ -11,7 +11,12 @@ export interface Request {
 export type Workload = readonly Request[];
 
 export function totalServiceMs(workload: Workload): number {
-  let total = 0;
-  for (const { serviceMs } of workload) total += serviceMs;
-  return total;
+  return workload.reduce((total, { serviceMs }) => total + serviceMs, 0);
+}
+
+/** Hints with their numbers of requests, most first; of as many, which came first. */
+export function hintsOf(workload: Workload): [hint: string, requests: number][] {
+  const counts = new Map<string, number>();
+  for (const { hint } of workload) counts.set(hint, (counts.get(hint) ?? 0) + 1);
+  return [...counts].sort(([, one], [, other]) => other - one);
 }

@@ -1,24 +1,17 @@
 // Replicas come and go while a soak runs: they drain and are ready again, are replaced as in a rolling update, or die. Drawn from a seed; each
 // comes back, with a new incarnation where its process ended.
 import { setTimeout as sleep } from "node:timers/promises";
-import { seeded, type Random } from "../simulate/random.ts";
-import type { Fleet, Member } from "./fleet.ts";
+import type { Fleet, Member } from "../live/fleet.ts";
+import { seeded } from "../simulate/random.ts";
 
-export const CHURNS = ["drains", "is_replaced", "dies"] as const;
-export type ChurnKind = (typeof CHURNS)[number];
-
-export interface ChurnOptions {
-  readonly seed: number;
-  /** On average from the end of one to the start of the next. */
-  readonly everyMs: number;
-  readonly signal: AbortSignal;
-}
+const KINDS = ["drains", "is_replaced", "dies"] as const;
+type Kind = (typeof KINDS)[number];
 
 export interface Churn {
-  readonly counts: Readonly<Record<ChurnKind, number>>;
+  readonly counts: Readonly<Record<Kind, number>>;
   /** Whether a replica was dead at some time between the two, or had just come back. */
   readonly diedBetween: (fromMs: number, toMs: number) => boolean;
-  /** When no more are begun, after `signal`; every replica is back then. */
+  /** When no more are begun, after the signal; every replica is back then. */
   readonly over: Promise<void>;
 }
 
@@ -32,53 +25,44 @@ const POLL_MS = 20;
 /** A request that was granted before the drain may still be on its way to the replica. */
 const ON_ITS_WAY_MS = 200;
 
-interface Death {
-  readonly fromMs: number;
-  toMs: number;
-}
-
-export function startChurn({ members }: Fleet, { seed, everyMs, signal }: ChurnOptions): Churn {
+/** `everyMs` on average from the end of one to the start of the next. */
+export function startChurn({ members }: Fleet, seed: number, everyMs: number, signal: AbortSignal): Churn {
   const random = seeded(seed);
-  const counts: Record<ChurnKind, number> = { drains: 0, is_replaced: 0, dies: 0 };
-  const deaths: Death[] = [];
-  const over = loop().catch(() => {});
-  return { counts, over, diedBetween: (from, to) => deaths.some(({ fromMs, toMs }) => fromMs <= to && from <= toMs) };
+  const counts: Record<Kind, number> = { drains: 0, is_replaced: 0, dies: 0 };
+  const deaths: { readonly fromMs: number; toMs: number }[] = [];
+  return { counts, over: loop(), diedBetween: (from, to) => deaths.some(({ fromMs, toMs }) => fromMs <= to && from <= toMs) };
 
   async function loop(): Promise<void> {
     for (let turn = 0; ; turn++) {
-      await sleep(everyMs * (0.5 + random()), undefined, { signal });
-      const kind = CHURNS[turn % CHURNS.length] ?? "dies";
+      await away(everyMs * (0.5 + random()));
       const member = members[Math.floor(random() * members.length)];
-      if (member === undefined) return;
+      if (signal.aborted || member === undefined) return;
+      const kind = KINDS[turn % KINDS.length] ?? "dies";
       counts[kind]++;
-      await befall(member, kind, between(random, AWAY_MS.least, Math.min(AWAY_MS.most, everyMs)));
+      await befall(member, kind, AWAY_MS.least + (Math.min(AWAY_MS.most, everyMs) - AWAY_MS.least) * random());
     }
   }
 
-  async function befall({ replica, heartbeats }: Member, kind: ChurnKind, awayMs: number): Promise<void> {
+  async function befall(member: Member, kind: Kind, awayMs: number): Promise<void> {
+    const { heartbeats } = member;
     if (kind === "dies") {
       heartbeats.pause();
-      const death: Death = { fromMs: performance.now(), toMs: Infinity };
+      const death = { fromMs: performance.now(), toMs: Infinity };
       deaths.push(death);
       if (deaths.length > DEATHS_KEPT) deaths.shift();
-      await replica.die();
-      await away(awayMs);
-      await replica.revive(Date.now());
-      heartbeats.resume();
+      await comeBack(member, awayMs);
       death.toMs = performance.now() + LINGERS_MS;
       return;
     }
-    heartbeats.status = "draining";
-    await heartbeats.beat();
+    await heartbeats.become("draining");
     await away(awayMs);
-    const idle = kind === "is_replaced" && (await drained(replica));
-    if (!idle) {
-      heartbeats.status = "ready";
-      await heartbeats.beat();
-      return;
-    }
+    if (kind === "drains" || !(await isDrained(member))) return heartbeats.become("ready");
     heartbeats.pause();
     await heartbeats.beat("stopped");
+    await comeBack(member, awayMs);
+  }
+
+  async function comeBack({ replica, heartbeats }: Member, awayMs: number): Promise<void> {
     await replica.die();
     await away(awayMs);
     await replica.revive(Date.now());
@@ -91,16 +75,12 @@ export function startChurn({ members }: Fleet, { seed, everyMs, signal }: ChurnO
   }
 }
 
-async function drained({ service }: Member["replica"]): Promise<boolean> {
+async function isDrained({ replica }: Member): Promise<boolean> {
   const deadlineMs = performance.now() + DRAINED_WITHIN_MS;
   for (let idleSinceMs = performance.now(); performance.now() < deadlineMs;) {
-    if (service.inFlight > 0) idleSinceMs = performance.now();
+    if (replica.inFlight > 0) idleSinceMs = performance.now();
     if (performance.now() - idleSinceMs >= ON_ITS_WAY_MS) return true;
     await sleep(POLL_MS);
   }
   return false;
-}
-
-function between(random: Random, least: number, most: number): number {
-  return least + (most - least) * random();
 }

@@ -1,48 +1,40 @@
 // Runs a soak for real: fleet, clients, churn, and a reading at the end of each window. Whatever was started has ended when it returns or
 // throws.
 import { setTimeout as sleep } from "node:timers/promises";
+import { bundle } from "../../scripts/bundle.ts";
+import type { Running } from "../command.ts";
 import { send } from "../live/client.ts";
-import { keptConnections } from "../live/exchange.ts";
-import { MEBIBYTE, residentBytes } from "../live/memory.ts";
-import { sendOpenLoop, type Sent } from "../live/open-loop.ts";
+import { Fleet } from "../live/fleet.ts";
+import { cpuMs, residentMib, starvedMs } from "../live/machine.ts";
+import { sendOpenLoop } from "../live/open-loop.ts";
 import { LiveReplica } from "../live/replica.ts";
 import type { Run } from "../live/run.ts";
-import type { Sending, Way } from "../live/sending.ts";
+import { queuedMsOf, type Came } from "../live/sending.ts";
+import { short } from "../report.ts";
 import { seedFor } from "../simulate/random.ts";
-import { startChurn, type ChurnKind } from "./churn.ts";
-import { APP, empty, retainedOf, slotsOf, startFleet, whole, type Fleet, type FleetShape } from "./fleet.ts";
-import { cpuMs, LoopWatch, starvedMs } from "./machine.ts";
-import { outcomeOf } from "./outcome.ts";
-import { Said } from "./said.ts";
-import { SERVICE, soakTraffic, type SoakSending } from "./traffic.ts";
+import { startChurn } from "./churn.ts";
+import { APP, outcomeOf, SERVICE, soakTraffic, type SoakSending } from "./traffic.ts";
 import type { Ending } from "./verdict.ts";
-import { short, Windows, type Ended, type Window } from "./windows.ts";
+import { Windows, type Ended, type Window } from "./windows.ts";
 
-export interface Soaking {
+export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly forMs: number;
-  readonly load: number;
+  readonly perSecond: number;
   readonly seed: number;
-  readonly signal: AbortSignal;
-  readonly progress: (doing: string, share: number) => void;
 }
 
 export interface Soaked {
   readonly windows: readonly Window[];
   readonly ending: Ending;
-  readonly churn: Readonly<Record<ChurnKind, number>>;
-  readonly perSecond: number;
-  /** Lines of the router's log by what they say. */
-  readonly log: Readonly<Record<string, number>>;
+  readonly churn: Readonly<Record<string, number>>;
 }
 
 /** Of 16 slots; as many hints fit as 32 slots hold, so that the rarest are loaded now and then. Otherwise production's settings. */
-export const SHAPE: FleetShape = {
-  concurrencies: [1, 2, 2, 3, 1, 2, 2, 3],
-  hintSlots: 4,
-  loadMs: 80,
-  heartbeatMs: 1000,
-  settings: { COLD_START_MS: "80" },
-};
+export const CONCURRENCIES = [1, 2, 2, 3, 1, 2, 2, 3];
+export const HINT_SLOTS = 4;
+const LOAD_MS = 80;
+const HEARTBEAT_MS = 1000;
+const SLOTS = CONCURRENCIES.reduce((sum, concurrency) => sum + concurrency, 0);
 
 const WINDOW_MS = { least: 150, most: 5000 };
 /** A run has at least this many windows. */
@@ -51,87 +43,79 @@ const CHURN_MS = { least: 1500, most: 15_000 };
 /** A short run sees all kinds of churn. */
 const CHURNS = 6;
 const PATIENCE_MS = 60_000;
+const EMPTY_WITHIN_MS = 60_000;
 const CONTROL_EVERY_MS = 100;
 /** Of one kind of outcome that may not happen, the cases that are told. */
 const CASES_MOST = 3;
 
-export async function soak({ forMs, load, seed, signal, progress }: Soaking): Promise<Soaked> {
-  await using started = new AsyncDisposableStack();
+/** Requests a second whose service times are such a part of what the fleet has. */
+export function perSecondAt(load: number): number {
+  return (load * SLOTS * 1000) / SERVICE.meanMs;
+}
+
+export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking): Promise<Soaked> {
   /** Requests that have not ended, with what replicas noted of them. */
   const open = new Map<string, Run[]>();
   const onRun = (run: Run) => open.get(run.key)?.push(run);
-  const said = new Said();
-  const beating = { name: "soak", seed: seedFor(seed, "heartbeats"), onRun, log: said.take };
-  const fleet = started.use(await startFleet(SHAPE, beating));
-  const clients = keptConnections();
-  started.defer(() => clients.destroy());
-  const over = new AbortController();
-  started.defer(() => over.abort());
-  const alive = AbortSignal.any([signal, fleet.router.failure, over.signal]);
-  await whole(fleet, alive);
-  const heap = await retainedOf(fleet);
-
-  const windowMs = clamp(forMs / WINDOWS, WINDOW_MS);
+  bundle();
+  await using fleet = await Fleet.start({
+    ...{ name: "soak", inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
+    settings: { COLD_START_MS: String(LOAD_MS), HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS) },
+    replicas: CONCURRENCIES.map((concurrency, index) => {
+      return { app: APP, replica: `r${index + 1}`, concurrency, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun };
+    }),
+  });
+  await fleet.whole();
+  const before = await fleet.router.retained();
   const startMs = performance.now();
   const windows = new Windows(startMs);
-  const churning = new AbortController();
-  const churn = startChurn(fleet, {
-    ...{ seed: seedFor(seed, "churn"), everyMs: clamp(forMs / CHURNS, CHURN_MS) },
-    signal: AbortSignal.any([alive, churning.signal]),
-  });
+  const ending = new AbortController();
+  const watched = AbortSignal.any([fleet.signal, ending.signal]);
+  const churn = startChurn(fleet, seedFor(seed, "churn"), clamp(forMs / CHURNS, CHURN_MS), watched);
   const unexpected = new Map<string, string[]>();
-  const onCame = ({ sending, came }: Sent<SoakSending>) => {
-    const runs = open.get(sending.asked.key) ?? [];
-    open.delete(sending.asked.key);
+  const onCame = (sending: SoakSending, came: Came) => {
+    const { key } = sending.asked;
+    const runs = open.get(key) ?? [];
+    open.delete(key);
     // An interrupted request says nothing.
-    if (came === null || alive.aborted) return;
-    const outcome = outcomeOf(sending, came, churn.diedBetween(came.sentMs, came.endedMs));
-    windows.note(endedOf(outcome.name, came, runs));
-    if (outcome.expected) return;
-    const cases = unexpected.get(outcome.name) ?? [];
-    const where = `${sending.kind} ${sending.asked.key} at ${((came.sentMs - startMs) / 1000).toFixed(1)} s`;
-    const why = came.cause ?? (typeof came.proof === "string" ? came.proof : came.detail);
-    unexpected.set(outcome.name, [...cases, `${where}${why === null ? "" : ` (${why})`}`]);
+    if (fleet.signal.aborted) return;
+    const { name, expected } = outcomeOf(sending, came, churn.diedBetween(came.sentMs, came.endedMs));
+    windows.ended.push(endedOf(name, came, runs));
+    if (expected) return;
+    const why = came.cause ?? (typeof came.proof === "string" ? came.proof : (came.detail ?? ""));
+    const told = `${sending.kind} ${key} at ${((came.sentMs - startMs) / 1000).toFixed(1)} s (${why})`;
+    unexpected.set(name, [...(unexpected.get(name) ?? []), told]);
   };
-  const reading = new AbortController();
-  const watched = AbortSignal.any([alive, reading.signal]);
-  const way = (port: number): Way => ({ port, agent: clients, patienceMs: PATIENCE_MS, signal: alive });
-  const watching = [
-    readWindows(fleet, windows, windowMs, watched, (doing) => progress(doing, (performance.now() - startMs) / forMs)),
-    readControls(windows, way, watched),
-  ];
-  const perSecond = (load * slotsOf(SHAPE) * 1000) / SERVICE.meanMs;
+  const reading = readWindows(fleet, windows, clamp(forMs / WINDOWS, WINDOW_MS), watched, (doing) => {
+    progress(doing, (performance.now() - startMs) / forMs);
+  });
+  const controlling = readControls(fleet, windows, watched);
   await sendOpenLoop(soakTraffic(seedFor(seed, "traffic"), perSecond, forMs), {
-    ...{ way: () => way(fleet.router.port), signal: alive, onCame },
+    ...{ way: () => fleet.way(PATIENCE_MS), signal: fleet.signal, onCame },
     onSent: ({ sending }) => open.set(sending.asked.key, []),
   });
-  reading.abort();
-  churning.abort();
-  await Promise.all([churn.over, ...watching]);
-  signal.throwIfAborted();
-  fleet.router.failure.throwIfAborted();
-  const ending: Ending = {
-    unexpected: [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`),
-    missing: await whole(fleet, alive),
-    held: await empty(fleet, alive),
-    heap: { first: heap.heap_mib, last: (await retainedOf(fleet)).heap_mib },
-  };
-  return { windows: windows.closed, ending, churn: churn.counts, perSecond, log: said.counts };
+  ending.abort();
+  await Promise.all([churn.over, reading, controlling]);
+  fleet.signal.throwIfAborted();
+  const missing = await fleet.whole();
+  const held = await fleet.empty(EMPTY_WITHIN_MS);
+  const heap = { first: before.heap_mib, last: (await fleet.router.retained()).heap_mib };
+  const told = [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`);
+  return { windows: windows.closed, ending: { unexpected: told, missing, held, heap }, churn: churn.counts };
 }
 
-function endedOf(outcome: string, came: NonNullable<Sent<SoakSending>["came"]>, runs: readonly Run[]): Ended {
-  const [run] = runs;
-  const queuedMs = Number(/queue;dur=([\d.]+)/.exec(came.headers["server-timing"] ?? "")?.[1] ?? NaN);
-  const heldMs = heldMsOf(run);
-  const once = outcome === "200" && runs.length === 1 && Number.isFinite(queuedMs);
-  if (!once || heldMs === null) return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
+function endedOf(outcome: string, came: Came, runs: readonly Run[]): Ended {
+  const queuedMs = queuedMsOf(came);
+  const heldMs = heldMsOf(runs[0]);
+  if (outcome !== "200" || runs.length !== 1 || queuedMs === null || heldMs === null) {
+    return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
+  }
   const inSystemMs = came.endedMs - came.sentMs;
   return { outcome, inSystemMs, queuedMs, routerMs: Math.max(0, inSystemMs - queuedMs - heldMs) };
 }
 
-function heldMsOf(run: Run | null | undefined): number | null {
-  if (run === null || run === undefined || run.endedMs === null) return null;
-  return run.endedMs - run.beganMs;
+function heldMsOf(run: Run | undefined): number | null {
+  return run === undefined || run.endedMs === null ? null : run.endedMs - run.beganMs;
 }
 
 /** A window at a time until the signal; the last one is dropped where it is not whole. */
@@ -142,52 +126,43 @@ async function readWindows(
   signal: AbortSignal,
   tell: (doing: string) => void,
 ): Promise<void> {
-  using loop = new LoopWatch();
-  let [openedMs, cpuBefore, starvedBefore] = [performance.now(), cpuMs(router.pid) ?? 0, starvedMs(router.pid)];
-  for (let number = 1, startMs = openedMs; ; number++) {
-    await sleep(Math.max(0, startMs + number * windowMs - performance.now()), undefined, { signal }).catch(() => {});
-    const view = signal.aborted ? null : await router.view(APP);
+  let last = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? 0, starved: starvedMs(router.pid) };
+  for (let closesMs = last.atMs + windowMs; ; closesMs += windowMs) {
+    await sleep(Math.max(0, closesMs - performance.now()), undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    const [nowMs, cpu, { busy, delayMs }] = [performance.now(), cpuMs(router.pid) ?? cpuBefore, loop.look()];
-    const starved = starvedMs(router.pid);
-    const bytes = router.pid === null ? null : residentBytes(router.pid);
-    windows.close(nowMs, {
-      resident_mb: short((bytes ?? 0) / MEBIBYTE),
-      cpu_share: Math.round(((cpu - cpuBefore) / (nowMs - openedMs)) * 10_000) / 10_000,
-      starved_share: starvedShare(cpu - cpuBefore, starved === null ? null : starved - (starvedBefore ?? 0)),
-      waiting: view?.waiting ?? 0,
-      in_flight: view?.in_flight ?? 0,
-      generator_busy: short(busy),
-      generator_delay_ms: short(delayMs),
+    const now = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? last.cpu, starved: starvedMs(router.pid) };
+    const ranMs = now.cpu - last.cpu;
+    // A thread that ended takes its time with it: less than before is nothing.
+    const waitedMs = now.starved === null ? null : Math.max(0, now.starved - (last.starved ?? 0));
+    const { resident_mb, router_p50_ms, router_p95_ms } = windows.close(now.atMs, {
+      resident_mb: short(residentMib(router.pid) ?? 0),
+      cpu_share: Math.round((ranMs / (now.atMs - last.atMs)) * 10_000) / 10_000,
+      starved_share: waitedMs === null ? null : waitedMs === 0 ? 0 : short(waitedMs / (waitedMs + ranMs)),
     });
-    [openedMs, cpuBefore, starvedBefore] = [nowMs, cpu, starved];
-    const { resident_mb, router_p50_ms, router_p95_ms, waiting } = windows.closed.at(-1) as Window;
-    tell(`${resident_mb.toFixed(0)} MiB, router ${router_p50_ms ?? "-"} / ${router_p95_ms ?? "-"} ms, ${waiting} waiting`);
+    last = now;
+    tell(`${resident_mb.toFixed(0)} MiB, router ${router_p50_ms ?? "-"} / ${router_p95_ms ?? "-"} ms`);
   }
 }
 
-/** A thread that ended takes its time with it: less than before is nothing. */
-function starvedShare(ranMs: number, starvedMs: number | null): number | null {
-  if (starvedMs === null) return null;
-  const waitedMs = Math.max(0, starvedMs);
-  return waitedMs === 0 ? 0 : short(waitedMs / (waitedMs + ranMs));
-}
-
 /** Requests to a replica that the router does not know, from the same clients. */
-async function readControls(windows: Windows, way: (port: number) => Way, signal: AbortSignal): Promise<void> {
-  let run: Run | null = null;
-  const options = { app: APP, replica: "control", concurrency: 1000, hintSlots: 0, loadMs: 0, onRun: (its: Run) => (run = its) };
-  await using replica = await LiveReplica.start(options);
-  const port = Number(new URL(replica.origin).port);
-  const asked = { app: APP, hint: null, serviceMs: 0, bytes: 2000, shape: "whole" } as const;
-  const rest = { method: "GET", target: "/run", headers: {}, upload: null, leaving: null, readPauseMs: 0, webSocket: false };
+async function readControls(fleet: Fleet, windows: Windows, signal: AbortSignal): Promise<void> {
+  let run: Run | undefined;
+  const onRun = (its: Run) => (run = its);
+  await using replica = await LiveReplica.start({
+    app: APP,
+    replica: "control",
+    concurrency: 1000,
+    hintSlots: 0,
+    loadMs: 0,
+    onRun,
+  });
   for (let number = 1; ; number++) {
     await sleep(CONTROL_EVERY_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    const sending: Sending = { ...rest, asked: { ...asked, key: `c${number}` } };
-    const came = await send(sending, way(port));
+    const asked = { key: `c${number}`, app: APP, hint: null, serviceMs: 0, bytes: 2000, shape: "whole" } as const;
+    const came = await send({ asked, target: "/run" }, fleet.way(PATIENCE_MS, replica.port));
     const heldMs = heldMsOf(run);
-    if (came.end === "answered" && heldMs !== null) windows.noteControl(Math.max(0, came.endedMs - came.sentMs - heldMs));
+    if (came.end === "answered" && heldMs !== null) windows.controls.push(Math.max(0, came.endedMs - came.sentMs - heldMs));
   }
 }
 

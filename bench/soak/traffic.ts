@@ -1,10 +1,9 @@
-// The clients of a soak: which requests go out when and of which kind, drawn from the seed alone, made as they are needed.
+// The clients of a soak: which requests go out when and of which kind, drawn from the seed alone, made as they are needed; and what came of
+// one, in a word, and whether that may happen in a fleet that is well but for replicas that die.
+import { poisson, serviceMs, weighted, zipf, type ServiceTimes, type Shape } from "../live/draw.ts";
 import type { Timed } from "../live/open-loop.ts";
-import type { Asked } from "../live/proof.ts";
-import type { Leaving, Sending, Upload } from "../live/sending.ts";
-import { seeded, type Random } from "../simulate/random.ts";
-import { exponential, serviceMs, weighted, zipf, type ServiceTimes } from "./draw.ts";
-import { APP } from "./fleet.ts";
+import { isProven, type Came, type Sending, type Upload } from "../live/sending.ts";
+import { seeded } from "../simulate/random.ts";
 
 export interface SoakSending extends Sending {
   readonly kind: ClientKind;
@@ -12,38 +11,27 @@ export interface SoakSending extends Sending {
   readonly replayable: boolean;
 }
 
-interface Shape {
-  readonly weight: number;
-  readonly answer?: Asked["shape"];
-  readonly bytes?: number;
-  readonly upload?: Upload;
-  readonly leaving?: (random: Random) => Leaving;
-  readonly low?: true;
-  readonly webSocket?: true;
-}
-
+export const APP = "soaked";
 const KEPT: Upload = { bytes: 8000, chunked: false, overMs: 0 };
-const LONG_BYTES = 100_000;
-const SHORT_BYTES = 2000;
 
-/** Weights are percent. */
 const SHAPES = {
   get: { weight: 36 },
-  get_chunked: { weight: 15, answer: "chunked", bytes: LONG_BYTES },
-  get_paced: { weight: 8, answer: "paced", bytes: LONG_BYTES },
+  get_chunked: { weight: 15, answer: "chunked" },
+  get_paced: { weight: 8, answer: "paced" },
   post: { weight: 18, upload: KEPT },
   post_chunked: { weight: 4, upload: { ...KEPT, chunked: true } },
-  low_priority: { weight: 6, low: true },
+  low_priority: { weight: 6, headers: { "x-fal-queue-priority": "low" } },
   web_socket: { weight: 2, webSocket: true },
   leaves_early: { weight: 5, leaving: (random) => ({ when: "after", ms: Math.floor(random() * 200) }) },
-  leaves_mid_answer: { weight: 4, answer: "chunked", bytes: LONG_BYTES, leaving: () => ({ when: "mid_answer" }) },
+  leaves_mid_answer: { weight: 4, answer: "chunked", leaving: () => ({ when: "mid_answer" }) },
   leaves_mid_upload: { weight: 2, upload: { ...KEPT, overMs: 100 }, leaving: () => ({ when: "mid_upload" }) },
 } as const satisfies Readonly<Record<string, Shape>>;
 
 export type ClientKind = keyof typeof SHAPES;
-
 const WEIGHTS = (Object.keys(SHAPES) as readonly ClientKind[]).map((kind) => [kind, SHAPES[kind].weight] as const);
 
+/** Answers in one piece are short. */
+const BYTES = { whole: 2000, chunked: 100_000, paced: 100_000 };
 export const HINTS = 40;
 const ZIPF_EXPONENT = 1.1;
 export const SERVICE: ServiceTimes = { leastMs: 40, meanMs: 160, mostMs: 1000 };
@@ -52,28 +40,41 @@ export const SERVICE: ServiceTimes = { leastMs: 40, meanMs: 160, mostMs: 1000 };
 export function* soakTraffic(seed: number, perSecond: number, untilMs: number): Generator<Timed<SoakSending>> {
   const random = seeded(seed);
   const drawHint = zipf(HINTS, ZIPF_EXPONENT, random);
-  for (let atMs = 0, number = 1; ; number++) {
-    atMs += exponential(random, 1000 / perSecond);
-    if (atMs >= untilMs) return;
-    yield { atMs, sending: sendingOf(random, `s${number}`, drawHint()) };
+  let number = 0;
+  for (const atMs of poisson(random, perSecond, 0, untilMs)) {
+    const hint = drawHint();
+    const kind = weighted(random, WEIGHTS);
+    const { weight: _, answer = "whole", leaving, ...rest }: Shape = SHAPES[kind];
+    const asked = {
+      key: `s${++number}`,
+      app: APP,
+      hint,
+      serviceMs: serviceMs(random, SERVICE),
+      bytes: BYTES[answer],
+      shape: answer,
+    };
+    const leaves = leaving === undefined ? {} : { leaving: leaving(random) };
+    const replayable = rest.upload?.chunked !== true;
+    yield { atMs, sending: { ...rest, ...leaves, kind, replayable, asked, target: `/${APP}/run` } };
   }
 }
 
-function sendingOf(random: Random, key: string, hint: string): SoakSending {
-  const kind = weighted(random, WEIGHTS);
-  const shape: Shape = SHAPES[kind];
-  const upload = shape.upload ?? null;
-  const bytes = shape.bytes ?? SHORT_BYTES;
-  return {
-    kind,
-    replayable: upload?.chunked !== true,
-    asked: { key, app: APP, hint, serviceMs: serviceMs(random, SERVICE), bytes, shape: shape.answer ?? "whole" },
-    method: upload === null ? "GET" : "POST",
-    target: `/${APP}/run`,
-    headers: shape.low === true ? { "x-fal-queue-priority": "low" } : {},
-    upload,
-    leaving: shape.leaving?.(random) ?? null,
-    readPauseMs: 0,
-    webSocket: shape.webSocket ?? false,
-  };
+/** `aDeath`: a replica was dead while the request was there. */
+export function outcomeOf(
+  { leaving, webSocket, replayable }: SoakSending,
+  came: Came,
+  aDeath: boolean,
+): { readonly name: string; readonly expected: boolean } {
+  const { end, status, errorType, headersMs } = came;
+  const isOkay = end === "answered" && status === 200;
+  if (end === "left") return { name: end, expected: leaving !== undefined };
+  if (isProven(came)) return { name: "200", expected: true };
+  // What has begun to be answered, or can't be sent again, shares its replica's fate. A WebSocket is closed then, with another code than the
+  // replica's.
+  const brokenOff = end === "broken" ? headersMs !== null : isOkay && webSocket === true;
+  if (aDeath && brokenOff) return { name: "broken off by a death", expected: true };
+  const lost = status === 502 && errorType === "runner_disconnected" && !replayable;
+  if (aDeath && lost) return { name: "502 by a death", expected: true };
+  const name = isOkay ? "wrong answer" : end === "answered" ? `${status} ${errorType ?? ""}`.trim() : end;
+  return { name, expected: false };
 }

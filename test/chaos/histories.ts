@@ -25,17 +25,16 @@ export function ran(sending: ChaosSending, replica: string, beganMs: number, cha
   const { key, app } = sending.asked;
   const concurrency = REPLICAS.find((shape) => shape.app === app && shape.replica === replica)?.concurrency ?? 1;
   return {
-    ...{ key, app, replica, incarnation: 1, requestId: key, method: sending.method, present: 1, concurrency, trouble: null },
+    ...{ key, app, replica, incarnation: 1, method: sending.method, present: 1, concurrency, trouble: null },
     ...{
       beganMs,
-      servedMs: beganMs,
       headersMs: beganMs + SERVED_MS,
       lastSentMs: beganMs + SERVED_MS,
       endedMs: beganMs + SERVED_MS,
       status: 200,
       end: "complete",
     },
-    upload: digestOf(sending.upload === null ? Buffer.alloc(0) : uploadOf(key, sending.upload.bytes)),
+    upload: digestOf(sending.upload === undefined ? Buffer.alloc(0) : uploadOf(key, sending.upload.bytes)),
     ...change,
   };
 }
@@ -83,11 +82,10 @@ export function goodHistory(): Draft {
     ],
     beats: beats(),
     injected: [],
-    samples: [{ atMs: 1050, app: APP, waiting: 0, inFlight: 1, reclaimed: 0, listed: ["r1", "r4"] }],
+    samples: [{ atMs: 1050, app: APP, inFlight: 1, listed: ["r1", "r4"] }],
     log: [],
     end: {
-      ...{ quietMs: 4000, wholeMs: 4100, missing: [], touches, stillRunning: 0, apps: [...APPS] },
-      held: APPS.map((app) => ({ app, waiting: 0, inFlight: 0 })),
+      ...{ quietMs: 4000, wholeMs: 4100, missing: [], touches, held: [], apps: [...APPS] },
     },
   };
 }

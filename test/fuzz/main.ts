@@ -1,48 +1,34 @@
 // `npm run fuzz`: malformed inputs against the built router. Puts the parts together; knows nothing of its own.
+import { main, number, program, SEED } from "../../bench/command.ts";
 import { bundle } from "../../scripts/bundle.ts";
-import { interrupted } from "../../scripts/interrupted.ts";
-import { progressLine } from "../../bench/simulate/progress.ts";
-import { parseOptions, type Options } from "./options.ts";
 import { jsonLine, tables } from "./report.ts";
 import { run } from "./run.ts";
 
-const EXIT_INTERRUPTED = 130;
-/** What an interrupted run gets to tidy up. */
-const END_WITHIN_MS = 4500;
+const NOTES = `
+What is sent: heartbeats that are none, clients' requests with odd hints, headers, hosts, targets and methods, valid requests with some
+bytes changed, and noise. Settings are read in this process. Each input knows which answers are allowed; most allow just one.
+What is checked after every batch: the router answers, its log is empty, every slot is free, fleets and apps are as before, and no
+replica got a request that was not meant for it.
 
-const interruption = new AbortController();
-const parsed = parseOptions(process.argv.slice(2));
-if (parsed.kind === "exit") process.exit(parsed.code);
-for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
-void interrupted().then(interrupt);
-try {
-  const clean = await fuzz(parsed.options);
-  process.exit(interruption.signal.aborted ? EXIT_INTERRUPTED : clean ? 0 : 1);
-} catch (error) {
-  if (interruption.signal.aborted) process.exit(EXIT_INTERRUPTED);
-  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
-}
+Leaves with 0 where nothing was violated, 1 where something was or failed, 2 on bad usage, 130 when interrupted. A violation comes with
+the seed and the smallest input that shows it.
 
-function interrupt(): void {
-  if (interruption.signal.aborted) return;
-  setTimeout(() => process.exit(EXIT_INTERRUPTED), END_WITHIN_MS).unref();
-  interruption.abort();
-}
+Examples:
+  npm run fuzz                                 10000 inputs, in some ten seconds
+  npm run fuzz -- --count 100000 --seed 7
+  npm run fuzz -- --count 2000 --json`;
 
-/** Says whether nothing was violated. */
-async function fuzz({ count, seed, json }: Options): Promise<boolean> {
+const description =
+  "Sends malformed inputs to the built router on workerd and checks what it answers and that nothing else happens.";
+const command = program("fuzz", description, NOTES)
+  .option("--count <number>", "inputs, settings among them", number(1, 10_000_000, "integer"), 10_000)
+  .option("--seed <number>", "of everything drawn", SEED, 1)
+  .option("--json", "one JSON object instead of a table", false);
+
+await main(command, async ({ count, seed, json }, { signal, progress, print }) => {
   bundle();
-  const progress = progressLine(process.stderr);
-  const report = await run({
-    count,
-    seed,
-    signal: interruption.signal,
-    progress: (done) => progress.tell(`${done} of ${count} inputs`, done / count),
-  });
-  progress.clear();
-  if (interruption.signal.aborted) return false;
-  console.log(json ? jsonLine(report, seed) : tables(report, seed));
+  const report = await run({ count, seed, signal, progress: (done) => progress(`${done} of ${count} inputs`, done / count) });
+  signal.throwIfAborted();
+  print(json ? jsonLine(report, seed) : tables(report, seed));
   return report.violations.length === 0;
-}
+});

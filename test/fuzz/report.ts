@@ -1,5 +1,5 @@
 // What a run found as text: a table with a line a kind for people, one object of JSON for programs.
-import { table } from "../../bench/simulate/report.ts";
+import { table } from "../../bench/report.ts";
 import { KINDS, type Kind } from "./input.ts";
 import type { Report, Tally, Violation } from "./run.ts";
 

@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 
 const PROGRAM = path.join(PROJECT, "bench", "replay", "main.ts");
 const END_WITHIN_MS = 5000;
-const SHORT = ["--synthetic", "--seed", "1", "--requests", "200", "--compression", "75"];
+const SHORT = ["--seed", "1", "--requests", "200", "--compression", "75"];
 const MARGINS = ["--tolerance-miss", "0.15", "--tolerance-mean", "0.35"];
 
 /** Temporary files of the replay. */
@@ -55,7 +55,6 @@ test.each([
   [["--compression", "0.5"], "--compression"],
   [["--compression", "600"], "--compression"],
   [["--compression", "1"], "--compression"],
-  [["--port", "70000"], "--port"],
   [["--tolerance-miss", "2"], "--tolerance-miss"],
   [["--trace", "/nonexistent.csv"], "--trace"],
   [["--nonesuch"], "--nonesuch"],

@@ -15,7 +15,7 @@ test("counts blocks, the unfinished one too", () => {
 });
 
 test("every place holds one whole block", () => {
-  const drawn = bootstrap(WORKLOAD, 10, 1);
+  const drawn = bootstrap(WORKLOAD, 1, 10);
   expect(drawn).toHaveLength(WORKLOAD.length);
   for (let place = 0; place < 4; place++) {
     const [early, late] = [drawn[2 * place], drawn[2 * place + 1]];
@@ -26,8 +26,8 @@ test("every place holds one whole block", () => {
 });
 
 test("the seed decides, and blocks are drawn with replacement", () => {
-  expect(bootstrap(WORKLOAD, 10, 5)).toEqual(bootstrap(WORKLOAD, 10, 5));
-  const draws = Array.from({ length: 20 }, (_, seed) => bootstrap(WORKLOAD, 10, seed).map(({ serviceMs }) => serviceMs));
+  expect(bootstrap(WORKLOAD, 5, 10)).toEqual(bootstrap(WORKLOAD, 5, 10));
+  const draws = Array.from({ length: 20 }, (_, seed) => bootstrap(WORKLOAD, seed, 10).map(({ serviceMs }) => serviceMs));
   expect(new Set(draws.map(String)).size).toBeGreaterThan(10);
   expect(draws.some((draw) => new Set(draw).size < 4)).toBe(true);
 });

@@ -15,10 +15,10 @@ function simulate(...args: string[]) {
   return { status, stdout, stderr };
 }
 
-const SMALL = ["--synthetic", "--requests", "400", "--policies", "fal,least-loaded"];
+const SMALL = ["--requests", "1000", "--policies", "fal,least-loaded"];
 
 test("JSON: a line for each policy and load, the ideal queue among them, the same each time", () => {
-  const args = [...SMALL, "--load", "0.3,0.6", "--bootstrap", "1", "--bootstrap-block-h", "1", "--json"];
+  const args = [...SMALL, "--load", "0.3,0.6", "--bootstrap", "1", "--json"];
   const { status, stdout, stderr } = simulate(...args);
   expect([status, stderr]).toEqual([0, ""]);
   const lines = stdout
@@ -31,7 +31,6 @@ test("JSON: a line for each policy and load, the ideal queue among them, the sam
     expect(line).toMatchObject({
       paths: 2,
       timed_out: 0,
-      bounded: expect.any(Boolean),
       sd: expect.any(Object),
       original: expect.any(Object),
     });
@@ -46,18 +45,9 @@ test("tables with a chart, faults and loads drawn from percentiles", () => {
   const [percentiles, plot] = [path.join(folder, "costs.json"), path.join(folder, "out.svg")];
   writeFileSync(percentiles, '{"load": {"p10": 1000, "p90": 9000}}');
   const faults = ["--no-hint-slots", "--no-in-band", "--late-ms", "15000", "--drop", "0.05", "--churn-s", "600"];
-  const { status, stdout, stderr } = simulate(
-    ...SMALL,
-    "--cold-percentiles",
-    percentiles,
-    ...faults,
-    "--plot",
-    plot,
-    "--find-limit",
-  );
+  const { status, stdout, stderr } = simulate(...SMALL, "--cold-percentiles", percentiles, ...faults, "--plot", plot);
   expect([status, stderr]).toEqual([0, ""]);
-  for (const text of ["load 0.6", "least-loaded", "Bounds on misses", "bounded", "reports 15 s late"])
-    expect(stdout).toContain(text);
+  for (const text of ["load 0.6", "least-loaded", "lateMs 15000"]) expect(stdout).toContain(text);
   expect(readFileSync(plot, "utf8")).toMatch(/^<svg /);
 });
 
@@ -72,16 +62,12 @@ test("the share of failed requests is reported where replicas can fail them, and
     expect(share(...fault), fault.join(" ")).toBeGreaterThan(0);
   }
   expect(share("--failing-hint", "nonesuch")).toBe(0);
-  const { stdout } = simulate(...SMALL, "--fails-fast", "--error-share", "0.2", "--failing-hint");
-  for (const text of ["failed", "20 % of answers fail", "a replica fails the most frequent hint", "a replica fails fast"])
-    expect(stdout).toContain(text);
-  expect(simulate(...SMALL).stdout).not.toContain("failed");
 });
 
 test("help", () => {
   const { status, stdout } = simulate("--help");
   expect(status).toBe(0);
-  expect(stdout).toContain("Examples:");
+  expect(stdout).toContain("--policies");
 });
 
 test.each([
@@ -95,7 +81,6 @@ test.each([
   [["--affinity-wait", "maybe"], "--affinity-wait"],
   [["--policies", "fal,nonesuch"], "--policies"],
   [["--cold-ms", "5", "--cold-percentiles", "x"], "--cold-ms"],
-  [["--trace", "x.csv", "--synthetic"], "--trace"],
   [["--trace", "/nonexistent.csv"], "--trace"],
   [["--cold-percentiles", "/nonexistent.json"], "--cold-percentiles"],
   [["--cold-entry", "x"], "--cold-entry"],

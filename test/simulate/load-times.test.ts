@@ -30,7 +30,7 @@ test("draws are seeded, differ from hint to hint, and follow the percentiles", (
 });
 
 test.each([
-  ["[]", "slow", "no JSON object"],
+  ["[]", "slow", "must name one of the entries"],
   ["{", "slow", "no JSON object"],
   [TEXT, null, "--cold-entry must name one of the entries of file: slow, fast"],
   [TEXT, "other", "--cold-entry must name one of"],

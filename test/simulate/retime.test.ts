@@ -32,7 +32,6 @@ test.each([
   ["count", [0, (0.6 / 0.8) * 0.25, (0.6 / 0.8) * 0.75, 0.6 / 0.8, 1]],
   // Hours that ask for 300, 300 and 0.
   ["demand", [0, 0.125, 0.375, 0.5, 1]],
-  ["linear", [0, 0.025, 0.075, 0.5, 1]],
 ] as const)("%s: where requests come to be", (how, shares) => {
   const spanMs = 600 / (2 * 0.5);
   const places = retime(UNEVEN, how, 0.5, 2).map(({ atMs }) => atMs / spanMs);

@@ -82,7 +82,6 @@ function play(make: MakeRouter, options: Partial<WorldOptions>): { run: Run; rec
     timeToLiveMs: 3000,
     faults: NO_FAULTS,
     costs: false,
-    streams: false,
     random: seeded(SEED + 1),
     faultRandom: seeded(SEED + 2),
     ...options,

@@ -1,6 +1,5 @@
-// Figures of a run small enough to be worked out by hand; means over paths; when a queue counts as bounded.
+// Figures of a run small enough to be worked out by hand; means over paths.
 import { expect, test } from "vitest";
-import { findLimit, highestBounded, staysBounded } from "../../bench/simulate/bounded.ts";
 import { averaged, deviations, leastPopularTenth, measure, yardstick } from "../../bench/simulate/statistics.ts";
 import type { Outcome, Run } from "../../bench/simulate/ledger.ts";
 
@@ -12,24 +11,16 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   inSystemMs: (index + 1) * 1000,
   waitedMs: index * 100,
   cold: index === 0 || index === 6 ? "load" : index === 7 ? "joined" : "warm",
+  loadMs: index === 0 || index === 6 ? 4500 : 0,
+  home: index === 6 ? 1 : 0,
   served: index !== 8,
   failed: false,
   refused: index === 8 ? "timed_out" : null,
 }));
-const RUN: Run = {
-  outcomes: OUTCOMES,
-  loads: 5,
-  firstLoads: 3,
-  duplicateLoads: 1,
-  loadMs: 4000,
-  firstHomeLoads: 2,
-  secondHomeLoads: 1,
-  busyMs: 30_000,
-  endMs: 20_000,
-};
+const RUN: Run = { outcomes: OUTCOMES, endMs: 20_000 };
 
 test("figures of one run", () => {
-  const { figures, bounded } = measure(WORKLOAD, RUN, 2, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });
+  const figures = measure(WORKLOAD, RUN, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });
   // Served: 1 to 8 and 10 s; p95 lies 0.6 of the way from the last but one to the last.
   expect(figures.mean_s).toBeCloseTo(46 / 9, 9);
   expect(figures.p50_s).toBe(5);
@@ -39,22 +30,20 @@ test("figures of one run", () => {
   expect(figures.ratio_mean).toBeCloseTo(46 / 18, 9);
   expect(figures.ratio_p95).toBeCloseTo(9.2 / 5, 9);
   expect(figures.miss).toBeCloseTo(3 / 9, 9);
-  expect([figures.loads, figures.first_touch, figures.duplicate, figures.avoidable]).toEqual([0.5, 0.3, 0.1, 0.1]);
+  expect([figures.load_s, figures.first_home, figures.second_home]).toEqual([0.9, 0.5, 0.5]);
   expect([figures.tail_mean_s, figures.tail_p95_s, figures.tail_longest_wait_s]).toEqual([10, 10, 0.9]);
-  expect(figures.utilisation).toBeCloseTo(0.75, 9);
   expect(figures.timed_out).toBeCloseTo(0.1, 9);
-  expect(bounded).toBe(true);
 });
 
 test("the ideal queue measured by itself has ratios of 1", () => {
-  const { figures } = measure(WORKLOAD, RUN, 2, yardstick(WORKLOAD, RUN));
+  const figures = measure(WORKLOAD, RUN, yardstick(WORKLOAD, RUN));
   expect([figures.ratio_mean, figures.ratio_p95]).toEqual([1, 1]);
 });
 
 test("with nobody served there are no times", () => {
   const refusals = ["timed_out", "queue_full"] as const;
   const outcomes = OUTCOMES.map((outcome, index) => ({ ...outcome, served: false, refused: refusals[index % 2] ?? null }));
-  const { figures } = measure(WORKLOAD, { ...RUN, outcomes }, 2, { meanS: 1, p95S: 1, tail: new Set() });
+  const figures = measure(WORKLOAD, { ...RUN, outcomes }, { meanS: 1, p95S: 1, tail: new Set() });
   expect(figures.mean_s).toBeNaN();
   expect([figures.timed_out, figures.queue_full]).toEqual([0.5, 0.5]);
 });
@@ -71,32 +60,10 @@ test.each([
 });
 
 test("means and standard deviations over paths", () => {
-  const { figures } = measure(WORKLOAD, RUN, 2, yardstick(WORKLOAD, RUN));
+  const figures = measure(WORKLOAD, RUN, yardstick(WORKLOAD, RUN));
   const paths = [2, 4, 9].map((mean_s) => ({ ...figures, mean_s }));
   expect(averaged(paths).mean_s).toBe(5);
   expect(deviations(paths).mean_s).toBeCloseTo(Math.sqrt((9 + 1 + 16) / 2), 9);
   expect(deviations(paths).max_s).toBe(0);
   expect(deviations(paths.slice(0, 1)).mean_s).toBeNaN();
-});
-
-test.each([
-  ["steady", (_share: number) => 20, true],
-  ["grows evenly", (share: number) => 20 + 600 * share, false],
-  ["bursts that pass, the longest at the end", (share: number) => ((share * 10) % 1 > 0.5 ? 20 + 1000 * share : 20), true],
-  ["a bad start", (share: number) => (share < 0.2 ? 500 : 20), true],
-  ["falls over half way", (share: number) => 20 + Math.max(0, share - 0.5) * 1000, false],
-])("a queue: %s", (_, timeAt, bounded) => {
-  expect(staysBounded(Array.from({ length: 5000 }, (_, index) => timeAt(index / 5000) * 1000))).toBe(bounded);
-});
-
-test("the highest load, searched and among given ones", () => {
-  expect(findLimit((load) => load <= 0.73)).toBeCloseTo(0.73, 1);
-  expect(findLimit(() => false)).toBe(0);
-  const points = [
-    { load: 0.8, bounded: true },
-    { load: 0.4, bounded: true },
-    { load: 0.6, bounded: false },
-  ];
-  expect(highestBounded(points)).toBe(0.4);
-  expect(highestBounded([])).toBeNull();
 });

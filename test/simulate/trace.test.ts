@@ -9,7 +9,7 @@ import { parseTrace, readTrace } from "../../bench/simulate/trace.ts";
 const folder = mkdtempSync(path.join(tmpdir(), "warmpath-trace-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const AS_IT_IS = { serviceScale: 1, serviceMs: 1000, cutPlus: false };
+const AS_IT_IS = { serviceScale: 1, serviceMs: 1000 };
 const TEXT = "service_ms,extra,key,t_ms\n500,x,b+lora,20\n,y,a,10\n";
 const REQUESTS = [
   { atMs: 10, hint: "a", serviceMs: 1000 },
@@ -26,11 +26,11 @@ test.each([
   expect(readTrace(file, AS_IT_IS)).toEqual(REQUESTS);
 });
 
-test("service times are scaled where given, keys are cut where asked", () => {
-  const requests = parseTrace(TEXT, "trace", { serviceScale: 0.5, serviceMs: 1000, cutPlus: true });
+test("service times are scaled where given", () => {
+  const requests = parseTrace(TEXT, "trace", { serviceScale: 0.5, serviceMs: 1000 });
   expect(requests.map(({ hint, serviceMs }) => [hint, serviceMs])).toEqual([
     ["a", 1000],
-    ["b", 250],
+    ["b+lora", 250],
   ]);
 });
 

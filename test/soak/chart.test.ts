@@ -5,9 +5,9 @@ import type { Window } from "../../bench/soak/windows.ts";
 
 const windowAt = (at_s: number): Window => ({
   ...{ at_s, requests: 350, outcomes: { "200": 350 }, resident_mb: 200 + (at_s % 7), cpu_share: 0.1, cpu_ms_per_request: 1.5 },
-  ...{ starved_share: 0.1, waiting: 0, in_flight: 11, generator_busy: 0.1, generator_delay_ms: 2 },
-  ...{ in_system_p50_ms: 150, in_system_p95_ms: 401 + (at_s % 3), in_system_p99_ms: 800, queue_p50_ms: 0, queue_p95_ms: 100 },
-  ...{ router_p50_ms: 3, router_p95_ms: 10.2, router_p99_ms: 15, control_p50_ms: 0.5, control_p95_ms: 1 },
+  ...{ starved_share: 0.1 },
+  ...{ in_system_p50_ms: 150, in_system_p95_ms: 401 + (at_s % 3), queue_p95_ms: 100 },
+  ...{ router_p50_ms: 3, router_p95_ms: 10.2, control_p50_ms: 0.5, control_p95_ms: 1 },
 });
 
 test("an SVG with a background and every line named, below 150 KB for a long run", () => {

@@ -49,7 +49,7 @@ test("a short soak: requests of all kinds, churn, a course and a chart", { timeo
     ...{ ok: true, minutes: 0.1, load: 0.4, seed: 1, churn: { drains: expect.any(Number), dies: expect.any(Number) } },
     outcomes: { "200": expect.any(Number), left: expect.any(Number) },
   });
-  for (const name of ["resident_mb", "cpu_share", "router_p50_ms", "queue_p95_ms", "control_p50_ms", "in_flight"]) {
+  for (const name of ["resident_mb", "cpu_share", "router_p50_ms", "queue_p95_ms", "control_p50_ms"]) {
     expect(windows.at(-2)?.[name], name).toEqual(expect.any(Number));
   }
   expect(readFileSync(plot, "utf8")).toMatch(/^<svg .*<\/svg>\s*$/s);
@@ -62,9 +62,9 @@ test("a soak whose verdict fails leaves with 1", { timeout: 90_000 }, async () =
 });
 
 test("a short overload whose verdict fails: what is refused, what is served, in which order", { timeout: 120_000 }, async () => {
-  const { code, result, failed } = await resultOf(OVERLOAD, [...SHORT_OVERLOAD, "--goodput", "5", "--refusal-p99-ms", "5000"]);
+  const { code, result, failed } = await resultOf(OVERLOAD, [...SHORT_OVERLOAD, "--goodput", "5"]);
   // What a busy machine and some seconds can spoil.
-  const soft = new Set(["refusals steady", "recovery", "resident memory"]);
+  const soft = new Set(["refusals quick", "refusals steady", "recovery", "resident memory"]);
   expect(failed.filter((check) => !soft.has(check))).toEqual(["goodput"]);
   expect([code, result["ok"]]).toEqual([1, false]);
   expect(result).toMatchObject({
@@ -86,9 +86,9 @@ test("what the router holds is told while it is idle, too; only where it was sta
   await using router = await LiveRouter.start({ name: "test-retained", settings, inspect: true });
   await using other = await LiveRouter.start({ name: "test-retained", settings });
   const retained = await router.retained();
-  expect(retained?.heapBytes).toBeGreaterThan(2 ** 20);
-  expect(retained?.heapBytes).toBeLessThan(retained?.residentBytes ?? 0);
-  expect(await other.retained()).toBeNull();
+  expect(retained.heap_mib).toBeGreaterThan(1);
+  expect(retained.heap_mib).toBeLessThan(retained.resident_mib);
+  await expect(other.retained()).rejects.toThrow("inspect");
 });
 
 describe.each([

@@ -1,7 +1,6 @@
 // Which ends of a request a soak expects: a death excuses what it can explain, and nothing else.
 import { expect, test } from "vitest";
-import { outcomeOf } from "../../bench/soak/outcome.ts";
-import { soakTraffic, type SoakSending } from "../../bench/soak/traffic.ts";
+import { outcomeOf, soakTraffic, type SoakSending } from "../../bench/soak/traffic.ts";
 import type { Came } from "../../bench/live/sending.ts";
 
 const CAME: Came = {

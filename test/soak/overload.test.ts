@@ -1,11 +1,18 @@
 // The figures and the verdict of an overload, on requests made up here.
 import { expect, test } from "vitest";
-import { figuresOf } from "../../bench/soak/overload/figures.ts";
-import { PHASES, type History, type Line, type Phase, type Sample, type Span } from "../../bench/soak/overload/phases.ts";
+import {
+  figuresOf,
+  PHASES,
+  type History,
+  type Line,
+  type Phase,
+  type Sample,
+  type Span,
+} from "../../bench/soak/overload/figures.ts";
 import { judge } from "../../bench/soak/overload/verdict.ts";
 
-const LIMITS = { queueLengthMax: 200, goodput: 0.9, refusalP99Ms: 250 };
-const EMPTY = { waiting: 0, in_flight: 0, running: 0 };
+const QUEUE_LENGTH_MAX = 200;
+const GOODPUT = 0.9;
 const CAPACITY = 40;
 const SECOND_MS = 1000;
 const PHASE_MS = 40 * SECOND_MS;
@@ -13,7 +20,6 @@ const SAMPLES = 160;
 const SPANS = Object.fromEntries(
   PHASES.map((phase, index) => [phase, { fromMs: index * PHASE_MS, toMs: (index + 1) * PHASE_MS }]),
 ) as Record<Phase, Span>;
-const GENERATOR = { busy: 0.2, delay_ms: 2, late_p99_ms: 3, router_cpu_share: 0.2 };
 
 interface Made {
   /** Of the capacity, in the overload. */
@@ -63,20 +69,19 @@ function history({
   ];
   const samples = PHASES.flatMap((phase) =>
     Array.from({ length: SAMPLES }, (_, index): Sample => ({
-      ...{ atMs: SPANS[phase].fromMs + (index * PHASE_MS) / SAMPLES, resident_mb: 200, in_flight: 8 },
+      ...{ atMs: SPANS[phase].fromMs + (index * PHASE_MS) / SAMPLES, resident_mb: 200 },
       waiting: phase === "overload" ? 200 : 0,
       ...sample?.(phase),
     })),
   );
-  const generator = Object.fromEntries(PHASES.map((phase) => [phase, GENERATOR])) as History["generator"];
   const { heapGrows = 0, residentGrows = 0 } = grows;
   const retainedAfter = (phases: number) => ({ heap_mib: 2.5 + phases * heapGrows, resident_mib: 150 + phases * residentGrows });
   const retained = { before: retainedAfter(0), after: retainedAfter(1), low_flood: retainedAfter(2) };
-  return { lines, samples, spans: SPANS, generator, retained };
+  return { lines, samples, spans: SPANS, retained };
 }
 
 function failed(made: Made = {}): string[] {
-  return judge(figuresOf(history(made)), [], EMPTY, LIMITS)
+  return judge(figuresOf(history(made)), [], [], QUEUE_LENGTH_MAX, GOODPUT)
     .filter(({ ok }) => !ok)
     .map(({ check }) => check);
 }
@@ -132,6 +137,7 @@ test("low priority that overtakes, and normal requests that are refused, are cau
 });
 
 test("what is left at the end is caught", () => {
-  const findings = judge(figuresOf(history()), ["r2"], { ...EMPTY, in_flight: 1 }, LIMITS);
+  const held = [{ app: "overloaded", waiting: 0, in_flight: 1, running: 0 }];
+  const findings = judge(figuresOf(history()), ["r2"], held, QUEUE_LENGTH_MAX, GOODPUT);
   expect(findings.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["fleet whole", "nothing held"]);
 });

@@ -1,190 +1,154 @@
-// The table of allowed outcomes: how a request may have ended, given what happened to it and to the fleet. An outcome is allowed where one
-// of its rows holds; the row's text is the reason.
+// The table of allowed outcomes: how a request may have ended, given what happened to it and to the fleet; and why it was not sent to another
+// replica. An outcome is allowed where one of its rows holds; the row's name is the reason.
 import type { Run } from "../../live/run.ts";
-import { QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
-import { brokeOff, erred, failed, isGivenUp, isStalled, spanOf, type Row } from "./cases.ts";
+import { MAX_ATTEMPTS, QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
+import { brokeOff, erred, failed, isGivenUp, isStalled, isTriedElsewhere } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
-import { notRetried } from "./not-retried.ts";
 import type { Outcome } from "./outcomes.ts";
+
+type Rows = Readonly<Record<string, (its: Case, facts: Facts) => boolean>>;
 
 /** How much earlier than its time a timer may seem to fire, seen from another process, and how much later under load. */
 const EARLY_MS = 50;
 const LATE_MS = 3000;
-const NEVER: readonly Row[] = [];
+/** Failed requests lately from which on an app's budget for retries may be spent. It has at least 20 and earns five a second here. */
+const FAILED_LATELY = 12;
+const LATELY_MS = 6000;
 
-export const ALLOWED: Readonly<Record<Outcome, readonly Row[]>> = {
-  complete: [
-    {
-      because: "a replica ran it to its end and says so",
-      holds: ({ came, runs }) => runs.some((run) => isAnswer(run, came?.headers["x-fal-served-from"], 200)),
+const ALLOWED: Readonly<Record<Outcome, Rows>> = {
+  complete: { "a replica ran it to its end and says so": answeredSo },
+  replica_error: {
+    "its last replica answered so, and it was not to be sent to another": (its, facts) =>
+      answeredSo(its) && isNotRetried(its, facts),
+  },
+  runner_disconnected: {
+    "its last replica was cut, died, reset it or fell silent before the headers, and it was not to be sent to another": (
+      its,
+      facts,
+    ) => lostBeforeHeaders(its, facts) && isNotRetried(its, facts),
+    "a short answer broke off or stalled, of which nothing had been passed on": (its) =>
+      its.sending.asked.shape === "whole" && endedMidAnswer(its),
+    "the handshake of a WebSocket was passed on, and the replica left it": ({ sending, runs }) =>
+      sending.webSocket === true && runs.some(brokeOff),
+  },
+  first_byte_timeout: {
+    "its last replica had it for as long as it may be silent": ({ last, endedMs }) =>
+      last !== undefined &&
+      (last.headersMs ?? Infinity) > endedMs - EARLY_MS &&
+      endedMs - last.beganMs >= TIMES_MS.firstByteTimeoutMs - EARLY_MS * 4,
+    "its replica was killed or cut while it was silent for that long": ({ app, span, sentMs, endedMs }, facts) =>
+      endedMs - sentMs >= TIMES_MS.firstByteTimeoutMs - EARLY_MS && facts.felt(app, span, ({ refuses }) => refuses),
+  },
+  queue_timeout: { "its deadline passed without a slot, in an app whose slots were taken or away": waitedInVain },
+  upload_timeout: {
+    "its short body took longer than a replica may be silent": ({ sending, runs }) =>
+      (sending.upload?.overMs ?? 0) > TIMES_MS.firstByteTimeoutMs && runs.length === 0,
+  },
+  queue_full: {
+    "as many waited as the queue takes": (its, facts) => waited(its, facts, QUEUE_LENGTH_MAX / 2),
+    "more waited than the client would join": (its, facts) => waited(its, facts, its.sending.queueMax ?? Infinity),
+    "others waited, and the wait was predicted to be longer than its deadline": ({ app, came, endedMs }, facts) =>
+      /longer than the request's deadline/.test(came?.detail ?? "") && facts.waitingAt(app, endedMs) > 1,
+  },
+  no_replicas: {
+    "no replica was listed": (its, facts) => !isUnknown(its) && !facts.isAlwaysListed(its.app, its.span),
+    "OPTIONS never waits, and no replica was ready": ({ sending, app, span }, facts) =>
+      sending.method === "OPTIONS" && facts.felt(app, span, ({ away }) => away),
+    "the Directory was out of reach, so that some made-up names count as apps": (its, facts) =>
+      isUnknown(its) && directoryDisturbed(its, facts),
+  },
+  scheduling_failure: {
+    "the app's object was out of reach, and there was no snapshot": ({ app, span }, facts) => facts.objectDisturbed(app, span),
+    "the Directory was out of reach, and there were too many made-up names": (its, facts) =>
+      isUnknown(its) && directoryDisturbed(its, facts),
+  },
+  app_not_found: { "there is no such app": isUnknown },
+  broken: {
+    "its replica broke off in the middle of the answer, or stalled there": endedMidAnswer,
+    "the router's process was killed": ({ app, span }, facts) => facts.feltOf(app, span, "router_killed"),
+    "it was answered before its upload was whole, and the connection was closed on what was still sent": (its) => {
+      const { upload, leaving } = its.sending;
+      const uploading = upload !== undefined && (upload.overMs > 0 || leaving?.when === "mid_upload");
+      const soon = its.endedMs - its.sentMs <= (upload?.overMs ?? 0) + LATE_MS;
+      return uploading && soon && its.runs.every((run) => erred(run) || brokeOff(run));
     },
-  ],
-  replica_error: [
-    {
-      because: "its last replica answered so, and it was not to be sent to another",
-      holds: (its, facts) => answeredSo(its) && notRetried(its, facts) !== null,
-    },
-  ],
-  runner_disconnected: [
-    {
-      because: "its last replica was cut, died, reset it or fell silent before the headers, and it was not to be sent to another",
-      holds: (its, facts) => lostBeforeHeaders(its, facts) && notRetried(its, facts) !== null,
-    },
-    {
-      because: "a short answer broke off or stalled, of which nothing had been passed on",
-      holds: (its) => its.sending.asked.shape === "whole" && endedMidAnswer(its),
-    },
-    {
-      because: "the handshake of a WebSocket was passed on, and the replica left it",
-      holds: ({ sending, runs }) => sending.webSocket && runs.some(brokeOff),
-    },
-  ],
-  first_byte_timeout: [
-    {
-      because: "its last replica had it for as long as it may be silent",
-      holds: ({ runs, endedMs }) => {
-        const last = runs.at(-1);
-        if (last === undefined || (last.headersMs ?? Infinity) <= endedMs - EARLY_MS) return false;
-        return endedMs - last.beganMs >= TIMES_MS.firstByteTimeoutMs - EARLY_MS * 4;
-      },
-    },
-    {
-      because: "its replica was killed or cut while it was silent for that long",
-      holds: (its, facts) => {
-        const { endedMs, sentMs, sending } = its;
-        if (endedMs - sentMs < TIMES_MS.firstByteTimeoutMs - EARLY_MS) return false;
-        return facts.faults(sending.asked.app, spanOf(its), (shape) => shape.refuses).length > 0;
-      },
-    },
-  ],
-  queue_timeout: [
-    {
-      because: "its deadline passed without a slot, in an app whose slots were taken or away",
-      holds: (its, facts) => waitedInVain(its, facts),
-    },
-  ],
-  upload_timeout: [
-    {
-      because: "its short body took longer than a replica may be silent",
-      holds: ({ sending, runs }) => (sending.upload?.overMs ?? 0) > TIMES_MS.firstByteTimeoutMs && runs.length === 0,
-    },
-  ],
-  queue_full: [
-    {
-      because: "as many waited as the queue takes",
-      holds: ({ sending, came, endedMs }, facts) => {
-        const waiting = waitingSaid(came?.detail);
-        return waiting !== null && waiting >= QUEUE_LENGTH_MAX / 2 && facts.waitingAt(sending.asked.app, endedMs) >= waiting;
-      },
-    },
-    {
-      because: "more waited than the client would join",
-      holds: ({ sending, came, endedMs }, facts) => {
-        const waiting = waitingSaid(came?.detail);
-        if (sending.queueMax === null || waiting === null) return false;
-        return waiting >= sending.queueMax && facts.waitingAt(sending.asked.app, endedMs) >= waiting;
-      },
-    },
-    {
-      because: "others waited, and the wait was predicted to be longer than its deadline",
-      holds: ({ sending, came, endedMs }, facts) =>
-        /longer than the request's deadline/.test(came?.detail ?? "") && facts.waitingAt(sending.asked.app, endedMs) > 1,
-    },
-  ],
-  no_replicas: [
-    {
-      because: "no replica was listed",
-      holds: (its, facts) =>
-        its.sending.kind !== "unknown_app" && facts.alwaysListed(its.sending.asked.app, spanOf(its)) === null,
-    },
-    {
-      because: "OPTIONS never waits, and no replica was ready",
-      holds: (its, facts) => its.sending.method === "OPTIONS" && away(its, facts),
-    },
-    {
-      because: "the Directory was out of reach, so that some made-up names count as apps",
-      holds: (its, facts) => its.sending.kind === "unknown_app" && directoryDisturbed(its, facts),
-    },
-  ],
-  scheduling_failure: [
-    {
-      because: "the app's object was out of reach, and there was no snapshot",
-      holds: (its, facts) => facts.objectDisturbed(its.sending.asked.app, spanOf(its)),
-    },
-    {
-      because: "the Directory was out of reach, and there were too many made-up names",
-      holds: (its, facts) => its.sending.kind === "unknown_app" && directoryDisturbed(its, facts),
-    },
-  ],
-  app_not_found: [{ because: "there is no such app", holds: ({ sending }) => sending.kind === "unknown_app" }],
-  broken: [
-    {
-      because: "its replica broke off in the middle of the answer, or stalled there",
-      holds: endedMidAnswer,
-    },
-    {
-      because: "the router's process was killed",
-      holds: (its, facts) => facts.kinds(its.sending.asked.app, spanOf(its), "router_killed").length > 0,
-    },
-    {
-      because: "it was answered before its upload was whole, and the connection was closed on what was still sent",
-      holds: ({ sending: { upload, leaving }, runs, sentMs, endedMs }) => {
-        const uploading = upload !== null && (upload.overMs > 0 || leaving?.when === "mid_upload");
-        return uploading && endedMs - sentMs <= upload.overMs + LATE_MS && runs.every((run) => erred(run) || brokeOff(run));
-      },
-    },
-  ],
-  left: [{ because: "the client was told to leave", holds: ({ sending }) => sending.leaving !== null }],
-  wrong_answer: NEVER,
-  other_error: NEVER,
-  unanswered: NEVER,
+  },
+  left: { "the client was told to leave": ({ sending }) => sending.leaving !== undefined },
+  wrong_answer: {},
+  other_error: {},
+  unanswered: {},
 };
 
-/** Why the outcome is allowed; null: it is not. */
-export function reasonFor(its: Case, facts: Facts): string | null {
-  return ALLOWED[its.outcome].find(({ holds }) => holds(its, facts))?.because ?? null;
+/** Why a request that failed at a replica was given to the client as it was, and not sent to another replica. */
+const NOT_RETRIED: Rows = {
+  "the client or its body forbids a second attempt": ({ sending }) => !sending.replayable,
+  "it was answered with a status that is the client's to see": ({ last }) =>
+    last !== undefined && erred(last) && !isTriedElsewhere(last),
+  "as many attempts were made as are allowed": ({ runs }) => new Set(runs.map(({ replica }) => replica)).size >= MAX_ATTEMPTS,
+  "all other replicas may have been away, or have failed it already": ({ app, span, runs }, facts) => {
+    const away = facts.faults(app, span, (shape) => shape.away || shape.target === "router");
+    if (away.some(({ fault }) => fault.replica === "")) return true;
+    const failing = facts.faults(app, span, ({ fails }) => fails);
+    const troubled = new Set([...away, ...failing].map(({ fault }) => fault.replica));
+    for (const { replica } of runs) troubled.add(replica);
+    return facts.replicasOf(app).every((replica) => troubled.has(replica));
+  },
+  "the app's budget for retries may have been spent": ({ app, endedMs }, facts) => {
+    const span = { fromMs: endedMs - LATELY_MS, toMs: endedMs };
+    // Where connections are refused, a second attempt may have left no trace.
+    const refuses = facts.felt(app, span, (shape) => shape.refuses);
+    const spends = ({ runs, outcome }: Case) =>
+      runs.length > 1 || outcome === "runner_disconnected" || (refuses && runs.some(failed));
+    return facts.endedIn(app, span).filter(spends).length >= FAILED_LATELY;
+  },
+  "the app's object was out of reach, and the last snapshot had no other replica": ({ app, span }, facts) =>
+    facts.objectDisturbed(app, span),
+  "it waited for another replica until its time was up": ({ sentMs, endedMs }) =>
+    endedMs - sentMs >= TIMES_MS.queueTimeoutMs - EARLY_MS,
+  "the queue for another replica was too long": ({ app, sending, endedMs }, facts) =>
+    facts.waitingAt(app, endedMs) > (sending.queueMax ?? QUEUE_LENGTH_MAX),
+};
+
+export function isAllowed(its: Case, facts: Facts): boolean {
+  return Object.values(ALLOWED[its.outcome]).some((holds) => holds(its, facts));
 }
 
-function isAnswer(run: Run, replica: string | undefined, status: number): boolean {
-  const okay = run.status === status || (run.status === 101 && status === 200);
-  return run.replica === replica && run.end === "complete" && okay;
+function isNotRetried(its: Case, facts: Facts): boolean {
+  return Object.values(NOT_RETRIED).some((holds) => holds(its, facts));
 }
 
+/** The replica that the answer names ran it to its end, with that status. */
 function answeredSo({ came, runs }: Case): boolean {
-  return runs.some((run) => isAnswer(run, came?.headers["x-fal-served-from"], came?.status ?? 0));
+  const isIt = ({ status }: Run) => status === came?.status || (status === 101 && came?.status === 200);
+  return runs.some((run) => run.replica === came?.headers["x-fal-served-from"] && run.end === "complete" && isIt(run));
 }
 
 /** By the last run, or, where a connection was refused, by a fault that refuses them. */
-function lostBeforeHeaders(its: Case, facts: Facts): boolean {
-  const last = its.runs.at(-1);
+function lostBeforeHeaders({ last, app, span }: Case, facts: Facts): boolean {
   if (last !== undefined && (failed(last) || isGivenUp(last, facts))) return true;
-  return facts.faults(its.sending.asked.app, spanOf(its), (shape) => shape.refuses).length > 0;
+  return facts.felt(app, span, ({ refuses }) => refuses);
 }
 
-function endedMidAnswer({ runs }: Case): boolean {
-  const last = runs.at(-1);
+function endedMidAnswer({ last }: Case): boolean {
   return last !== undefined && last.headersMs !== null && (brokeOff(last) || isStalled(last));
 }
 
-function waitedInVain(its: Case, facts: Facts): boolean {
-  const { sending, sentMs, endedMs } = its;
+function waitedInVain({ app, span, sending, sentMs, endedMs }: Case, facts: Facts): boolean {
   const deadlineMs = sentMs + Math.min(sending.deadlineMs ?? Infinity, TIMES_MS.queueTimeoutMs);
   if (endedMs < deadlineMs - EARLY_MS || endedMs > deadlineMs + LATE_MS) return false;
-  const { app } = sending.asked;
-  const disturbed = facts.faults(app, spanOf(its), () => true).length > 0;
-  return disturbed || facts.openAt(app, sentMs, 0) > facts.slotsOf(app) / 2;
+  return facts.felt(app, span) || facts.openAt(app, sentMs, 0) > facts.slotsOf(app) / 2;
 }
 
-function away(its: Case, facts: Facts): boolean {
-  return facts.faults(its.sending.asked.app, spanOf(its), (shape) => shape.away).length > 0;
+/** The refusal says that so many waited, and as many may have. */
+function waited({ app, came, endedMs }: Case, facts: Facts, least: number): boolean {
+  const said = Number(/(\d+) requests are waiting/.exec(came?.detail ?? "")?.[1] ?? NaN);
+  return said >= least && facts.waitingAt(app, endedMs) >= said;
 }
 
-function directoryDisturbed(its: Case, facts: Facts): boolean {
-  return facts.faults("", spanOf(its), ({ target }) => target === "directory" || target === "router").length > 0;
+function isUnknown({ sending }: Case): boolean {
+  return sending.kind === "unknown_app";
 }
 
-/** `N requests are waiting`, in the detail of a 429. */
-function waitingSaid(detail: string | null | undefined): number | null {
-  const said = /(\d+) requests are waiting/.exec(detail ?? "")?.[1];
-  return said === undefined ? null : Number(said);
+function directoryDisturbed({ span }: Case, facts: Facts): boolean {
+  return facts.felt("", span, ({ target }) => target === "directory" || target === "router");
 }

@@ -1,6 +1,6 @@
-// What the tables ask of one request.
-import type { Run } from "../../live/run.ts";
-import { TUNNEL_STATUSES } from "../../live/trouble.ts";
+// What the rules ask of one run, and what violations say of runs, requests and faults, with the times to find them in the history.
+import { TUNNEL_STATUSES, type Run } from "../../live/run.ts";
+import type { Injected } from "../faults.ts";
 import { TIMES_MS } from "../settings.ts";
 import type { Case, Facts, Span } from "./facts.ts";
 
@@ -8,16 +8,6 @@ import type { Case, Facts, Span } from "./facts.ts";
 const TRIED_ELSEWHERE: ReadonlySet<number> = new Set([502, 503, ...TUNNEL_STATUSES]);
 /** How much earlier than its time a timer may seem to fire, seen from another process. */
 const EARLY_MS = 100;
-
-/** A line of a table: it applies to a request where it holds. */
-export interface Row {
-  readonly because: string;
-  readonly holds: (its: Case, facts: Facts) => boolean;
-}
-
-export function spanOf({ sentMs, endedMs }: Case): Span {
-  return { fromMs: sentMs, toMs: endedMs };
-}
 
 /** The run failed in a way after which the router may send the request to another replica. */
 export function failed(run: Run): boolean {
@@ -36,15 +26,13 @@ export function erred({ end, status }: Run): boolean {
 
 /** The router left it before headers came, and nothing had been heard of its replica for its time to live. */
 export function isGivenUp(run: Run, facts: Facts): boolean {
-  if (run.headersMs !== null || run.end !== "left" || run.endedMs === null) return false;
-  return isGone(run, run.endedMs, facts);
+  return run.headersMs === null && run.end === "left" && run.endedMs !== null && isGone(run, run.endedMs, facts);
 }
 
 /** The time to live of its replica may have been over by then, or at some time since the run began: a report may have come too late. */
 export function isGone({ app, replica, beganMs }: Run, atMs: number, facts: Facts): boolean {
-  return facts
-    .silences(app, replica, TIMES_MS.timeToLiveMs - EARLY_MS)
-    .some(({ fromMs, toMs }) => fromMs <= atMs && toMs >= beganMs);
+  const silences = facts.silences(app, replica, TIMES_MS.timeToLiveMs - EARLY_MS);
+  return silences.some(({ fromMs, toMs }) => fromMs <= atMs && toMs >= beganMs);
 }
 
 /** The other side left it when it had sent nothing for as long as an answer may be silent. */
@@ -56,4 +44,34 @@ export function isStalled({ headersMs, lastSentMs, endedMs, end }: Run): boolean
 /** The replica ended the run before the answer was whole. */
 export function brokeOff({ end }: Run): boolean {
   return end === "reset" || end === "died";
+}
+
+export function described({ replica, app, trouble, status, end, beganMs, endedMs }: Run): string {
+  const how = `(${status ?? "no status"}, ${end ?? "still running"})`;
+  return `${app} ${replica} ${fromTo(beganMs, endedMs)}${trouble === null ? "" : ` in ${trouble}`} ${how}`;
+}
+
+/** Kind, hint, how it ended, and where it ran. */
+export function describedCase({ app, came, sending, outcome, runs, sentMs, endedMs }: Case): string {
+  const proof = typeof came?.proof === "string" ? came.proof : null;
+  const said = [came?.status, came?.errorType, came?.detail, proof, came?.cause, came?.headers["x-warmpath-reason"]];
+  const words = said.filter((word) => word !== null && word !== undefined).join(", ");
+  const ran = runs.length === 0 ? "no replica ran it" : `ran at ${runs.map(described).join(", then ")}`;
+  const what = `${sending.kind} for ${app} ${sending.asked.hint ?? "without a hint"}`;
+  return `${what}: ${outcome} after ${Math.round(endedMs - sentMs)} ms (${words}); ${ran}`;
+}
+
+/** The faults that could be felt by the app in the span. */
+export function faultsFelt(facts: Facts, app: string, span: Span): string {
+  const felt = facts.faults(app, span).map(describedFault);
+  return felt.length === 0 ? "no fault could be felt" : `faults that could be felt: ${felt.join(", ")}`;
+}
+
+export function describedFault({ fault, beganMs, endedMs }: Injected): string {
+  const { kind, app, replica, hint } = fault;
+  return [kind, app, replica, hint, fromTo(beganMs, endedMs)].filter((word) => word !== "").join(" ");
+}
+
+function fromTo(beganMs: number, endedMs: number | null): string {
+  return `${(beganMs / 1000).toFixed(3)} to ${endedMs === null ? "-" : (endedMs / 1000).toFixed(3)} s`;
 }

@@ -1,53 +1,30 @@
 // Checks a history against every rule.
 import type { History } from "../history.ts";
-import { reasonFor } from "./allowed.ts";
-import { spanOf } from "./cases.ts";
-import { checkConcurrency, type OverConcurrency } from "./concurrency.ts";
-import { checkCrowds, type CrowdFigures } from "./crowds.ts";
-import { Facts } from "./facts.ts";
-import { checkGone } from "./gone.ts";
-import { checkEnd, checkListed, checkSamples } from "./held.ts";
+import { isAllowed } from "./allowed.ts";
+import { describedCase, faultsFelt } from "./cases.ts";
+import { checkConcurrency } from "./concurrency.ts";
+import { checkCrowds } from "./crowds.ts";
+import { Facts, type Violation } from "./facts.ts";
+import { checkEnd, checkGrants, checkListed } from "./held.ts";
 import { checkLog } from "./log-lines.ts";
-import { checkRuns } from "./runs.ts";
-import { describedCase, faultsFelt } from "./said.ts";
-import type { Violation } from "./violations.ts";
+import { checkRuns, checkWaits } from "./runs.ts";
 
-export interface Checked {
-  readonly facts: Facts;
-  readonly violations: readonly Violation[];
-  readonly overConcurrency: OverConcurrency;
-  readonly crowds: readonly CrowdFigures[];
-}
+export type Checked = ReturnType<typeof check>;
 
-export function check(history: History): Checked {
+export function check(history: History) {
   const facts = new Facts(history);
   const concurrency = checkConcurrency(facts);
   const crowds = checkCrowds(facts);
-  const violations = [
-    ...checkOutcomes(facts),
-    ...checkRuns(facts),
-    ...checkGone(facts),
-    ...crowds.violations,
-    ...concurrency.violations,
-    ...checkSamples(facts),
-    ...checkListed(facts),
-    ...checkEnd(facts),
-    ...checkLog(facts),
-  ];
-  return {
-    facts,
-    violations: [...violations].sort((a, b) => (a.atMs ?? Infinity) - (b.atMs ?? Infinity)),
-    overConcurrency: concurrency.counted,
-    crowds: crowds.figures,
-  };
+  const rules = [checkOutcomes, checkRuns, checkWaits, checkGrants, checkListed, checkEnd, checkLog];
+  const violations = [...rules.flatMap((rule) => rule(facts)), ...crowds.violations, ...concurrency.violations];
+  violations.sort((a, b) => (a.atMs ?? Infinity) - (b.atMs ?? Infinity));
+  return { facts, violations, overConcurrency: concurrency.counted, crowds: crowds.figures };
 }
 
 function checkOutcomes(facts: Facts): Violation[] {
-  return facts.cases
-    .filter((its) => reasonFor(its, facts) === null)
-    .map((its) => {
-      const { asked } = its.sending;
-      const what = `${describedCase(its)}; ${faultsFelt(facts, asked.app, spanOf(its))}`;
-      return { rule: "a request ends as the table allows", key: asked.key, atMs: its.sentMs, what };
-    });
+  const wrong = facts.cases.filter((its) => !isAllowed(its, facts));
+  return wrong.map((its) => {
+    const what = `${describedCase(its)}; ${faultsFelt(facts, its.app, its.span)}`;
+    return { rule: "a request ends as the table allows", key: its.key, atMs: its.sentMs, what };
+  });
 }

@@ -6,30 +6,15 @@
 // - lived wholly while enough replicas of the app stood that no fault could be felt at, and nothing else troubled the app: not its object,
 //   which would forget what it has learned, nor the router's process, nor a burst.
 // Of those fewer than a share may fail, of each kind of fault over the run, once there are enough of them to have a share; and of each period
-// no more than would mean that nothing is learned at all. Requests that are turned away for want of room are neither; they may not be nearly all. A kind that happened a few times must have
-// been felt, and judged.
+// no more than would mean that nothing is learned at all. Requests that are turned away for want of room are neither; they may not be nearly
+// all. A kind that happened a few times must have been felt, and judged.
 import { FAULTS, type Crowd, type FaultKind, type Injected } from "../faults.ts";
 import { TIMES_MS } from "../settings.ts";
-import { failed } from "./cases.ts";
-import type { Case, Facts, Span } from "./facts.ts";
-import { describedCase, describedFault } from "./said.ts";
-import type { Violation } from "./violations.ts";
+import { describedCase, describedFault, failed } from "./cases.ts";
+import type { Case, Facts, Span, Violation } from "./facts.ts";
 
 /** Of one kind of fault. */
-export interface CrowdFigures {
-  readonly kind: FaultKind;
-  readonly periods: number;
-  readonly requests: number;
-  /** Runs at the replica that were not served because of the fault. */
-  readonly felt: number;
-  /** Requests that failed while the router learned. */
-  readonly failed_learning: number;
-  /** Requests not judged, as something else was wrong too. */
-  readonly excused: number;
-  readonly turned_away: number;
-  readonly judged: number;
-  readonly failed: number;
-}
+export type CrowdFigures = ReturnType<typeof figuresOf>;
 
 /**
  * Healthy replicas that there must be. With one of four, more than two thirds of the fleet look bad: then looks don't count, and bad ones are
@@ -49,47 +34,42 @@ const TURNED_AWAY_MOST = 0.75;
 /** Of a kind, so many judged requests have a share. */
 const JUDGED_LEAST = 100;
 const SHOWN_MOST = 5;
+const FEW_FAIL = "few requests fail while healthy replicas stand";
 
-type Verdict = "fine" | "failed" | "turned_away" | "excused";
+/** `learned`, `learning`: the router was learning, and it failed for that in the latter. */
+type Verdict = "fine" | "failed" | "turned_away" | "excused" | "learned" | "learning";
 
 interface Period {
   readonly injected: Injected;
+  readonly crowd: Crowd;
+  /** Runs at the replica that were not served because of the fault. */
   readonly felt: number;
-  readonly requests: readonly Case[];
-  readonly failedLearning: number;
-  readonly verdicts: ReadonlyMap<Case, Verdict>;
+  readonly verdicts: readonly (readonly [Case, Verdict])[];
 }
 
-export function checkCrowds(facts: Facts): { readonly figures: readonly CrowdFigures[]; readonly violations: Violation[] } {
-  const byKind = new Map<FaultKind, Period[]>();
-  for (const injected of facts.history.injected) {
-    const { kind, hint } = injected.fault;
-    const { crowd } = FAULTS[kind];
-    if (crowd !== null && hint !== "") byKind.set(kind, [...(byKind.get(kind) ?? []), periodOf(injected, crowd, facts)]);
-  }
-  const figures = [...byKind].map(([kind, periods]) => figuresOf(kind, periods));
-  const violations = [...byKind.values()].flatMap((periods) => periods.flatMap(checkPeriod));
-  for (const [index, [kind, periods]] of [...byKind].entries()) violations.push(...checkKind(figures[index], kind, periods));
-  return { figures, violations };
+export function checkCrowds(facts: Facts) {
+  const periods = facts.history.injected.flatMap((injected) => {
+    const { crowd } = FAULTS[injected.fault.kind];
+    return crowd === null || injected.fault.hint === "" ? [] : [periodOf(injected, crowd, facts)];
+  });
+  const byKind = [...Map.groupBy(periods, ({ injected }) => injected.fault.kind)];
+  const figures = byKind.map(([kind, its]) => figuresOf(kind, its));
+  const ofKinds = byKind.flatMap(([kind, its]) => checkKind(figuresOf(kind, its), its));
+  return { figures, violations: [...periods.flatMap(checkPeriod), ...ofKinds] };
 }
 
-function periodOf(injected: Injected, { learning }: Crowd, facts: Facts): Period {
+function periodOf(injected: Injected, crowd: Crowd, facts: Facts): Period {
   const { app, hint } = injected.fault;
   const requests = facts.cases
-    .filter(({ sending }) => sending.asked.app === app && sending.asked.hint === hint)
-    .filter(({ endedMs }) => endedMs >= injected.beganMs)
+    .filter((its) => its.app === app && its.sending.asked.hint === hint && its.endedMs >= injected.beganMs)
     .sort((a, b) => a.sentMs - b.sentMs);
   const first = requests.findIndex((its) => feltBy(its, injected) > 0);
-  const isLearning = (index: number) => first >= 0 && index >= first && index < first + learning;
-  const judged = requests.filter((_, index) => !isLearning(index));
-  const learned = requests.filter((_, index) => isLearning(index));
-  return {
-    injected,
-    requests,
-    felt: requests.reduce((sum, its) => sum + feltBy(its, injected), 0),
-    failedLearning: learned.filter(({ outcome }) => !isFine(outcome) && !isTurnedAway(outcome)).length,
-    verdicts: new Map(judged.map((its) => [its, verdictOn(its, injected, facts)])),
-  };
+  const verdicts = requests.map((its, index): readonly [Case, Verdict] => {
+    const isLearning = first >= 0 && index >= first && index < first + crowd.learning;
+    if (!isLearning) return [its, verdictOn(its, injected, facts)];
+    return [its, usual(its) === "failed" ? "learning" : "learned"];
+  });
+  return { injected, crowd, felt: requests.reduce((sum, its) => sum + feltBy(its, injected), 0), verdicts };
 }
 
 function feltBy({ runs }: Case, { fault }: Injected): number {
@@ -97,33 +77,28 @@ function feltBy({ runs }: Case, { fault }: Injected): number {
   return runs.filter((run) => run.replica === fault.replica && run.trouble !== null && !isServed(run)).length;
 }
 
-function verdictOn(its: Case, injected: Injected, facts: Facts): Verdict {
-  const { outcome, sentMs, endedMs } = its;
-  const span = { fromMs: sentMs, toMs: Math.min(endedMs, sentMs + DECIDED_MS) };
-  if (!isClear(injected, span, facts)) return "excused";
-  if (isFine(outcome)) return "fine";
-  if (isTurnedAway(outcome)) return "turned_away";
-  return isOthersFailure(its, injected, span, facts) ? "excused" : "failed";
+/** Where nothing excuses it. */
+function usual({ outcome }: Case): Verdict {
+  if (outcome === "complete") return "fine";
+  return outcome === "queue_full" || outcome === "queue_timeout" ? "turned_away" : "failed";
 }
 
-const isFine = (outcome: Case["outcome"]) => outcome === "complete";
-const isTurnedAway = (outcome: Case["outcome"]) => outcome === "queue_full" || outcome === "queue_timeout";
+function verdictOn(its: Case, injected: Injected, facts: Facts): Verdict {
+  const span = { fromMs: its.sentMs, toMs: Math.min(its.endedMs, its.sentMs + DECIDED_MS) };
+  if (!isClear(injected, span, facts)) return "excused";
+  const verdict = usual(its);
+  return verdict === "failed" && isOthersFailure(its, injected, span, facts) ? "excused" : verdict;
+}
 
-function isClear({ fault }: Injected, span: Span, facts: Facts): boolean {
-  const { app } = fault;
+function isClear({ fault: { app, replica } }: Injected, span: Span, facts: Facts): boolean {
   const before = { ...span, fromMs: span.fromMs - RELEARNED_MS };
-  if (facts.faults(app, before, ({ target }) => target === "object" || target === "router" || target === "app").length > 0) {
-    return false;
-  }
-  const troubled = new Set(facts.faults(app, span, () => true).map(({ fault: { replica } }) => replica));
-  troubled.add(fault.replica);
-  const healthy = facts.history.replicas.filter((shape) => shape.app === app && !troubled.has(shape.replica));
-  return healthy.length >= HEALTHY_LEAST;
+  if (facts.felt(app, before, ({ target }) => target === "object" || target === "router" || target === "app")) return false;
+  const troubled = new Set([replica, ...facts.faults(app, span).map(({ fault }) => fault.replica)]);
+  return facts.replicasOf(app).filter((its) => !troubled.has(its)).length >= HEALTHY_LEAST;
 }
 
 /** It failed by another replica's fault: that one's own crowd, or the table of outcomes, judges it. */
-function isOthersFailure({ runs }: Case, { fault }: Injected, span: Span, facts: Facts): boolean {
-  const last = runs.at(-1);
+function isOthersFailure({ last }: Case, { fault }: Injected, span: Span, facts: Facts): boolean {
   const others = facts.faults(fault.app, span, ({ fails }) => fails).filter((other) => other.fault.replica !== fault.replica);
   if (last === undefined || (last.replica === fault.replica && failed(last))) {
     return others.some((other) => FAULTS[other.fault.kind].refuses);
@@ -131,15 +106,16 @@ function isOthersFailure({ runs }: Case, { fault }: Injected, span: Span, facts:
   return last.replica !== fault.replica && others.some((other) => other.fault.replica === last.replica);
 }
 
-function figuresOf(kind: FaultKind, periods: readonly Period[]): CrowdFigures {
+function figuresOf(kind: FaultKind, periods: readonly Period[]) {
   const sum = (of: (period: Period) => number) => periods.reduce((total, period) => total + of(period), 0);
-  const counted = (...verdicts: Verdict[]) => sum((period) => casesOf(period, ...verdicts).length);
+  const counted = (...wanted: Verdict[]) => sum((period) => casesOf(period, ...wanted).length);
   return {
     kind,
     periods: periods.length,
-    requests: sum(({ requests }) => requests.length),
+    requests: sum(({ verdicts }) => verdicts.length),
     felt: sum(({ felt }) => felt),
-    failed_learning: sum(({ failedLearning }) => failedLearning),
+    failed_learning: counted("learning"),
+    /** Not judged, as something else was wrong too. */
     excused: counted("excused"),
     turned_away: counted("turned_away"),
     judged: counted("fine", "failed"),
@@ -148,49 +124,40 @@ function figuresOf(kind: FaultKind, periods: readonly Period[]): CrowdFigures {
 }
 
 function casesOf({ verdicts }: Period, ...wanted: readonly Verdict[]): Case[] {
-  return [...verdicts].filter(([, verdict]) => wanted.includes(verdict)).map(([its]) => its);
+  return verdicts.filter(([, verdict]) => wanted.includes(verdict)).map(([its]) => its);
 }
 
 function checkPeriod(period: Period): Violation[] {
-  const { kind } = period.injected.fault;
+  const { injected, crowd } = period;
   const failing = casesOf(period, "failed");
-  const judged = casesOf(period, "fine").length + failing.length;
-  const most = Math.max(PERIOD_MOST.failed, judged * (FAULTS[kind].crowd?.failing ?? 0) * PERIOD_MOST.share);
+  const judged = casesOf(period, "fine", "failed").length;
+  const most = Math.max(PERIOD_MOST.failed, judged * crowd.failing * PERIOD_MOST.share);
   if (failing.length <= most) return [];
-  return [violation(period, `${failing.length} of ${judged} judged requests failed, at most ${Math.floor(most)} may`, failing)];
+  const head = `${describedFault(injected)}: ${failing.length} of ${judged} judged requests failed, at most ${Math.floor(most)} may`;
+  return [{ rule: FEW_FAIL, key: null, atMs: injected.beganMs, what: head + shown([period]) }];
 }
 
-function checkKind(figures: CrowdFigures | undefined, kind: FaultKind, periods: readonly Period[]): Violation[] {
+function checkKind({ kind, requests, judged, felt, failed, turned_away }: CrowdFigures, periods: readonly Period[]): Violation[] {
   const share = FAULTS[kind].crowd?.failing ?? 0;
-  if (figures === undefined) return [];
-  const { judged, felt, turned_away: turnedAway } = figures;
   const violations: Violation[] = [];
   const about = (rule: string, what: string) => violations.push({ rule, key: null, atMs: null, what: `${kind}: ${what}` });
-  if (judged >= JUDGED_LEAST && figures.failed >= share * judged) {
-    const worst = periods.flatMap((period) => casesOf(period, "failed").map((its) => ({ period, its })));
-    const shown = worst.slice(0, SHOWN_MOST).map(({ period, its }) => {
-      return `\n    ${describedFault(period.injected)}: ${its.sending.asked.key}, ${describedCase(its)}`;
-    });
-    const head = `${figures.failed} of ${judged} judged requests failed, fewer than ${share * 100} % may`;
-    about(FEW_FAIL, `${head}${shown.join("")}`);
+  if (judged >= JUDGED_LEAST && failed >= share * judged) {
+    about(FEW_FAIL, `${failed} of ${judged} judged requests failed, fewer than ${share * 100} % may${shown(periods)}`);
   }
-  if (turnedAway > 1 && turnedAway > TURNED_AWAY_MOST * (judged + turnedAway)) {
-    about("a crowd is not turned away", `${turnedAway} requests found no room, and ${judged} were judged`);
+  if (turned_away > 1 && turned_away > TURNED_AWAY_MOST * (judged + turned_away)) {
+    about("a crowd is not turned away", `${turned_away} requests found no room, and ${judged} were judged`);
   }
   if (periods.length < PERIODS_CERTAIN) return violations;
   if (felt === 0) about("a fault that happens is felt", `nothing was felt of ${periods.length}`);
-  if (judged === 0) about("a crowd is judged", `of ${figures.requests} requests none was`);
+  if (judged === 0) about("a crowd is judged", `of ${requests} requests none was`);
   return violations;
 }
 
-const FEW_FAIL = "few requests fail while healthy replicas stand";
-
-function violation({ injected }: Period, what: string, failing: readonly Case[]): Violation {
-  const shown = failing.slice(0, SHOWN_MOST).map((its) => `\n    ${its.sending.asked.key}, ${describedCase(its)}`);
-  return {
-    rule: FEW_FAIL,
-    key: null,
-    atMs: injected.beganMs,
-    what: `${describedFault(injected)}: ${what}${shown.join("")}`,
-  };
+/** Some that failed. */
+function shown(periods: readonly Period[]): string {
+  const failing = periods.flatMap((period) => casesOf(period, "failed").map((its) => ({ injected: period.injected, its })));
+  const lines = failing
+    .slice(0, SHOWN_MOST)
+    .map(({ injected, its }) => `\n    ${describedFault(injected)}: ${its.key}, ${describedCase(its)}`);
+  return lines.join("");
 }

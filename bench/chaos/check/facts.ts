@@ -9,22 +9,39 @@ import { TIMES_MS } from "../settings.ts";
 import type { ChaosSending } from "../traffic.ts";
 import { outcomeOf, type Outcome } from "./outcomes.ts";
 
-/** A request and all that is known of it. */
-export interface Case {
-  readonly sending: ChaosSending;
-  readonly came: Came | null;
-  readonly outcome: Outcome;
-  /** In order of their beginning. */
-  readonly runs: readonly Run[];
-  readonly sentMs: number;
-  /** Infinity: it has not ended. */
-  readonly endedMs: number;
-}
-
 export interface Span {
   readonly fromMs: number;
   readonly toMs: number;
 }
+
+/** A request and all that is known of it. */
+export interface Case {
+  readonly app: string;
+  readonly key: string;
+  readonly sending: ChaosSending;
+  readonly came: Came | null;
+  readonly outcome: Outcome;
+  /** In order of their beginning, and the last of them. */
+  readonly runs: readonly Run[];
+  readonly last: Run | undefined;
+  readonly sentMs: number;
+  /** Infinity: it has not ended. */
+  readonly endedMs: number;
+  /** From when it was sent until it ended. */
+  readonly span: Span;
+}
+
+/** What a rule found broken. */
+export interface Violation {
+  readonly rule: string;
+  /** The request, where it is about one. */
+  readonly key: string | null;
+  /** `performance.now()`; null: it is about the run as a whole. */
+  readonly atMs: number | null;
+  readonly what: string;
+}
+
+type Is = (shape: FaultShape, kind: FaultKind) => boolean;
 
 /** Clocks of one process, but turns of its event loop apart. */
 const TURN_MS = 100;
@@ -35,79 +52,78 @@ const LEFT_MS = 6000;
 export class Facts {
   readonly history: History;
   readonly cases: readonly Case[];
-  readonly #slots = new Map<string, number>();
-  readonly #casesByApp = new Map<string, Case[]>();
-  readonly #beatsByApp = new Map<string, Beat[]>();
+  readonly #casesByApp: ReadonlyMap<string, readonly Case[]>;
+  readonly #beatsByReplica: ReadonlyMap<string, readonly Beat[]>;
 
   constructor(history: History) {
     this.history = history;
-    const runs = groupedBy(history.runs, ({ key }) => key);
+    const runs = Map.groupBy(history.runs, ({ key }) => key);
     this.cases = history.sent.map((sent) => caseOf(sent, runs.get(sent.sending.asked.key) ?? []));
-    for (const { app, concurrency } of history.replicas) this.#slots.set(app, (this.#slots.get(app) ?? 0) + concurrency);
-    this.#casesByApp = groupedBy(this.cases, ({ sending }) => sending.asked.app);
-    this.#beatsByApp = groupedBy(history.beats, ({ app }) => app);
+    this.#casesByApp = Map.groupBy(this.cases, ({ app }) => app);
+    this.#beatsByReplica = Map.groupBy(history.beats, ({ app, replica }) => `${app} ${replica}`);
+  }
+
+  replicasOf(app: string): readonly string[] {
+    return this.history.replicas.filter((shape) => shape.app === app).map(({ replica }) => replica);
   }
 
   slotsOf(app: string): number {
-    return this.#slots.get(app) ?? 0;
+    return this.history.replicas.reduce((sum, shape) => sum + (shape.app === app ? shape.concurrency : 0), 0);
   }
 
   /** Faults that could be felt in the span by the app, or by all. */
-  faults(app: string, { fromMs, toMs }: Span, is: (shape: FaultShape, kind: FaultKind) => boolean): readonly Injected[] {
+  faults(app: string, { fromMs, toMs }: Span, is: Is = () => true): readonly Injected[] {
     return this.history.injected.filter(({ fault, beganMs, endedMs }) => {
       const shape = FAULTS[fault.kind];
       if (fault.app !== "" && fault.app !== app) return false;
-      const untilMs = (endedMs ?? Infinity) + shape.lingersMs;
-      return beganMs - TURN_MS <= toMs && untilMs >= fromMs && is(shape, fault.kind);
+      return beganMs - TURN_MS <= toMs && (endedMs ?? Infinity) + shape.lingersMs >= fromMs && is(shape, fault.kind);
     });
   }
 
-  /** Faults of these kinds, as `faults`. */
-  kinds(app: string, span: Span, ...kinds: readonly FaultKind[]): readonly Injected[] {
-    return this.faults(app, span, (_, kind) => kinds.includes(kind));
+  /** Whether there is any such fault. */
+  felt(app: string, span: Span, is?: Is): boolean {
+    return this.faults(app, span, is).length > 0;
+  }
+
+  /** Whether there is any of these kinds. */
+  feltOf(app: string, span: Span, ...kinds: readonly FaultKind[]): boolean {
+    return this.felt(app, span, (_, kind) => kinds.includes(kind));
   }
 
   /** The app's object may have been out of reach or new in the span. */
   objectDisturbed(app: string, span: Span): boolean {
-    return this.faults(app, span, ({ target }) => target === "object" || target === "router").length > 0;
+    return this.felt(app, span, ({ target }) => target === "object" || target === "router");
   }
 
-  /** Requests of the app that were open at a moment, clients that left and answers that broke off included for a while. */
+  /** Requests of the app that were open at a moment, or `afterMs` before. */
   openAt(app: string, atMs: number, afterMs: number): number {
-    let count = 0;
-    for (const { sentMs, endedMs } of this.#casesByApp.get(app) ?? []) if (sentMs <= atMs && endedMs + afterMs >= atMs) count++;
-    return count;
+    return this.#casesOf(app).filter(({ sentMs, endedMs }) => sentMs <= atMs && endedMs + afterMs >= atMs).length;
   }
 
   /** Requests of the app that may have been in its queue at a moment: open then, or ended a while ago in a way that the router sees late. */
   waitingAt(app: string, atMs: number): number {
-    return (this.#casesByApp.get(app) ?? []).filter(({ sentMs, endedMs, came }) => {
-      const seenMs = endedMs + (came?.end === "answered" ? ANSWERED_MS : LEFT_MS);
-      return sentMs <= atMs && seenMs >= atMs;
-    }).length;
+    const seenMs = ({ endedMs, came }: Case) => endedMs + (came?.end === "answered" ? ANSWERED_MS : LEFT_MS);
+    return this.#casesOf(app).filter((its) => its.sentMs <= atMs && seenMs(its) >= atMs).length;
   }
 
   /** Cases of the app that ended in the span. */
   endedIn(app: string, { fromMs, toMs }: Span): readonly Case[] {
-    return (this.#casesByApp.get(app) ?? []).filter(({ endedMs }) => endedMs >= fromMs && endedMs <= toMs);
+    return this.#casesOf(app).filter(({ endedMs }) => endedMs >= fromMs && endedMs <= toMs);
   }
 
-  /** When the first report of a process was accepted; null: none was. */
-  firstHeardMs(app: string, replica: string, incarnation: number): number | null {
-    const beats = this.#beatsByApp.get(app) ?? [];
-    const first = beats.find((beat) => beat.replica === replica && beat.incarnation === incarnation && beat.answered === 200);
-    return first?.answeredMs ?? null;
+  /** When the first report of a process was accepted; Infinity: none was. */
+  firstHeardMs(app: string, replica: string, incarnation: number): number {
+    return this.#heard(app, replica).find((beat) => beat.incarnation === incarnation)?.answeredMs ?? Infinity;
   }
 
-  /** The last report of the replica, of any of its processes, that was accepted by then; null: none was. */
-  lastHeard(app: string, replica: string, byMs: number): Beat | null {
-    const isHeard = (beat: Beat) => beat.replica === replica && beat.answered === 200 && beat.answeredMs <= byMs;
-    return (this.#beatsByApp.get(app) ?? []).findLast(isHeard) ?? null;
+  /** When the last report of the replica, of any of its processes, was accepted by then; -Infinity: none was. */
+  lastHeardMs(app: string, replica: string, byMs: number): number {
+    return this.#heard(app, replica).findLast(({ answeredMs }) => answeredMs <= byMs)?.answeredMs ?? -Infinity;
   }
 
   /** When no report of the replica had been accepted for so long, until one was. */
   silences(app: string, replica: string, forMs: number): Span[] {
-    const accepted = (this.#beatsByApp.get(app) ?? []).filter((beat) => beat.replica === replica && beat.answered === 200);
+    const accepted = this.#heard(app, replica);
     const starts = [-Infinity, ...accepted.map(({ sentMs }) => sentMs + forMs)];
     return starts
       .map((fromMs, index) => ({ fromMs, toMs: accepted[index]?.answeredMs ?? Infinity }))
@@ -116,50 +132,50 @@ export class Facts {
 
   /** Whether a report of the replica was on its way or accepted in the span. */
   heardOf(app: string, replica: string, { fromMs, toMs }: Span): boolean {
-    return (this.#beatsByApp.get(app) ?? []).some(
-      (beat) => beat.replica === replica && beat.answered !== 409 && beat.sentMs <= toMs && beat.answeredMs >= fromMs,
-    );
+    const isThere = (beat: Beat) => beat.answered !== 409 && beat.sentMs <= toMs && beat.answeredMs >= fromMs;
+    return this.#beats(app, replica).some(isThere);
   }
 
   /**
-   * A replica that the router must have listed all the time: its accepted reports follow each other well within its time to live, and
-   * nothing was under way that removes it. Null: none can be named.
+   * Whether there is a replica that the router must have listed all the time: its accepted reports follow each other well within its time
+   * to live, and nothing was under way that removes it.
    */
-  alwaysListed(app: string, { fromMs, toMs }: Span): string | null {
+  isAlwaysListed(app: string, { fromMs, toMs }: Span): boolean {
     const aliveMs = TIMES_MS.timeToLiveMs - 2 * TURN_MS;
-    const byReplica = groupedBy(this.#beatsByApp.get(app) ?? [], ({ replica }) => replica);
-    for (const [replica, beats] of byReplica) {
-      const span = { fromMs: fromMs - aliveMs, toMs };
-      if (beats.some(({ status, sentMs }) => status === "stopped" && sentMs >= span.fromMs && sentMs <= toMs)) continue;
-      if (this.kinds(app, span, "deleted_by_admin").some(({ fault }) => fault.replica === replica)) continue;
-      const heard = beats
-        .filter(({ status, answered, answeredMs }) => status !== "stopped" && answered === 200 && answeredMs <= toMs)
-        .map(({ answeredMs }) => answeredMs);
-      const before = heard.filter((atMs) => atMs < fromMs);
-      const times = [before.at(-1) ?? -Infinity, ...heard.slice(before.length), toMs];
-      if (times.every((atMs, index) => index === 0 || atMs - (times[index - 1] ?? -Infinity) < aliveMs)) return replica;
-    }
-    return null;
+    const span = { fromMs: fromMs - aliveMs, toMs };
+    const deletions = this.faults(app, span, (_, kind) => kind === "deleted_by_admin");
+    const deleted = new Set(deletions.map(({ fault }) => fault.replica));
+    return this.replicasOf(app).some((replica) => {
+      if (deleted.has(replica)) return false;
+      const stops = ({ status, sentMs }: Beat) => status === "stopped" && sentMs >= span.fromMs && sentMs <= toMs;
+      if (this.#beats(app, replica).some(stops)) return false;
+      const heard = this.#heard(app, replica).filter(({ status, answeredMs }) => status !== "stopped" && answeredMs <= toMs);
+      const times = heard.map(({ answeredMs }) => answeredMs);
+      const before = times.filter((atMs) => atMs < fromMs);
+      const seen = [before.at(-1) ?? -Infinity, ...times.slice(before.length), toMs];
+      return seen.every((atMs, index) => index === 0 || atMs - (seen[index - 1] ?? -Infinity) < aliveMs);
+    });
+  }
+
+  #casesOf(app: string): readonly Case[] {
+    return this.#casesByApp.get(app) ?? [];
+  }
+
+  #beats(app: string, replica: string): readonly Beat[] {
+    return this.#beatsByReplica.get(`${app} ${replica}`) ?? [];
+  }
+
+  /** Reports that were accepted. */
+  #heard(app: string, replica: string): readonly Beat[] {
+    return this.#beats(app, replica).filter(({ answered }) => answered === 200);
   }
 }
 
-function caseOf({ sending, came }: Sent<ChaosSending>, runs: readonly Run[]): Case {
-  return {
-    sending,
-    came,
-    outcome: outcomeOf(came),
-    runs: [...runs].sort((a, b) => a.beganMs - b.beganMs),
-    sentMs: came?.sentMs ?? 0,
-    endedMs: came === null || came.end === "unanswered" ? Infinity : came.endedMs,
-  };
-}
-
-function groupedBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const one of all) {
-    const group = groups.get(keyOf(one));
-    if (group === undefined) groups.set(keyOf(one), [one]);
-    else group.push(one);
-  }
-  return groups;
+function caseOf({ sending, came }: Sent<ChaosSending>, unsorted: readonly Run[]): Case {
+  const { app, key } = sending.asked;
+  const runs = unsorted.toSorted((a, b) => a.beganMs - b.beganMs);
+  const sentMs = came?.sentMs ?? 0;
+  const endedMs = came === null || came.end === "unanswered" ? Infinity : came.endedMs;
+  const span = { fromMs: sentMs, toMs: endedMs };
+  return { app, key, sending, came, outcome: outcomeOf(came), runs, last: runs.at(-1), sentMs, endedMs, span };
 }

@@ -8,11 +8,11 @@ export type Outcome =
   | "wrong_answer"
   /** An error status of the replica's own. */
   | "replica_error"
-  | "runner_disconnected"
-  /** 504: the replica did not begin to answer in time. */
+  /** 504: the replica did not begin to answer in time, or there was no slot before the deadline. */
   | "first_byte_timeout"
-  /** 504: no slot before the deadline. */
   | "queue_timeout"
+  /** Other answers of the router's own. */
+  | "runner_disconnected"
   | "upload_timeout"
   | "queue_full"
   | "no_replicas"
@@ -27,34 +27,25 @@ export type Outcome =
   /** No end within a time in which everything must have ended. */
   | "unanswered";
 
-const BY_ERROR_TYPE: Readonly<Record<string, Outcome>> = {
-  runner_disconnected: "runner_disconnected",
-  upload_timeout: "upload_timeout",
-  queue_full: "queue_full",
-  no_replicas: "no_replicas",
-  runner_scheduling_failure: "scheduling_failure",
-  app_not_found: "app_not_found",
-};
-
-const STATUSES: Readonly<Partial<Record<Outcome, number>>> = {
-  runner_disconnected: 502,
-  upload_timeout: 408,
-  queue_full: 429,
-  no_replicas: 503,
-  scheduling_failure: 503,
-  app_not_found: 404,
+/** By the router's word for an error, and its status. */
+const REFUSALS: Readonly<Record<string, Outcome>> = {
+  "502 runner_disconnected": "runner_disconnected",
+  "408 upload_timeout": "upload_timeout",
+  "429 queue_full": "queue_full",
+  "503 no_replicas": "no_replicas",
+  "503 runner_scheduling_failure": "scheduling_failure",
+  "404 app_not_found": "app_not_found",
+  "504 request_timeout": "queue_timeout",
 };
 
 export function outcomeOf(came: Came | null): Outcome {
   if (came === null || came.end === "unanswered") return "unanswered";
   if (came.end !== "answered") return came.end;
   const { status, errorType, proof, headers, detail } = came;
-  if (errorType === "request_timeout" && status === 504) {
-    return detail?.startsWith("The replica did not begin") === true ? "first_byte_timeout" : "queue_timeout";
-  }
   if (errorType !== null) {
-    const outcome = BY_ERROR_TYPE[errorType] ?? "other_error";
-    return STATUSES[outcome] === status ? outcome : "other_error";
+    const outcome = REFUSALS[`${status} ${errorType}`] ?? "other_error";
+    const inVain = outcome === "queue_timeout" && detail?.startsWith("The replica did not begin") === true;
+    return inVain ? "first_byte_timeout" : outcome;
   }
   const replica = headers["x-fal-served-from"];
   if (replica === undefined) return "other_error";

@@ -7,7 +7,8 @@
 //   POST /__chaos/{app}/stalled?ms=500           for so long, it gets to none of the calls that wait for it
 //   POST /__chaos/-/throwing?ms=500              the Directory fails; crash and stalled as above
 import production from "../../../src/index.ts";
-import { switched } from "./switched.ts";
+import { DIRECTORY_NAME } from "../../../src/settings/directory-name.ts";
+import { isTurn, type Directory, type Fleet } from "./objects.ts";
 
 export { Directory, Fleet } from "./objects.ts";
 
@@ -18,7 +19,13 @@ export default {
     const url = new URL(request.url);
     if (!url.pathname.startsWith(PREFIX)) return production.fetch(request, env, ctx);
     const [app = "", what = ""] = url.pathname.slice(PREFIX.length).split("/");
-    const known = await switched(env, app, what, Number(url.searchParams.get("ms")));
-    return new Response(null, { status: known ? 204 : 404 });
+    if (!isTurn(what)) return new Response(null, { status: 404 });
+    const object = app === "-" ? env.DIRECTORY.getByName(DIRECTORY_NAME) : env.FLEET.getByName(app);
+    // The bindings' types know the production's classes.
+    const stub = object as unknown as DurableObjectStub<Fleet> | DurableObjectStub<Directory>;
+    const turned = stub.chaos(what, Number(url.searchParams.get("ms")));
+    // The call can't be answered by an object that has ended.
+    await (what === "crash" ? turned.catch(() => {}) : turned);
+    return new Response(null, { status: 204 });
   },
 } satisfies ExportedHandler<Cloudflare.Env>;

@@ -1,26 +1,31 @@
 // The production's objects with switches. A switch is in memory: a crash turns it off.
-import type {
-  EnqueueAnswer,
-  EnqueueRequest,
-  FleetView,
-  HeartbeatAnswer,
-  SettledAnswer,
-} from "../../../durable-objects/fleet-answers.ts";
-import { Directory as ProductionDirectory, type ListedApp } from "../../../durable-objects/directory.ts";
+import { Directory as ProductionDirectory } from "../../../durable-objects/directory.ts";
 import { Fleet as ProductionFleet } from "../../../durable-objects/fleet.ts";
-import type { Heartbeat } from "../../../src/routing/ledger/report.ts";
 import { shortenTimes } from "./short-times.ts";
 
 shortenTimes();
 
-export type Failing = "throwing" | "overloaded";
+const TURNS = ["crash", "throwing", "overloaded", "stalled"] as const;
+export type Turn = (typeof TURNS)[number];
+export const isTurn = (what: string): what is Turn => TURNS.some((turn) => turn === what);
+
+/** The calls that fail while a switch is on. */
+const OF_FLEET = ["heartbeat", "enqueue", "granted", "running", "adopt", "choose", "snapshot", "view"] as const;
+const OF_DIRECTORY = ["arrived", "left", "knows", "list"] as const;
 
 class Switch {
+  readonly #ctx: DurableObjectState;
   #untilMs = 0;
-  #failing: Failing = "throwing";
+  #failing: Turn = "throwing";
 
-  turnOn(failing: Failing, ms: number): void {
-    this.#failing = failing;
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx;
+  }
+
+  async turn(what: Turn, ms: number): Promise<void> {
+    if (what === "crash") this.#ctx.abort("chaos: the object crashes");
+    if (what === "stalled") return this.#ctx.blockConcurrencyWhile(() => scheduler.wait(ms));
+    this.#failing = what;
     this.#untilMs = Date.now() + ms;
   }
 
@@ -33,93 +38,31 @@ class Switch {
 }
 
 export class Fleet extends ProductionFleet {
-  readonly #switch = new Switch();
+  readonly switch = new Switch(this.ctx);
 
-  chaosFail(failing: Failing, ms: number): void {
-    this.#switch.turnOn(failing, ms);
-  }
-
-  chaosCrash(): void {
-    this.ctx.abort("chaos: the object crashes");
-  }
-
-  async chaosStall(ms: number): Promise<void> {
-    await this.ctx.blockConcurrencyWhile(() => scheduler.wait(ms));
-  }
-
-  override async heartbeat(beat: Heartbeat, elapsedMs?: number): Promise<HeartbeatAnswer> {
-    this.#switch.check();
-    return super.heartbeat(beat, elapsedMs);
-  }
-
-  override enqueue(request: EnqueueRequest): EnqueueAnswer {
-    this.#switch.check();
-    return super.enqueue(request);
-  }
-
-  override granted(id: number): Promise<SettledAnswer> | null {
-    this.#switch.check();
-    return super.granted(id);
-  }
-
-  override async running(id: number): ReturnType<ProductionFleet["running"]> {
-    this.#switch.check();
-    return super.running(id);
-  }
-
-  override adopt(claim: Parameters<ProductionFleet["adopt"]>[0]): ReturnType<ProductionFleet["adopt"]> {
-    this.#switch.check();
-    return super.adopt(claim);
-  }
-
-  override choose(wanted: Parameters<ProductionFleet["choose"]>[0]): ReturnType<ProductionFleet["choose"]> {
-    this.#switch.check();
-    return super.choose(wanted);
-  }
-
-  override snapshot(known: string | null): ReturnType<ProductionFleet["snapshot"]> {
-    this.#switch.check();
-    return super.snapshot(known);
-  }
-
-  override view(): FleetView | null {
-    this.#switch.check();
-    return super.view();
+  chaos(what: Turn, ms: number): Promise<void> {
+    return this.switch.turn(what, ms);
   }
 }
 
 export class Directory extends ProductionDirectory {
-  readonly #switch = new Switch();
+  readonly switch = new Switch(this.ctx);
 
-  chaosFail(failing: Failing, ms: number): void {
-    this.#switch.turnOn(failing, ms);
+  chaos(what: Turn, ms: number): Promise<void> {
+    return this.switch.turn(what, ms);
   }
+}
 
-  chaosCrash(): void {
-    this.ctx.abort("chaos: the Directory crashes");
-  }
+checkFirst<Fleet>(Fleet.prototype, OF_FLEET);
+checkFirst<Directory>(Directory.prototype, OF_DIRECTORY);
 
-  async chaosStall(ms: number): Promise<void> {
-    await this.ctx.blockConcurrencyWhile(() => scheduler.wait(ms));
-  }
-
-  override arrived(app: string): void {
-    this.#switch.check();
-    super.arrived(app);
-  }
-
-  override left(app: string): void {
-    this.#switch.check();
-    super.left(app);
-  }
-
-  override knows(app: string): boolean {
-    this.#switch.check();
-    return super.knows(app);
-  }
-
-  override list(after: string, limit: number): ListedApp[] {
-    this.#switch.check();
-    return super.list(after, limit);
+function checkFirst<T extends { readonly switch: Switch }>(prototype: T, calls: readonly (keyof T)[]): void {
+  for (const call of calls) {
+    const production = prototype[call] as (...args: unknown[]) => unknown;
+    const value = function (this: T, ...args: unknown[]): unknown {
+      this.switch.check();
+      return Reflect.apply(production, this, args);
+    };
+    Object.defineProperty(prototype, call, { value });
   }
 }

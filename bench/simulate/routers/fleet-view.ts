@@ -19,19 +19,25 @@ export interface Sent {
   readonly cold: boolean;
 }
 
+/** What is known of a replica. Policies only read it. */
 export interface ReplicaView extends Weighted {
   readonly index: number;
   /** What it last said it holds, and what it answered for since. */
-  readonly hints: ReadonlySet<string>;
+  hints: Set<string>;
   /** Own unfinished sends of each hint. What is among them and not in `hints` is being loaded, or will be. */
-  readonly inUse: ReadonlyMap<string, number>;
+  readonly inUse: Map<string, number>;
   /** When each hint was last sent there; only for hints it holds. */
-  readonly usedMs: ReadonlyMap<string, number>;
-  readonly outstanding: number;
-  readonly concurrency: number;
+  readonly usedMs: Map<string, number>;
+  outstanding: number;
+  concurrency: number;
   /** What it says, else the longest list seen, at least 1. */
-  readonly hintSlots: number;
-  readonly sentSoFar: number;
+  hintSlots: number;
+  hintSlotsSaid: number | null;
+  longestList: number;
+  sentSoFar: number;
+  reportedMs: number;
+  /** A connection to it broke since its last report. */
+  broken: boolean;
 }
 
 export interface Policy {
@@ -44,30 +50,21 @@ export interface Policy {
   nextEventMs?(): number;
 }
 
-interface Known extends ReplicaView {
-  hints: Set<string>;
-  readonly inUse: Map<string, number>;
-  readonly usedMs: Map<string, number>;
-  outstanding: number;
-  concurrency: number;
-  hintSlots: number;
-  hintSlotsSaid: number | null;
-  longestList: number;
-  sentSoFar: number;
-  reportedMs: number;
-  /** A connection to it broke since its last report. */
-  broken: boolean;
-}
-
-/** Hints whose order is remembered; all are forgotten when there are more. */
-const ORDERS_MAX = 8192;
+const UNKNOWN = {
+  outstanding: 0,
+  sentSoFar: 0,
+  hintSlots: 1,
+  hintSlotsSaid: null,
+  longestList: 1,
+  reportedMs: -Infinity,
+  broken: false,
+};
 
 export class FleetView {
   readonly #actions: Actions;
   readonly #timeToLiveMs: number;
-  readonly #replicas: readonly Known[];
+  readonly #replicas: readonly ReplicaView[];
   readonly #sent = new Map<number, Sent>();
-  readonly #orders = new Map<string, readonly Known[]>();
   /** Sorted by place. */
   readonly #line: Waiting[] = [];
   #places = 0;
@@ -76,20 +73,9 @@ export class FleetView {
     this.#actions = actions;
     this.#timeToLiveMs = timeToLiveMs;
     this.#replicas = Array.from({ length: replicas }, (_, index) => ({
-      index,
-      hash: hashName(`replica-${index}`),
-      weight: concurrency,
-      hints: new Set<string>(),
-      inUse: new Map<string, number>(),
-      usedMs: new Map<string, number>(),
-      outstanding: 0,
-      concurrency,
-      hintSlots: 1,
-      hintSlotsSaid: null,
-      longestList: 1,
-      sentSoFar: 0,
-      reportedMs: -Infinity,
-      broken: false,
+      ...{ index, hash: hashName(`replica-${index}`), weight: concurrency, concurrency },
+      ...{ hints: new Set<string>(), inUse: new Map<string, number>(), usedMs: new Map<string, number>() },
+      ...UNKNOWN,
     }));
   }
 
@@ -109,12 +95,7 @@ export class FleetView {
 
   /** The same in the hint's hash order, owner first. */
   liveInOrder(hint: string, nowMs: number): ReplicaView[] {
-    let order = this.#orders.get(hint);
-    if (order === undefined) {
-      if (this.#orders.size >= ORDERS_MAX) this.#orders.clear();
-      this.#orders.set(hint, (order = ranked(hashName(hint), this.#replicas)));
-    }
-    return order.filter((replica) => this.#lives(replica, nowMs));
+    return ranked(hashName(hint), this.#replicas).filter((replica) => this.#lives(replica, nowMs));
   }
 
   send(waiting: Waiting, { index }: ReplicaView, nowMs: number): void {
@@ -129,14 +110,11 @@ export class FleetView {
     this.#actions.send(waiting.id, index);
   }
 
-  reported(report: Report, nowMs: number): void {
-    const replica = this.#replicas[report.replica];
+  reported({ replica: index, hintSlots, hints, concurrency }: Report, nowMs: number): void {
+    const replica = this.#replicas[index];
     if (replica === undefined) return;
-    replica.reportedMs = nowMs;
-    replica.broken = false;
-    replica.concurrency = report.concurrency;
-    replica.hintSlotsSaid = report.hintSlots;
-    this.#said(replica, report.hints);
+    Object.assign(replica, { reportedMs: nowMs, broken: false, concurrency, hintSlotsSaid: hintSlots });
+    this.#said(replica, hints);
   }
 
   arrived({ id, hint }: Arrival, nowMs: number): Waiting {
@@ -147,60 +125,47 @@ export class FleetView {
 
   answered(id: number, { status, hints }: Answer): Sent | undefined {
     const sent = this.#sent.get(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    if (hints !== null) this.#said(replica, hints);
-    else if (status === 200) replica.hints.add(sent.waiting.hint);
+    if (sent === undefined) return undefined;
+    if (hints !== null) this.#said(sent.replica, hints);
+    else if (status === 200) sent.replica.hints.add(sent.waiting.hint);
     return sent;
   }
 
-  finished(id: number): void {
-    this.#over(id);
-  }
-
   failed(id: number): Waiting | undefined {
-    const sent = this.#over(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    replica.broken = true;
+    const sent = this.over(id);
+    if (sent === undefined) return undefined;
+    sent.replica.broken = true;
     this.#line.splice(this.#placeInLine(sent.waiting), 0, sent.waiting);
     return sent.waiting;
   }
 
-  #over(id: number): Sent | undefined {
+  over(id: number): Sent | undefined {
     const sent = this.#sent.get(id);
-    const replica = sent === undefined ? undefined : this.#replicas[sent.replica.index];
-    if (sent === undefined || replica === undefined) return undefined;
-    const { hint } = sent.waiting;
-    const users = (replica.inUse.get(hint) ?? 1) - 1;
-    if (users > 0) replica.inUse.set(hint, users);
-    else replica.inUse.delete(hint);
+    if (sent === undefined) return undefined;
+    const { waiting, replica } = sent;
+    const users = (replica.inUse.get(waiting.hint) ?? 1) - 1;
+    if (users > 0) replica.inUse.set(waiting.hint, users);
+    else replica.inUse.delete(waiting.hint);
     replica.outstanding--;
     this.#sent.delete(id);
     return sent;
   }
 
-  #said(replica: Known, hints: readonly string[]): void {
+  #said(replica: ReplicaView, hints: readonly string[]): void {
     replica.hints = new Set(hints);
     replica.longestList = Math.max(replica.longestList, hints.length);
     replica.hintSlots = replica.hintSlotsSaid ?? replica.longestList;
     for (const hint of replica.usedMs.keys()) if (!holds(replica, hint)) replica.usedMs.delete(hint);
   }
 
-  #lives({ broken, reportedMs }: Known, nowMs: number): boolean {
+  #lives({ broken, reportedMs }: ReplicaView, nowMs: number): boolean {
     return !broken && nowMs - reportedMs < this.#timeToLiveMs;
   }
 
   /** Where it is, or would be put. */
   #placeInLine({ place }: Waiting): number {
-    let low = 0;
-    let high = this.#line.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#line[middle]?.place ?? 0) < place) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const found = this.#line.findIndex((waiting) => waiting.place >= place);
+    return found < 0 ? this.#line.length : found;
   }
 }
 
@@ -232,18 +197,14 @@ export function cheapest<T>(items: Iterable<T>, costOf: (item: T) => number): T 
   return best;
 }
 
-/** (At most) two different ones at random, in random order. */
-export function twoOf<T>(items: readonly T[], random: () => number): T[] {
-  if (items.length < 2) return [...items];
-  const first = Math.floor(random() * items.length);
-  const second = (first + 1 + Math.floor(random() * (items.length - 1))) % items.length;
-  return [...items.slice(first, first + 1), ...items.slice(second, second + 1)];
-}
-
 /** A router that keeps a view of the fleet and leaves the choice to a policy. */
 export function withPolicy(actions: Actions, options: RouterOptions, makePolicy: (fleet: FleetView) => Policy): Router {
   const fleet = new FleetView(actions, options);
   const policy = makePolicy(fleet);
+  const finished: Router["finished"] = (id, nowMs) => {
+    fleet.over(id);
+    policy.dispatch(nowMs);
+  };
   return {
     report(report, nowMs) {
       fleet.reported(report, nowMs);
@@ -259,14 +220,8 @@ export function withPolicy(actions: Actions, options: RouterOptions, makePolicy:
       // An error teaches nothing of how long serving takes.
       if (sent !== undefined && answer.status === 200) policy.answered?.(sent, nowMs);
     },
-    finished(id, nowMs) {
-      fleet.finished(id);
-      policy.dispatch(nowMs);
-    },
-    brokeOff(id, nowMs) {
-      fleet.finished(id);
-      policy.dispatch(nowMs);
-    },
+    finished,
+    brokeOff: finished,
     failed(id, nowMs) {
       const waiting = fleet.failed(id);
       if (waiting !== undefined) policy.returned?.(waiting);

@@ -8,7 +8,7 @@
 // past the timeout once those with the fewest models, then all. Left out: queue length probes (the router's own count is exact with one
 // router) and locality. Loads in progress, which replicas push within 0.1 s there, are the router's own unfinished sends here.
 import type { MakeRouter } from "../router.ts";
-import { cheapest, hintsHeld, holds, isFree, twoOf, withPolicy, type ReplicaView, type Waiting } from "./fleet-view.ts";
+import { cheapest, hintsHeld, holds, isFree, withPolicy, type ReplicaView, type Waiting } from "./fleet-view.ts";
 
 /** RAY_SERVE_MULTIPLEXED_MODEL_ID_MATCHING_TIMEOUT_S, and up to twice that. */
 const MATCHING_TIMEOUT_MS = 1000;
@@ -108,4 +108,12 @@ function withFewestModels(replicas: readonly ReplicaView[]): ReplicaView[] {
   const models = replicas.map(hintsHeld);
   const fewest = Math.min(...models);
   return replicas.filter((_, index) => models[index] === fewest);
+}
+
+/** (At most) two different ones at random, in random order. */
+function twoOf<T>(items: readonly T[], random: () => number): T[] {
+  if (items.length < 2) return [...items];
+  const first = Math.floor(random() * items.length);
+  const second = (first + 1 + Math.floor(random() * (items.length - 1))) % items.length;
+  return [...items.slice(first, first + 1), ...items.slice(second, second + 1)];
 }

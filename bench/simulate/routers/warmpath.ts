@@ -2,7 +2,6 @@
 import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
 import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
-import type { AffinityWait } from "../../../src/routing/policy/cost.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { Answer, MakeRouter } from "../router.ts";
@@ -11,7 +10,6 @@ export interface WarmpathOptions {
   /** Infinity: requests wait for ever. */
   readonly queueTimeoutMs: number;
   readonly queueLengthMax: number;
-  readonly affinityWait: AffinityWait;
   readonly coldStartMs: number;
   /** The router tells replicas what to evict. */
   readonly evictAdvice: boolean;
