@@ -124,15 +124,15 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   // Without a slot nobody can tell how long the backlog is; and with few, for a moment, the backlog is no longer than this request can wait.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
-  if (fleet.free.size > 0)
-    scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.hold?.lookAgainAtMs ?? now + LIMITS.lookAgainMs);
+  if (fleet.free.size > 0) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.lookAgainAtMs);
   return { kind: "waiting" };
 }
 
+/** What becomes of a request that arrives. */
 export type Verdict =
   | { readonly kind: "send"; readonly send: Send }
   /** `hold`: why beside a free slot; null: no slot is free that the request could have. */
-  | { readonly kind: "wait"; readonly hold: Hold | null }
+  | { readonly kind: "wait"; readonly hold: Hold | null; readonly lookAgainAtMs: number }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
 /** Joins a request to the queue and asks what becomes of it now. The caller takes the request out again if it does not wait. */
@@ -152,7 +152,10 @@ export function consider(
   const its = join(queue, { id, hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority, countedAt, ...expected });
   const pick: Pick = fleet.free.size === 0 || isRecovering(scheduler, now) ? null : policy.pick(scheduler, [its], now);
   if (pick?.kind === "send" && pick.request.id === id) return { kind: "send", send: pick };
-  return refusal === null ? { kind: "wait", hold: pick?.kind === "hold" ? pick : null } : { kind: "refuse", refusal };
+  if (refusal !== null) return { kind: "refuse", refusal };
+  if (pick?.kind === "hold") return { kind: "wait", hold: pick, lookAgainAtMs: pick.lookAgainAtMs };
+  // An older request of the class may be sent now, which the next dispatch does.
+  return { kind: "wait", hold: null, lookAgainAtMs: pick === null ? now + LIMITS.lookAgainMs : now };
 }
 
 /** Where a request that takes no slot goes; null: no replica is ready, or the request is a retry and no retry is left. */

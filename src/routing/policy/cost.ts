@@ -130,7 +130,7 @@ class Round {
   #whoLoads(its: RequestClass, hint: string, lossMs: number, eligible: Eligible): Waiting | null {
     const [head] = its.waiting;
     if (head === undefined || this.#affinityWait === "never") return head ?? null;
-    const worthMs = worthWaitingMs(this.#view, hint, lossMs);
+    const worthMs = worthWaitingMs(this.#view, hint, lossMs, its.waiting.length);
     const available = forecast(this.#view, its.hints, eligible, this.#now);
     if (available === null) return head;
     let firstStartMs: number | null = null;
@@ -159,12 +159,13 @@ class Round {
   }
 }
 
-/** The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait for slots. */
-export function worthWaitingMs(view: View, hint: string, lossMs: number): number {
+/** The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait, whom the load
+ * would delay. `sharers`: requests that wait for the same. */
+export function worthWaitingMs(view: View, hint: string, lossMs: number, sharers: number): number {
   const { fleet, queue, model } = view;
   const its = loadMs(model, hint);
-  const waitingPerSlot = queue.waiting.size / Math.max(1, fleet.slots);
-  return TUNING.waitShare * (its + lossMs) + TUNING.waitPerWaiting * waitingPerSlot * its;
+  const othersPerSlot = (queue.waiting.size - sharers) / Math.max(1, fleet.slots);
+  return TUNING.waitShare * (its + lossMs) + TUNING.waitPerWaiting * othersPerSlot * its;
 }
 
 /** Takes out the candidate of the highest bound; of equals the one that came first. Null: there is none. O(candidates). */

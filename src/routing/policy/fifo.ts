@@ -1,34 +1,30 @@
-// Late binding in order of arrival, the policy that an operator can predict without reading code. Whenever a slot is free:
-//   1. the oldest request that is warm on a free replica gets it;
-//   2. else the oldest that should not wait for a warm replica is loaded, on the replica that used its least recently used hint longest ago;
-//   3. else the slot stays free.
-// A request should wait if the replicas that hold its hint are expected to serve those ahead of it sooner than a load takes. A request of high
-// priority is older than all others, one of low priority is younger. A request that has used up half of its time waits for nothing.
+// Late binding in order of arrival, the policy that an operator can predict without reading code. Whenever a slot is free, of the requests of high
+// priority, else of the normal ones, else of the low ones:
+//   1. the oldest that has used up half of its time gets it, warm or not;
+//   2. else the oldest that is warm on a free replica;
+//   3. else the oldest that should not wait for a warm replica loads, on the replica that used its least recently used hint longest ago;
+//   4. else the slot stays free.
+// A request should wait if the replicas that hold its hint are expected to serve those ahead of it sooner than a load takes. With half of its time
+// used up a normal request counts as high and a low one as normal, so that none starves.
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
 import { hintSpace, hintsOf, isReady, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs, serviceMs } from "../model/model.ts";
 import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type WarmPlace } from "./candidates.ts";
 import type { AffinityWait } from "./cost.ts";
-import type { Hold, Pick, Policy, View } from "./policy.ts";
+import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
 
-const PRIORITY_RANK: Readonly<Record<Waiting["priority"], number>> = { high: 0, normal: 1, low: 2 };
-
-/** The share of its time after which a request takes any slot. */
+/** The share of its time after which a request waits for nothing. */
 const PATIENT_SHARE = 0.5;
 
 export function fifoPolicy(affinityWait: AffinityWait = "auto"): Policy {
   return {
     pick(view, classes, now) {
-      const inOrder = [...classes].sort((a, b) => compare(a.waiting[0], b.waiting[0]));
-      for (const its of inOrder) {
-        const [request] = its.waiting;
-        const place = request && warmPlace(view.fleet, its, eligibleFor(view.fleet, its, now), now);
-        if (request && place) return { kind: "send", request, ...place };
-      }
+      const inOrder = [...classes].sort((a, b) => byArrival(a.waiting[0], b.waiting[0]));
       let held: Hold | null = null;
-      for (const its of inOrder.slice(0, LIMITS.classesAsked)) {
-        const pick: Pick = pickCold(view, its, affinityWait, now);
+      for (const rank of [0, 1, 2]) {
+        const group = inOrder.filter(({ waiting: [head] }) => head !== undefined && rankOf(head, now) === rank);
+        const pick = pickOf(view, group, affinityWait, now);
         if (pick?.kind === "send") return pick;
         held ??= pick;
       }
@@ -42,24 +38,58 @@ export function fifoPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-function compare(one: Waiting | undefined, other: Waiting | undefined): number {
+function byArrival(one: Waiting | undefined, other: Waiting | undefined): number {
   if (one === undefined || other === undefined) return 0;
-  return PRIORITY_RANK[one.priority] - PRIORITY_RANK[other.priority] || one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
+  return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
+}
+
+function isImpatient({ arrivedAtMs, deadlineMs }: Waiting, now: number): boolean {
+  return now >= arrivedAtMs + PATIENT_SHARE * (deadlineMs - arrivedAtMs);
+}
+
+/** 0 is first. */
+function rankOf(request: Waiting, now: number): number {
+  const rank = { high: 0, normal: 1, low: 2 }[request.priority];
+  return isImpatient(request, now) ? Math.max(0, rank - 1) : rank;
+}
+
+/** Of classes that are equally urgent, in order of arrival. */
+function pickOf(view: View, group: readonly RequestClass[], affinityWait: AffinityWait, now: number): Pick {
+  const hasTime = ({ waiting: [head] }: RequestClass) => head !== undefined && !isImpatient(head, now);
+  for (const its of group.filter((other) => !hasTime(other))) {
+    const pick = pickWarm(view, its, now) ?? pickCold(view, its, "never", now);
+    if (pick !== null) return pick;
+  }
+  for (const its of group) {
+    const pick = pickWarm(view, its, now);
+    if (pick !== null) return pick;
+  }
+  let held: Pick = null;
+  for (const its of group.slice(0, LIMITS.classesAsked)) {
+    const pick = pickCold(view, its, affinityWait, now);
+    if (pick?.kind === "send") return pick;
+    held ??= pick;
+  }
+  return held;
+}
+
+function pickWarm(view: View, its: RequestClass, now: number): Send | null {
+  const [request] = its.waiting;
+  const place = request && warmPlace(view.fleet, its, eligibleFor(view.fleet, its, now), now);
+  return request && place ? { kind: "send", request, ...place } : null;
 }
 
 /** What the oldest of a class does that finds nobody warm and free. */
-function pickCold(view: View, its: RequestClass, affinityWait: AffinityWait, now: number): Pick {
+function pickCold(view: View, its: RequestClass, affinityWait: AffinityWait, now: number): Send | Hold | null {
   const [request] = its.waiting;
   const [hint] = its.hints;
   if (request === undefined || hint === undefined) return null;
   const eligible = eligibleFor(view.fleet, its, now);
   const place = placeToLoad(view, hint, eligibleToLoad(view.fleet, hint, eligible, now));
   if (place === null) return null;
-  const { arrivedAtMs, deadlineMs } = request;
-  const isPatient = affinityWait === "auto" && now < arrivedAtMs + PATIENT_SHARE * (deadlineMs - arrivedAtMs);
   const worthMs = loadMs(view.model, hint);
   const expectedMs = expectedWaitMs(view, its, hint, eligible, now);
-  if (!isPatient || expectedMs >= worthMs) return { kind: "send", request, ...place };
+  if (affinityWait === "never" || expectedMs >= worthMs) return { kind: "send", request, ...place };
   return { kind: "hold", lookAgainAtMs: now + LIMITS.lookAgainMs, expectedMs, worthMs };
 }
 

@@ -33,7 +33,7 @@ export function agingMsOf({ arrivedAtMs, deadlineMs }: Aged, { agingMs }: Order)
 
 /**
  * Higher is sooner. `costMs` is what serving the request takes of the fleet's time; it counts within a factor of `costRange` of a mean job, which is
- * what makes `overtakenUntil` a bound.
+ * what bounds how long dear requests are overtaken.
  */
 export function priorityOf(request: Aged, costMs: number, order: Order, now: number): number {
   const late = Math.max(0, now - request.arrivedAtMs) / agingMsOf(request, order);
@@ -55,15 +55,6 @@ const LAST = 2 ** -200;
 export function urgencyOf(priority: Priority, { arrivedAtMs, deadlineMs }: Aged, now: number): number {
   if (priority === "high") return 2 * LIMITS.costRange ** 2;
   return priority === "low" && now < arrivedAtMs + TUNING.deadlineShare * (deadlineMs - arrivedAtMs) ? LAST : 1;
-}
-
-/**
- * The wait, in aging thresholds, after which a request is before every later one of that priority, whatever the two cost: costs differ by `costRange`
- * twice.
- */
-export function overtakenUntil(priority: "high" | "normal" = "normal"): number {
-  const urgency = priority === "high" ? 2 * LIMITS.costRange ** 2 : 1;
-  return (urgency * LIMITS.costRange ** 2 - 1) ** (1 / 8);
 }
 
 /** The cost by which a request that must load is ordered: its load is shared by those of its class that wait for the same copy. */

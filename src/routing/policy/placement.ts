@@ -37,14 +37,14 @@ export function placeHint(view: View, hint: string, eligible: Eligible, losses: 
   return best;
 }
 
-/** The least loss among some free replicas, about what `placeHint` finds. Infinity: none is eligible. */
+/** What no load loses less than: the least loss of few free replicas, or 0 if they are many. Infinity: none is eligible. */
 export function leastLossMs(view: View, eligible: Eligible, losses: Losses): number {
+  const { free } = view.fleet;
   let least = Infinity;
-  let weighed = 0;
-  for (const replica of view.fleet.free) {
+  for (const replica of free) {
     if (!eligible(replica)) continue;
-    least = Math.min(least, losses(replica));
-    if (least === 0 || ++weighed >= LIMITS.placementsWeighed) break;
+    least = free.size > LIMITS.placementsWeighed ? 0 : Math.min(least, losses(replica));
+    if (least === 0) break;
   }
   return least;
 }
