@@ -13,9 +13,9 @@ export const TUNING = {
 
   // Waiting for a warm replica (policy/cost.ts, policy/availability-forecast.ts).
   /** The longest wait that is better than a load: this part of what the load costs, */
-  waitShare: 0.6,
+  waitShare: 0.7,
   /** and this part of a load more for each request that waits per slot. */
-  waitPerWaiting: 1,
+  waitPerWaiting: 1.5,
 
   /** A request that outlives what was expected of it is expected to run on for this part of the time that it ran. */
   overrun: 0.2,
