@@ -54,7 +54,7 @@ function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
     dispatch: () => scheduling.dispatch(scheduler, OPTIONS, clock.now),
     occupy() {
       for (const replica of [...scheduler.fleet.free]) {
-        takeSlot(scheduler.fleet, nextId++, { replica, hint: null, warm: true }, clock.now);
+        takeSlot(scheduler.fleet, nextId++, { replica, hint: null, warm: true, expectedMs: SERVICE_MS }, clock.now);
       }
     },
     /** Requests that wait, up to the size, in as many lanes: each for another hint. */

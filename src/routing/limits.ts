@@ -76,10 +76,9 @@ export const LIMITS = {
   slotsForecast: 32,
   /** Request classes that would rather wait, asked in one decision; a later one asks others. */
   classesAsked: 16,
-  /** A class that would rather wait is not asked again for this long; and if classes were left to ask, they are after this. */
-  askedAgainMs: 250,
+  /** If more classes were left to ask, or more requests to send, they are after this. */
   nextRoundMs: 10,
-  /** While a slot is kept idle for warm requests, the decision is looked at again this often at least. */
+  /** While a slot is kept idle for warm requests, the decision is looked at again this often at least; a class that would rather wait is not asked before. */
   lookAgainMs: SECOND_MS,
   /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */
   predictionSamples: 20,

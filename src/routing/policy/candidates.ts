@@ -82,7 +82,8 @@ export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Wa
 /** Whether no other ready replica is before this one in the hint's hash order. O(replicas). */
 export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string): boolean {
   const hash = hashName(hint);
-  return inHashOrder([...free.first(hash, 1), ...busy.first(hash, 1)], hint) === replica;
+  const first = free.first(hash, 1);
+  return first.length > 0 && first[0] !== replica ? false : inHashOrder([replica, ...busy.first(hash, 1)], hint) === replica;
 }
 
 function* readyIn(fleet: Fleet): Generator<Replica> {

@@ -134,7 +134,7 @@ class Round {
     const available = forecast(this.#view, its.hints, eligible, this.#now);
     if (available === null) return head;
     let firstStartMs: number | null = null;
-    let untilMs = this.#now + LIMITS.askedAgainMs;
+    let untilMs = this.#now + LIMITS.lookAgainMs;
     for (const request of its.waiting) {
       const agedAtMs = request.arrivedAtMs + agingMsOf(request, this.#order);
       const startMs = nextStartMs(available);

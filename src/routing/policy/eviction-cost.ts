@@ -10,11 +10,11 @@ import type { View } from "./policy.ts";
  * many requests come meanwhile as slots are busy, which is `chanceFull` a slot. What a copy is worth counts `horizon` requests a slot. O(hints).
  */
 export function occupationMs(view: View, replica: Replica): number {
-  const last = loadOf(replica) + 1 >= replica.concurrency;
-  if (!last) return 0;
+  const full = chanceFull(view.model.utilisation);
+  if (full === 0 || loadOf(replica) + 1 < replica.concurrency) return 0;
   let worth = 0;
   for (const hint of hintsOf(replica)) worth += worthMs(view, hint);
-  return (chanceFull(view.model.utilisation) / TUNING.horizon) * worth;
+  return (full / TUNING.horizon) * worth;
 }
 
 /** What the replica would lose by one more hint, in expected load time: nothing where it has room, else what `evictedBy` names. O(hints). */
