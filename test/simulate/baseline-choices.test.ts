@@ -51,14 +51,13 @@ test.each([
   // Never waits for a warm one; the fifth waits as none is free.
   { name: "fal", sent: [0, 1, 2, 3] },
   // A load and a service are thought to take 10 s: half a service is less, one and a half are not.
-  { name: "late-binding", sent: [owner, second, third] },
 ])("$name spreads five requests for one hint over an empty fleet as $sent", ({ name, sent }) => {
   const { arrive, sent: actual } = table(name, NOTHING);
   arrive(0, "a", "a", "a", "a", "a");
   expect(actual).toEqual(sent);
 });
 
-test.each(["fal", "ray-serve", "resident-first", "late-binding"])("%s sends to the free replica that is warm", (name) => {
+test.each(["fal", "ray-serve", "resident-first"])("%s sends to the free replica that is warm", (name) => {
   const { arrive, sent } = table(name, [["x"], ["y"], ["a"], ["z"]]);
   arrive(0, "a");
   expect(sent).toEqual([2]);
@@ -70,20 +69,6 @@ test("fal gives the head of the line to the replica that frees, warm or not", ()
   router.answered(0, { status: 200, hints: ["a"] }, 10);
   router.finished(0, 10);
   expect(sent).toEqual([0, 1, 0]);
-});
-
-test("late binding lets a request overtake that is warm where a replica frees, but not for longer than patience", () => {
-  const { router, arrive, sent } = table("late-binding", [["a"], ["b"]]);
-  arrive(0, "a", "b", "b", "a");
-  router.answered(0, { status: 200, hints: ["a"] }, 10);
-  router.finished(0, 10);
-  expect(sent).toEqual([0, 1, 0]);
-  router.answered(3, { status: 200, hints: ["a"] }, 20);
-  router.finished(3, 20);
-  arrive(30, "b");
-  expect(sent).toEqual([0, 1, 0]);
-  router.tick(200_000);
-  expect(sent).toEqual([0, 1, 0, 0]);
 });
 
 test("ray serve tries the holders once, then those with the fewest models, and then every half second", () => {
