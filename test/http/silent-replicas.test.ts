@@ -43,7 +43,8 @@ describe("a request that it has not begun to answer", () => {
     await using its = await fleet(never, "another");
     const { reply, afterMs } = await its.send(method === "POST" ? { method, body: "b" } : {});
     expect([reply.status, reply.headers["x-fal-served-from"]]).toEqual([200, "lively"]);
-    expect(afterMs).toBeGreaterThanOrEqual(TIME_TO_LIVE_MS - 50);
+    // Its last heartbeat was some time before the request.
+    expect(afterMs).toBeGreaterThan(TIME_TO_LIVE_MS / 2);
     expect(its.silent.received).toHaveLength(1);
     await until("its request is cancelled there", () => its.silent.running === 0);
     const { counters, replicas } = await router.view(its.app);
@@ -108,7 +109,8 @@ describe("a process that is frozen, and leaves otherwise than by silence", () =>
     const { reply } = await asked;
     expect(reply.status).toBe(200);
     const afterMs = Date.now() - leftAtMs;
-    expect(afterMs).toBeGreaterThanOrEqual(TIME_TO_LIVE_MS - 50);
+    // Its last heartbeat was some time before the request.
+    expect(afterMs).toBeGreaterThan(TIME_TO_LIVE_MS / 2);
     expect(afterMs).toBeLessThan(3 * TIME_TO_LIVE_MS);
     await until("its request is cancelled there", () => its.silent.running === 0);
     await until("no slot is held", async () => (await router.view(its.app)).in_flight === 0);
