@@ -19,6 +19,9 @@ const TIMES: Columns = [
 ];
 const SHARES: Columns = [
   ["miss", "miss"],
+  ["load s", "load_s"],
+  ["1st home", "first_home"],
+  ["2nd home", "second_home"],
   ["timed out", "timed_out"],
   ["refused", "queue_full"],
 ];
@@ -30,7 +33,7 @@ const TAIL: Columns = [
 ];
 
 export const LEGEND = `Times in system, from arrival to the end of the answer. x ideal: over the same queue where loads cost nothing. wait: the longest
-until a slot. miss: served without finding their hint loaded. The rare tenth: requests of the least popular hints, a tenth of all at most.`;
+until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the hash order. The rare tenth: requests of the least popular hints, a tenth of all at most.`;
 
 interface Asked {
   readonly trace?: string | undefined;
