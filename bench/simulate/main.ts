@@ -44,6 +44,7 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
   .option("--replicas <number>", "replicas", number(1, 10_000, "integer"), 8)
   .option("--slots <number>", "hints that each can hold, the least recently used making room", number(1, 10_000, "integer"), 3)
   .option("--concurrency <number>", "requests that each serves at once", number(1, 1000, "integer"), 1)
+  .option("--speeds <speeds>", "how fast the first replicas are, with commas: one of 0.2 takes five times as long", speeds, [])
   .addOption(
     new Option("--cold-ms <ms>", "how long a load takes")
       .argParser(number(0, LOAD_MS_MAX))
@@ -105,6 +106,10 @@ await main(command, async (options, running) => {
   return true;
 });
 
+function speeds(text: string): readonly number[] {
+  return text.split(",").map(number(0.01, 100));
+}
+
 function planOf(options: Options): Plan {
   const { replicas, slots, concurrency, costs, seed, affinityWait, evictAdvice } = options;
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
@@ -123,6 +128,7 @@ function planOf(options: Options): Plan {
     costs,
     seed,
     faults,
+    speeds: options.speeds,
     heartbeatMs: HEARTBEAT_MS,
     makeLoadMs: loadTimes(options),
   };

@@ -14,6 +14,8 @@ export interface WorldOptions {
   readonly slots: number;
   readonly concurrency: number;
   readonly loadMs: (hint: string) => number;
+  /** How fast each replica is, the first first; 1 if the list does not say. */
+  readonly speeds?: readonly number[];
   readonly heartbeatMs: number;
   readonly timeToLiveMs: number;
   readonly faults: Faults;
@@ -119,7 +121,7 @@ export function simulate(
       waiting.add(id);
       return foresee(nowMs + REFUSAL_MS, () => router.failed(id, nowMs));
     }
-    const job = { id, hint, serviceMs, evict };
+    const job = { id, hint, serviceMs: serviceMs / speedOf(index), evict };
     life.jobs.set(id, job);
     outcomeOf(id).cold = "warm";
     life.replica.accept(job, nowMs);
@@ -228,7 +230,8 @@ export function simulate(
       fails: (job, untilMs) => willEnd(life, job, "error", untilMs, untilMs),
     };
     const failsAfterMs = (hint: string) => failures.refusesAfterMs(index, hint, loadMs);
-    const replica = simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }, happenings);
+    const loadMsHere = (hint: string) => loadMs(hint) / speedOf(index);
+    const replica = simulatedReplica({ slots, concurrency, loadMs: loadMsHere, failsAfterMs }, happenings);
     const lists = reportedLists(faults, faultRandom);
     const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map() };
     return life;
@@ -238,6 +241,10 @@ export function simulate(
     const life = lives[index];
     if (life === undefined) throw new Error(`there is no replica ${index}`);
     return life;
+  }
+
+  function speedOf(index: number): number {
+    return options.speeds?.[index] ?? 1;
   }
 
   function outcomeOf(id: number): Outcome {
