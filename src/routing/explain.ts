@@ -31,7 +31,7 @@ export interface CandidateView {
   readonly wait_s: number;
   /** Until the hint is expected to be loaded there, seconds. */
   readonly load_s: number;
-  /** The hint that it would evict for the load; null: it has room, needs no load, or all that it holds is in use. */
+  /** The hint that it would evict for the load; null: it has space, needs no load, or all that it holds is in use. */
   readonly evicts: string | null;
   /** What it would lose by the load, in seconds of expected loads of what it evicts. */
   readonly eviction_s: number;

@@ -10,7 +10,7 @@ import type { ReplicaStatus } from "./report.ts";
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
-/** What a replica without room is advised to evict for a load, and what it likely would by itself. */
+/** What a replica without space is advised to evict for a load, and what it likely would by itself. */
 export interface Eviction {
   readonly advised: string;
   readonly likely: string;

@@ -17,7 +17,7 @@ export function occupationMs(view: View, replica: Replica): number {
   return (full / TUNING.horizon) * worth;
 }
 
-/** What the replica would lose by one more hint, in expected load time: nothing where it has room, else what `evictedBy` names. O(hints). */
+/** What the replica would lose by one more hint, in expected load time: nothing if it has space, else what `evictedBy` names. O(hints). */
 export function evictionMs(view: View, replica: Replica): number {
   if (!mustEvict(replica)) return 0;
   const hint = evictedBy(view, replica);
@@ -27,7 +27,7 @@ export function evictionMs(view: View, replica: Replica): number {
 
 /**
  * The hint that the replica would evict for one more: of those not in use the least recently used, or, where it has been seen to heed advice, the
- * one worth least. Null: it has room, or all are in use. O(hints).
+ * one worth least. Null: it has space, or all are in use. O(hints).
  */
 export function evictedBy(view: View, replica: Replica): string | null {
   if (!mustEvict(replica)) return null;
@@ -39,7 +39,7 @@ function mustEvict(replica: Replica): boolean {
   return replica.advertised !== null || replica.hintSlots !== null;
 }
 
-/** The hint that a full replica would best give up for another, and the one it would likely give up by itself; null: it has room. */
+/** The hint that a full replica would best give up for another, and the one it would likely give up by itself; null: it has space. */
 export function adviseEviction(view: View, replica: Replica): Eviction | null {
   if (replica.hintSlots === null || heldHints(replica) < replica.hintSlots) return null;
   const [advised, likely] = [leastWorth(view, replica), leastRecent(replica)];
