@@ -1,5 +1,5 @@
 // The constants of the cost policy and of its model, each with what it does. docs/scheduling.md says what each is worth on data it was not chosen on
-// (`npm run ablate`). Not settings: an operator has no way to know better ones.
+// (`npm run ablate`). Two bounds of the order and of declared costs are in limits.ts (`costRange`, `declaredRange`). Not settings: an operator has no way to know better ones.
 
 export const TUNING = {
   // The order of requests that wait (policy/order.ts). A job is the mean time of serving a request and of loading a hint, together.
@@ -14,7 +14,7 @@ export const TUNING = {
   // Waiting for a warm replica (policy/cost.ts, policy/availability-forecast.ts).
   /** The longest wait that is better than a load: this part of what the load costs, */
   waitShare: 0.7,
-  /** and this part of a load more for each request that waits per slot. */
+  /** and this part of a load more for each other request that waits, per slot: the load would delay it. */
   waitPerWaiting: 1.5,
 
   /** A request that outlives what was expected of it is expected to run on for this part of the time that it ran. */

@@ -44,22 +44,25 @@ test("every kind of fault without a crowd, and no violation", { timeout: 120_000
 });
 
 describe("every kind of fault with a crowd", () => {
-  let result: Result;
+  const results: Result[] = [];
+  const isMet = (kind: string) =>
+    results.some(({ crowds }) => crowds.some((its) => its.kind === kind && its.felt > 0 && its.judged > 30));
+
   beforeAll(async () => {
-    const options = ["--seed", "21", "--minutes", "0.6", "--fault-every-ms", "100", "--faults", WITH_CROWD.join(",")];
-    result = await chaos(...options);
-  }, 180_000);
+    // Which replica a request meets depends on real times, so a kind may be away from its crowd once, and not twice.
+    for (const seed of ["21", "22"]) {
+      const options = ["--seed", seed, "--minutes", "0.6", "--fault-every-ms", "100", "--faults", WITH_CROWD.join(",")];
+      results.push(await chaos(...options));
+      if (WITH_CROWD.every(isMet)) break;
+    }
+  }, 240_000);
 
   test("is felt, and judged", () => {
-    expect(result.crowds.map(({ kind }) => kind).toSorted()).toEqual(WITH_CROWD.toSorted());
-    // Which replica a request meets depends on real times, so one kind may have been away from its crowd all the time.
-    const unfelt = result.crowds.filter(({ felt, judged }) => felt === 0 || judged <= 30);
-    expect(unfelt.length, unfelt.map(({ kind }) => kind).join()).toBeLessThanOrEqual(1);
+    expect(WITH_CROWD.filter((kind) => !isMet(kind))).toEqual([]);
   });
 
   test("and no violation", () => {
-    expect(result.violations).toEqual([]);
-    expect(result.code).toBe(0);
+    for (const { violations, code } of results) expect([violations, code]).toEqual([[], 0]);
   });
 });
 

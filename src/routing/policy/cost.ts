@@ -27,10 +27,10 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-/** That a class of so many would rather wait, and until when, as it said a moment ago. Only saves time. */
+/** Classes that would rather wait, as the last look at them found, and how many waited in them then. Saves looking again at once; changes no answer. */
 type Held = WeakMap<RequestClass, { readonly hold: Hold; readonly waiting: number }>;
 
-/** A class whose turn may have come, and no less than its priority. */
+/** A class that may be next. Its priority is at most `atMost`; a closer look may find it lower. */
 interface Candidate {
   readonly its: RequestClass;
   readonly warm: boolean;
