@@ -4,7 +4,7 @@ import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
-import { viewReplica, type ReplicaView } from "./replica-view.ts";
+import { viewReplica, type ReplicaView } from "../src/views/replica.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
@@ -34,8 +34,6 @@ export interface GrantAnswer {
   readonly origin: string;
   readonly hint: string | null;
   readonly reason: Reason;
-  /** What the replica had better evict for the load; null: nothing. */
-  readonly evict: string | null;
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
 }
@@ -84,14 +82,13 @@ export function answerOf(outcome: Extract<Outcome, { kind: "granted" }>): GrantA
   const { grant, reason } = outcome;
   const { id, hint, proves } = grant;
   const { id: replica, incarnation, origin } = grant.replica;
-  const evict = grant.eviction?.advised ?? null;
-  return { kind: "granted", id, replica, incarnation, origin, hint, reason, evict, proves };
+  return { kind: "granted", id, replica, incarnation, origin, hint, reason, proves };
 }
 
 /** A choice for a request that takes no slot. */
 export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
   const { id, incarnation, origin } = replica;
-  return { kind: "granted", id: 0, replica: id, incarnation, origin, hint, reason, evict: null, proves: false };
+  return { kind: "granted", id: 0, replica: id, incarnation, origin, hint, reason, proves: false };
 }
 
 /** The whole fleet as it is believed to be. O(replicas). */

@@ -3,7 +3,6 @@
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
-import { explain, type Explanation } from "../src/routing/explain.ts";
 import type { Wanted } from "../src/routing/ledger/queue.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../src/routing/ledger/report.ts";
@@ -26,6 +25,7 @@ import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/ledger/snapshot.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
+import { explain, type Explanation } from "../src/views/explain.ts";
 import { DirectoryListing } from "./directory-listing.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {

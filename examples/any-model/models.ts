@@ -50,11 +50,10 @@ export class ModelCache {
   }
 
   /**
-   * Runs `work` with the model, which stays in memory meanwhile. Requests for a model that is being loaded share that load. `evict`: the
-   * model that had better make room, as the router sees the whole fleet; null: it did not say.
+   * Runs `work` with the model, which stays in memory meanwhile. Requests for a model that is being loaded share that load.
    */
-  async use<T>(name: string, evict: string | null, work: (model: Model) => Promise<T>): Promise<T> {
-    const entry = this.#entries.get(name) ?? this.#startLoading(name, evict);
+  async use<T>(name: string, work: (model: Model) => Promise<T>): Promise<T> {
+    const entry = this.#entries.get(name) ?? this.#startLoading(name);
     this.#entries.delete(name);
     this.#entries.set(name, entry);
     entry.users++;
@@ -65,8 +64,8 @@ export class ModelCache {
     }
   }
 
-  #startLoading(name: string, evict: string | null): Entry {
-    this.#makeRoom(evict);
+  #startLoading(name: string): Entry {
+    this.#makeRoom();
     const entry: Entry = { model: this.#load(name), loaded: false, users: 0 };
     entry.model.then(
       () => (entry.loaded = true),
@@ -76,9 +75,8 @@ export class ModelCache {
     return entry;
   }
 
-  #makeRoom(evict: string | null): void {
+  #makeRoom(): void {
     if (this.#entries.size < this.slots) return;
-    if (evict !== null && this.#entries.get(evict)?.users === 0) return void this.#entries.delete(evict);
     for (const [name, { users }] of this.#entries) {
       // A real replica gives the model's GPU memory back here.
       if (users === 0) return void this.#entries.delete(name);

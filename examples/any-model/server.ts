@@ -57,15 +57,13 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, mode
   const text = await readBody(request);
   if (text === null) return invalid(413, { loc: ["body"], msg: `body is longer than ${BODY_BYTES_MAX} bytes`, type: "too_long" });
   const parsed = parseInput(text);
-  const advice = request.headers["x-warmpath-evict"];
-  const evict = typeof advice === "string" ? advice : null;
-  return parsed.ok ? draw(parsed.input, evict, models, goneSignal(response)) : invalid(422, parsed.fault);
+  return parsed.ok ? draw(parsed.input, models, goneSignal(response)) : invalid(422, parsed.fault);
 }
 
-async function draw({ model, prompt }: Input, evict: string | null, models: ModelCache, gone: AbortSignal): Promise<Answer> {
+async function draw({ model, prompt }: Input, models: ModelCache, gone: AbortSignal): Promise<Answer> {
   const warm = models.loaded().includes(model);
   const startedAtMs = performance.now();
-  return models.use(model, evict, async (loaded) => {
+  return models.use(model, async (loaded) => {
     const loadedAtMs = performance.now();
     // A load is finished whether or not its client is still there, for the next request; drawing for nobody is not begun.
     gone.throwIfAborted();

@@ -106,8 +106,8 @@ function granted(grant: GrantAnswer, { exchange, waitedMs }: Admitting, answer: 
   return { kind: "granted", to: destination(grant, waitedMs), slot };
 }
 
-function destination({ replica, origin, reason, evict }: GrantAnswer, waitedMs: number): Destination {
-  return { replica, origin, reason, evict, waitedMs, sentAtMs: Date.now() };
+function destination({ replica, origin, reason }: GrantAnswer, waitedMs: number): Destination {
+  return { replica, origin, reason, waitedMs, sentAtMs: Date.now() };
 }
 
 function objectOf({ env, settings, client }: Exchange): DurableObjectStub<Fleet> {

@@ -32,6 +32,6 @@ export function bySnapshot({ exchange, avoid, waitedMs }: Admitting, takesSlot: 
   if (found === null) return { kind: "full" };
   if (!admit(retries, avoid.length > 0, 0, now)) return { kind: "refused", refusal: { kind: "no_retry_left" } };
   const { id: replica, origin } = found;
-  const to = { replica, origin, reason: "snapshot_hash", evict: null, waitedMs, sentAtMs: now } as const;
+  const to = { replica, origin, reason: "snapshot_hash", waitedMs, sentAtMs: now } as const;
   return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.health ??= new LocalHealth())) : null };
 }

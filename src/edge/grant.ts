@@ -18,8 +18,6 @@ export interface Destination {
   readonly replica: string;
   readonly origin: string;
   readonly reason: Reason;
-  /** What the replica had better evict for the load; null: nothing. */
-  readonly evict: string | null;
   /** Time in the queue. */
   readonly waitedMs: number;
   readonly sentAtMs: number;

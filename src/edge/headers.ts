@@ -25,8 +25,8 @@ const HOP_BY_HOP = [
  */
 const RESERVED = /^(x[-_]fal[-_]|x[-_]warmpath[-_]|x[-_]forwarded[-_]|forwarded$)/;
 
-/** The headers that a replica gets, but for the signature. `evict`: the hint that it had better evict for the load. */
-export function requestHeaders({ request, client, requestId }: Exchange, evict: string | null): Headers {
+/** The headers that a replica gets, but for the signature. */
+export function requestHeaders({ request, client, requestId }: Exchange): Headers {
   const headers = new Headers(request.headers);
   dropHopByHop(headers);
   for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
@@ -38,7 +38,6 @@ export function requestHeaders({ request, client, requestId }: Exchange, evict: 
   if (client.prefix !== "") headers.set("x-forwarded-prefix", client.prefix);
   const address = clientAddress(request);
   if (address !== null) headers.set("x-forwarded-for", address);
-  if (evict !== null) headers.set("x-warmpath-evict", evict);
   headers.append("via", `1.1 ${VIA_NAME}`);
   if (client.webSocket) headers.set("upgrade", "websocket");
   return headers;

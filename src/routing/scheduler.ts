@@ -15,7 +15,6 @@ import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./mode
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
 import { isOwner, isServing, placeIgnoringLoad } from "./policy/candidates.ts";
-import { adviseEviction } from "./policy/eviction-cost.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy/policy.ts";
 import { noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
 
@@ -241,7 +240,6 @@ function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, r
   const { fleet, model, counters } = scheduler;
   counters.granted[reason]++;
   const warmth = warmthOf(replica, hint, warm);
-  const eviction = warmth === "cold" ? adviseEviction(scheduler, replica) : null;
   if (warmth === "cold") counters.cold++;
   const loadsMs = hint === null ? 0 : loadMs(model, hint);
   const servesMs = expectedMs(model, hint ?? "", request.declaredMs);
@@ -250,7 +248,7 @@ function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, r
     fleet,
     request.id,
     {
-      ...{ replica, hint, warm, eviction, declaredMs, failures: avoid.length, countedAt },
+      ...{ replica, hint, warm, declaredMs, failures: avoid.length, countedAt },
       expectedMs: paceOf(replica) * servesMs + (warmth === "cold" || warmth === "loading" ? loadsMs : 0),
       loadMostMs: LIMITS.loadTimesBelieved * loadsMs,
     },

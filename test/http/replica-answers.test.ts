@@ -285,6 +285,4 @@ test("an id and hints of every character that is allowed come through headers as
   replica.answer = `${OK}${BODY}`;
   const warm = await router.send("/odd/x", { headers: { "x-fal-runner-hint": hint } });
   expect(warm.headers).toMatchObject({ "x-fal-served-from": id, "x-warmpath-reason": "hint_match" });
-  await router.send("/odd/x", { headers: { "x-fal-runner-hint": "another" } });
-  expect(replica.received[1]).toContain(`\r\nx-warmpath-evict: ${hint}\r\n`);
 });

@@ -223,17 +223,6 @@ describe("tickets", () => {
     expect(await stub.granted((waiting.result as { id: number }).id)).toMatchObject({ kind: "granted", replica: "a" });
   }, 4000);
 
-  test("a load on a full replica comes with advice on what to evict, and a warm grant with none", async () => {
-    const { app, stub } = fleet();
-    await stub.heartbeat(beat(app, "r", { hints: ["flux"], hintSlots: 1 }));
-    const warm = await stub.enqueue({ ...REQUEST, hints: ["flux"] });
-    expect(warm.result).toMatchObject({ kind: "granted", evict: null });
-    (warm as unknown as Disposable)[Symbol.dispose]();
-    await until("nothing is in use", async () => (await stub.view())?.in_flight === 0);
-    using cold = (await stub.enqueue(REQUEST)) as unknown as Disposable & { result: object };
-    expect(cold.result).toMatchObject({ kind: "granted", hint: "sdxl", evict: "flux" });
-  });
-
   test("a slot kept idle for a warm replica is looked at again by itself, and given before the deadline", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "warm", { concurrency: 1 }));

@@ -1,7 +1,5 @@
 // The queue of one fleet: requests that wait, in classes of those that want the same and may be served in turn. A class keeps the order of arrival.
 // Which class is next is a policy's choice. Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
-import { drop, put } from "./index-by.ts";
-
 /** How urgent its client says that a request is. */
 export type Priority = "high" | "normal" | "low";
 
@@ -46,10 +44,6 @@ export interface RequestClass extends Wanted {
 export interface Queue {
   readonly waiting: Map<number, Waiting>;
   readonly classes: Map<string, RequestClass>;
-  /** How many wait for a hint before all others. */
-  readonly waitingFor: Map<string, number>;
-  /** Classes by each hint that they want. */
-  readonly classesFor: Map<string, Set<RequestClass>>;
   /** Requests that may not go everywhere. */
   readonly avoiding: Map<number, Waiting>;
   /** How many of each priority. */
@@ -64,8 +58,6 @@ export function createQueue(): Queue {
   return {
     waiting: new Map(),
     classes: new Map(),
-    waitingFor: new Map(),
-    classesFor: new Map(),
     avoiding: new Map(),
     count: { high: 0, normal: 0, low: 0 },
     workMs: 0,
@@ -81,14 +73,12 @@ export function join(queue: Queue, request: Waiting): RequestClass {
   if (its === undefined) {
     its = { key, hints, avoid, priority, waiting: [] };
     queue.classes.set(key, its);
-    for (const hint of hints) put(queue.classesFor, hint, its);
   }
   let place = its.waiting.length;
   while (place > 0 && (its.waiting[place - 1]?.arrivedAtMs ?? -Infinity) > request.arrivedAtMs) place--;
   its.waiting.splice(place, 0, request);
   queue.waiting.set(request.id, request);
   if (avoid.length > 0) queue.avoiding.set(request.id, request);
-  countHint(queue, request, 1);
   queue.count[priority]++;
   if (priority !== "low") queue.workMs += request.expectedMs;
   queue.nextDeadlineMs = Math.min(queue.nextDeadlineMs, request.deadlineMs);
@@ -103,11 +93,7 @@ export function leave(queue: Queue, id: number): boolean {
   queue.avoiding.delete(id);
   const its = queue.classes.get(keyOf(request));
   its?.waiting.splice(its.waiting.indexOf(request), 1);
-  if (its?.waiting.length === 0) {
-    queue.classes.delete(its.key);
-    for (const hint of its.hints) drop(queue.classesFor, hint, its);
-  }
-  countHint(queue, request, -1);
+  if (its?.waiting.length === 0) queue.classes.delete(its.key);
   queue.count[request.priority]--;
   // Sums of fractions drift, so an empty queue sets the work to nothing.
   if (queue.waiting.size === queue.count.low) queue.workMs = 0;
@@ -125,13 +111,6 @@ export function overdue(queue: Queue, now: number): readonly Waiting[] {
     else queue.nextDeadlineMs = Math.min(queue.nextDeadlineMs, request.deadlineMs);
   }
   return late;
-}
-
-function countHint({ waitingFor }: Queue, { hints: [hint] }: Waiting, by: 1 | -1): void {
-  if (hint === undefined) return;
-  const count = (waitingFor.get(hint) ?? 0) + by;
-  if (count > 0) waitingFor.set(hint, count);
-  else waitingFor.delete(hint);
 }
 
 /** No hint holds a comma. Declared costs share a class within a factor of two. */

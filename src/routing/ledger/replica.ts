@@ -10,12 +10,6 @@ import type { ReplicaStatus } from "./report.ts";
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
-/** What a replica without space is advised to evict for a load, and what it likely would by itself. */
-export interface Eviction {
-  readonly advised: string;
-  readonly likely: string;
-}
-
 /** The right to send one request to one replica, holding one of its slots until released. */
 export interface Grant {
   readonly id: number;
@@ -23,7 +17,6 @@ export interface Grant {
   readonly hint: string | null;
   /** Whether the replica held (or was loading) the hint, as far as the router knew. */
   readonly warmth: Warmth;
-  readonly eviction: Eviction | null;
   /** What the client says serving costs; null: nothing. */
   readonly declaredMs: number | null;
   /** How long it was expected to hold the slot, its load included. */
@@ -84,10 +77,6 @@ export interface Replica extends Weighted {
   readonly users: Map<string, number>;
   /** The most hints it was ever known to hold at once: its hint slots, where it does not say. */
   mostHeld: number;
-  /** Whether it evicts what it is advised to; null: not seen yet. */
-  heedsAdvice: boolean | null;
-  /** Of a load that was answered: the next list shows which of the two it evicted. */
-  evicted: Eviction | null;
   /** Its slots as they are counted in `Fleet.slots`, and those of them in `Fleet.taken`. */
   countedSlots: number;
   countedTaken: number;
@@ -164,8 +153,6 @@ export function createReplica(id: string, incarnation: number): Replica {
     usedAtMs: new Map(),
     users: new Map(),
     mostHeld: 0,
-    heedsAdvice: null,
-    evicted: null,
     countedSlots: 0,
     countedTaken: 0,
     sequence: null,
@@ -239,9 +226,29 @@ export function heldHints(replica: Replica): number {
   return held;
 }
 
-/** How many hints it can hold: what it says, else the most it was known to hold at once. */
-export function hintCapacity({ hintSlots, mostHeld }: Replica): number {
-  return hintSlots ?? Math.max(1, mostHeld);
+/** Whether the replica must evict a hint to hold one more. It can hold as many as it says, else the most that it was known to hold at once. */
+export function mustEvict(replica: Replica): boolean {
+  const { hintSlots, mostHeld, advertised } = replica;
+  if (heldHints(replica) < (hintSlots ?? Math.max(1, mostHeld))) return false;
+  return advertised !== null || hintSlots !== null;
+}
+
+/** The hint that the replica would evict for one more: of those not in use the least recently used. Null: it has space, or all are in use. O(hints). */
+export function evictedBy(replica: Replica): string | null {
+  if (!mustEvict(replica)) return null;
+  let least: string | null = null;
+  let leastMs = Infinity;
+  for (const hint of hintsOf(replica)) {
+    if (replica.users.has(hint) || replica.loading.has(hint)) continue;
+    const usedMs = usedAtMs(replica, hint);
+    if (least === null || usedMs < leastMs) [least, leastMs] = [hint, usedMs];
+  }
+  return least;
+}
+
+/** When the hint was last used there; -Infinity: that is not known. */
+export function usedAtMs(replica: Replica, hint: string): number {
+  return replica.usedAtMs.get(hint) ?? -Infinity;
 }
 
 /** How welcome a hint is that the replica does not hold: a free hint slot first, then unknown, then one that must evict. */

@@ -62,7 +62,6 @@ export function endWithheld(fleet: Fleet, now: number): void {
  * showed it, which is a list that came before that. `cameAtMs`: when the list did. Says whether the set changed. O(hints).
  */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, cameAtMs = Infinity): boolean {
-  learnEviction(replica, hints);
   // News of the answer may have taken a moment, in which a list that was made after the answer came.
   const isDenied = (shownAtMs: number) => shownAtMs - LIMITS.newsMs < cameAtMs;
   if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => isDenied(shownAtMs) || hints.includes(hint));
@@ -97,7 +96,6 @@ export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | nul
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loadedAtMs !== null) {
-    if (grant.warmth === "cold") replica.evicted = grant.eviction;
     if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
     const [oldest] = replica.unreported.keys();
     if (replica.unreported.size > (replica.hintSlots ?? LIMITS.hintsPerReplica))
@@ -144,15 +142,6 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
     for (const hint of hints.keys()) indexHint(fleet, replica, hint);
   }
   if (replica.onProbation) fleet.unhealthy.add(replica);
-}
-
-/** The first list after a load shows whether the replica evicted what it was advised to or what it would have anyway. */
-function learnEviction(replica: Replica, hints: readonly string[] | null): void {
-  const { evicted } = replica;
-  if (evicted === null || hints === null) return;
-  replica.evicted = null;
-  const [advised, likely] = [hints.includes(evicted.advised), hints.includes(evicted.likely)];
-  if (advised !== likely) replica.heedsAdvice = likely;
 }
 
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {

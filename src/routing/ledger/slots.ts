@@ -21,7 +21,6 @@ export interface Taking {
   readonly replica: Replica;
   readonly hint: string | null;
   readonly warm: boolean;
-  readonly eviction?: Grant["eviction"];
   readonly declaredMs?: number | null;
   readonly failures?: number;
   readonly countedAt?: number | null;
@@ -33,20 +32,10 @@ export interface Taking {
 
 /** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most `loadMostMs`. O(hints). */
 export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
-  const {
-    replica,
-    hint,
-    warm,
-    eviction = null,
-    declaredMs = null,
-    failures = 0,
-    countedAt = null,
-    expectedMs = 0,
-    loadMostMs = 0,
-  } = taking;
+  const { replica, hint, warm, declaredMs = null, failures = 0, countedAt = null, expectedMs = 0, loadMostMs = 0 } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   const grant = hold(fleet, {
-    ...{ id, replica, hint, warmth: warmthOf(replica, hint, warm), eviction, declaredMs, failures, expectedMs },
+    ...{ id, replica, hint, warmth: warmthOf(replica, hint, warm), declaredMs, failures, expectedMs },
     ...{ grantedAtMs: now, countedAt, answeredAtMs: null, succeeded: false, streams: false, failed: false },
     proves: replica.ejectedFor === "broken",
   });
@@ -66,7 +55,7 @@ export function adoptSlot(fleet: Fleet, id: number, adoption: Adoption, expected
   if (departed !== undefined && !answered && !replica.lost) fleet.orphaning.set(replica, departed.untilMs);
   return hold(fleet, {
     // Whether it had to load is not known any more, so it teaches nothing.
-    ...{ id, replica, hint, warmth: "unknown", eviction: null, declaredMs: null, failures: 0, expectedMs },
+    ...{ id, replica, hint, warmth: "unknown", declaredMs: null, failures: 0, expectedMs },
     ...{ grantedAtMs: startedAtMs, countedAt: null, answeredAtMs: answered ? startedAtMs : null, succeeded: answered },
     ...{ streams: answered, failed: false, proves: false },
   });

@@ -7,7 +7,7 @@ import { loadMs } from "../model/model.ts";
 import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
-import { evictedBy, evictionMs, occupationMs } from "./eviction-cost.ts";
+import { evictionMs, occupationMs } from "./eviction-cost.ts";
 import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
 import { leastLossMs, lossesOf, placeHint, type Losses } from "./placement.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
@@ -19,11 +19,7 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   const held: Held = new WeakMap();
   return {
     pick: (view, classes, now) => new Round(view, affinityWait, held, now).pick(classes),
-    weigh: (view, replica) => ({
-      evicts: evictedBy(view, replica),
-      evictionMs: evictionMs(view, replica),
-      occupationMs: occupationMs(view, replica),
-    }),
+    weigh: (view, replica) => ({ evictionMs: evictionMs(view, replica), occupationMs: occupationMs(view, replica) }),
   };
 }
 

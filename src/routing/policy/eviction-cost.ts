@@ -1,5 +1,5 @@
 // What a replica loses by loading one more hint: what it evicts, and what others miss of it meanwhile. In ms of expected loads.
-import { heldHints, hintCapacity, hintsOf, loadOf, type Eviction, type Replica } from "../ledger/replica.ts";
+import { evictedBy, hintsOf, loadOf, mustEvict, type Replica } from "../ledger/replica.ts";
 import { demandShare, loadMs, meanLoadMs, meanServiceMs } from "../model/model.ts";
 import { chanceFull } from "../model/utilisation.ts";
 import { TUNING } from "../tuning.ts";
@@ -20,30 +20,9 @@ export function occupationMs(view: View, replica: Replica): number {
 /** What the replica would lose by one more hint, in expected load time: nothing if it has space, else what `evictedBy` names. O(hints). */
 export function evictionMs(view: View, replica: Replica): number {
   if (!mustEvict(replica)) return 0;
-  const hint = evictedBy(view, replica);
+  const hint = evictedBy(replica);
   // Everything it holds is in use: the load must wait for one to finish.
   return hint === null ? meanServiceMs(view.model) + meanLoadMs(view.model) : worthMs(view, hint);
-}
-
-/**
- * The hint that the replica would evict for one more: of those not in use the least recently used, or, where it has been seen to heed advice, the
- * one worth least. Null: it has space, or all are in use. O(hints).
- */
-export function evictedBy(view: View, replica: Replica): string | null {
-  if (!mustEvict(replica)) return null;
-  return replica.heedsAdvice === true ? leastWorth(view, replica) : leastRecent(replica);
-}
-
-function mustEvict(replica: Replica): boolean {
-  if (heldHints(replica) < hintCapacity(replica)) return false;
-  return replica.advertised !== null || replica.hintSlots !== null;
-}
-
-/** The hint that a full replica would best give up for another, and the one it would likely give up by itself; null: it has space. */
-export function adviseEviction(view: View, replica: Replica): Eviction | null {
-  if (replica.hintSlots === null || heldHints(replica) < replica.hintSlots) return null;
-  const [advised, likely] = [leastWorth(view, replica), leastRecent(replica)];
-  return advised === null || likely === null ? null : { advised, likely };
 }
 
 /** What one copy of the hint is worth: its load time, by the chance that this copy is needed within the horizon. */
@@ -65,28 +44,4 @@ export function chanceNeeded({ model, fleet }: View, hint: string, copies: numbe
 /** Replicas that hold or load the hint. */
 export function copiesOf({ fleet: { holders } }: View, hint: string): number {
   return holders.get(hint)?.size ?? 0;
-}
-
-function leastRecent(replica: Replica): string | null {
-  let least: string | null = null;
-  let leastMs = Infinity;
-  for (const hint of evictable(replica)) {
-    const usedMs = replica.usedAtMs.get(hint) ?? -Infinity;
-    if (least === null || usedMs < leastMs) [least, leastMs] = [hint, usedMs];
-  }
-  return least;
-}
-
-function leastWorth(view: View, replica: Replica): string | null {
-  let least: string | null = null;
-  let leastMs = Infinity;
-  for (const hint of evictable(replica)) {
-    const worth = worthMs(view, hint);
-    if (worth < leastMs) [least, leastMs] = [hint, worth];
-  }
-  return least;
-}
-
-function* evictable(replica: Replica): Generator<string> {
-  for (const hint of hintsOf(replica)) if (!replica.users.has(hint) && !replica.loading.has(hint)) yield hint;
 }

@@ -7,7 +7,7 @@
 // A request should wait if the replicas that hold its hint are expected to serve those ahead of it sooner than a load takes. With half of its time
 // used up a normal request counts as high and a low one as normal, so that none starves.
 import type { RequestClass, Waiting } from "../ledger/queue.ts";
-import { hintSpace, hintsOf, isReady, type Replica } from "../ledger/replica.ts";
+import { evictedBy, isReady, mustEvict, usedAtMs, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs, serviceMs } from "../model/model.ts";
 import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type WarmPlace } from "./candidates.ts";
@@ -30,11 +30,7 @@ export function fifoPolicy(affinityWait: AffinityWait = "auto"): Policy {
       }
       return held;
     },
-    weigh: (_, replica) => ({
-      evicts: mustEvict(replica) ? leastRecentlyUsed(replica).hint : null,
-      evictionMs: 0,
-      occupationMs: 0,
-    }),
+    weigh: () => ({ evictionMs: 0, occupationMs: 0 }),
   };
 }
 
@@ -108,7 +104,7 @@ function placeToLoad({ fleet }: View, hint: string, eligible: Eligible): WarmPla
   let equals: Replica[] = [];
   for (const replica of fleet.free) {
     if (!eligible(replica)) continue;
-    const usedMs = mustEvict(replica) ? leastRecentlyUsed(replica).atMs : -Infinity;
+    const usedMs = lastUseMs(replica);
     if (usedMs > oldestMs) continue;
     if (usedMs < oldestMs) equals = [];
     oldestMs = usedMs;
@@ -118,16 +114,9 @@ function placeToLoad({ fleet }: View, hint: string, eligible: Eligible): WarmPla
   return replica && { replica, hint };
 }
 
-function mustEvict(replica: Replica): boolean {
-  return hintSpace(replica) === "full";
-}
-
-/** Of the hints not in use; `atMs`: when it was used, -Infinity if that is not known, Infinity if all are in use. */
-function leastRecentlyUsed(replica: Replica): { readonly hint: string | null; readonly atMs: number } {
-  let least: { readonly hint: string | null; readonly atMs: number } = { hint: null, atMs: Infinity };
-  for (const hint of hintsOf(replica)) {
-    const atMs = replica.usedAtMs.get(hint) ?? -Infinity;
-    if (atMs < least.atMs && !replica.users.has(hint) && !replica.loading.has(hint)) least = { hint, atMs };
-  }
-  return least;
+/** When the replica used what it would evict; -Infinity: it has space, or that is not known; Infinity: all that it holds is in use. */
+function lastUseMs(replica: Replica): number {
+  if (!mustEvict(replica)) return -Infinity;
+  const hint = evictedBy(replica);
+  return hint === null ? Infinity : usedAtMs(replica, hint);
 }

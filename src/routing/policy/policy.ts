@@ -34,10 +34,9 @@ export interface Hold {
 /** Null: no free slot may be used for any of these requests. */
 export type Pick = Send | Hold | null;
 
-/** What it would cost to send a request to a replica, for an explanation. Times are in ms of the fleet's time. */
+/** What it would cost others to load a hint on a replica, for an explanation. Times are in ms of the fleet's time. */
 export interface Weight {
-  /** The hint that the replica would evict for the load; null: it has space, needs no load, or all that it holds is in use. */
-  readonly evicts: string | null;
+  /** What the fleet would miss of the hint that the replica evicts. */
   readonly evictionMs: number;
   /** What others would miss of the replica while it is busy. */
   readonly occupationMs: number;
@@ -49,6 +48,6 @@ export interface Policy {
    * class of a request that arrives. Must give the same for the same view and time.
    */
   pick(view: View, classes: Iterable<RequestClass>, now: number): Pick;
-  /** What loading the hint on the replica would cost others. */
-  weigh(view: View, replica: Replica, hint: string): Weight;
+  /** What a load on the replica would cost others. */
+  weigh(view: View, replica: Replica): Weight;
 }

@@ -1,6 +1,6 @@
 // A replica that can't serve a hint is passed over for that hint alone, and serves others as before.
 import { describe, expect, test } from "vitest";
-import { explain } from "../../../src/routing/explain.ts";
+import { explain } from "../../../src/views/explain.ts";
 import { HintFailures } from "../../../src/routing/health/hint-failures.ts";
 import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
 import { failed } from "../../../src/routing/lifecycle.ts";

@@ -2,7 +2,7 @@
 // scheduler, and every pick on the way is looked at. Who may have a request is asked of policy/candidates.ts, which has tests of its own.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { explain } from "../../../src/routing/explain.ts";
+import { explain } from "../../../src/views/explain.ts";
 import { isIneligible, isPanicking } from "../../../src/routing/health/ejection.ts";
 import type { Failure } from "../../../src/routing/health/outcome.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
@@ -168,7 +168,7 @@ class History {
           seen.add(wordOf(view, pick, now));
           return pick;
         },
-        weigh: (view, replica, hint) => policy.weigh(view, replica, hint),
+        weigh: (view, replica) => policy.weigh(view, replica),
       },
       OPTIONS.coldStartMs,
     );

@@ -1,7 +1,6 @@
 // What an operator relies on of the default policy, in fleets where it is beyond doubt: other constants of the policy change none of this.
 import { describe, expect, test } from "vitest";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
-import { noteUse } from "../../../src/routing/ledger/residency.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { expire, nextEventMs } from "../../../src/routing/scheduler.ts";
@@ -188,30 +187,6 @@ describe("a hint is loaded", () => {
     const where = NAMES.map((hint) => driver({ a: {}, b: {}, c: {}, d: {} }).arrives(1, [hint]));
     expect(where).toEqual(NAMES.map(() => expect.stringContaining("hash_owner")));
     expect(new Set(where).size).toBeGreaterThan(1);
-  });
-});
-
-describe("a replica that must evict", () => {
-  test("is told the hint that is missed least, of those not in use", () => {
-    const fleet = driver({ a: { hints: ["often", "seldom"], hintSlots: 2, concurrency: 3 } });
-    asked(fleet.its, { often: 1000, seldom: 1 });
-    noteUse(known(fleet.its.fleet, "a"), "often", 1);
-    noteUse(known(fleet.its.fleet, "a"), "seldom", 2);
-    fleet.arrives(1, ["new"]);
-    expect(fleet.its.fleet.grants.get(1)?.eviction?.advised).toBe("seldom");
-    const using = driver({ a: { hints: ["often", "seldom"], hintSlots: 2, concurrency: 3 } });
-    asked(using.its, { often: 1000, seldom: 1 });
-    using.arrives(1, ["seldom"]);
-    using.arrives(2, ["new"]);
-    expect(using.its.fleet.grants.get(2)?.eviction?.advised).toBe("often");
-  });
-
-  test("is told nothing where it has room, or does not say", () => {
-    for (const said of [{ hints: ["w"], hintSlots: 2 }, { hints: ["w"] }, {}]) {
-      const fleet = driver({ a: said });
-      fleet.arrives(1, ["new"]);
-      expect(fleet.its.fleet.grants.get(1)?.eviction).toBeNull();
-    }
   });
 });
 

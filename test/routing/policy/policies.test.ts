@@ -28,7 +28,7 @@ const longestWaiting: Policy = {
     }
     return null;
   },
-  weigh: () => ({ evicts: null, evictionMs: 0, occupationMs: 0 }),
+  weigh: () => ({ evictionMs: 0, occupationMs: 0 }),
 };
 
 function byArrival(one: Waiting, other: Waiting): number {

@@ -1,7 +1,7 @@
 // Compares everything that the reference model knows with everything that can be seen of the real fleet.
 import { expect } from "vitest";
-import { viewReplica, type ReplicaView } from "../../../durable-objects/replica-view.ts";
-import { explain, type CandidateView } from "../../../src/routing/explain.ts";
+import { viewReplica, type ReplicaView } from "../../../src/views/replica.ts";
+import { explain, type CandidateView } from "../../../src/views/explain.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import type { Replica } from "../../../src/routing/ledger/replica.ts";
 import { isLost } from "../../../src/routing/ledger/slots.ts";

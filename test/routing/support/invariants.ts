@@ -155,18 +155,6 @@ export function queueViolations(queue: Queue): string[] {
       same(`priority in class ${key}`, priority, its.priority);
     }
   }
-  same(
-    "waiting for",
-    [...queue.waitingFor].flatMap(([hint, waiting]) => Array<string>(Math.max(0, waiting)).fill(hint)),
-    all.flatMap(({ hints: [first] }) => first ?? []),
-  );
-  if ([...queue.waitingFor.values()].some((waiting) => waiting <= 0)) found.push("a hint is counted that nobody waits for");
-  same(
-    "classes by hint",
-    [...queue.classesFor].flatMap(([hint, its]) => [...its].map(({ key }) => `${hint} in ${key}`)),
-    classes.flatMap(({ key, hints }) => hints.map((hint) => `${hint} in ${key}`)),
-  );
-  if ([...queue.classesFor.values()].some(({ size }) => size === 0)) found.push("a hint has classes, and none");
   same("avoiding", ids(queue.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
   for (const priority of ["high", "normal", "low"] as const) {
     same(`waiting, ${priority}`, queue.count[priority], all.filter((waiting) => waiting.priority === priority).length);

@@ -4,8 +4,6 @@ import { seeded, type Random } from "../../../bench/simulate/random.ts";
 import { driver } from "./driver.ts";
 import { foundFull, type Said } from "./fleets.ts";
 
-/** How a replica makes room: what the router advises, if it is held, or what it used longest ago. */
-export type Evicts = "advised" | "least recent";
 /** How the router learns what a replica holds: with each answer, or between requests. */
 export type Tells = "in band" | "heartbeat";
 
@@ -16,7 +14,6 @@ export interface Steady {
   readonly popularity: Readonly<Record<string, number>>;
   /** A load takes so many services. */
   readonly loadServices: number;
-  readonly evicts: Evicts;
   readonly tells: Tells;
   /** Requests without a hint that come first. */
   readonly hintless: number;
@@ -54,10 +51,7 @@ export function coldRequests(steady: Steady, requests: number): Cold[] {
     const its = held.get(name) ?? [];
     const isCold = !its.includes(hint);
     if (isCold && index >= 0) cold.push({ index, hint });
-    held.set(
-      name,
-      using(its, hint, slots.get(name) ?? 1, steady.evicts === "advised" ? (grant.eviction?.advised ?? null) : null),
-    );
+    held.set(name, using(its, hint, slots.get(name) ?? 1));
     now += SERVICE_MS * (1 + (isCold ? steady.loadServices : 0));
     fleet.answers(id, now, steady.tells === "in band" ? (held.get(name) ?? []) : null);
     fleet.ends(id, now);
@@ -66,10 +60,9 @@ export function coldRequests(steady: Steady, requests: number): Cold[] {
 }
 
 /** What a replica holds once it has used the hint, the least recently used first. */
-function using(held: readonly string[], hint: string, slots: number, advised: string | null): string[] {
-  if (held.includes(hint) || held.length < slots) return [...held.filter((other) => other !== hint), hint];
-  const evicted = advised !== null && held.includes(advised) ? advised : held[0];
-  return [...held.filter((other) => other !== evicted), hint];
+function using(held: readonly string[], hint: string, slots: number): string[] {
+  const others = held.filter((other) => other !== hint);
+  return [...(others.length < slots ? others : others.slice(1)), hint];
 }
 
 function drawn(popularity: Readonly<Record<string, number>>, random: Random): string {

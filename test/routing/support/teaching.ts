@@ -5,7 +5,7 @@ import { countArrival, learnAnswer, learnHeld, type Model } from "../../../src/r
 /** A request that was sent at time 0, and found the hint warm unless told otherwise. */
 export function grantFor(hint: string, rest: Partial<Grant> = {}): Grant {
   return {
-    ...{ id: 1, replica: createReplica("teacher", 1), hint, warmth: "warm", eviction: null, declaredMs: null, expectedMs: 0 },
+    ...{ id: 1, replica: createReplica("teacher", 1), hint, warmth: "warm", declaredMs: null, expectedMs: 0 },
     ...{ grantedAtMs: 0, countedAt: null, answeredAtMs: null, succeeded: true, streams: false, failures: 0, failed: false },
     ...{ proves: false, ...rest },
   };

@@ -1,15 +1,15 @@
 // The admin view: what it says of each replica and of the decision. That it tells what `enqueue` does, whatever the state, is part of
-// what every policy keeps (policy/contract.ts).
+// what every policy keeps (test/routing/policy/contract.ts).
 import { describe, expect, test } from "vitest";
-import { viewReplica } from "../../durable-objects/replica-view.ts";
-import { explain } from "../../src/routing/explain.ts";
+import { viewReplica } from "../../src/views/replica.ts";
+import { explain } from "../../src/views/explain.ts";
 import { setDrained } from "../../src/routing/ledger/membership.ts";
 import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { createScheduler, type Scheduler } from "../../src/routing/scheduler.ts";
-import { asked, hears, known, load, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "./support/fleets.ts";
-import { teach } from "./support/teaching.ts";
+import { asked, hears, known, load, occupy, OPTIONS, TTL_MS, unreachable, type Said } from "../routing/support/fleets.ts";
+import { teach } from "../routing/support/teaching.ts";
 
 function schedulerWith(replicas: Readonly<Record<string, Said>>): Scheduler {
   const scheduler = createScheduler(costPolicy());

@@ -1,16 +1,25 @@
 // What an administrator sees of a decision: what would become of a request that arrived now, and the candidates it is decided among. Changes nothing,
 // but that slots which were withheld for long enough are free again.
-import type { Fleet } from "./ledger/fleet.ts";
-import { leave, type Arrival } from "./ledger/queue.ts";
-import { hintSpace, inFlight, isReady, isWarm, loadOf, type HintSpace, type Replica } from "./ledger/replica.ts";
-import { endWithheld } from "./ledger/residency.ts";
-import { LIMITS } from "./limits.ts";
-import { loadMs } from "./model/model.ts";
-import { freeInMs } from "./policy/availability-forecast.ts";
-import { eligibleFor, eligibleToLoad, isServing, type Eligible } from "./policy/candidates.ts";
-import type { WaitingOptions } from "./refusals.ts";
-import { hashName, ranked } from "./rendezvous.ts";
-import { choiceOf, consider, type Scheduler, type Verdict } from "./scheduler.ts";
+import type { Fleet } from "../routing/ledger/fleet.ts";
+import { leave, type Arrival } from "../routing/ledger/queue.ts";
+import {
+  evictedBy,
+  hintSpace,
+  inFlight,
+  isReady,
+  isWarm,
+  loadOf,
+  type HintSpace,
+  type Replica,
+} from "../routing/ledger/replica.ts";
+import { endWithheld } from "../routing/ledger/residency.ts";
+import { LIMITS } from "../routing/limits.ts";
+import { loadMs } from "../routing/model/model.ts";
+import { freeInMs } from "../routing/policy/availability-forecast.ts";
+import { eligibleFor, eligibleToLoad, isServing, type Eligible } from "../routing/policy/candidates.ts";
+import type { WaitingOptions } from "../routing/refusals.ts";
+import { hashName, ranked } from "../routing/rendezvous.ts";
+import { choiceOf, consider, type Scheduler, type Verdict } from "../routing/scheduler.ts";
 
 export interface CandidateView {
   readonly replica: string;
@@ -107,11 +116,11 @@ export function explain(scheduler: Scheduler, options: WaitingOptions, hints: re
 /** `cold`: the hint that the replica would have to load; null: none. */
 function costsOf(scheduler: Scheduler, replica: Replica, cold: string | null, now: number) {
   const waitMs = loadOf(replica) < replica.concurrency ? 0 : freeInMs(replica, now);
-  const weight = cold === null ? null : scheduler.policy.weigh(scheduler, replica, cold);
+  const weight = cold === null ? null : scheduler.policy.weigh(scheduler, replica);
   return {
     wait_s: round(waitMs / 1000),
     load_s: cold === null ? 0 : round(loadMs(scheduler.model, cold) / 1000),
-    evicts: weight?.evicts ?? null,
+    evicts: cold === null ? null : evictedBy(replica),
     eviction_s: round((weight?.evictionMs ?? 0) / 1000),
     occupation_s: round((weight?.occupationMs ?? 0) / 1000),
   };

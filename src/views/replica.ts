@@ -1,6 +1,6 @@
 // A replica as the admin endpoints show it.
-import { heldHints, inFlight, type Replica } from "../src/routing/ledger/replica.ts";
-import type { ReplicaStatus } from "../src/routing/ledger/report.ts";
+import { heldHints, inFlight, type Replica } from "../routing/ledger/replica.ts";
+import type { ReplicaStatus } from "../routing/ledger/report.ts";
 
 export interface ReplicaView {
   readonly replica: string;

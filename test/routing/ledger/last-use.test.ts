@@ -1,0 +1,51 @@
+// When each hint was last used on a replica, and the hint that the replica is taken to evict by that.
+import { describe, expect, test } from "vitest";
+import { evictedBy } from "../../../src/routing/ledger/replica.ts";
+import { noteUse } from "../../../src/routing/ledger/residency.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import { fleetWith, hears, known, load, occupy, type Said } from "../support/fleets.ts";
+import { answerGrant, finishGrant } from "../support/failing.ts";
+
+test("the last use is remembered of as many hints as a replica may list, the one used longest ago forgotten first", () => {
+  const fleet = fleetWith({ a: {} });
+  const names = Array.from({ length: LIMITS.hintsPerReplica + 20 }, (_, index) => `hint-${index}`);
+  for (const [index, hint] of [...names, "hint-100", "one more"].entries()) {
+    const grant = load(fleet, "a", hint, index);
+    answerGrant(fleet, grant, index);
+    finishGrant(fleet, grant, index);
+    hears(fleet, "a", {}, index);
+  }
+  const kept = [...names.slice(21), "one more"].toSorted();
+  expect([...known(fleet, "a").usedAtMs.keys()].toSorted()).toEqual(kept);
+});
+
+describe("for one more hint a replica evicts", () => {
+  const FULL: Said = { hints: ["old", "new"], hintSlots: 2, concurrency: 3 };
+
+  test("what it used longest ago, or was never seen to use", () => {
+    const replica = known(fleetWith({ a: FULL }), "a");
+    noteUse(replica, "old", 1);
+    expect(evictedBy(replica)).toBe("new");
+    noteUse(replica, "new", 2);
+    expect(evictedBy(replica)).toBe("old");
+  });
+
+  test("nothing that is in use or being loaded", () => {
+    const fleet = fleetWith({ a: FULL });
+    occupy(fleet, "a", 1, 0, "old");
+    expect(evictedBy(known(fleet, "a"))).toBe("new");
+    occupy(fleet, "a", 1, 0, "new");
+    expect(evictedBy(known(fleet, "a"))).toBeNull();
+    const loads = fleetWith({ a: { ...FULL, hintSlots: 3 } });
+    load(loads, "a", "third");
+    expect(evictedBy(known(loads, "a"))).toBe("old");
+  });
+
+  test.each<[string, Said]>([
+    ["it has a free hint slot", { hints: ["old"], hintSlots: 2 }],
+    ["it holds nothing", { hints: [], hintSlots: 1 }],
+    ["it says nothing of what it holds", {}],
+  ])("nothing if %s", (_, said) => {
+    expect(evictedBy(known(fleetWith({ a: said }), "a"))).toBeNull();
+  });
+});
