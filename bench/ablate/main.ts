@@ -26,8 +26,8 @@ const WORTH_WAIT = 0.1;
 
 async function figuresOf(workload: AblationWorkload, options: Options, running: Running): Promise<readonly Figure[]> {
   const { name, role, slots, coldMs, bootstraps, requests } = workload;
-  const { loads, policy, costs, evictAdvice } = options;
-  const router = { queueTimeoutMs: Infinity, queueLengthMax: Infinity, coldStartMs: 12_000, evictAdvice };
+  const { loads, policy, costs } = options;
+  const router = { queueTimeoutMs: Infinity, queueLengthMax: Infinity, coldStartMs: 12_000 };
   const plan: Plan = {
     ...{ retiming: "count", loads, bootstraps, policies: new Map([[policy, warmpath(router, () => policyOf(policy, "auto"))]]) },
     fleet: {
@@ -112,11 +112,10 @@ const command = program("ablate", description, EXAMPLES)
   .option("--set <json>", "constants that are other than in tuning.ts", constantsOf, {})
   .option("--policy <name>", `one of ${SCHEDULING.join(", ")}`, schedulingOf, "cost" as const)
   .option("--costs", "clients say what a request costs", false)
-  .option("--evict-advice", "replicas evict what the router tells them to", false)
   .option("--greedy", "then remove together, the least missed first, as long as nothing is worse", false)
   .option("--json", "one object a line", false);
 
-type Options = Pick<ReturnType<typeof command.opts>, "policy" | "costs" | "evictAdvice"> & { readonly loads: readonly number[] };
+type Options = Pick<ReturnType<typeof command.opts>, "policy" | "costs"> & { readonly loads: readonly number[] };
 
 await main(command, async ({ traces = null, load: loads, only, workloads: chosen, set, greedy, json, ...rest }, running) => {
   const workloads = ablationWorkloads(traces).filter(({ name }) => chosen?.includes(name) ?? true);

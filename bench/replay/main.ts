@@ -61,7 +61,6 @@ await main(command, async (options, { signal, progress, print }) => {
   const loadMs = options.coldMs / compression;
   const settings: WarmpathOptions = {
     ...PATIENT,
-    evictAdvice: false,
     coldStartMs: Math.max(1, Math.round(loadMs)),
   };
   const heartbeatMs = HEARTBEAT_MS / compression;

@@ -74,7 +74,6 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
       .choices(["auto", "never"] as const)
       .default("auto" as const),
   )
-  .option("--evict-advice", "warmpath only: it tells replicas what to evict, and they do", false)
   .option(
     "--production-defaults",
     `warmpath only: at most ${PRODUCTION.queueLengthMax} wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
@@ -111,10 +110,10 @@ function speeds(text: string): readonly number[] {
 }
 
 function planOf(options: Options): Plan {
-  const { replicas, slots, concurrency, costs, seed, affinityWait, evictAdvice } = options;
+  const { replicas, slots, concurrency, costs, seed, affinityWait } = options;
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
-    warmpath({ ...patience, evictAdvice, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
+    warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
   const known = Object.entries({ [OURS]: ours("cost"), fifo: ours("fifo"), ...BASELINES });
   const faults: Faults = {
     ...{ noHintSlots: !options.hintSlots, noInBand: !options.inBand, lateMs: options.lateMs, dropped: options.drop },

@@ -5,8 +5,6 @@ export interface Job {
   readonly id: number;
   readonly hint: string;
   readonly serviceMs: number;
-  /** What the router advised to evict for it. */
-  readonly evict: string | null;
 }
 
 interface Entry {
@@ -57,7 +55,7 @@ export function simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }: R
     const { hint } = job;
     const entry = entries.get(hint);
     if (entry === undefined) {
-      if (entries.size >= slots && !evict(job.evict)) return void roomless.push(job);
+      if (entries.size >= slots && !evict()) return void roomless.push(job);
       entries.set(hint, { loaded: false, users: 1, waiting: [job] });
       return happenings.loads(hint, job, nowMs + loadMs(hint));
     }
@@ -69,11 +67,10 @@ export function simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }: R
     happenings.joinsLoad(job);
   };
 
-  /** Makes room: the advised hint where it is held and idle, else the least recently used that is. */
-  const evict = (advised: string | null) => {
-    const isIdle = (hint: string) => entries.get(hint)?.users === 0 && entries.get(hint)?.loaded === true;
-    const victim = advised !== null && isIdle(advised) ? advised : [...entries.keys()].find(isIdle);
-    return victim !== undefined && entries.delete(victim);
+  /** Makes room: the least recently used hint that is idle goes. */
+  const evict = () => {
+    const victim = [...entries].find(([, { users, loaded }]) => users === 0 && loaded);
+    return victim !== undefined && entries.delete(victim[0]);
   };
 
   return {

@@ -25,7 +25,7 @@ export interface Arrival {
 /** What a router may do, at once or at any later call. */
 export interface Actions {
   /** Sends a waiting request to a replica. Over its concurrency it queues there, first come first served. */
-  send(id: number, replica: number, evict?: string | null): void;
+  send(id: number, replica: number): void;
   /** Gives a waiting request up. */
   refuse(id: number, why: "timed_out" | "queue_full"): void;
 }

@@ -113,7 +113,7 @@ export function simulate(
     if ((id + 1) % PROGRESS_EVERY === 0) progress(id + 1);
   }
 
-  function send(id: number, index: number, evict: string | null = null): void {
+  function send(id: number, index: number): void {
     if (!waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
     const { hint, serviceMs } = requestOf(id);
     const life = lifeOf(index);
@@ -121,7 +121,7 @@ export function simulate(
       waiting.add(id);
       return foresee(nowMs + REFUSAL_MS, () => router.failed(id, nowMs));
     }
-    const job = { id, hint, serviceMs: serviceMs / speedOf(index), evict };
+    const job = { id, hint, serviceMs: serviceMs / speedOf(index) };
     life.jobs.set(id, job);
     outcomeOf(id).cold = "warm";
     life.replica.accept(job, nowMs);

@@ -6,12 +6,11 @@ import { fifoPolicy } from "../../src/routing/policy/fifo.ts";
 import { routerContract } from "./router-contract.ts";
 
 const LATE = new Set(["fal", "ray-serve"]);
-const OPTIONS = { queueTimeoutMs: Infinity, queueLengthMax: Infinity, coldStartMs: 12_000, evictAdvice: false };
+const OPTIONS = { queueTimeoutMs: Infinity, queueLengthMax: Infinity, coldStartMs: 12_000 };
 
 for (const [name, make] of Object.entries(BASELINES)) routerContract(name, make, { bindsLate: LATE.has(name) });
 routerContract("warmpath", warmpath(OPTIONS, costPolicy), { bindsLate: true });
 routerContract("fifo", warmpath(OPTIONS, fifoPolicy), { bindsLate: true });
-routerContract("warmpath with advice", warmpath({ ...OPTIONS, evictAdvice: true }, costPolicy), { bindsLate: true });
 routerContract(
   "warmpath that never waits",
   warmpath(OPTIONS, () => costPolicy("never")),

@@ -33,7 +33,7 @@ export function recorded(make: MakeRouter, lastMs: number): { readonly make: Mak
       };
       const router = make(
         {
-          send(id, replica, evict) {
+          send(id, replica) {
             // Its connection broke, or it was silent for the time to live, and it has not reported since.
             if ((aliveUntilMs.get(replica) ?? 0) <= nowMs)
               throw new Error(`request ${id} goes to replica ${replica}, which is known dead`);
@@ -41,7 +41,7 @@ export function recorded(make: MakeRouter, lastMs: number): { readonly make: Mak
             const now = (outstanding.get(replica) ?? 0) + 1;
             outstanding.set(replica, now);
             recording.mostOverConcurrency = Math.max(recording.mostOverConcurrency, now - options.concurrency);
-            actions.send(id, replica, evict);
+            actions.send(id, replica);
           },
           refuse(id, why) {
             ends(id);

@@ -11,12 +11,10 @@ export interface WarmpathOptions {
   readonly queueTimeoutMs: number;
   readonly queueLengthMax: number;
   readonly coldStartMs: number;
-  /** The router tells replicas what to evict. */
-  readonly evictAdvice: boolean;
 }
 
 /** `policy`: makes a new one, which has seen nothing. */
-export function warmpath({ queueTimeoutMs, evictAdvice, ...options }: WarmpathOptions, policy: () => Policy): MakeRouter {
+export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy: () => Policy): MakeRouter {
   return (actions, { timeToLiveMs }) => {
     const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
@@ -24,10 +22,7 @@ export function warmpath({ queueTimeoutMs, evictAdvice, ...options }: WarmpathOp
     const failedAt = new Map<number, string[]>();
 
     const pass = (id: number, outcome: scheduling.Outcome, now: number): void => {
-      if (outcome.kind === "granted") {
-        const { replica, eviction } = outcome.grant;
-        return actions.send(id, Number(replica.id), evictAdvice ? (eviction?.advised ?? null) : null);
-      }
+      if (outcome.kind === "granted") return actions.send(id, Number(outcome.grant.replica.id));
       const why = outcome.refusal.kind;
       // Its client sends it again.
       if (why === "no_other_replica" || why === "no_retry_left") return enqueue(id, [], now);

@@ -1,9 +1,11 @@
 // When each hint was last used on a replica, and the hint that the replica is taken to evict by that.
 import { describe, expect, test } from "vitest";
+import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { evictedBy } from "../../../src/routing/ledger/replica.ts";
 import { noteUse } from "../../../src/routing/ledger/residency.ts";
+import { takeSlot } from "../../../src/routing/ledger/slots.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { fleetWith, hears, known, load, occupy, type Said } from "../support/fleets.ts";
+import { fleetWith, hears, known, load, type Said } from "../support/fleets.ts";
 import { answerGrant, finishGrant } from "../support/failing.ts";
 
 test("the last use is remembered of as many hints as a replica may list, the one used longest ago forgotten first", () => {
@@ -22,6 +24,9 @@ test("the last use is remembered of as many hints as a replica may list, the one
 describe("for one more hint a replica evicts", () => {
   const FULL: Said = { hints: ["old", "new"], hintSlots: 2, concurrency: 3 };
 
+  const use = (fleet: Fleet, id: number, hint: string) =>
+    takeSlot(fleet, id, { replica: known(fleet, "a"), hint, warm: true }, 0);
+
   test("what it used longest ago, or was never seen to use", () => {
     const replica = known(fleetWith({ a: FULL }), "a");
     noteUse(replica, "old", 1);
@@ -32,9 +37,9 @@ describe("for one more hint a replica evicts", () => {
 
   test("nothing that is in use or being loaded", () => {
     const fleet = fleetWith({ a: FULL });
-    occupy(fleet, "a", 1, 0, "old");
+    use(fleet, 1, "old");
     expect(evictedBy(known(fleet, "a"))).toBe("new");
-    occupy(fleet, "a", 1, 0, "new");
+    use(fleet, 2, "new");
     expect(evictedBy(known(fleet, "a"))).toBeNull();
     const loads = fleetWith({ a: { ...FULL, hintSlots: 3 } });
     load(loads, "a", "third");

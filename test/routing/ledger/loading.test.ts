@@ -78,11 +78,11 @@ describe("after a load that was answered, until the replica reports, the hint is
     return { ...fleet, first, asks, cold: () => fleet.its.counters.cold };
   }
 
-  test("a request for it is neither cold nor warm: it counts as no load and advises to evict nothing", () => {
+  test("a request for it is neither cold nor warm: it counts as no load", () => {
     const fleet = unreported();
-    expect([fleet.first, fleet.cold()]).toMatchObject([{ warmth: "cold", eviction: { advised: "w" } }, 1]);
+    expect([fleet.first, fleet.cold()]).toMatchObject([{ warmth: "cold" }, 1]);
     for (const id of [2, 3]) {
-      expect(fleet.asks(id)).toMatchObject({ warmth: "unknown", eviction: null });
+      expect(fleet.asks(id)).toMatchObject({ warmth: "unknown" });
       fleet.answers(id, COLD_MS);
       fleet.ends(id, COLD_MS);
     }
