@@ -27,6 +27,7 @@ export default defineConfig({
             "test/routing/**/*.test.ts",
             "test/edge/**/*.test.ts",
             "test/wire/**/*.test.ts",
+            "test/views/**/*.test.ts",
             "test/settings/**/*.test.ts",
             "test/docs/**/*.test.ts",
             "test/fuzz/properties/**/*.test.ts",
