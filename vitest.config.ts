@@ -73,7 +73,7 @@ export default defineConfig({
       {
         test: {
           name: "tools",
-          include: ["test/{simulate,replay,chaos,soak}/**/*.test.ts", "test/fuzz/{cli,tools}.test.ts"],
+          include: ["test/{simulate,replay,chaos,soak,cost}/**/*.test.ts", "test/fuzz/{cli,tools}.test.ts"],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

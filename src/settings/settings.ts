@@ -170,7 +170,8 @@ function tokensIn(text: string): HeartbeatTokens | null {
 
 const text = v.string();
 const choice = <const T extends readonly string[]>(values: T) => v.picklist(values, `must be ${values.join(" or ")}`);
-const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
+/** Every location hint that Cloudflare has. A test compares them with the runtime's types. */
+const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"] as const;
 const DAY_MS = 86_400_000;
 
 const SettingsSchema = v.object({

@@ -1,5 +1,7 @@
 // The operator's settings: every default, good and bad values of each kind, and that a bad setting is named. Tokens and origin patterns have a grammar and
 // test files of their own.
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseSettings, SETTING_NAMES, settingsOf, type Settings } from "../../src/settings/settings.ts";
 
@@ -87,9 +89,9 @@ describe("values of a closed set", () => {
     ["SCHEDULING", "fifo", "fifo"],
     ["AFFINITY_WAIT", "auto", "auto"],
     ["AFFINITY_WAIT", "never", "never"],
-    ...["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].map(
-      (location) => ["FLEET_LOCATION", location, location] as [keyof Settings, unknown, unknown],
-    ),
+    ["FLEET_LOCATION", "weur", "weur"],
+    ["FLEET_LOCATION", "apac-ne", "apac-ne"],
+    ["FLEET_LOCATION", "apac-se", "apac-se"],
   ])("%s takes %j", (name, value, is) => {
     expect(valueOf(name, value)).toBe(is);
   });
@@ -100,9 +102,19 @@ describe("values of a closed set", () => {
     ["DISPATCH", ["edge"], /^fault: .*\bauto\b.*\bregistry\b/],
     ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
-    ["FLEET_LOCATION", ["europe", "WEUR", 1], /^fault: .*\bwnam\b/],
+    ["FLEET_LOCATION", ["europe", "WEUR", "apac-nw", 1], /^fault: .*\bwnam\b/],
   ])("%s refuses %j", (name, bad, fault) => {
     for (const value of bad) expect(valueOf(name, value)).toMatch(fault);
+  });
+
+  test("FLEET_LOCATION takes every location hint of the runtime's types, and no other", () => {
+    const types = path.resolve(import.meta.dirname, "../../node_modules/@cloudflare/workers-types/index.d.ts");
+    const union = /type DurableObjectLocationHint =([^;]+);/.exec(readFileSync(types, "utf8"))?.[1] ?? "";
+    const hints = [...union.matchAll(/"([a-z-]+)"/g)].map(([, hint]) => hint ?? "");
+    expect(hints).toContain("weur");
+    for (const hint of hints) expect(valueOf("FLEET_LOCATION", hint)).toBe(hint);
+    const taken = /must be (.+)$/.exec(String(valueOf("FLEET_LOCATION", "moon")))?.[1] ?? "";
+    expect(taken.split(" or ").toSorted()).toEqual(hints.toSorted());
   });
 });
 
