@@ -2,6 +2,8 @@
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
+import { awaitsAnswer } from "../src/routing/lifecycle.ts";
+import type { Fleet } from "../src/routing/ledger/fleet.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
 import { viewReplica, type ReplicaView } from "../src/views/replica.ts";
@@ -17,6 +19,8 @@ export interface EnqueueRequest extends Wanted {
   /** What serving costs, ms, as the client says; null: it does not say. */
   readonly declaredMs: number | null;
   readonly priority: Priority;
+  /** Earlier requests of this Worker that went well: for each its id, the time until its headers and until its end, ms from the grant on. */
+  readonly successes: readonly number[];
 }
 
 /** What a Worker tells an object that has restarted of a request that still runs. */
@@ -36,6 +40,10 @@ export interface GrantAnswer {
   readonly reason: Reason;
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
+  /** Whether the object must hear at once how the request is answered. */
+  readonly awaitsAnswer: boolean;
+  /** `hashNames` of what the replica is known to hold; null: it has not said. */
+  readonly holds: number | null;
 }
 
 export type RefusalAnswer = { readonly kind: "refused"; readonly refusal: Refusal };
@@ -68,7 +76,7 @@ export interface FleetView {
 
 /** The request as the scheduler needs it: by the object's clock. */
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
-  const { waitedMs, timeoutMs, ...rest } = request;
+  const { waitedMs, timeoutMs, successes: _, ...rest } = request;
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 
@@ -78,17 +86,40 @@ export function adoptionOf({ elapsedMs, ...rest }: AdoptRequest, now: number): A
 }
 
 /** A grant as the Worker needs it. */
-export function answerOf(outcome: Extract<Outcome, { kind: "granted" }>): GrantAnswer {
+export function answerOf(fleet: Fleet, outcome: Extract<Outcome, { kind: "granted" }>): GrantAnswer {
   const { grant, reason } = outcome;
   const { id, hint, proves } = grant;
-  const { id: replica, incarnation, origin } = grant.replica;
-  return { kind: "granted", id, replica, incarnation, origin, hint, reason, proves };
+  const { id: replica, incarnation, origin, advertised, advertisedHash } = grant.replica;
+  const holds = advertised === null ? null : advertisedHash;
+  return {
+    kind: "granted",
+    id,
+    replica,
+    incarnation,
+    origin,
+    hint,
+    reason,
+    proves,
+    awaitsAnswer: awaitsAnswer(fleet, grant),
+    holds,
+  };
 }
 
 /** A choice for a request that takes no slot. */
 export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
   const { id, incarnation, origin } = replica;
-  return { kind: "granted", id: 0, replica: id, incarnation, origin, hint, reason, proves: false };
+  return {
+    kind: "granted",
+    id: 0,
+    replica: id,
+    incarnation,
+    origin,
+    hint,
+    reason,
+    proves: false,
+    awaitsAnswer: false,
+    holds: null,
+  };
 }
 
 /** The whole fleet as it is believed to be. O(replicas). */

@@ -17,7 +17,7 @@ import {
   sweepOrphaning,
   type StoredReplica,
 } from "../src/routing/ledger/membership.ts";
-import { answered, ended, failed, finish } from "../src/routing/lifecycle.ts";
+import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
@@ -79,13 +79,15 @@ export class Fleet extends DurableObject {
       ended(this.#scheduler, id, whole);
       this.#dispatch(Date.now());
     },
+    succeeded: (success) => {
+      const now = Date.now();
+      succeeded(this.#scheduler, success, now);
+      this.#end(success.id, now);
+    },
     finished: (id) => {
       const now = Date.now();
       finish(this.#scheduler, id, now);
-      this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
-      this.#waits.delete(id);
-      this.#watched.end(id, "over");
-      this.#dispatch(now);
+      this.#end(id, now);
     },
   };
 
@@ -135,13 +137,14 @@ export class Fleet extends DurableObject {
   enqueue(request: EnqueueRequest): EnqueueAnswer {
     const now = Date.now();
     const id = this.#nextId++;
+    this.#hearSuccesses(request.successes, now);
     const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
     if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);
     if (result.kind === "granted") {
       // A load makes its replica warm for others that wait, if it has more slots.
       this.#dispatch(now);
-      return { result: answerOf(result), ticket };
+      return { result: answerOf(this.#scheduler.fleet, result), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
@@ -245,12 +248,28 @@ export class Fleet extends DurableObject {
     return false;
   }
 
+  /** The request is over: nobody waits for anything of it any more. */
+  #end(id: number, now: number): void {
+    this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
+    this.#waits.delete(id);
+    this.#watched.end(id, "over");
+    this.#dispatch(now);
+  }
+
+  /** What a Worker tells with its next request. Nobody waits for that. */
+  #hearSuccesses(news: readonly number[], now: number): void {
+    for (let at = 0; at + 2 < news.length; at += 3) {
+      const [id = 0, answeredAfterMs = 0, heldMs = 0] = news.slice(at, at + 3);
+      succeeded(this.#scheduler, { id, answeredAfterMs, heldMs }, now);
+    }
+  }
+
   /** Tells waiting requests what they got, and sets the timer to the next event. */
   #dispatch(now: number): void {
     for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
     if (this.#scheduler.queue.waiting.size === 0) return;
     for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now)) {
-      this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(outcome) : outcome);
+      this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(this.#scheduler.fleet, outcome) : outcome);
     }
     if (this.#scheduler.queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }

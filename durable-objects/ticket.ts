@@ -3,13 +3,14 @@
 // does not dispose a ticket while a call on it is pending (ARCHITECTURE.md, "Tickets").
 import { RpcTarget } from "cloudflare:workers";
 import type { Failure } from "../src/routing/health/outcome.ts";
-import type { Answer } from "../src/routing/lifecycle.ts";
+import type { Answer, Success } from "../src/routing/lifecycle.ts";
 
 /** What a ticket tells its fleet. */
 export interface TicketHolder {
   answered(id: number, answer: Answer): void;
   failed(id: number, failure: Failure, inBandHints: readonly string[] | null): void;
   ended(id: number, whole: boolean): void;
+  succeeded(success: Success): void;
   finished(id: number): void;
 }
 
@@ -36,6 +37,11 @@ export class Ticket extends RpcTarget {
   /** The answer came whole; or it broke off, and nobody knows by whose fault. */
   ended(whole: boolean): void {
     this.#holder.ended(this.#id, whole);
+  }
+
+  /** The request is over and went well: gives the place or the slot back as well. Times are ms from the grant on. */
+  succeeded(answeredAfterMs: number, heldMs: number): void {
+    this.#holder.succeeded({ id: this.#id, answeredAfterMs, heldMs });
   }
 
   [Symbol.dispose](): void {

@@ -6,7 +6,7 @@ import { route } from "./edge/route.ts";
 import { problemResponse } from "./problem.ts";
 import { failed, type Result } from "./router-error.ts";
 import { settingsOf, type Settings, type SettingsResult } from "./settings/settings.ts";
-import { hasPlainHost, isControlPath, splitUrl } from "./wire/request-url.ts";
+import { isControlPath, urlOf } from "./wire/request-url.ts";
 
 export { Directory } from "../durable-objects/directory.ts";
 export { Fleet } from "../durable-objects/fleet.ts";
@@ -29,11 +29,9 @@ async function answerTo(
   requestId: string,
 ): Promise<Result<Response>> {
   try {
-    if (!hasPlainHost(request)) {
-      return failed({ type: "bad_request", detail: "The Host header must be a host, or a host and a port." });
-    }
-    const { path } = splitUrl(request.url);
-    if (!isControlPath(path)) return await route(request, env, ctx, settings, requestId);
+    const url = urlOf(request);
+    if (url === null) return failed({ type: "bad_request", detail: "The Host header must be a host, or a host and a port." });
+    if (!isControlPath(url.path)) return await route(request, url, env, ctx, settings, requestId);
     return { ok: true, value: await control.fetch(request, { env, settings, requestId }, ctx) };
   } catch (error) {
     console.error(JSON.stringify({ message: "a request failed in the router", requestId, error: describe(error) }));

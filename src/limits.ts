@@ -30,8 +30,8 @@ export const BOUNDS = {
   warnedNameLength: 64,
   /** Heartbeats a fleet takes, as a multiple of HEARTBEAT_RATE_MAX, before it answers 429. */
   heartbeatRateBurst: 4,
-  /** After a restart the object grants nothing for this long, while Workers report the requests that still run. */
-  recoveryMs: 500,
+  /** After a restart the object grants nothing for this long, while Workers report the requests that still run: `watchAfterMs` and a moment. */
+  recoveryMs: 1.4 * SECOND_MS,
   /** The most that a client can say a request costs: a day. */
   declaredCostMs: 24 * HOUR_MS,
   /** An app is known for this long after its last replica left. */
@@ -65,8 +65,13 @@ export const BOUNDS = {
   deadlineGraceMs: 250,
   /** How long the Directory may take before it counts as out of reach. */
   directoryMs: 5 * SECOND_MS,
+  /** Requests of an app that went well, of which an isolate tells the object with its next request: as many as come while an object restarts. */
+  successesKept: 64,
+  /** How soon the one timer of a request fires at the latest, and the most that the runtime's timers take. */
+  alarmTickMs: SECOND_MS,
+  alarmMostMs: 2 ** 31 - 1,
   /** A request that runs for less than this does not watch for a restart of its object. */
-  watchAfterMs: 100,
+  watchAfterMs: SECOND_MS,
   /** The pause before a request tries again to watch an object that is overloaded, doubled up to the most. */
   watchAgainMs: SECOND_MS,
   watchAgainMostMs: 30 * SECOND_MS,

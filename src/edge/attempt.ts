@@ -1,5 +1,6 @@
 // One request to one replica, up to its response headers.
 import { BOUNDS } from "../limits.ts";
+import type { Alarm } from "./alarm.ts";
 import type { ClientBody } from "./body.ts";
 import { isKeptSince, takeKept } from "./kept-connections.ts";
 import { isOutOfReach } from "./verdict.ts";
@@ -27,6 +28,7 @@ export interface Outgoing {
   readonly headers: Headers;
   readonly body: ClientBody;
   readonly firstByteTimeoutMs: number;
+  readonly alarm: Alarm;
   /** Takes the function that ends the attempt once the replica is gone. */
   readonly onLost: (end: () => void) => void;
 }
@@ -60,7 +62,7 @@ async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
 }
 
 /** Redirects are not followed, compressed bytes and caching headers stay as they are. */
-async function fetchOnce({ origin, target, request, headers, body, firstByteTimeoutMs, onLost }: Outgoing): Promise<Sent> {
+async function fetchOnce({ origin, target, request, headers, body, firstByteTimeoutMs, alarm, onLost }: Outgoing): Promise<Sent> {
   const url = origin + target;
   const abort = new AbortController();
   let ended: Sent | null = null;
@@ -69,7 +71,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
     abort.abort();
   };
   const init = { headers, redirect: "manual", encodeResponseBody: "manual", cf: NEVER_CACHE, signal: abort.signal } as const;
-  const timer = setTimeout(() => end({ kind: "timed_out" }), firstByteTimeoutMs);
+  const callOff = alarm.after(firstByteTimeoutMs, () => end({ kind: "timed_out" }));
   onLost(() => end({ kind: "lost" }));
   try {
     const response = body.streamed
@@ -84,7 +86,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
     if (error instanceof TypeError) throw error;
     return ended ?? { kind: "unreachable", response: null, error };
   } finally {
-    clearTimeout(timer);
+    callOff();
     onLost(() => {});
   }
 }

@@ -3,7 +3,7 @@ import { BOUNDS } from "../limits.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import { leftMs, tooLate, type Exchange } from "./exchange.ts";
 import { leaseBytes } from "./kept-bytes.ts";
-import { TOO_LATE, within } from "./within.ts";
+import { TOO_LATE } from "./alarm.ts";
 
 export interface ClientBody {
   /** The body that is kept; null: there is no body, or it is streamed. */
@@ -32,7 +32,7 @@ export async function takeBody(exchange: Exchange): Promise<Result<ClientBody>> 
   const deadlineMs = leftMs(exchange);
   let error: RouterError;
   try {
-    const bytes = await within(request.arrayBuffer(), Math.max(0, Math.min(uploadMs, deadlineMs)));
+    const bytes = await exchange.alarm.within(request.arrayBuffer(), Math.max(0, Math.min(uploadMs, deadlineMs)));
     if (bytes !== TOO_LATE) return { ok: true, value: { bytes, streamed: false, giveBack } };
     const detail = `The request's body did not arrive within ${uploadMs / 1000} s.`;
     error = deadlineMs < uploadMs ? tooLate(client) : { type: "upload_timeout", detail };

@@ -3,12 +3,12 @@ import type { EnqueueAnswer, GrantAnswer, SettledAnswer } from "../../durable-ob
 import type { Fleet } from "../../durable-objects/fleet.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Refusal } from "../routing/refusals.ts";
-import type { Exchange } from "./exchange.ts";
-import { fleetOf, isOverloaded } from "./fleet-stub.ts";
+import { isOverloaded, objectOf } from "./fleet-stub.ts";
 import { TIMED_OUT, type Admission, type Admitting, type Destination } from "./grant.ts";
 import { noteReach } from "./object-reach.ts";
 import { Slot } from "./slot.ts";
-import { TOO_LATE, within } from "./within.ts";
+import { takeSuccesses } from "./successes.ts";
+import { TOO_LATE } from "./alarm.ts";
 
 /** The object's answer; null: it failed several times in a row. The count starts anew each time that the object has enqueued the request. */
 export async function askObject(admitting: Admitting): Promise<Admission | null> {
@@ -32,7 +32,7 @@ export async function chooseByObject({ exchange, avoid, deadlineMs }: Admitting)
   const { app, hints } = exchange.client;
   try {
     const chosen = Promise.resolve(objectOf(exchange).choose({ hints: [...hints], avoid: [...avoid] }));
-    const grant = await within(chosen, deadlineMs - Date.now() + BOUNDS.deadlineGraceMs);
+    const grant = await exchange.alarm.within(chosen, deadlineMs - Date.now() + BOUNDS.deadlineGraceMs);
     if (grant === TOO_LATE) return TIMED_OUT;
     if (grant !== null) return { kind: "granted", to: destination(grant, 0), slot: null };
     const refusal: Refusal = avoid.length > 0 ? { kind: "no_other_replica" } : { kind: "no_replicas", retryAfterMs: 1000 };
@@ -62,9 +62,10 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
       queueLengthMax: client.queueLengthMax,
       declaredMs: client.declaredMs,
       priority: client.priority,
+      successes: [...takeSuccesses(client.app)],
     }) as Promise<EnqueueAnswer & Disposable>,
   );
-  const answer = await within(enqueuing, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());
+  const answer = await exchange.alarm.within(enqueuing, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());
   if (answer === TOO_LATE) return TIMED_OUT;
   enqueued();
   // Now, and not once a slot is free: until this note, the others that wait in this isolate do not ask the object.
@@ -89,7 +90,7 @@ async function waitFor(
   const sinceMs = Date.now();
   const remainingMs = Math.max(0, admitting.deadlineMs - sinceMs) + BOUNDS.deadlineGraceMs;
   try {
-    const settled = await within(Promise.resolve(fleet.granted(id)), remainingMs);
+    const settled = await admitting.exchange.alarm.within(Promise.resolve(fleet.granted(id)), remainingMs);
     if (settled === null) held[Symbol.dispose]();
     return settled === TOO_LATE ? TIMED_OUT : settled;
   } catch (error) {
@@ -102,14 +103,10 @@ async function waitFor(
 
 function granted(grant: GrantAnswer, { exchange, waitedMs }: Admitting, answer: EnqueueAnswer & Disposable): Admission {
   if (answer.ticket === null) throw new Error("a grant without a ticket");
-  const slot = new Slot(() => objectOf(exchange), grant, answer, answer.ticket);
+  const slot = new Slot(exchange, grant, answer, answer.ticket);
   return { kind: "granted", to: destination(grant, waitedMs), slot };
 }
 
 function destination({ replica, origin, reason }: GrantAnswer, waitedMs: number): Destination {
   return { replica, origin, reason, waitedMs, sentAtMs: Date.now() };
-}
-
-function objectOf({ env, settings, client }: Exchange): DurableObjectStub<Fleet> {
-  return fleetOf(env, settings, client.app);
 }

@@ -2,7 +2,7 @@
 // Pure but for the Request.
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
-import { splitUrl, type SplitUrl } from "../wire/request-url.ts";
+import type { SplitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import type { Priority } from "../routing/ledger/queue.ts";
@@ -42,12 +42,11 @@ const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(
 const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?\/?$/;
 
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
-export function readClientRequest(request: Request, settings: Settings): Result<ClientRequest> {
+export function readClientRequest(request: Request, url: SplitUrl, settings: Settings): Result<ClientRequest> {
   const { headers } = request;
   const webSocket = asksForWebSocket(headers);
   const fault = faultOf(request, webSocket);
   if (fault !== null) return failed(fault);
-  const url = splitUrl(request.url);
   const place = placeOf(url, settings.APP_FROM);
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
   const queueCall = settings.APP_FROM.kind === "path" && settings.APP_FROM.segments === 2 && FAL_QUEUE_CALL.test(place.path);

@@ -8,7 +8,7 @@ import type { Destination } from "./grant.ts";
 import { noteKept } from "./kept-connections.ts";
 import { sign } from "./signature.ts";
 import { isOutOfReach } from "./verdict.ts";
-import { TOO_LATE, within } from "./within.ts";
+import { Alarm, TOO_LATE } from "./alarm.ts";
 
 /** Why there were no response headers. `connection_lost`: it may be any of the first four. */
 export type Cause = "refused" | "reset" | "dns" | "tls" | "connection_lost" | "expired";
@@ -59,7 +59,7 @@ async function connectionOf(origin: string): Promise<boolean | null> {
   try {
     const socket = connect({ hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) });
     socket.closed.catch(() => {});
-    const opened = await within(socket.opened, BOUNDS.probeMs);
+    const opened = await new Alarm().within(socket.opened, BOUNDS.probeMs);
     void socket.close().catch(() => {});
     return opened === TOO_LATE ? null : true;
   } catch (error) {

@@ -1,17 +1,21 @@
 // A client's request on its way through the steps of route.ts.
 import type { RouterError } from "../router-error.ts";
+import type { SplitUrl } from "../wire/request-url.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { Alarm } from "./alarm.ts";
 import type { ClientRequest } from "./client-request.ts";
 
 /** The request, what it says (`client`), and what the runtime gives along. */
 export interface Exchange {
   readonly request: Request;
+  readonly url: SplitUrl;
   readonly env: Cloudflare.Env;
   readonly ctx: ExecutionContext;
   readonly settings: Settings;
   readonly requestId: string;
   readonly arrivedAtMs: number;
   readonly client: ClientRequest;
+  readonly alarm: Alarm;
 }
 
 /** Time until the request must have been sent; 0 or less: its deadline has passed. */

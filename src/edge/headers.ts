@@ -7,7 +7,7 @@ import type { Exchange } from "./exchange.ts";
  * Headers for one connection only. RFC 9110 7.6.1 names the first six. By 11.7 the two Proxy- fields are for the next hop alone. Trailer announces
  * fields that the runtime does not relay.
  */
-const HOP_BY_HOP = [
+const HOP_BY_HOP = new Set([
   "connection",
   "proxy-connection",
   "keep-alive",
@@ -17,7 +17,7 @@ const HOP_BY_HOP = [
   "proxy-authenticate",
   "proxy-authorization",
   "trailer",
-];
+]);
 
 /**
  * Headers that only the router may send to a replica. A client's own are dropped, with underscores too: a replica behind CGI or WSGI can't tell
@@ -26,15 +26,13 @@ const HOP_BY_HOP = [
 const RESERVED = /^(x[-_]fal[-_]|x[-_]warmpath[-_]|x[-_]forwarded[-_]|forwarded$)/;
 
 /** The headers that a replica gets, but for the signature. */
-export function requestHeaders({ request, client, requestId }: Exchange): Headers {
+export function requestHeaders({ request, url, client, requestId }: Exchange): Headers {
   const headers = new Headers(request.headers);
-  dropHopByHop(headers);
-  for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
-  const url = new URL(request.url);
+  dropFrom(headers, request.headers, (name) => RESERVED.test(name));
   headers.set("x-fal-request-id", requestId);
   headers.set("x-fal-endpoint", client.path);
   headers.set("x-forwarded-host", request.headers.get("host") ?? url.host);
-  headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
+  headers.set("x-forwarded-proto", url.scheme);
   if (client.prefix !== "") headers.set("x-forwarded-prefix", client.prefix);
   const address = clientAddress(request);
   if (address !== null) headers.set("x-forwarded-for", address);
@@ -52,25 +50,23 @@ export interface Served {
   readonly routeMs: number;
 }
 
-/** The headers that a client gets: the replica's own, and why the replica was chosen. */
-export function responseHeaders(upstream: Headers, served: Served): Headers {
-  const headers = new Headers(upstream);
+/** Makes the headers that a client gets of a copy of the replica's: without those for the router, and with why the replica was chosen. */
+export function editResponseHeaders(headers: Headers, upstream: Headers, served: Served): void {
   // If there are chunks, a length beside them does not count.
-  if (headers.has("transfer-encoding")) headers.delete("content-length");
-  dropHopByHop(headers);
-  for (const name of [...headers.keys()]) if (name.startsWith("x-warmpath-")) headers.delete(name);
-  headers.delete("x-fal-needs-retry");
+  if (upstream.has("transfer-encoding")) headers.delete("content-length");
+  dropFrom(headers, upstream, (name) => name === "x-fal-needs-retry" || name.startsWith("x-warmpath-"));
   headers.set("x-fal-served-from", served.replica);
   headers.set("x-warmpath-reason", served.reason);
   headers.set("x-fal-request-id", served.requestId);
   headers.append("server-timing", `queue;dur=${served.queueMs}, route;dur=${served.routeMs}`);
-  return headers;
 }
 
-function dropHopByHop(headers: Headers): void {
-  const named = headers.get("connection")?.split(",") ?? [];
-  for (const name of [...named.map((token) => token.trim()), ...HOP_BY_HOP]) {
-    if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) headers.delete(name);
+/** Drops from a copy of the headers those for one connection, which `Connection` may name too, and others that must go. */
+function dropFrom(copy: Headers, headers: Headers, goes: (name: string) => boolean): void {
+  for (const name of headers.keys()) if (HOP_BY_HOP.has(name) || goes(name)) copy.delete(name);
+  for (const token of headers.get("connection")?.split(",") ?? []) {
+    const name = token.trim();
+    if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) copy.delete(name);
   }
 }
 

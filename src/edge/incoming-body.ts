@@ -1,6 +1,6 @@
 // Reads a replica's body: whole if it is there at once, else piece by piece with a check for stalls.
 import { BOUNDS } from "../limits.ts";
-import { TOO_LATE, within } from "./within.ts";
+import { TOO_LATE, type Alarm } from "./alarm.ts";
 
 /** The replica has sent nothing for as long as it may. */
 export class Stalled extends Error {
@@ -27,12 +27,12 @@ export class IncomingBody {
   }
 
   /** The whole body of that length, which is above 0. Null: it takes longer, and `pumpTo` must pass it on. Throws if it breaks off. */
-  async readWhole(length: number, withinMs: number): Promise<Uint8Array | null> {
+  async readWhole(length: number, alarm: Alarm, withinMs: number): Promise<Uint8Array | null> {
     const deadlineMs = Date.now() + withinMs;
     const reader = (this.#reader = this.#body.getReader({ mode: "byob" }));
     for (let read = 0; read < length;) {
       this.#pending = reader.read(new Uint8Array(length - read));
-      const result = await within(this.#pending, Math.max(0, deadlineMs - Date.now()));
+      const result = await alarm.within(this.#pending, Math.max(0, deadlineMs - Date.now()));
       if (result === TOO_LATE) return null;
       this.#pending = null;
       if (result.done) throw new Error("the body ended early");

@@ -7,9 +7,10 @@
 // time, which costs ten times as much as a reader with a buffer of its own.
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result } from "../router-error.ts";
+import type { Alarm } from "./alarm.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeldSlot } from "./grant.ts";
-import { responseHeaders } from "./headers.ts";
+import { editResponseHeaders } from "./headers.ts";
 import { IncomingBody, isShort, lengthOf, Stalled } from "./incoming-body.ts";
 import { noteKept } from "./kept-connections.ts";
 import { unanswered, type Answered } from "./send.ts";
@@ -17,7 +18,7 @@ import { relayWebSocket } from "./websocket-relay.ts";
 
 /** The client's response; or the router's error, if a short body broke off before anything was sent. */
 export async function relay(exchange: Exchange, { granted, response, streamed }: Answered): Promise<Result<Response>> {
-  const { request, ctx, requestId, arrivedAtMs, settings } = exchange;
+  const { request, ctx, requestId, arrivedAtMs, settings, alarm } = exchange;
   const { to, slot } = granted;
   const release = () => slot?.release();
   const whole = () => {
@@ -38,21 +39,33 @@ export async function relay(exchange: Exchange, { granted, response, streamed }:
   };
   const { replica, reason, waitedMs, sentAtMs } = to;
   const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
-  const headers = responseHeaders(response.headers, { replica, reason, requestId, queueMs: waitedMs, routeMs });
+  const served = { replica, reason, requestId, queueMs: waitedMs, routeMs };
   if (response.webSocket) {
+    const headers = new Headers(response.headers);
+    editResponseHeaders(headers, response.headers, served);
     return { ok: true, value: relayWebSocket({ upstream: response, headers, whole, release, broken }, response.webSocket) };
   }
   const passing =
     slot?.proves === true ? (passed: Promise<void>) => ctx.waitUntil(proof(passed, slot, request.signal)) : undefined;
-  const relayed = await relayBody({ upstream: response, headers, idleMs: settings.IDLE_TIMEOUT_MS, whole, broken, passing });
-  if (relayed !== null) return { ok: true, value: relayed };
+  const relayed = await relayBody({
+    upstream: response,
+    alarm,
+    idleMs: settings.IDLE_TIMEOUT_MS,
+    whole,
+    broken,
+    passing,
+  });
+  if (relayed !== null) {
+    editResponseHeaders(relayed.headers, response.headers, served);
+    return { ok: true, value: relayed };
+  }
   release();
   return failed(unanswered(exchange, granted, "broke_off"));
 }
 
 interface BodyRelay {
   readonly upstream: Response;
-  readonly headers: Headers;
+  readonly alarm: Alarm;
   /** How long the replica may send nothing in the middle of its answer; 0: for ever. */
   readonly idleMs: number;
   /** Called exactly when the replica is done with the request and the answer came whole. */
@@ -64,8 +77,8 @@ interface BodyRelay {
 }
 
 /** Null: a short body broke off before anything was sent. */
-async function relayBody({ upstream, headers, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
-  const { status, statusText, body } = upstream;
+async function relayBody({ upstream, alarm, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
+  const { status, statusText, body, headers } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
   const length = lengthOf(upstream.headers);
   if (body === null || length === 0) {
@@ -76,7 +89,7 @@ async function relayBody({ upstream, headers, idleMs, whole, broken, passing }: 
   if (isShort(upstream) && length !== null) {
     try {
       // Most short bodies arrive with their headers. Null: this one does not, so its headers go out before it.
-      const bytes = await incoming.readWhole(length, BOUNDS.wholeResponseMs);
+      const bytes = await incoming.readWhole(length, alarm, BOUNDS.wholeResponseMs);
       if (bytes !== null) {
         whole();
         return new Response(bytes, init);

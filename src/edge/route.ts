@@ -1,29 +1,32 @@
 // A client's request, from its arrival to its answer: read, admit, send, relay. Any step can end it with the router's own answer.
 import { failed, type Result } from "../router-error.ts";
+import type { SplitUrl } from "../wire/request-url.ts";
 import type { Settings } from "../settings/settings.ts";
+import { Alarm } from "./alarm.ts";
 import { admit, errorOf } from "./admission.ts";
 import { takeBody } from "./body.ts";
 import { readClientRequest } from "./client-request.ts";
 import { unknownAppFault } from "./known-apps.ts";
 import { relay } from "./relay.ts";
 import { send } from "./send.ts";
-import { refreshSnapshot } from "./snapshots.ts";
+import { keepSnapshot } from "./snapshots.ts";
 
 export async function route(
   request: Request,
+  url: SplitUrl,
   env: Cloudflare.Env,
   ctx: ExecutionContext,
   settings: Settings,
   requestId: string,
 ): Promise<Result<Response>> {
   const arrivedAtMs = Date.now();
-  const read = readClientRequest(request, settings);
+  const read = readClientRequest(request, url, settings);
   if (!read.ok) return read;
   const client = read.value;
-  const unknown = await unknownAppFault(request, env, client.app, arrivedAtMs, client.timeoutMs);
+  const exchange = { request, url, env, ctx, settings, requestId, arrivedAtMs, client, alarm: new Alarm() };
+  const unknown = await unknownAppFault(exchange);
   if (unknown !== null) return failed(unknown);
-  const exchange = { request, env, ctx, settings, requestId, arrivedAtMs, client };
-  ctx.waitUntil(refreshSnapshot(env, settings, client.app, arrivedAtMs));
+  keepSnapshot(exchange);
   const body = await takeBody(exchange);
   if (!body.ok) return body;
   try {

@@ -52,13 +52,13 @@ export async function send(exchange: Exchange, body: ClientBody, first: Granted)
 }
 
 async function attemptAt(exchange: Exchange, { to, slot }: Granted, body: ClientBody, mayRepeat: boolean): Promise<Attempt> {
-  const { request, settings, client } = exchange;
+  const { request, settings, client, alarm } = exchange;
   const { target } = client;
   const headers = requestHeaders(exchange);
   await sign(headers, settings, { method: request.method, target, replica: to.replica });
   const onLost = (end: () => void) => slot?.onLost(end);
   const { FIRST_BYTE_TIMEOUT_MS: firstByteTimeoutMs } = settings;
-  return makeAttempt({ origin: to.origin, target, request, headers, body, firstByteTimeoutMs, onLost }, mayRepeat);
+  return makeAttempt({ origin: to.origin, target, request, headers, body, firstByteTimeoutMs, alarm, onLost }, mayRepeat);
 }
 
 function resultOf(

@@ -1,40 +1,46 @@
 // A request's hold on a replica's slot, from the grant to the last byte. The runtime gives the slot back by itself when the client
 // or this Worker goes; this class gives it back when the response is over, and asks a restarted object to adopt the request.
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
-import type { Fleet } from "../../durable-objects/fleet.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
 import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
 import { BOUNDS } from "../limits.ts";
+import { hashNames } from "../routing/rendezvous.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
-import { isOverloaded } from "./fleet-stub.ts";
+import type { Exchange } from "./exchange.ts";
+import { isOverloaded, objectOf } from "./fleet-stub.ts";
 import type { HeldSlot } from "./grant.ts";
+import { enqueuedSoFar, keepSuccess } from "./successes.ts";
 
 /** The methods that the stub of a ticket has. */
-type TicketStub = Pick<Ticket, "answered" | "failed" | "ended">;
+type TicketStub = Pick<Ticket, "answered" | "failed" | "ended" | "succeeded">;
 
 export class Slot implements HeldSlot {
-  readonly #fleet: () => DurableObjectStub<Fleet>;
+  readonly #exchange: Exchange;
+  readonly #enqueuedBefore: number;
   readonly #grant: GrantAnswer;
   readonly #grantedAtMs = Date.now();
   #id: number;
   #held: Disposable;
   #ticket: TicketStub;
-  #watch: ReturnType<typeof setTimeout> | null;
+  readonly #endWatch: () => void;
   #over = false;
   #failed = false;
-  #answered = false;
+  #answeredAtMs: number | null = null;
+  /** The object has heard of the answer, and whether it then waits to hear how the body ends. */
+  #told = false;
   #streams = false;
   #lost = false;
   #onLost = () => {};
 
   /** `held`: the object's answer. Disposing it gives back the ticket inside. */
-  constructor(fleet: () => DurableObjectStub<Fleet>, grant: GrantAnswer, held: Disposable, ticket: unknown) {
-    this.#fleet = fleet;
+  constructor(exchange: Exchange, grant: GrantAnswer, held: Disposable, ticket: unknown) {
+    this.#exchange = exchange;
+    this.#enqueuedBefore = enqueuedSoFar(exchange.client.app);
     this.#grant = grant;
     this.#id = grant.id;
     this.#held = held;
     this.#ticket = ticket as TicketStub;
-    this.#watch = setTimeout(() => void this.#watchRequest(), BOUNDS.watchAfterMs);
+    this.#endWatch = exchange.alarm.after(BOUNDS.watchAfterMs, () => void this.#watchRequest());
   }
 
   get proves(): boolean {
@@ -47,7 +53,9 @@ export class Slot implements HeldSlot {
   }
 
   async answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> {
-    this.#answered = true;
+    this.#answeredAtMs ??= Date.now();
+    if (!this.#isNews(kind, inBandHints)) return;
+    this.#told = true;
     this.#streams = streams;
     await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
   }
@@ -60,6 +68,7 @@ export class Slot implements HeldSlot {
   }
 
   done(): Promise<void> | null {
+    if (this.#answeredAtMs !== null && !this.#told) return this.#succeeded(this.#answeredAtMs - this.#grantedAtMs);
     if (this.proves || this.#streams) return this.#end(true);
     this.release();
     return null;
@@ -72,8 +81,24 @@ export class Slot implements HeldSlot {
   release(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#watch !== null) clearTimeout(this.#watch);
+    this.#endWatch();
     this.#held[Symbol.dispose]();
+  }
+
+  /** Whether the answer tells the object anything that it had better know before the request is over. */
+  #isNews(kind: AnswerKind, inBandHints: readonly string[] | null): boolean {
+    const { awaitsAnswer, holds } = this.#grant;
+    if (awaitsAnswer || kind !== "success") return true;
+    return inBandHints !== null && (holds === null || hashNames(inBandHints) !== holds);
+  }
+
+  #succeeded(answeredAfterMs: number): Promise<void> | null {
+    const heldMs = Date.now() - this.#grantedAtMs;
+    const told = keepSuccess(this.#exchange.client.app, this.#enqueuedBefore, [this.#id, answeredAfterMs, heldMs])
+      ? null
+      : this.#tell((ticket) => ticket.succeeded(answeredAfterMs, heldMs));
+    this.release();
+    return told;
   }
 
   async #end(whole: boolean): Promise<void> {
@@ -96,7 +121,6 @@ export class Slot implements HeldSlot {
    * request. The call returns early if the replica is gone. It goes to the object and not to the ticket, which is never disposed while a call pends.
    */
   async #watchRequest(): Promise<void> {
-    this.#watch = null;
     do {
       const end = await this.#running();
       if (end === "over") return;
@@ -106,7 +130,7 @@ export class Slot implements HeldSlot {
 
   /** The replica is gone. An answer that has begun goes on: the object had not heard of it yet. */
   #lose(): void {
-    if (this.#answered) return;
+    if (this.#answeredAtMs !== null) return;
     this.#lost = true;
     this.#onLost();
   }
@@ -115,7 +139,7 @@ export class Slot implements HeldSlot {
   async #running(): Promise<WatchEnd> {
     for (let pauseMs: number = BOUNDS.watchAgainMs; !this.#over; pauseMs = Math.min(2 * pauseMs, BOUNDS.watchAgainMostMs)) {
       try {
-        return await this.#fleet().running(this.#id);
+        return await objectOf(this.#exchange).running(this.#id);
       } catch (error) {
         if (!isOverloaded(error)) return "unknown";
       }
@@ -131,7 +155,13 @@ export class Slot implements HeldSlot {
       if (attempt > 0) await scheduler.wait(BOUNDS.adoptRetryMs * 2 ** (attempt - 1));
       try {
         const elapsedMs = Date.now() - this.#grantedAtMs;
-        const adopted = await this.#fleet().adopt({ replica, incarnation, hint, elapsedMs, answered: this.#answered });
+        const adopted = await objectOf(this.#exchange).adopt({
+          replica,
+          incarnation,
+          hint,
+          elapsedMs,
+          answered: this.#answeredAtMs !== null,
+        });
         if (adopted === null) return false;
         // The old ticket is gone with its object, unless the call alone failed.
         this.#held[Symbol.dispose]();

@@ -3,6 +3,7 @@
 import { hashName, type Weighted } from "../routing/rendezvous.ts";
 import { BOUNDS } from "../limits.ts";
 import type { SnapshotReplica } from "../routing/ledger/snapshot.ts";
+import type { Exchange } from "./exchange.ts";
 import { fleetOf } from "./fleet-stub.ts";
 import { LruMap } from "./lru.ts";
 import type { LocalHealth } from "./local-health.ts";
@@ -37,11 +38,16 @@ export function hasSnapshot(app: string): boolean {
   return held.get(app) !== undefined;
 }
 
-/** Fetches a new snapshot if the last one is older than 10 s and no other request fetches it. For `waitUntil`; never fails. */
-export async function refreshSnapshot(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
-  const before = held.get(app);
+/** Has a new snapshot fetched if the last one is older than 10 s and no other request fetches it. */
+export function keepSnapshot({ env, ctx, settings, client: { app }, arrivedAtMs: now }: Exchange): void {
   if (now - (askedAtMs.get(app) ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
   askedAtMs.set(app, now);
+  ctx.waitUntil(refresh(env, settings, app, now));
+}
+
+/** Never fails. */
+async function refresh(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
+  const before = held.get(app);
   try {
     const fresh = await fleetOf(env, settings, app).snapshot(before?.version ?? null);
     if (fresh === null) {

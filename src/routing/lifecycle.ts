@@ -9,6 +9,7 @@ import { noteUse, stopLoading } from "./ledger/residency.ts";
 import { leave } from "./ledger/queue.ts";
 import { grantOf, releaseSlot } from "./ledger/slots.ts";
 import { LIMITS } from "./limits.ts";
+import { addSample } from "./model/mean.ts";
 import { learnAnswer, learnHeld, uncountArrival } from "./model/model.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -19,6 +20,16 @@ export interface Answer {
   readonly hints: readonly string[] | null;
   /** Its body goes on: only with the word that the body came whole (`ended`) is the request known to have ended well. */
   readonly streams?: boolean;
+  /** Time from the grant to the headers, ms; not given: they came just now. */
+  readonly afterMs?: number;
+}
+
+/** A request was a success from its first byte to its last, as its edge tells once it is over. Times are from the grant on, by the edge's clock. */
+export interface Success {
+  readonly id: number;
+  /** Until the response headers, and until the end, ms. */
+  readonly answeredAfterMs: number;
+  readonly heldMs: number;
 }
 
 /**
@@ -31,10 +42,11 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   const its = grantOf(fleet, id);
   if (its === undefined) return null;
   const { hint, replica } = its;
+  const { afterMs = now - its.grantedAtMs } = answer;
   const succeeded = kind === "success";
   its.streams = streams;
   if (its.answeredAtMs === null) {
-    if (succeeded) learnAnswer(model, its, now - its.grantedAtMs);
+    if (succeeded) learnAnswer(model, its, afterMs);
     else forgetDemand(scheduler, its);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
     if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(fleet, its, now);
@@ -45,6 +57,27 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   if (kind !== "excused") trustAnswer(fleet, replica, succeeded);
   answerProbe(its, now);
   return hints !== null && applyInBandHints(fleet, replica, hints, now) ? replica : null;
+}
+
+/**
+ * A request went well and is over. Its edge may tell that after the slot was given back, with a later request: then the news teaches, but changes no
+ * verdict on the replica, which may have failed since. Idempotent. O(1).
+ */
+export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }: Success, now: number): void {
+  const { fleet, model } = scheduler;
+  if (grantOf(fleet, id) !== undefined) {
+    answered(scheduler, id, { kind: "success", hints: null, afterMs: answeredAfterMs }, now);
+    ended(scheduler, id, true);
+    return finish(scheduler, id, now);
+  }
+  const its = fleet.unjudged.get(id);
+  if (its === undefined) return;
+  fleet.unjudged.delete(id);
+  const { hint, replica } = its;
+  learnAnswer(model, its, answeredAfterMs);
+  learnHeld(model, its, heldMs);
+  addSample(replica.errors, 0, LIMITS.errorMemory);
+  if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
 }
 
 /** Failures that may be the hint's doing, and after which the request is not sent elsewhere by the router's own choice. */
@@ -97,8 +130,28 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
     replica.failuresInARow = 0;
     if (hint !== null) noteUse(replica, hint, now);
     if (fleet.grants.has(id)) learnHeld(model, its, now - its.grantedAtMs);
+  } else if (its.answeredAtMs === null && !its.failed && fleet.grants.has(id)) {
+    fleet.unjudged.set(id, its);
+    const [oldest] = fleet.unjudged.keys();
+    if (fleet.unjudged.size > LIMITS.unjudgedPerApp && oldest !== undefined) fleet.unjudged.delete(oldest);
   }
   releaseSlot(fleet, its);
+}
+
+/**
+ * Whether the object must hear at once how the request is answered: a load, a probe, or a replica of which a success would change what is thought. Of
+ * other requests only that they went well is of use, at any time later.
+ */
+export function awaitsAnswer({ hintFailures }: Fleet, { replica, hint, warmth }: Grant): boolean {
+  if (warmth !== "warm" && warmth !== "none") return true;
+  const { ejectedFor, failuresInARow, refusalsInARow, unreported } = replica;
+  return (
+    ejectedFor !== null ||
+    failuresInARow > 0 ||
+    refusalsInARow > 0 ||
+    unreported.size > 0 ||
+    (hint !== null && hintFailures.knows(hint))
+  );
 }
 
 /** Whether the request was answered with a success that came whole. */

@@ -89,6 +89,8 @@ export const LIMITS = {
    * is given one for each of its slots every 10 s, for FIRST_BYTE_TIMEOUT_MS.
    */
   reclaimedPerApp: 10_000,
+  /** Requests that are over and of which their edges may still tell how they went. That news is of use for a while, and comes with the edge's next request. */
+  unjudgedPerApp: 10_000,
   /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
   tombstonesPerApp: 10_000,
   /** Candidates in one explanation. */

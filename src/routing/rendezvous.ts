@@ -13,6 +13,16 @@ export interface NameHash {
   readonly low: number;
 }
 
+/** A hash of a set of names, in whatever order, each once. O(characters). */
+export function hashNames(names: Iterable<string>): number {
+  let sum = 0;
+  for (const name of names) {
+    const { high, low } = hashName(name);
+    sum = (sum + mix(high ^ low)) | 0;
+  }
+  return sum;
+}
+
 /** What a hint's order is computed from. `weight` is positive: the replica's concurrency. */
 export interface Weighted {
   readonly hash: NameHash;

@@ -14,7 +14,7 @@ import { LIMITS } from "./limits.ts";
 import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./model/model.ts";
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
-import { isOwner, isServing, placeIgnoringLoad } from "./policy/candidates.ts";
+import { eligibleFor, isOwner, isServing, placeIgnoringLoad, warmPlace } from "./policy/candidates.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy/policy.ts";
 import { noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
 
@@ -134,7 +134,10 @@ export type Verdict =
   | { readonly kind: "wait"; readonly hold: Hold | null; readonly lookAgainAtMs: number }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
-/** Joins a request to the queue and asks what becomes of it now. The caller takes the request out again if it does not wait. */
+/**
+ * Joins a request to the queue and asks what becomes of it now. The caller takes the request out again if it does not wait. One that comes while nobody
+ * waits and finds a warm replica free need not join: every policy sends it there.
+ */
 export function consider(
   scheduler: Scheduler,
   options: WaitingOptions,
@@ -144,11 +147,17 @@ export function consider(
   now: number,
 ): Verdict {
   const { fleet, queue, model, policy } = scheduler;
-  const refusal = refusalOf(fleet, queue, model, options, arrival, now);
   const { hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority } = arrival;
   const [hint = ""] = hints;
   const expected = { expectedMs: expectedMs(model, hint, declaredMs), loadMs: loadMs(model, hint) };
-  const its = join(queue, { id, hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority, countedAt, ...expected });
+  const request = { id, hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority, countedAt, ...expected };
+  const warm =
+    queue.waiting.size === 0 && !isRecovering(scheduler, now)
+      ? warmPlace(fleet, request, eligibleFor(fleet, request, now), now)
+      : null;
+  if (warm !== null) return { kind: "send", send: { kind: "send", request, replica: warm.replica, hint: warm.hint } };
+  const refusal = refusalOf(fleet, queue, model, options, arrival, now);
+  const its = join(queue, request);
   const pick: Pick = fleet.free.size === 0 || isRecovering(scheduler, now) ? null : policy.pick(scheduler, [its], now);
   if (pick?.kind === "send" && pick.request.id === id) return { kind: "send", send: pick };
   if (refusal !== null) return { kind: "refuse", refusal };

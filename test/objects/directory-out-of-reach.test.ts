@@ -5,6 +5,7 @@ import { beforeEach, expect, inject, test, vi } from "vitest";
 import { rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
 import worker from "../../src/index.ts";
 import { BOUNDS } from "../../src/limits.ts";
+import { exchangeOf } from "./exchange.ts";
 
 /** Each failure is logged. */
 beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
@@ -57,7 +58,7 @@ test("the administrator may ask for any app", async () => {
 });
 
 const FAULT = { type: "runner_scheduling_failure", retryAfterMs: 1000 };
-const fault = (app: string, now: number) => unknownAppFault(new Request("http://router/x"), without, app, now, Infinity);
+const fault = (app: string, now: number) => unknownAppFault(exchangeOf(without, app, now));
 
 const start = Date.now();
 let rounds = 0;

@@ -45,6 +45,7 @@ const REQUEST: EnqueueRequest = {
   queueLengthMax: null,
   declaredMs: null,
   priority: "normal" as const,
+  successes: [],
 };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>

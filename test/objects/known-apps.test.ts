@@ -4,18 +4,18 @@ import { expect, test } from "vitest";
 import { appExists, rememberApp, unknownAppFault } from "../../src/edge/known-apps.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
+import { exchangeOf } from "./exchange.ts";
 
 const NOW = 1_764_000_000_000;
-const request = () => new Request("https://router.example.com/app/x");
 
 // The Directory does not know this app: only the isolate's memory says that it exists.
 test("a flood of unknown names pushes no app out of the memory", { timeout: 60_000 }, async () => {
   rememberApp("remembered", NOW);
   for (let n = 0; n < 2 * BOUNDS.knownApps; n++) {
-    const fault = await unknownAppFault(request(), env, `made-up-${n}`, NOW, Infinity);
+    const fault = await unknownAppFault(exchangeOf(env, `made-up-${n}`, NOW));
     expect(fault).toMatchObject({ type: "app_not_found" });
   }
-  expect(await unknownAppFault(request(), env, "remembered", NOW, Infinity)).toBeNull();
+  expect(await unknownAppFault(exchangeOf(env, "remembered", NOW))).toBeNull();
 });
 
 test("beyond the bound the app not used for longest is forgotten", async () => {
@@ -35,8 +35,24 @@ test("an app is asked for again after its time, and forgotten if it is gone", as
   expect(await appExists(env, "gone", NOW)).toBe(false);
 });
 
+test("a request for an app that was known before does not wait for the Directory, which is asked once and may deny the app", async () => {
+  rememberApp("was-known", NOW);
+  const later = NOW + BOUNDS.knownAppMs;
+  const asked: string[] = [];
+  const knows = (app: string) => {
+    asked.push(app);
+    return Promise.resolve(false);
+  };
+  const counting = { ...env, DIRECTORY: { getByName: () => ({ knows }) } } as unknown as Cloudflare.Env;
+  const exchanges = [0, 1, 2].map(() => exchangeOf(counting, "was-known", later));
+  for (const exchange of exchanges) expect(await unknownAppFault(exchange)).toBeNull();
+  for (const exchange of exchanges) await exchange.over();
+  expect(asked).toEqual(["was-known"]);
+  expect(await unknownAppFault(exchangeOf(counting, "was-known", later))).toMatchObject({ type: "app_not_found" });
+});
+
 test("the Directory's word is remembered", async () => {
   const directory = env.DIRECTORY.getByName(DIRECTORY_NAME);
   await directory.arrived("arrived");
-  expect(await unknownAppFault(request(), env, "arrived", NOW, Infinity)).toBeNull();
+  expect(await unknownAppFault(exchangeOf(env, "arrived", NOW))).toBeNull();
 });

@@ -1,19 +1,20 @@
 // The last snapshot of each fleet in an isolate, in workerd with real Fleet objects: which objects are asked for one, and what pushes one out.
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test, vi } from "vitest";
-import { lastSnapshot, refreshSnapshot } from "../../src/edge/snapshots.ts";
+import { keepSnapshot, lastSnapshot } from "../../src/edge/snapshots.ts";
 import { BOUNDS } from "../../src/limits.ts";
-import { settingsOf, type Settings } from "../../src/settings/settings.ts";
+import { exchangeOf } from "./exchange.ts";
 
 /** Each failure is logged. */
 beforeEach(() => void vi.spyOn(console, "warn").mockReturnValue());
 
 const NOW = 1_764_000_000_000;
 
-function settings(): Settings {
-  const result = settingsOf(env);
-  if (!result.ok) throw new Error(result.detail);
-  return result.settings;
+/** A request for the app comes, and what it left in `waitUntil` is over. */
+async function refreshSnapshot(its: Cloudflare.Env, app: string, now: number): Promise<void> {
+  const exchange = exchangeOf(its, app, now);
+  keepSnapshot(exchange);
+  await exchange.over();
 }
 
 async function beat(app: string, status: "ready" | "stopped"): Promise<void> {
@@ -37,18 +38,18 @@ const idsOf = (app: string, now = NOW) => lastSnapshot(app, MAX_AGE_MS, now).map
 
 test("of apps without replicas nothing is kept, so that any number of them pushes no snapshot out", async () => {
   await beat("kept", "ready");
-  await refreshSnapshot(env, settings(), "kept", NOW);
+  await refreshSnapshot(env, "kept", NOW);
   expect(idsOf("kept")).toEqual(["r"]);
-  for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) await refreshSnapshot(env, settings(), `none-${n}`, NOW);
+  for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) await refreshSnapshot(env, `none-${n}`, NOW);
   expect(idsOf("kept")).toEqual(["r"]);
 });
 
 test("nor is anything kept of apps whose object fails", async () => {
   await beat("kept-too", "ready");
-  await refreshSnapshot(env, settings(), "kept-too", NOW);
+  await refreshSnapshot(env, "kept-too", NOW);
   const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
   for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) {
-    await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), `failing-${n}`, NOW);
+    await refreshSnapshot(failing as unknown as Cloudflare.Env, `failing-${n}`, NOW);
   }
   expect(idsOf("kept-too")).toEqual(["r"]);
 });
@@ -57,7 +58,7 @@ test.each(["ready", "stopped"] as const)("requests at once ask once, again after
   const app = `asked-${status}`;
   await beat(app, status);
   const { watchedEnv, asked } = watched();
-  const refresh = (now: number) => refreshSnapshot(watchedEnv, settings(), app, now);
+  const refresh = (now: number) => refreshSnapshot(watchedEnv, app, now);
   await Promise.all([refresh(NOW), refresh(NOW), refresh(NOW + 1)]);
   await refresh(NOW + BOUNDS.snapshotAgeMs - 1);
   expect(asked).toEqual([app]);
@@ -67,21 +68,21 @@ test.each(["ready", "stopped"] as const)("requests at once ask once, again after
 
 test("a snapshot goes with the last ready replica, and stays while the object fails", async () => {
   await beat("comes-and-goes", "ready");
-  await refreshSnapshot(env, settings(), "comes-and-goes", NOW);
+  await refreshSnapshot(env, "comes-and-goes", NOW);
   const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
-  await refreshSnapshot(failing as unknown as Cloudflare.Env, settings(), "comes-and-goes", NOW + BOUNDS.snapshotAgeMs);
+  await refreshSnapshot(failing as unknown as Cloudflare.Env, "comes-and-goes", NOW + BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual(["r"]);
   await beat("comes-and-goes", "stopped");
-  await refreshSnapshot(env, settings(), "comes-and-goes", NOW + 2 * BOUNDS.snapshotAgeMs);
+  await refreshSnapshot(env, "comes-and-goes", NOW + 2 * BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual([]);
 });
 
 test("a snapshot older than SNAPSHOT_MAX_AGE_MS is not used until the object has confirmed it", async () => {
   await beat("ages", "ready");
-  await refreshSnapshot(env, settings(), "ages", NOW);
+  await refreshSnapshot(env, "ages", NOW);
   expect(idsOf("ages", NOW + MAX_AGE_MS)).toEqual(["r"]);
   const late = NOW + MAX_AGE_MS + 1;
   expect(idsOf("ages", late)).toEqual([]);
-  await refreshSnapshot(env, settings(), "ages", late);
+  await refreshSnapshot(env, "ages", late);
   expect(idsOf("ages", late)).toEqual(["r"]);
 });

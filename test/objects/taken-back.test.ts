@@ -22,6 +22,7 @@ test("the request is watched like any other, and is not taken for a request of b
     queueLengthMax: null,
     declaredMs: null,
     priority: "normal" as const,
+    successes: [],
   };
   const held = (await stub.enqueue(request)) as unknown as { result: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {

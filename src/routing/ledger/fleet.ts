@@ -28,6 +28,8 @@ export interface Fleet {
   readonly grants: Map<number, Grant>;
   /** Those whose slots were taken back while their requests go on, oldest first. */
   readonly reclaimed: Map<number, Grant>;
+  /** Requests that gave their slots back before it was known how they went, the oldest first: an edge may tell that later. */
+  readonly unjudged: Map<number, Grant>;
   /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
   readonly holders: Map<string, Set<Replica>>;
   /** Those of them that have a free slot. */
@@ -61,6 +63,7 @@ export function createFleet(): Fleet {
     orphaning: new Map(),
     grants: new Map(),
     reclaimed: new Map(),
+    unjudged: new Map(),
     holders: new Map(),
     freeHolders: new Map(),
     free: new ReplicaIndex(),

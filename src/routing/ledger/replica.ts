@@ -63,6 +63,8 @@ export interface Replica extends Weighted {
   hintSlots: number | null;
   /** What it says it holds warm; null: it does not specialise. */
   advertised: ReadonlySet<string> | null;
+  /** `hashNames` of that. */
+  advertisedHash: number;
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
@@ -147,6 +149,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     concurrency: 1,
     hintSlots: null,
     advertised: null,
+    advertisedHash: 0,
     reportsHints: false,
     loading: new Map(),
     unreported: new Map(),

@@ -4,6 +4,7 @@ import { type Fleet } from "./fleet.ts";
 import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { drop, put } from "./index-by.ts";
 import { LIMITS } from "../limits.ts";
+import { hashNames } from "../rendezvous.ts";
 
 /** Puts the replica in or out of the indexes of free ones, as its status and load say. Called after every change of either. O(hints). */
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
@@ -69,6 +70,7 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   if (sameSet(before, hints)) return false;
   const after = hints === null ? null : new Set(hints);
   replica.advertised = after;
+  replica.advertisedHash = hashNames(after ?? []);
   fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
   fleet.advertisedText += textOf(after) - textOf(before);
   for (const hint of before ?? []) unindexHint(fleet, replica, hint);

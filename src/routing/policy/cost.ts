@@ -44,7 +44,7 @@ class Round {
   readonly #order: Order;
   readonly #eligible: Eligible;
   readonly #losses: Losses;
-  readonly #leastLossMs: number;
+  #leastLossMs: number | null = null;
   #lookAgainAtMs: number;
   #held: Hold | null = null;
   #asked = 0;
@@ -57,7 +57,6 @@ class Round {
     this.#order = orderOf(view);
     this.#eligible = eligibleFor(view.fleet, { hints: [], avoid: [] }, now);
     this.#losses = lossesOf(view);
-    this.#leastLossMs = leastLossMs(view, this.#eligible, this.#losses);
     this.#lookAgainAtMs = now + LIMITS.lookAgainMs;
   }
 
@@ -91,8 +90,10 @@ class Round {
         continue;
       }
       const head = its.waiting[0];
-      if (head === undefined || (this.#leastLossMs === Infinity && its.avoid.length === 0)) continue;
-      const costMs = warm ? head.expectedMs : coldCostMs(this.#view, its, this.#leastLossMs);
+      if (head === undefined) continue;
+      if (!warm) this.#leastLossMs ??= leastLossMs(this.#view, this.#eligible, this.#losses);
+      if (!warm && this.#leastLossMs === Infinity && its.avoid.length === 0) continue;
+      const costMs = warm ? head.expectedMs : coldCostMs(this.#view, its, this.#leastLossMs ?? 0);
       candidates.push({ its, warm, atMost: this.#priority(head, costMs) });
     }
     return candidates;

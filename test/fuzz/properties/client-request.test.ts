@@ -85,7 +85,7 @@ test("a request is refused with a known error, or lies within the bounds", () =>
   fc.assert(
     fc.property(url, fc.dictionary(fc.constantFrom(...NAMES), value, { maxKeys: 4 }), from, (url, headers, appFrom) => {
       const env = settings({ APP_FROM: appFrom, HINT_HEADERS: "x-fal-runner-hint, x-model" });
-      const result = readClientRequest(new Request(url, { headers }), env);
+      const result = readClientRequest(new Request(url, { headers }), splitUrl(url), env);
       const outcome = result.ok ? "accepted" : result.error.type;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       if (!result.ok) {
@@ -115,12 +115,13 @@ test("a request is refused with a known error, or lies within the bounds", () =>
 test("a URL's parts make up the URL that is sent on, without its fragment, and read the same again", () => {
   fc.assert(
     fc.property(url, (text) => {
-      const { host, path, query } = splitUrl(text);
+      const { scheme, host, path, query } = splitUrl(text);
       const whole = new URL(text);
+      expect(`${scheme}:`).toBe(whole.protocol);
       expect(host).toBe(whole.host);
       expect(path).toBe(whole.pathname);
       expect(["", "?", whole.search]).toContain(query);
-      expect(splitUrl(`http://${host}${path}${query}`)).toEqual({ host, path, query });
+      expect(splitUrl(`${scheme}://${host}${path}${query}`)).toEqual({ scheme, host, path, query });
       expect(isControlPath(path)).toBe(/^\/-(\/|$)/.test(whole.pathname));
     }),
     seeded(5000),
