@@ -33,13 +33,13 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   const { hint, replica } = its;
   const succeeded = kind === "success";
   its.streams = streams;
-  if (its.answeredAtMs === null) {
+  if (!its.answered) {
     if (succeeded) learnAnswer(model, its, now - its.grantedAtMs);
     else forgetDemand(scheduler, its);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
     if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(fleet, its, now);
   }
-  its.answeredAtMs ??= now;
+  its.answered = true;
   its.succeeded = succeeded;
   stopLoading(fleet, its, succeeded ? now : null);
   if (kind !== "excused") trustAnswer(fleet, replica, succeeded);

@@ -1,7 +1,7 @@
 // Whether a request that finds no slot may wait for one, and what it is told if not.
 import type { Fleet } from "./ledger/fleet.ts";
-import { graceUntilMs, hasReady } from "./ledger/membership.ts";
 import type { Arrival, Priority, Queue, Wanted } from "./ledger/queue.ts";
+import { isReady } from "./ledger/replica.ts";
 import { LIMITS } from "./limits.ts";
 import { valueOf } from "./model/mean.ts";
 import type { Model } from "./model/model.ts";
@@ -50,9 +50,30 @@ export function noReplicas(options: WaitingOptions): Refusal {
   return { kind: "no_replicas", retryAfterMs: options.coldStartMs };
 }
 
-/** Whether no ready replica is left that has not failed the request. */
-export function triedAll(fleet: Fleet, { avoid }: Wanted): boolean {
-  return avoid.length > 0 && !hasReady(fleet, avoid);
+/** Whether the request has failed on every ready replica. O(avoided). */
+export function triedAll({ free, busy, replicas }: Fleet, { avoid }: Wanted): boolean {
+  if (avoid.length === 0) return false;
+  let untried = free.size + busy.size;
+  for (const id of new Set(avoid)) {
+    const replica = replicas.get(id);
+    if (replica !== undefined && isReady(replica)) untried--;
+  }
+  return untried === 0;
+}
+
+/**
+ * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
+ * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
+ */
+export function graceUntilMs(fleet: Fleet): number {
+  if (fleet.free.size + fleet.busy.size > 0) return Infinity;
+  let until = 0;
+  for (const replica of fleet.replicas.values()) {
+    if (replica.status !== "draining" && !replica.drained) return Infinity;
+    until = Math.max(until, replica.graceUntilMs);
+  }
+  for (const departed of fleet.tombstones.values()) until = Math.max(until, departed.untilMs);
+  return until;
 }
 
 /** How many of those that wait may be before a newcomer. */

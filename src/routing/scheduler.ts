@@ -5,7 +5,7 @@ import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
 import { createFleet, type Fleet } from "./ledger/fleet.ts";
-import { graceUntilMs, sweep } from "./ledger/membership.ts";
+import { sweep } from "./ledger/membership.ts";
 import { createQueue, join, leave, overdue, type Arrival, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
@@ -14,9 +14,9 @@ import { LIMITS } from "./limits.ts";
 import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./model/model.ts";
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
-import { isOwner, isServing, placeIgnoringLoad } from "./policy/candidates.ts";
+import { isOwner, isServing, placeIgnoringLoad, type Place } from "./policy/candidates.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy/policy.ts";
-import { noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
+import { graceUntilMs, noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
 
 /** Why a request was sent where it was; the value of `x-warmpath-reason`. A closed set. */
 export type Reason =
@@ -34,10 +34,7 @@ export type Reason =
   | "snapshot_hash";
 
 /** Where a request goes, and why. */
-export interface Choice {
-  readonly replica: Replica;
-  /** The hint that decided; null: the request has none. */
-  readonly hint: string | null;
+export interface Choice extends Place {
   /** Whether the replica serves that hint without a load; true if there is no hint. */
   readonly warm: boolean;
   readonly reason: Exclude<Reason, "snapshot_hash">;
@@ -45,7 +42,7 @@ export interface Choice {
 
 /** The end of a request's wait. `granted` is told exactly once for each request that is not refused. */
 export type Outcome =
-  | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"]; readonly warm: boolean }
+  | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"] }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
 export type EnqueueResult = Outcome | { readonly kind: "waiting" };
@@ -108,18 +105,11 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (!isRetry) noteFull(model.utilisation, fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size));
   const countedAt = isRetry ? null : countArrival(model, arrival.hints[0] ?? "");
   const verdict = consider(scheduler, options, id, arrival, countedAt, now);
-  if (verdict.kind === "refuse") {
-    leave(queue, id);
-    return refuse(scheduler, verdict.refusal);
-  }
-  if (!admit(scheduler.retries, isRetry, fleet.slots, now)) {
-    leave(queue, id);
-    return refuse(scheduler, { kind: "no_retry_left" });
-  }
-  if (verdict.kind === "send") {
-    leave(queue, id);
-    return grant(scheduler, verdict.send, choiceOf(fleet, verdict.send, now), now);
-  }
+  const isAdmitted = verdict.kind !== "refuse" && admit(scheduler.retries, isRetry, fleet.slots, now);
+  if (verdict.kind !== "wait" || !isAdmitted) leave(queue, id);
+  if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
+  if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
+  if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
   // Without a slot nobody can tell how long the backlog is; and with few, for a moment, the backlog is no longer than this request can wait.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
@@ -145,10 +135,9 @@ export function consider(
 ): Verdict {
   const { fleet, queue, model, policy } = scheduler;
   const refusal = refusalOf(fleet, queue, model, options, arrival, now);
-  const { hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority } = arrival;
-  const [hint = ""] = hints;
-  const expected = { expectedMs: expectedMs(model, hint, declaredMs), loadMs: loadMs(model, hint) };
-  const its = join(queue, { id, hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority, countedAt, ...expected });
+  const [hint = ""] = arrival.hints;
+  const expected = { expectedMs: expectedMs(model, hint, arrival.declaredMs), loadMs: loadMs(model, hint) };
+  const its = join(queue, { ...arrival, id, countedAt, ...expected });
   const pick: Pick = fleet.free.size === 0 || isRecovering(scheduler, now) ? null : policy.pick(scheduler, [its], now);
   if (pick?.kind === "send" && pick.request.id === id) return { kind: "send", send: pick };
   if (refusal !== null) return { kind: "refuse", refusal };
@@ -188,13 +177,7 @@ export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: num
   for (const request of overdue(queue, now)) end(request, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.recoveringUntilMs <= now) {
     scheduler.recoveringUntilMs = 0;
-    sendWaiting(scheduler, now, (send) => {
-      const choice = choiceOf(fleet, send, now);
-      end(
-        send.request,
-        grant(scheduler, send, choice.reason === "hint_match" ? { ...choice, reason: "hint_wait" } : choice, now),
-      );
-    });
+    sendWaiting(scheduler, now, (send) => end(send.request, grant(scheduler, send, true, now)));
   }
   if (graceUntilMs(fleet) <= now)
     for (const request of queue.waiting.values()) end(request, refuse(scheduler, noReplicas(options)));
@@ -236,8 +219,11 @@ export function nextEventMs(scheduler: Scheduler): number {
   return Math.min(next, graceUntilMs(fleet));
 }
 
-function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, reason }: Choice, now: number): Outcome {
+function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number): Outcome {
   const { fleet, model, counters } = scheduler;
+  const { request, replica, hint } = send;
+  const { warm, reason: found } = choiceOf(fleet, send, now);
+  const reason = hasWaited && found === "hint_match" ? "hint_wait" : found;
   counters.granted[reason]++;
   const warmth = warmthOf(replica, hint, warm);
   if (warmth === "cold") counters.cold++;
@@ -255,15 +241,11 @@ function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, r
     now,
   );
   beginProbe(taken, now);
-  return { kind: "granted", grant: taken, reason, warm };
+  return { kind: "granted", grant: taken, reason };
 }
 
 /** The reason is the same whatever policy has picked. O(replicas) for a load, else O(1). */
-export function choiceOf(
-  fleet: Fleet,
-  { replica, hint }: { readonly replica: Replica; readonly hint: string | null },
-  now: number,
-): Choice {
+export function choiceOf(fleet: Fleet, { replica, hint }: Place, now: number): Choice {
   if (hint === null) return { replica, hint, warm: true, reason: "least_loaded" };
   if (isServing(fleet, replica, hint, now)) return { replica, hint, warm: true, reason: "hint_match" };
   return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint) ? "hash_owner" : "hash_spill" };

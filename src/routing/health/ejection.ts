@@ -43,15 +43,15 @@ function countsEnough(fleet: Fleet, { replica, grantedAtMs, failures }: Grant, {
   const few = failures < LIMITS.ejectionsPerRequest ? 1 : LIMITS.failuresToEject;
   if (kind === "unavailable") {
     // Those of requests that were sent before the replica was known to refuse any are one.
-    const together = grantedAtMs <= replica.refusedAtMs && !replica.onProbation;
+    const together = grantedAtMs <= replica.refusedAtMs && !isOnProbation(replica);
     replica.refusedAtMs = now;
     if (!together) replica.refusalsInARow++;
-    return !together && replica.refusalsInARow >= Math.max(few, replica.onProbation ? 1 : LIMITS.refusalsToEject);
+    return !together && replica.refusalsInARow >= Math.max(few, isOnProbation(replica) ? 1 : LIMITS.refusalsToEject);
   }
   replica.refusalsInARow = 0;
   replica.failuresInARow++;
-  const enough = Math.max(few, replica.onProbation ? 1 : FAILURES_TO_EJECT[kind]);
-  if (kind !== "error" || replica.onProbation) return replica.failuresInARow >= enough;
+  const enough = Math.max(few, isOnProbation(replica) ? 1 : FAILURES_TO_EJECT[kind]);
+  if (kind !== "error" || isOnProbation(replica)) return replica.failuresInARow >= enough;
   return (replica.failuresInARow >= enough && !othersFailToo(fleet, replica)) || failsOften(fleet, replica);
 }
 
@@ -111,7 +111,7 @@ export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): void 
 
 /** The request is the one that its replica may have on probation, where there is none. */
 export function beginProbe({ id, replica }: Grant, now: number): void {
-  if (replica.onProbation && !isProbing(replica, now)) replica.probe = { id, untilMs: now + LIMITS.probeUnansweredMs };
+  if (isOnProbation(replica) && !isProbing(replica, now)) replica.probe = { id, untilMs: now + LIMITS.probeUnansweredMs };
 }
 
 /** It is answered. One that then goes on for long, such as a stream, does not keep others away for as long as that. */
@@ -148,6 +148,11 @@ export function isIneligible(replica: Replica, now: number): boolean {
   return replica.ejectedUntilMs > now || isProbing(replica, now);
 }
 
+/** Whether the replica was ejected since it was last trusted. */
+export function isOnProbation({ ejectedFor }: Replica): boolean {
+  return ejectedFor !== null;
+}
+
 function isProbing({ probe }: Replica, now: number): boolean {
   return probe !== null && probe.untilMs > now;
 }
@@ -164,7 +169,6 @@ function readmit(fleet: Fleet, replica: Replica): void {
   if (replica.ejectedFor !== "error" || !failsOften(fleet, replica)) replica.ejections = 0;
   replica.ejectedUntilMs = 0;
   replica.ejectedFor = null;
-  replica.onProbation = false;
   replica.probe = null;
   fleet.unhealthy.delete(replica);
 }
@@ -178,7 +182,6 @@ function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): v
   replica.ejectedAtMs = now;
   replica.ejectedUntilMs = now + Math.max(LIMITS.ejectionLeastMs, Math.min(askedMs ?? grownMs, grownMs));
   replica.ejectedFor = failure.kind;
-  replica.onProbation = true;
   replica.probe = null;
   replica.failuresInARow = 0;
   replica.refusalsInARow = 0;

@@ -15,13 +15,10 @@ export function createRetryBudget(): RetryBudget {
 
 /** A request is let in: its first attempt earns, a further one takes a retry. False: there is none, and nothing is taken. O(1). */
 export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
-  if (isRetry) return spendRetry(budget, slots, now);
-  budget.owed = Math.max(0, budget.owed - 1);
-  return true;
-}
-
-/** Takes one retry out of the budget. False: there is none, and nothing is taken. O(1). */
-function spendRetry(budget: RetryBudget, slots: number, now: number): boolean {
+  if (!isRetry) {
+    budget.owed = Math.max(0, budget.owed - 1);
+    return true;
+  }
   const { requestsPerRetry, retriesPerSecond, retryReserveLeast } = LIMITS;
   const earned = (retriesPerSecond * requestsPerRetry * Math.max(0, now - budget.atMs)) / 1000;
   budget.owed = Math.max(0, budget.owed - earned);

@@ -41,9 +41,8 @@ export interface Fleet {
   readonly withholding: Set<Replica>;
   /** What replicas have failed to serve. */
   readonly hintFailures: HintFailures;
-  /** Slots of all ready replicas, and how many of those are taken: requests above a replica's concurrency take none. */
+  /** Slots of all ready replicas. */
   slots: number;
-  taken: number;
   /** No replica expires before; a lower bound. */
   nextExpiryMs: number;
   /** Totals over `advertised`, held under the limits of one fleet. */
@@ -69,7 +68,6 @@ export function createFleet(): Fleet {
     withholding: new Set(),
     hintFailures: new HintFailures(),
     slots: 0,
-    taken: 0,
     nextExpiryMs: Infinity,
     advertisedHints: 0,
     advertisedText: 0,

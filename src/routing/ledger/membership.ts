@@ -1,7 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
 import { type Tombstone, type Fleet } from "./fleet.ts";
-import { createReplica, isReady, type Replica } from "./replica.ts";
+import { createReplica, type Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
@@ -19,21 +19,20 @@ export type HeartbeatOutcome =
   | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "fleet_full"; readonly detail: string };
 
-/** What a restart of the object restores of a replica. */
-export interface StoredReplica {
-  readonly id: string;
-  readonly incarnation: number;
-  readonly origin: string;
+/** What a report says that the router acts on, of a replica that stays. */
+interface Report extends Pick<Heartbeat, "origin" | "concurrency" | "hintSlots" | "hints"> {
   readonly status: ReplicaStatus;
-  readonly drained: boolean;
-  readonly concurrency: number;
-  readonly hintSlots: number | null;
-  readonly hints: readonly string[] | null;
-  /** Its heartbeats say what it holds. */
-  readonly reportsHints: boolean;
+  readonly sequence?: number | null;
 }
 
-type Accepted = Heartbeat & { readonly status: ReplicaStatus };
+/** What a restart of the object restores of a replica. */
+export interface StoredReplica extends Omit<Report, "sequence"> {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly drained: boolean;
+  /** Whether its heartbeats say what it holds. */
+  readonly reportsHints: boolean;
+}
 
 /**
  * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when it reached the router, which is the latest that it can have been
@@ -57,7 +56,8 @@ export function applyHeartbeat(
   }
   const full = fullness(fleet, known ?? other, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
-  if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
+  // Another id now answers at the origin: the process that was there is gone, as a container is that came back under a new name.
+  if (other !== null) depart(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
   if (known !== null && same === null) {
     unindexReplica(fleet, known);
@@ -67,12 +67,6 @@ export function applyHeartbeat(
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
   const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
   return { kind: "accepted", stored, reclaimed, replaced: other?.id ?? null };
-}
-
-/** Another id now answers at the replica's origin: the process that it was is gone, as a container is that came back under a new name. */
-function expelOwner(fleet: Fleet, owner: Replica, untilMs: number): void {
-  const { incarnation, sequence } = owner;
-  depart(fleet, owner, { untilMs, forbidden: false, incarnation, sequence });
 }
 
 /**
@@ -96,12 +90,7 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, gra
 
 /** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
 export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
-  depart(fleet, replica, {
-    untilMs,
-    forbidden: true,
-    incarnation: replica.incarnation,
-    sequence: replica.sequence,
-  });
+  depart(fleet, replica, untilMs, { forbidden: true });
 }
 
 /** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
@@ -114,9 +103,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
     else fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, replica.expiresAtMs);
   }
   for (const replica of expired) {
-    const { incarnation, sequence } = replica;
     replica.lost = true;
-    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
+    depart(fleet, replica, now + timeToLiveMs);
   }
   endEjections(fleet, now);
   for (const [id, departed] of fleet.tombstones) {
@@ -161,31 +149,6 @@ export function storedForm(replica: Replica): StoredReplica {
   return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
 }
 
-/**
- * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
- * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
- */
-export function graceUntilMs(fleet: Fleet): number {
-  if (fleet.free.size + fleet.busy.size > 0) return Infinity;
-  let until = 0;
-  for (const replica of fleet.replicas.values()) {
-    if (replica.status !== "draining" && !replica.drained) return Infinity;
-    until = Math.max(until, replica.graceUntilMs);
-  }
-  for (const departed of fleet.tombstones.values()) until = Math.max(until, departed.untilMs);
-  return until;
-}
-
-/** Whether any replica outside `avoid` is ready, free or not. O(avoided). */
-export function hasReady({ free, busy, replicas }: Fleet, avoid: readonly string[]): boolean {
-  let ready = free.size + busy.size;
-  for (const id of new Set(avoid)) {
-    const replica = replicas.get(id);
-    if (replica !== undefined && isReady(replica)) ready--;
-  }
-  return ready > 0;
-}
-
 /** A departed replica whose requests still run, or whose drain would be forgotten if it returned in the same incarnation. */
 function isStillOwed({ record }: Tombstone): boolean {
   return record !== null && (record.grants.size > 0 || record.drained);
@@ -194,16 +157,14 @@ function isStillOwed({ record }: Tombstone): boolean {
 /** It leaves at once; one that has left already is remembered by what it said last. */
 function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome {
   const known = fleet.replicas.get(beat.replica);
-  const last = known ?? fleet.tombstones.get(beat.replica);
-  const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
-  const { incarnation } = beat;
-  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
   const departed = fleet.tombstones.get(beat.replica);
-  if (known === undefined && departed !== undefined) {
-    const same = departed.incarnation === incarnation;
-    const { record, forbidden } = same ? departed : { record: null, forbidden: false };
-    fleet.tombstones.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
-  }
+  const last = known ?? departed;
+  const { incarnation } = beat;
+  const isSame = last?.incarnation === incarnation;
+  const said = { incarnation, sequence: beat.sequence ?? (isSame ? last.sequence : null) };
+  if (known !== undefined) depart(fleet, known, untilMs, said);
+  else if (departed !== undefined)
+    fleet.tombstones.set(beat.replica, { ...departed, ...(isSame ? {} : { record: null, forbidden: false }), ...said });
   return { kind: "stopped", known: known !== undefined };
 }
 
@@ -234,7 +195,7 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
 }
 
 /** Writes what a report says into the record and the indexes. Says whether a restart must know. */
-function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number, madeAtMs: number): boolean {
+function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: number, madeAtMs: number): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.tombstones.delete(replica.id);
@@ -251,7 +212,7 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   replica.weight = said.concurrency;
   replica.expiresAtMs = expiresAtMs;
   fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, expiresAtMs);
-  if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
+  replica.sequence = said.sequence ?? replica.sequence;
   if (joined) indexReplica(fleet, replica);
   const reportsHints = said.hints !== null;
   const heard = reportsHints || replica.reportsHints || joined;
@@ -287,14 +248,15 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
 }
 
-type Departure = Omit<Tombstone, "record">;
-
-function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
+/** The replica leaves. `said`: what is remembered of the replica if that is not what its record says. */
+function depart(fleet: Fleet, replica: Replica, untilMs: number, said: Partial<Tombstone> = {}): void {
+  const { incarnation = replica.incarnation, sequence = replica.sequence, forbidden = false } = said;
   fleet.replicas.delete(replica.id);
   unindexReplica(fleet, replica);
-  orphan(fleet, replica, departure.untilMs);
+  orphan(fleet, replica, untilMs);
   fleet.tombstones.delete(replica.id);
-  fleet.tombstones.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
+  const record = incarnation === replica.incarnation ? replica : null;
+  fleet.tombstones.set(replica.id, { untilMs, incarnation, sequence, forbidden, record });
   const [oldest] = fleet.tombstones.keys();
   if (fleet.tombstones.size > LIMITS.tombstonesPerApp && oldest !== undefined) fleet.tombstones.delete(oldest);
   fleet.version++;

@@ -24,7 +24,7 @@ export interface Arrival extends Wanted {
 }
 
 /** A request in the queue. */
-export interface Waiting extends Omit<Arrival, "queueLengthMax"> {
+export interface Waiting extends Arrival {
   readonly id: number;
   /** The number of its arrival; null: it is a retry. */
   readonly countedAt: number | null;
@@ -35,8 +35,6 @@ export interface Waiting extends Omit<Arrival, "queueLengthMax"> {
 
 /** Requests that want the same hints, may go to the same replicas, are equally urgent and cost about the same. */
 export interface RequestClass extends Wanted {
-  readonly key: string;
-  readonly priority: Priority;
   /** Oldest first; never empty while the queue knows the class. */
   readonly waiting: Waiting[];
 }
@@ -71,7 +69,7 @@ export function join(queue: Queue, request: Waiting): RequestClass {
   const key = keyOf(request);
   let its = queue.classes.get(key);
   if (its === undefined) {
-    its = { key, hints, avoid, priority, waiting: [] };
+    its = { hints, avoid, waiting: [] };
     queue.classes.set(key, its);
   }
   let place = its.waiting.length;
@@ -91,9 +89,10 @@ export function leave(queue: Queue, id: number): boolean {
   if (request === undefined) return false;
   queue.waiting.delete(id);
   queue.avoiding.delete(id);
-  const its = queue.classes.get(keyOf(request));
+  const key = keyOf(request);
+  const its = queue.classes.get(key);
   its?.waiting.splice(its.waiting.indexOf(request), 1);
-  if (its?.waiting.length === 0) queue.classes.delete(its.key);
+  if (its?.waiting.length === 0) queue.classes.delete(key);
   queue.count[request.priority]--;
   // Sums of fractions drift, so an empty queue sets the work to nothing.
   if (queue.waiting.size === queue.count.low) queue.workMs = 0;

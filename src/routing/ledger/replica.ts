@@ -24,8 +24,8 @@ export interface Grant {
   readonly grantedAtMs: number;
   /** The number of the arrival by which it counts as demand for its hint; null: it does not. */
   readonly countedAt: number | null;
-  /** When the response headers came; null before. */
-  answeredAtMs: number | null;
+  /** Its response headers came. */
+  answered: boolean;
   /** They were those of a success. */
   succeeded: boolean;
   /** Its body is on its way. A client that breaks that off looks like its end. */
@@ -77,9 +77,8 @@ export interface Replica extends Weighted {
   readonly users: Map<string, number>;
   /** The most hints it was ever known to hold at once: its hint slots, where it does not say. */
   mostHeld: number;
-  /** Its slots as they are counted in `Fleet.slots`, and those of them in `Fleet.taken`. */
+  /** Its slots as they are counted in `Fleet.slots`. */
   countedSlots: number;
-  countedTaken: number;
   sequence: number | null;
   expiresAtMs: number;
   /** By id, oldest first. */
@@ -105,10 +104,9 @@ export interface Replica extends Weighted {
   /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
   ejectedAtMs: number;
   ejections: number;
-  /** What it was ejected for, which says what ends that; null: it is trusted. */
+  /** What it was ejected for last, which says what ends its probation; null: it is trusted. After the ejection it gets one request at a time. */
   ejectedFor: Failure["kind"] | null;
-  /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
-  onProbation: boolean;
+  /** The one request that the replica may have on probation; null: it has none. The request may have lost its slot. */
   probe: Probe | null;
   /** Requests that it failed since the last that ended well, but for answers 503; and those since it last answered otherwise. */
   failuresInARow: number;
@@ -154,7 +152,6 @@ export function createReplica(id: string, incarnation: number): Replica {
     users: new Map(),
     mostHeld: 0,
     countedSlots: 0,
-    countedTaken: 0,
     sequence: null,
     expiresAtMs: 0,
     grants: new Map(),
@@ -170,7 +167,6 @@ export function createReplica(id: string, incarnation: number): Replica {
     ejectedAtMs: -Infinity,
     ejections: 0,
     ejectedFor: null,
-    onProbation: false,
     probe: null,
     failuresInARow: 0,
     refusalsInARow: 0,

@@ -24,11 +24,8 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
 }
 
 function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
-  const taken = Math.min(loadOf(replica), slots);
   fleet.slots += slots - replica.countedSlots;
-  fleet.taken += taken - replica.countedTaken;
   replica.countedSlots = slots;
-  replica.countedTaken = taken;
 }
 
 /** Whether the list fits the fleet's limits in place of the replica's present one. Changes nothing. */
@@ -141,7 +138,7 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hints of [replica.loading, replica.unreported]) {
     for (const hint of hints.keys()) indexHint(fleet, replica, hint);
   }
-  if (replica.onProbation) fleet.unhealthy.add(replica);
+  if (replica.ejectedFor !== null) fleet.unhealthy.add(replica);
 }
 
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {

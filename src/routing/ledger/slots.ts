@@ -17,27 +17,28 @@ export interface Adoption {
 }
 
 /** What is granted. */
-export interface Taking {
-  readonly replica: Replica;
-  readonly hint: string | null;
+export interface Taking
+  extends Pick<Grant, "replica" | "hint">, Partial<Pick<Grant, "declaredMs" | "failures" | "countedAt" | "expectedMs">> {
+  /** Whether the replica serves the hint without a load. */
   readonly warm: boolean;
-  readonly declaredMs?: number | null;
-  readonly failures?: number;
-  readonly countedAt?: number | null;
-  /** How long the request is expected to hold the slot, its load included. */
-  readonly expectedMs?: number;
   /** How long the replica may at most take to load the hint. */
   readonly loadMostMs?: number;
 }
 
+/** A request of which nothing is known but that it was sent. */
+const UNTOLD = {
+  ...{ declaredMs: null, failures: 0, countedAt: null, expectedMs: 0 },
+  ...{ answered: false, succeeded: false, streams: false, failed: false, proves: false },
+};
+
 /** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most `loadMostMs`. O(hints). */
-export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number): Grant {
-  const { replica, hint, warm, declaredMs = null, failures = 0, countedAt = null, expectedMs = 0, loadMostMs = 0 } = taking;
+export function takeSlot(fleet: Fleet, id: number, { warm, loadMostMs = 0, ...taking }: Taking, now: number): Grant {
+  const { replica, hint } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   const grant = hold(fleet, {
-    ...{ id, replica, hint, warmth: warmthOf(replica, hint, warm), declaredMs, failures, expectedMs },
-    ...{ grantedAtMs: now, countedAt, answeredAtMs: null, succeeded: false, streams: false, failed: false },
-    proves: replica.ejectedFor === "broken",
+    ...UNTOLD,
+    ...taking,
+    ...{ id, warmth: warmthOf(replica, hint, warm), grantedAtMs: now, proves: replica.ejectedFor === "broken" },
   });
   replica.served++;
   if (hint !== null && !warm) startLoading(fleet, grant, hint, now + loadMostMs);
@@ -54,23 +55,23 @@ export function adoptSlot(fleet: Fleet, id: number, adoption: Adoption, expected
   // Its process has left meanwhile, and was not known to owe an answer.
   if (departed !== undefined && !answered && !replica.lost) fleet.orphaning.set(replica, departed.untilMs);
   return hold(fleet, {
-    // Whether it had to load is not known any more, so it teaches nothing.
-    ...{ id, replica, hint, warmth: "unknown", declaredMs: null, failures: 0, expectedMs },
-    ...{ grantedAtMs: startedAtMs, countedAt: null, answeredAtMs: answered ? startedAtMs : null, succeeded: answered },
-    ...{ streams: answered, failed: false, proves: false },
+    ...UNTOLD,
+    // Whether the request had to load is not known any more, so that it teaches nothing.
+    ...{ id, replica, hint, warmth: "unknown", expectedMs, grantedAtMs: startedAtMs },
+    ...{ answered, succeeded: answered, streams: answered },
   });
 }
 
 /** Requests that the replica has not begun to answer; also those whose slots were taken back. */
 export function* unanswered(replica: Replica): Generator<Grant> {
   for (const grants of [replica.grants, replica.reclaimed]) {
-    for (const grant of grants.values()) if (grant.answeredAtMs === null) yield grant;
+    for (const grant of grants.values()) if (!grant.answered) yield grant;
   }
 }
 
 /** Whether the request waits in vain for its answer to begin: its replica's process is gone, and has not returned. */
-export function isLost({ replica, answeredAtMs }: Grant): boolean {
-  return answeredAtMs === null && replica.lost;
+export function isLost({ replica, answered }: Grant): boolean {
+  return !answered && replica.lost;
 }
 
 /** A request's grant, also one whose slot was taken back while the request goes on. */

@@ -13,14 +13,9 @@ export function emptyMean(): Mean {
 
 /** `memory`: the weight from which on older samples fade. */
 export function addSample(mean: Mean, sample: number, memory: number): void {
-  if (mean.weight >= memory) fadeMean(mean, 1 - 1 / memory);
-  mean.sum += sample;
-  mean.weight++;
-}
-
-export function fadeMean(mean: Mean, factor: number): void {
-  mean.sum *= factor;
-  mean.weight *= factor;
+  const factor = mean.weight >= memory ? 1 - 1 / memory : 1;
+  mean.sum = factor * mean.sum + sample;
+  mean.weight = factor * mean.weight + 1;
 }
 
 /** `none`: what an empty one is taken for. */

@@ -12,6 +12,7 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
   avoid: [],
   arrivedAtMs,
   deadlineMs: 100,
+  queueLengthMax: null,
   declaredMs: null,
   priority: "normal",
   countedAt: null,

@@ -6,7 +6,7 @@ import { countArrival, learnAnswer, learnHeld, type Model } from "../../../src/r
 export function grantFor(hint: string, rest: Partial<Grant> = {}): Grant {
   return {
     ...{ id: 1, replica: createReplica("teacher", 1), hint, warmth: "warm", declaredMs: null, expectedMs: 0 },
-    ...{ grantedAtMs: 0, countedAt: null, answeredAtMs: null, succeeded: true, streams: false, failures: 0, failed: false },
+    ...{ grantedAtMs: 0, countedAt: null, answered: false, succeeded: true, streams: false, failures: 0, failed: false },
     ...{ proves: false, ...rest },
   };
 }
