@@ -4,14 +4,14 @@
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
-import { createFleet, type Fleet } from "./ledger/fleet.ts";
+import { Fleet } from "./ledger/fleet.ts";
 import { sweep } from "./ledger/membership.ts";
-import { createQueue, join, leave, overdue, type Arrival, type Waiting, type Wanted } from "./ledger/queue.ts";
+import { join, leave, overdue, type Arrival, Queue, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
-import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./model/model.ts";
+import { countArrival, expectedMs, loadMs, meanJobMs, Model } from "./model/model.ts";
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
 import { isOwner, isServing, placeIgnoringLoad, type Place } from "./policy/candidates.ts";
@@ -78,9 +78,9 @@ export interface Scheduler extends View {
 export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler {
   return {
     policy,
-    fleet: createFleet(),
-    queue: createQueue(),
-    model: createModel(coldStartMs),
+    fleet: new Fleet(),
+    queue: new Queue(),
+    model: new Model(coldStartMs),
     counters: {
       granted: { hint_match: 0, hint_wait: 0, hash_owner: 0, hash_spill: 0, least_loaded: 0 },
       refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },

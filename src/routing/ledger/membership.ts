@@ -1,7 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
 import { type Tombstone, type Fleet } from "./fleet.ts";
-import { createReplica, type Replica } from "./replica.ts";
+import { Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
@@ -63,7 +63,7 @@ export function applyHeartbeat(
     unindexReplica(fleet, known);
     orphan(fleet, known, now + timeToLiveMs);
   }
-  const replica = same ?? returning(fleet, beat) ?? createReplica(beat.replica, beat.incarnation);
+  const replica = same ?? returning(fleet, beat) ?? new Replica(beat.replica, beat.incarnation);
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
   const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
   return { kind: "accepted", stored, reclaimed, replaced: other?.id ?? null };
@@ -135,7 +135,7 @@ function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
 
 /** Puts a replica back from storage: live for one time to live, its load unknown until tickets and its first heartbeat tell. */
 export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs: number): void {
-  const replica = createReplica(stored.id, stored.incarnation);
+  const replica = new Replica(stored.id, stored.incarnation);
   replica.drained = stored.drained;
   replica.restored = true;
   replica.graceUntilMs = expiresAtMs;
@@ -209,7 +209,6 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   if (said.status === "draining" && (joined || replica.status !== "draining")) replica.graceUntilMs = expiresAtMs;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
-  replica.weight = said.concurrency;
   replica.expiresAtMs = expiresAtMs;
   fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, expiresAtMs);
   replica.sequence = said.sequence ?? replica.sequence;

@@ -6,10 +6,10 @@
 import type { Grant } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
-import { createDeclaredCosts, learnDeclared, weighDeclared, type DeclaredCosts } from "./declared-cost.ts";
+import { DeclaredCosts, learnDeclared, weighDeclared } from "./declared-cost.ts";
 import { learnPace, paceOf } from "./pace.ts";
 import { addSample, emptyMean, shrunk, valueOf, type Mean } from "./mean.ts";
-import { createUtilisation, type Utilisation } from "./utilisation.ts";
+import { Utilisation } from "./utilisation.ts";
 
 interface HintModel {
   /** Time a request holds its slot beside its load. */
@@ -23,36 +23,26 @@ interface HintModel {
   atArrival: number;
 }
 
-export interface Model {
-  /** By hint; the longest not asked for first. Requests without a hint are under the empty one. */
-  readonly hints: Map<string, HintModel>;
-  readonly service: Mean;
-  /** Services and first answers of hints that were new. */
-  readonly newService: Mean;
-  readonly newAnswer: Mean;
-  readonly load: Mean;
+export class Model {
+  /** What stands for every load until some have been seen. */
   readonly firstLoadMs: number;
-  /** Time a slot is held by a request that went well, its load included. */
-  readonly held: Mean;
-  arrivals: number;
-  readonly utilisation: Utilisation;
-  readonly declared: DeclaredCosts;
-}
+  /** By hint, longest not asked for first. Requests without a hint are under the empty one. */
+  readonly hints = new Map<string, HintModel>();
+  /** Services of warm requests of all hints. */
+  readonly service = emptyMean();
+  /** The first service, and the first time to an answer, of each hint. */
+  readonly newService = emptyMean();
+  readonly newAnswer = emptyMean();
+  readonly load = emptyMean();
+  /** Time that a request which went well held its slot, its load included. */
+  readonly held = emptyMean();
+  arrivals = 0;
+  readonly utilisation = new Utilisation();
+  readonly declared = new DeclaredCosts();
 
-/** `firstLoadMs` stands for every load until some have been seen. */
-export function createModel(firstLoadMs: number): Model {
-  return {
-    hints: new Map(),
-    service: emptyMean(),
-    newService: emptyMean(),
-    newAnswer: emptyMean(),
-    load: emptyMean(),
-    firstLoadMs,
-    held: emptyMean(),
-    arrivals: 0,
-    utilisation: createUtilisation(),
-    declared: createDeclaredCosts(),
-  };
+  constructor(firstLoadMs: number) {
+    this.firstLoadMs = firstLoadMs;
+  }
 }
 
 /** Expected time that a warm request of the hint holds a slot; 0 until any has finished. */
