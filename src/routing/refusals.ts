@@ -1,4 +1,4 @@
-// Whether a request that finds no slot may wait for one, and what it is told if not.
+// Whether a request that finds no slot may wait for one, and with which error it is refused if not.
 import type { Fleet } from "./ledger/fleet.ts";
 import type { Arrival, Priority, Queue, Wanted } from "./ledger/queue.ts";
 import { isReady } from "./ledger/replica.ts";
@@ -8,7 +8,7 @@ import type { Model } from "./model/model.ts";
 
 export interface WaitingOptions {
   readonly queueLengthMax: number;
-  /** Retry-After of a fleet without replicas: what a load is taken to last. */
+  /** How long a load is expected to take until some have been seen. The Retry-After of a fleet without replicas. */
   readonly coldStartMs: number;
 }
 
@@ -17,11 +17,11 @@ export type Refusal =
   | { readonly kind: "no_replicas"; readonly retryAfterMs: number }
   /** Every other ready replica has already failed this request. */
   | { readonly kind: "no_other_replica" }
-  /** It has failed, and the fleet has no retries left (retry-budget.ts). */
+  /** The request is a retry, and the fleet has no retry left (retry-budget.ts). */
   | { readonly kind: "no_retry_left" }
   | { readonly kind: "timed_out" };
 
-/** Why a request that finds no slot may not even wait; null: it may. O(1). */
+/** Why a request that finds no slot may not wait for one; null: it may. O(1) if a replica is ready, else O(replicas). */
 export function refusalOf(
   fleet: Fleet,
   queue: Queue,
@@ -62,8 +62,8 @@ export function triedAll({ free, busy, replicas }: Fleet, { avoid }: Wanted): bo
 }
 
 /**
- * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
- * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
+ * Until when requests may hope for a replica. Infinity: a replica is ready or starting. Otherwise as long as one that drains, was drained or has left could
+ * return or be followed by its next process; 0: there is no hope. O(1) if a replica is ready, else O(replicas and tombstones).
  */
 export function graceUntilMs(fleet: Fleet): number {
   if (fleet.free.size + fleet.busy.size > 0) return Infinity;
@@ -76,7 +76,7 @@ export function graceUntilMs(fleet: Fleet): number {
   return until;
 }
 
-/** How many of those that wait may be before a newcomer. */
+/** How many waiting requests may be served before a new one of the priority. */
 function aheadOf(priority: Priority, { waiting, count }: Queue): number {
   switch (priority) {
     case "high":
@@ -88,7 +88,7 @@ function aheadOf(priority: Priority, { waiting, count }: Queue): number {
   }
 }
 
-/** A low estimate: the work of those ahead, shared by every ready slot. 0 until enough requests have finished to know. */
+/** A low estimate of the wait behind `ahead` requests, which all ready slots share. 0 until enough requests have finished. */
 function predictedWaitMs({ slots }: Fleet, { held }: Model, ahead: number): number {
   if (ahead === 0 || slots === 0 || held.weight < LIMITS.predictionSamples) return 0;
   return (ahead * valueOf(held, 0)) / slots;

@@ -1,6 +1,6 @@
-// The scheduler of one fleet: takes arrivals, and sends waiting requests to replicas as its policy picks them. Driven by calls that carry the time (from
-// the Fleet object, from a simulator): the scheduler never waits or reads a clock itself. After each call that may free a slot or make a replica warm its
-// owner calls `dispatch` and passes on what that gives. What becomes of a granted request is told in lifecycle.ts.
+// The scheduler of one fleet: it takes arrivals, and sends waiting requests to replicas as its policy picks them. The Fleet object or a simulator drives the
+// scheduler by calls that carry the time, so it never waits or reads a clock. After each call that may free a slot or make a replica warm, its owner calls
+// `dispatch` and tells the requests what this gives. What happens to a request after its grant is in lifecycle.ts.
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
@@ -26,21 +26,21 @@ export type Reason =
   | "hint_wait"
   /** No warm replica was free: the first replica in the hint's hash order. */
   | "hash_owner"
-  /** No warm replica was free, and a load hurts less elsewhere than on the owner: further down the order. */
+  /** No warm replica was free, and the load hurts less on a replica further down the hash order than on the first. */
   | "hash_spill"
   /** The request has no hint. */
   | "least_loaded"
-  /** The object could not be reached: hash order over the last snapshot, within what the edge knows itself. */
+  /** The object could not be reached: hash order over the last snapshot, less the replicas that failed or are full as far as the edge knows. */
   | "snapshot_hash";
 
-/** Where a request goes, and why. */
+/** The replica that a request goes to, and why. */
 export interface Choice extends Place {
-  /** Whether the replica serves that hint without a load; true if there is no hint. */
+  /** Whether the replica serves the hint without a load; true if the request has no hint. */
   readonly warm: boolean;
   readonly reason: Exclude<Reason, "snapshot_hash">;
 }
 
-/** The end of a request's wait. `granted` is told exactly once for each request that is not refused. */
+/** The end of a request's wait. Every request that is not refused is granted once. */
 export type Outcome =
   | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"] }
   | { readonly kind: "refused"; readonly refusal: Refusal };
@@ -52,29 +52,29 @@ export interface Counters {
   readonly refused: Record<Refusal["kind"], number>;
   /** Grants that made a replica load a hint. */
   cold: number;
-  /** Requests that left the queue before they were granted. */
+  /** Requests that left the queue without a grant. */
   left: number;
-  /** Slots freed because the replica said they were not in use. */
+  /** Slots freed because the replica said that they were not in use. */
   reclaimed: number;
-  /** Requests that replicas failed, by how. */
+  /** Requests that replicas failed, by the kind of failure. */
   readonly failed: Record<Failure["kind"], number>;
-  /** Ejections of replicas. */
   ejected: number;
 }
 
 export interface Scheduler extends View {
   readonly policy: Policy;
   readonly counters: Counters;
+  /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
-  /** Those of requests that take no slot: nothing else bounds them, and they must not use up the others'. */
+  /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */
   readonly slotlessRetries: RetryBudget;
-  /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
+  /** After a restart nothing is granted until then, so that running requests can report themselves first. 0: the time is over. */
   recoveringUntilMs: number;
-  /** When to dispatch again if a request waits beside a free slot; Infinity: none does. */
+  /** When to dispatch again although nothing happens, because a request waits beside a free slot; Infinity: none does. */
   lookAgainMs: number;
 }
 
-/** `coldStartMs`: what a load is taken to last until some have been seen. */
+/** `coldStartMs`: how long a load is expected to take until some have been seen. */
 export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler {
   return {
     policy,
@@ -97,7 +97,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler
   };
 }
 
-/** A request arrives: it joins the queue, and the policy sends it at once, or it waits; or it may not wait, and is refused. */
+/** A request arrives. It is sent at once, waits in the queue, or is refused. */
 export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: number, arrival: Arrival, now: number): EnqueueResult {
   const { fleet, queue, model } = scheduler;
   const isRetry = arrival.avoid.length > 0;
@@ -110,7 +110,7 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
   if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
   if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
-  // Without a slot nobody can tell how long the backlog is; and with few, for a moment, the backlog is no longer than this request can wait.
+  // Without slots the length of the backlog is unknown. With few slots for a moment, the backlog seems long, so it counts up to this request's deadline.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
   if (fleet.free.size > 0) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.lookAgainAtMs);
@@ -120,11 +120,11 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
 /** What becomes of a request that arrives. */
 export type Verdict =
   | { readonly kind: "send"; readonly send: Send }
-  /** `hold`: why beside a free slot; null: no slot is free that the request could have. */
+  /** `hold`: why the request waits although a slot is free; null: no slot is free that it could have. */
   | { readonly kind: "wait"; readonly hold: Hold | null; readonly lookAgainAtMs: number }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
-/** Joins a request to the queue and asks what becomes of it now. The caller takes the request out again if it does not wait. */
+/** Puts a request into the queue, and says what becomes of it now. The caller takes the request out again if it does not wait. */
 export function consider(
   scheduler: Scheduler,
   options: WaitingOptions,
@@ -142,11 +142,11 @@ export function consider(
   if (pick?.kind === "send" && pick.request.id === id) return { kind: "send", send: pick };
   if (refusal !== null) return { kind: "refuse", refusal };
   if (pick?.kind === "hold") return { kind: "wait", hold: pick, lookAgainAtMs: pick.lookAgainAtMs };
-  // An older request of the class may be sent now, which the next dispatch does.
+  // If the policy picks an older request of the class, the next dispatch sends that one.
   return { kind: "wait", hold: null, lookAgainAtMs: pick === null ? now + LIMITS.lookAgainMs : now };
 }
 
-/** Where a request that takes no slot goes; null: no replica is ready, or the request is a retry and no retry is left. */
+/** The replica for a request that takes no slot; null: no replica is ready, or the request is a retry and no retry is left. */
 export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choice | null {
   const { fleet, slotlessRetries } = scheduler;
   const place = placeIgnoringLoad(fleet, wanted, now);
@@ -154,19 +154,19 @@ export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choic
   return choiceOf(fleet, place, now);
 }
 
-/** A request that was granted before a restart of the object says that it still runs. Null: its replica or incarnation is gone. */
+/** A request that was granted before a restart of the object still runs. Null: its replica is gone, or has a new incarnation. */
 export function adopt({ fleet, model }: Scheduler, id: number, adoption: Adoption): Grant | null {
   return adoptSlot(fleet, id, adoption, expectedMs(model, adoption.hint ?? "", null));
 }
 
-/** Time passes: replicas expire. Gives those that did. */
+/** Removes the replicas whose time to live is over, and gives them. */
 export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly Replica[] {
   return sweep(scheduler.fleet, timeToLiveMs, now);
 }
 
 /**
- * Ends every wait that can end: deadlines first, then slots as the policy picks, then graces that are over. O(1), and O(requests that avoid replicas), if
- * no slot is free and no deadline has passed; else one pick for each request that is sent, at most `picksAtOnce`, and one more.
+ * Ends every wait that can end: at deadlines first, then by grants as the policy picks, then because no replica is left to hope for. Asks the policy once
+ * for each request that is sent, at most `picksAtOnce` times, and once more. O(requests that avoid replicas) if no slot is free and no deadline is over.
  */
 export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: number): ReadonlyMap<number, Outcome> {
   const outcomes = new Map<number, Outcome>();
@@ -192,6 +192,7 @@ export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: num
   }
 }
 
+/** Sends requests as the policy picks them, until it holds the free slots or `picksAtOnce` are sent. */
 function sendWaiting(scheduler: Scheduler, now: number, send: (pick: Send) => void): void {
   const { fleet, queue, policy } = scheduler;
   for (let sent = 0; fleet.free.size > 0 && queue.waiting.size > 0; sent++) {
@@ -205,8 +206,8 @@ function sendWaiting(scheduler: Scheduler, now: number, send: (pick: Send) => vo
 }
 
 /**
- * When something happens by itself next, or a little before: an expiry, a deadline, an end of recovery or of grace, another look at a slot kept idle.
- * Infinity: nothing. O(unhealthy + tombstones).
+ * When to call again although nothing else happens: at an expiry, a deadline, an end of recovery or of grace, or for another look at a slot that is kept
+ * free. The time may be a little early. Infinity: never. O(unhealthy + tombstones).
  */
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, queue } = scheduler;
@@ -244,14 +245,14 @@ function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number
   return { kind: "granted", grant: taken, reason };
 }
 
-/** The reason is the same whatever policy has picked. O(replicas) for a load, else O(1). */
+/** Adds the reason to a place. The reason does not depend on the policy. O(replicas) for a load, else O(1). */
 export function choiceOf(fleet: Fleet, { replica, hint }: Place, now: number): Choice {
   if (hint === null) return { replica, hint, warm: true, reason: "least_loaded" };
   if (isServing(fleet, replica, hint, now)) return { replica, hint, warm: true, reason: "hint_match" };
   return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint) ? "hash_owner" : "hash_spill" };
 }
 
-/** Also after the time is up, until those who waited for it have been served: an arrival does not overtake them. */
+/** Whether the recovery after a restart goes on. When its time is over, it lasts until the next dispatch, so that no arrival overtakes those that wait. */
 function isRecovering({ recoveringUntilMs, queue }: Scheduler, now: number): boolean {
   return recoveringUntilMs > now || (recoveringUntilMs > 0 && queue.waiting.size > 1);
 }

@@ -3,6 +3,7 @@
 //
 // A hint's means are shrunk to what hints are like when they are new. That is not the mean of all requests: hints asked for often are often the quick
 // ones. A cold request holds its slot for its load and its service together; until its first answer it is taken to load.
+import { setNewest } from "../ledger/maps.ts";
 import type { Grant } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
@@ -97,10 +98,7 @@ export function countArrival(model: Model, hint: string): number {
   const its = hints.get(hint) ?? { service: emptyMean(), answer: emptyMean(), load: emptyMean(), demand: 0, atArrival: arrival };
   its.demand = demandNow(model, its) + 1;
   its.atArrival = arrival;
-  hints.delete(hint);
-  hints.set(hint, its);
-  const [oldest] = hints.size > LIMITS.learnedHints ? hints.keys() : [];
-  if (oldest !== undefined) hints.delete(oldest);
+  setNewest(hints, hint, its, LIMITS.learnedHints);
   return arrival;
 }
 
