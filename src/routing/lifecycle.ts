@@ -1,5 +1,5 @@
-// What happens to a request after its grant, from its response headers to its end: what this says of the replica (health), what it teaches (model), and when
-// the slot is free again (ledger).
+// What happens to a request after its grant, from its response headers to its end: what this says of the replica (health), what it teaches (model),
+// and when the slot is free again (ledger).
 import { answerProbe, failGrant, trustAnswer, trustWhole } from "./health/ejection.ts";
 import type { AnswerKind, Failure } from "./health/outcome.ts";
 import { applyInBandHints } from "./ledger/membership.ts";
@@ -22,8 +22,8 @@ export interface Answer {
 }
 
 /**
- * The replica sent response headers that are no failure. Only a success shows that the hint is loaded, and how long the load took. Gives the replica if
- * something has changed that a restart must know, else null.
+ * The replica sent response headers that are no failure. Only a success shows that the hint is loaded, and how long the load took. Gives the replica
+ * if something has changed that a restart must know, else null.
  */
 export function answered(scheduler: Scheduler, id: number, answer: Answer, now: number): Replica | null {
   const { fleet, model } = scheduler;
@@ -72,8 +72,8 @@ export function failed(
 }
 
 /**
- * The answer has ended. `whole`: it came whole, which need not be told of an answer that neither streams nor proves anything. Otherwise it broke off, perhaps
- * by the client's doing, and counts neither for nor against the replica.
+ * The answer has ended. `whole`: it came whole, which need not be told of an answer that neither streams nor proves anything. Otherwise it broke off,
+ * perhaps by the client's doing, and counts neither for nor against the replica.
  */
 export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
   const its = grantOf(fleet, id);
@@ -84,8 +84,8 @@ export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
 }
 
 /**
- * The request is over, or its client has gone. The request leaves the queue or gives its slot back. If the request went well, the model learns how long the
- * slot was held, unless the slot was taken back before. A second call does nothing.
+ * The request is over, or its client has gone. The request leaves the queue or gives its slot back. If the request went well, the model learns how
+ * long the slot was held, unless the slot was taken back before. A second call does nothing.
  */
 export function finish(scheduler: Scheduler, id: number, now: number): void {
   const { fleet, model, queue, counters } = scheduler;

@@ -62,8 +62,8 @@ export function triedAll({ free, busy, replicas }: Fleet, { avoid }: Wanted): bo
 }
 
 /**
- * Until when requests may hope for a replica. Infinity: a replica is ready or starting. Otherwise as long as one that drains, was drained or has left could
- * return or be followed by its next process; 0: there is no hope. O(1) if a replica is ready, else O(replicas and tombstones).
+ * Until when requests may hope for a replica. Infinity: a replica is ready or starting. Otherwise as long as one that drains, was drained or has left
+ * could return or be followed by its next process; 0: there is no hope. O(1) if a replica is ready, else O(replicas and tombstones).
  */
 export function graceUntilMs(fleet: Fleet): number {
   if (fleet.free.size + fleet.busy.size > 0) return Infinity;

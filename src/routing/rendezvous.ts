@@ -1,8 +1,8 @@
-// Weighted rendezvous hashing (highest random weight): a ranked list of all replicas for each hint, with the least possible disruption. A replica that is
-// added moves only the hints that it then owns. A replica that is removed moves only the hints that it owned.
+// Weighted rendezvous hashing (highest random weight): a ranked list of all replicas for each hint, with the least possible disruption. A replica
+// that is added moves only the hints that it then owns. A replica that is removed moves only the hints that it owned.
 //
-// Sources: Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1), 1998; the weighted form
-// -w / ln(u) is Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005, and Resch, SDC 2015.
+// Sources: Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1), 1998; the weighted form -w / ln(u) is
+// Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005, and Resch, SDC 2015.
 //
 // THE VALUES MAY NEVER CHANGE: edges and objects of different releases must agree on owners, and a change costs a cold load of every hint.
 // test/routing/rendezvous.test.ts pins the values.
@@ -32,8 +32,8 @@ export function hashName(name: string): NameHash {
 }
 
 /**
- * The replica's score for a hint. The replica with the highest score owns the hint. Scores are positive and finite: u is uniform in (0, 1) with 52 bits, so
- * -weight / ln(u) never divides by zero and never rounds to infinity. O(1).
+ * The replica's score for a hint. The replica with the highest score owns the hint. Scores are positive and finite: u is uniform in (0, 1) with 52
+ * bits, so -weight / ln(u) never divides by zero and never rounds to infinity. O(1).
  */
 export function score(hint: NameHash, replica: Weighted): number {
   return -replica.weight / Math.log(uniform(hint, replica));
@@ -59,8 +59,8 @@ export function upperBitsOf(score: number, weight: number): number {
 const CERTAIN = 1 - 1e-9;
 
 /**
- * The owner: the given replica with the highest score; null: none is given. If scores are equal, which takes a collision of 52 bits, the first given replica
- * wins. One pass, O(n): the path of a request never sorts a whole fleet.
+ * The owner: the given replica with the highest score; null: none is given. If scores are equal, which takes a collision of 52 bits, the first given
+ * replica wins. One pass, O(n): the path of a request never sorts a whole fleet.
  */
 export function ownerOf<R extends Weighted>(hint: NameHash, replicas: Iterable<R>): R | null {
   let owner: R | null = null;

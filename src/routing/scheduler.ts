@@ -1,6 +1,6 @@
-// The scheduler of one fleet: it takes arrivals, and sends waiting requests to replicas as its policy picks them. The Fleet object or a simulator drives the
-// scheduler by calls that carry the time, so it never waits or reads a clock. After each call that may free a slot or make a replica warm, its owner calls
-// `dispatch` and tells the requests what this gives. What happens to a request after its grant is in lifecycle.ts.
+// The scheduler of one fleet: it takes arrivals, and sends waiting requests to replicas as its policy picks them. The Fleet object or a simulator
+// drives the scheduler by calls that carry the time, so it never waits or reads a clock. After each call that may free a slot or make a replica warm,
+// its owner calls `dispatch` and tells the requests what this gives. What happens to a request after its grant is in lifecycle.ts.
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
@@ -40,7 +40,7 @@ export interface Choice extends Place {
   readonly reason: Exclude<Reason, "snapshot_hash">;
 }
 
-/** The end of a request's wait. Every request that is not refused is granted once. */
+/** The end of a request's wait. No request is told of more than one. */
 export type Outcome =
   | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"] }
   | { readonly kind: "refused"; readonly refusal: Refusal };
@@ -110,7 +110,8 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
   if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
   if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
-  // Without slots the length of the backlog is unknown. With few slots for a moment, the backlog seems long, so it counts up to this request's deadline.
+  // Without slots the length of the backlog is unknown. With few slots for a moment, the backlog seems long, so it counts up to this request's
+  // deadline.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
   if (fleet.free.size > 0) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.lookAgainAtMs);
@@ -165,8 +166,9 @@ export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number):
 }
 
 /**
- * Ends every wait that can end: at deadlines first, then by grants as the policy picks, then because no replica is left to hope for. Asks the policy once
- * for each request that is sent, at most `picksAtOnce` times, and once more. O(requests that avoid replicas) if no slot is free and no deadline is over.
+ * Ends every wait that can end: at deadlines first, then by grants as the policy picks, then because no replica is left to hope for. Asks the policy
+ * once for each request that is sent, at most `picksAtOnce` times, and once more. O(requests that avoid replicas) if no slot is free and no deadline
+ * is over.
  */
 export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: number): ReadonlyMap<number, Outcome> {
   const outcomes = new Map<number, Outcome>();
@@ -206,8 +208,8 @@ function sendWaiting(scheduler: Scheduler, now: number, send: (pick: Send) => vo
 }
 
 /**
- * When to call again although nothing else happens: at an expiry, a deadline, an end of recovery or of grace, or for another look at a slot that is kept
- * free. The time may be a little early. Infinity: never. O(unhealthy + tombstones).
+ * When to call again although nothing else happens: at an expiry, a deadline, an end of recovery or of grace, or for another look at a slot that is
+ * kept free. The time may be a little early. Infinity: never. O(unhealthy + tombstones).
  */
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, queue } = scheduler;
@@ -252,7 +254,7 @@ export function choiceOf(fleet: Fleet, { replica, hint }: Place, now: number): C
   return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint) ? "hash_owner" : "hash_spill" };
 }
 
-/** Whether the recovery after a restart goes on. When its time is over, it lasts until the next dispatch, so that no arrival overtakes those that wait. */
+/** Whether recovery goes on. It lasts until the first dispatch after its time, so that no arrival overtakes the requests that wait. */
 function isRecovering({ recoveringUntilMs, queue }: Scheduler, now: number): boolean {
   return recoveringUntilMs > now || (recoveringUntilMs > 0 && queue.waiting.size > 1);
 }

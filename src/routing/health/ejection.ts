@@ -1,6 +1,6 @@
-// Outlier ejection. A replica that fails requests is passed over for a while, each time for longer. Then it gets one request at a time, until one shows
-// that the cause of the ejection is gone. If most of the fleet looks unhealthy, the signs probably mislead, and no request waits because of them (Envoy's
-// outlier detection and panic threshold, https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
+// Outlier ejection. A replica that fails requests is passed over for a while, each time for longer. Then it gets one request at a time, until one
+// shows that the cause of the ejection is gone. If most of the fleet looks unhealthy, the signs probably mislead, and no request waits because of
+// them (Envoy's outlier detection and panic threshold, https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
 import { type Fleet } from "../ledger/fleet.ts";
 import { isReady, type Grant, type Replica } from "../ledger/replica.ts";
 import { stopLoading, withholdSlot } from "../ledger/residency.ts";
@@ -18,8 +18,8 @@ const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "
 };
 
 /**
- * The replica failed the request. Says whether the failure ejects the replica. It does not if the replica has left meanwhile, or was ejected after the
- * request was sent: requests that fail together show one fault. O(1), but O(replicas) if many of the replica's last answers were errors.
+ * The replica failed the request. Says whether the failure ejects the replica. It does not if the replica has left meanwhile, or was ejected after
+ * the request was sent: requests that fail together show one fault. O(1), but O(replicas) if many of the replica's last answers were errors.
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
   stopLoading(fleet, grant, null);
@@ -86,8 +86,8 @@ function errorsOfOthers({ replicas }: Fleet, replica: Replica): Mean {
 const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable", "disconnected", "unavailable", "timed_out"]);
 
 /**
- * The replica sent response headers that are no 5xx, so it can be reached. `succeeded`: the headers were those of a success, which disproves errors too.
- * Headers never disprove a broken answer.
+ * The replica sent response headers that are no 5xx, so it can be reached. `succeeded`: the headers were those of a success, which disproves errors
+ * too. Headers never disprove a broken answer.
  */
 export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
   replica.refusalsInARow = 0;

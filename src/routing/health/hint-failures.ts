@@ -1,5 +1,5 @@
-// Which replicas have failed which hints. A replica that can't load one model serves others well, and so is never ejected. After a few failures in a row
-// the replica is passed over for that hint alone, each time for longer, until it serves the hint or is a new process.
+// Which replicas have failed which hints. A replica that can't load one model serves others well, and so is never ejected. After a few failures in a
+// row the replica is passed over for that hint alone, each time for longer, until it serves the hint or is a new process.
 import { setNewest } from "../ledger/maps.ts";
 import { LIMITS } from "../limits.ts";
 
@@ -28,8 +28,8 @@ export class HintFailures {
   readonly #servedBy = new Map<string, string>();
 
   /**
-   * The replica failed a request for the hint. `failuresToBar`: after so many failures in a row it is passed over for the hint. From then on each further
-   * failure has this effect. A request that was sent before the replica was last passed over does not count. O(1).
+   * The replica failed a request for the hint. `failuresToBar`: after so many failures in a row it is passed over for the hint. From then on each
+   * further failure has this effect. A request that was sent before the replica was last passed over does not count. O(1).
    */
   failed(replica: Process, hint: string, failuresToBar: number, sentAtMs: number, now: number): void {
     const unknown = { hint, process: nameOf(replica), failures: 0, bars: 0, sinceMs: -Infinity, untilMs: 0 };

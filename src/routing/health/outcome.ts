@@ -25,8 +25,8 @@ type FailureKind =
    */
   | { readonly kind: "unavailable"; readonly retryAfterMs: number | null }
   /**
-   * A 5xx or 429 with which the replica itself says that another replica should be asked. This counts against nobody, but one slot counts as taken for
-   * a moment, as after a 503. `forHint`: perhaps the replica can't serve the hint.
+   * A 5xx or 429 with which the replica itself says that another replica should be asked. This counts against nobody, but one slot counts as taken
+   * for a moment, as after a 503. `forHint`: perhaps the replica can't serve the hint.
    */
   | { readonly kind: "declined"; readonly retryAfterMs: number | null; readonly forHint: boolean }
   /** No response headers in time. */

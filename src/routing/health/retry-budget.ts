@@ -1,5 +1,6 @@
-// Retries are a share of the traffic, so that they do not overload a sick fleet. Each request earns a fifth of a retry, and each second earns one. At once
-// a fleet can spend as many retries as it has slots: if replicas die, all of their requests can be sent elsewhere. After Finagle's RetryBudget (https://twitter.github.io/finagle/guide/Clients.html#retry-budgets).
+// Retries are a share of the traffic, so that they do not overload a sick fleet. Each request earns a fifth of a retry, and each second earns one. At
+// once a fleet can spend as many retries as it has slots: if replicas die, all of their requests can be sent elsewhere. After Finagle's RetryBudget
+// (https://twitter.github.io/finagle/guide/Clients.html#retry-budgets).
 import { LIMITS } from "../limits.ts";
 
 export interface RetryBudget {

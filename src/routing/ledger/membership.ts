@@ -36,8 +36,8 @@ export interface StoredReplica extends Omit<Report, "sequence"> {
 }
 
 /**
- * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when the heartbeat reached the router; it was made no later. Applied again it
- * changes nothing, if it has no sequence number. O(hints).
+ * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when the heartbeat reached the router; it was made no later. Applied again
+ * it changes nothing, if it has no sequence number. O(hints).
  */
 export function applyHeartbeat(
   fleet: Fleet,
@@ -71,15 +71,15 @@ export function applyHeartbeat(
 }
 
 /**
- * Applies the list that the replica sent with a response. Ignores the list if the replica has left meanwhile or the fleet is full of hints. Says whether
- * something has changed that a restart must know.
+ * Applies the list that the replica sent with a response. Ignores the list if the replica has left meanwhile or the fleet is full of hints. Says
+ * whether something has changed that a restart must know.
  */
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now: number): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
   return advertise(fleet, replica, hints, now);
 }
 
-/** An administrator drains the replica, or ends that. If no other replica can come, requests hope for it until `graceUntilMs`. Says whether anything changed. */
+/** An administrator drains the replica, or ends its drain. Requests may hope for it until `graceUntilMs`. Says whether anything has changed. */
 export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, graceUntilMs = 0): boolean {
   if (replica.drained === drained) return false;
   replica.drained = drained;
@@ -115,8 +115,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
 }
 
 /**
- * Gives processes that left a time to live ago, other than by silence. The requests that such a process has not begun to answer are lost: its connections
- * alone do not show that, because a frozen process keeps them open. Gives each process once. O(such processes).
+ * Gives processes that left a time to live ago, other than by silence. The requests that such a process has not begun to answer are lost: its
+ * connections alone do not show that, because a frozen process keeps them open. Gives each process once. O(such processes).
  */
 export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   const lost: Replica[] = [];
@@ -183,7 +183,9 @@ function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: num
   return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
 }
 
-/** Why the fleet has no room for what the heartbeat says; null: it has. `known`: the replica whose place is taken over; null: a new place is needed. */
+/**
+ * Why the fleet has no room for what the heartbeat says; null: it has. `known`: the replica whose place is taken over; null: a new place is needed.
+ */
 function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string | null {
   if (known === null && fleet.replicas.size >= LIMITS.replicasPerApp) return `the app has ${LIMITS.replicasPerApp} replicas`;
   if (admitsHints(fleet, known, beat.hints)) return null;
@@ -229,11 +231,11 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
 /**
  * Compares the number of requests that the replica reports with the slots held on it. Gives the number of slots that this frees. O(grants).
  *
- * If the replica reports more, requests whose slots were taken back get them again. In the first report after a restart of the object, the rest counts as
- * requests that no ticket has adopted yet; later reports can only lower that number.
+ * If the replica reports more, requests whose slots were taken back get them again. In the first report after a restart of the object, the rest
+ * counts as requests that no ticket has adopted yet; later reports can only lower that number.
  *
- * If the replica reports fewer in two reports in a row, the oldest slots are freed: only those held since before the first report, since younger requests
- * may not have reached the replica when it counted. Of these as many are freed as the second report leaves out.
+ * If the replica reports fewer in two reports in a row, the oldest slots are freed: only those held since before the first report, since younger
+ * requests may not have reached the replica when it counted. Of these as many are freed as the second report leaves out.
  */
 function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
   const before = replica.surplus;

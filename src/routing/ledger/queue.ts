@@ -1,5 +1,5 @@
-// The queue of one fleet. The requests that wait stand in classes: those of a class want the same, and are served in order of arrival. Which class is next
-// is a policy's choice. The queue is bounded by QUEUE_LENGTH_MAX, and every request has a deadline.
+// The queue of one fleet. The requests that wait stand in classes: those of a class want the same, and are served in order of arrival. Which class is
+// next is a policy's choice. The queue is bounded by QUEUE_LENGTH_MAX, and every request has a deadline.
 
 /** How urgent its client says that a request is. */
 export type Priority = "high" | "normal" | "low";
@@ -90,7 +90,7 @@ export function leave(queue: Queue, id: number): boolean {
   return true;
 }
 
-/** The requests whose deadline has passed. The caller must take them out, because they are told only once. O(1) before the first deadline, else O(n). */
+/** The requests whose deadline has passed, told only once: the caller must take them out. O(1) before the first deadline, else O(n). */
 export function overdue(queue: Queue, now: number): readonly Waiting[] {
   if (queue.nextDeadlineMs > now) return [];
   const late: Waiting[] = [];

@@ -1,5 +1,5 @@
-// A set of replicas that can be searched in a hint's hash order. One decision may search 10,000 replicas. What a search reads of each replica stands in
-// columns, and these alone rule out nearly all replicas. Without the columns a search would take several times as long.
+// A set of replicas that can be searched in a hint's hash order. One decision may search 10,000 replicas. What a search reads of each replica stands
+// in columns, and these alone rule out nearly all replicas. Without the columns a search would take several times as long.
 import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "../rendezvous.ts";
 
 const CAPACITY_AT_FIRST = 16;

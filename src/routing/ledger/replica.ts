@@ -5,8 +5,9 @@ import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
 import type { ReplicaStatus } from "./report.ts";
 
 /**
- * What a request finds on its replica, as far as the router knows. `loading`: an earlier request is loading the hint there. `none`: the request has no
- * hint. `unknown`: the request was granted before a restart, or an answer showed that the replica has loaded the hint and no list has said so since.
+ * What a request finds on its replica, as far as the router knows. `loading`: an earlier request is loading the hint there. `none`: the request has
+ * no hint. `unknown`: the request was granted before a restart, or an answer showed that the replica has loaded the hint and no list has said so
+ * since.
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
@@ -74,8 +75,8 @@ export class Replica implements Weighted {
   reportsHints = false;
   readonly loading = new Map<string, Loading>();
   /**
-   * Hints that a successful answer showed to be loaded, with the time of that answer, and that no list has named since. The replica counts as warm for
-   * them until a later list leaves them out. Requests for them teach nothing, because the replica may have evicted them.
+   * Hints that a successful answer showed to be loaded, with the time of that answer, and that no list has named since. The replica counts as warm
+   * for them until a later list leaves them out. Requests for them teach nothing, because the replica may have evicted them.
    */
   readonly unreported = new Map<string, number>();
   /** When a request of this router last used each hint that the replica holds. Likely evictions go by this order. */
@@ -91,8 +92,8 @@ export class Replica implements Weighted {
   /** By id, oldest first. */
   readonly grants = new Map<number, Grant>();
   /**
-   * Running requests whose slots were taken back because the replica counts fewer requests; oldest first, and at most as many as the replica has slots.
-   * They may get their slots again.
+   * Running requests whose slots were taken back because the replica counts fewer requests; oldest first, and at most as many as the replica has
+   * slots. They may get their slots again.
    */
   readonly reclaimed = new Map<number, Grant>();
   /** When slots were last taken back. */
@@ -190,8 +191,8 @@ export function heldHints(replica: Replica): number {
 }
 
 /**
- * Whether the replica must evict a hint to hold one more. A replica that does not tell its hint slots is taken to have as many as the most hints that it
- * was ever known to hold at once.
+ * Whether the replica must evict a hint to hold one more. A replica that does not tell its hint slots is taken to have as many as the most hints that
+ * it was ever known to hold at once.
  */
 export function mustEvict(replica: Replica): boolean {
   const { hintSlots, mostHeld, advertised } = replica;
@@ -199,7 +200,9 @@ export function mustEvict(replica: Replica): boolean {
   return advertised !== null || hintSlots !== null;
 }
 
-/** The hint that the replica would evict for one more: the least recently used hint that is not in use. Null: none has to go, or all are in use. O(hints). */
+/**
+ * The hint that the replica would evict for one more: the least recently used that is not in use. Null: none must go, or all are in use. O(hints).
+ */
 export function evictedBy(replica: Replica): string | null {
   if (!mustEvict(replica)) return null;
   let least: string | null = null;

@@ -1,5 +1,5 @@
-// What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are about.
-// Decides nothing.
+// What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are
+// about. Decides nothing.
 import { type Fleet } from "./fleet.ts";
 import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { clamp } from "../model/mean.ts";
@@ -38,8 +38,8 @@ export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readon
 }
 
 /**
- * The replica has refused a request, so one more of its slots counts as taken for a moment: as long as its Retry-After asks, within bounds. Null: it does
- * not ask. O(hints).
+ * The replica has refused a request, so one more of its slots counts as taken for a moment: as long as its Retry-After asks, within bounds. Null: it
+ * does not ask. O(hints).
  */
 export function withholdSlot(fleet: Fleet, replica: Replica, retryAfterMs: number | null, now: number): void {
   endWithheld(fleet, now);
@@ -61,8 +61,8 @@ export function endWithheld(fleet: Fleet, now: number): void {
 }
 
 /**
- * Replaces what the replica advertises. `cameAtMs`: when the list came. A list denies the loaded hints that it leaves out, unless it came before the answer
- * that showed such a load. Says whether the advertised hints have changed. O(hints).
+ * Replaces what the replica advertises. `cameAtMs`: when the list came. A list denies the loaded hints that it leaves out, unless it came before the
+ * answer that showed such a load. Says whether the advertised hints have changed. O(hints).
  */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, cameAtMs = Infinity): boolean {
   // News of the answer takes a moment, and in that moment a list may have come that was made after the answer.

@@ -80,8 +80,9 @@ export function grantOf({ grants, reclaimed }: Fleet, id: number): Grant | undef
 }
 
 /**
- * The request is over, and gives its slot back. If slots were taken back after it was sent, the replica may have left out this very request, and a request
- * that lost its slot may still run. So the oldest of these gets its slot again, until it ends or reports show once more that the slot is not in use.
+ * The request is over, and gives its slot back. If slots were taken back after it was sent, the replica may have left out this very request, and a
+ * request that lost its slot may still run. So the oldest of these gets its slot again, until it ends or reports show once more that the slot is not
+ * in use.
  */
 export function releaseSlot(fleet: Fleet, grant: Grant): void {
   if (fleet.reclaimed.has(grant.id)) return forgetReclaimed(fleet, grant);
@@ -92,8 +93,8 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
 }
 
 /**
- * Takes back the oldest slots whose requests were sent before a time, at most `count`, because the replica reports fewer requests. Gives how many. Which
- * requests are over there is not known; see `releaseSlot`. O(g log g) in the replica's grants.
+ * Takes back the oldest slots whose requests were sent before a time, at most `count`, because the replica reports fewer requests. Gives how many.
+ * Which requests are over there is not known; see `releaseSlot`. O(g log g) in the replica's grants.
  */
 export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sentBeforeMs: number, now: number): number {
   const surplus = [...replica.grants.values()]

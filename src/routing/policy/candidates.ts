@@ -11,8 +11,8 @@ export type Eligible = (replica: Replica) => boolean;
 const ANY: Eligible = () => true;
 
 /**
- * The replicas that the request has not failed on and that are healthy. Unhealthy ones are eligible if every other ready replica is unhealthy too; in a
- * panic, if no healthy one is free. O(unhealthy) and O(replicas that are ineligible).
+ * The replicas that the request has not failed on and that are healthy. Unhealthy ones are eligible if every other ready replica is unhealthy too; in
+ * a panic, if no healthy one is free. O(unhealthy) and O(replicas that are ineligible).
  */
 export function eligibleFor(fleet: Fleet, { avoid }: Wanted, now: number): Eligible {
   const open: Eligible = avoid.length === 0 ? ANY : (replica) => !avoid.includes(replica.id);
@@ -46,9 +46,8 @@ export interface Place {
 }
 
 /**
- * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good as
- * warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none.
- * O(free replicas that hold the hint).
+ * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good
+ * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint).
  */
 export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): Place | null {
   if (wanted.hints.length === 0) {

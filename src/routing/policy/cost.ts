@@ -23,7 +23,9 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-/** Classes that would rather wait, as the last look at them found, and how many waited in them then. Saves looking again at once; changes no answer. */
+/**
+ * Classes that would rather wait, as the last look at them found, and how many waited in them then. Saves looking again at once; changes no answer.
+ */
 type Held = WeakMap<RequestClass, { readonly hold: Hold; readonly waiting: number }>;
 
 /** A class that may be next. Its priority is at most `atMost`; a closer look may find it lower. */
@@ -155,8 +157,10 @@ class Round {
   }
 }
 
-/** The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait, whom the load
- * would delay. `sharers`: requests that wait for the same. */
+/**
+ * The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait, whom the
+ * load would delay. `sharers`: requests that wait for the same.
+ */
 export function worthWaitingMs(view: View, hint: string, lossMs: number, sharers: number): number {
   const { fleet, queue, model } = view;
   const its = loadMs(model, hint);

@@ -1,5 +1,5 @@
-// Where a hint is loaded that no free replica holds: where the load hurts least. On a replica with space for one more hint, else on one whose space is
-// not known, else on one that must evict; and among these where eviction cost and occupation are least. Equals go by the hint's hash order.
+// Where a hint is loaded that no free replica holds: where the load hurts least. On a replica with space for one more hint, else on one whose space
+// is not known, else on one that must evict; and among these where eviction cost and occupation are least. Equals go by the hint's hash order.
 import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { serviceMs } from "../model/model.ts";

@@ -1,5 +1,5 @@
-// A scheduling policy: which waiting request is sent next, and to which replica. Two ship (cost.ts, fifo.ts). docs/changing-the-policy.md shows how to
-// write another. Who may wait at all, ejection, retries and slots are not a policy's business.
+// A scheduling policy: which waiting request is sent next, and to which replica. Two ship (cost.ts, fifo.ts). docs/changing-the-policy.md shows how
+// to write another. Who may wait at all, ejection, retries and slots are not a policy's business.
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Replica } from "../ledger/replica.ts";
 import type { Queue, RequestClass, Waiting } from "../ledger/queue.ts";
