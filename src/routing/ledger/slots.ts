@@ -7,13 +7,10 @@ import { holdsHint, isReady, loadOf, type Grant, type Replica, type Warmth } fro
 import { noteUse, reindexSlots, startLoading, stopLoading } from "./residency.ts";
 
 /** A running request that the object granted before it restarted. Times are by the object's clock. */
-export interface Adoption {
+export interface Adoption extends Readonly<Pick<Grant, "hint" | "answered">> {
   readonly replica: string;
   readonly incarnation: number;
-  readonly hint: string | null;
   readonly startedAtMs: number;
-  /** Whether its answer has begun. */
-  readonly answered: boolean;
 }
 
 /** What is granted; see `Grant`. */
@@ -92,15 +89,8 @@ export function releaseSlot(fleet: Fleet, grant: Grant): void {
   if (grant.grantedAtMs < grant.replica.reclaimedAtMs) holdReclaimed(fleet, grant.replica, 1);
 }
 
-/**
- * Takes back the oldest slots whose requests were sent before a time, at most `count`, because the replica reports fewer requests. Gives how many.
- * Which requests are over there is not known; see `releaseSlot`. O(g log g) in the replica's grants.
- */
-export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sentBeforeMs: number, now: number): number {
-  const surplus = [...replica.grants.values()]
-    .filter((grant) => grant.grantedAtMs < sentBeforeMs)
-    .sort((a, b) => a.grantedAtMs - b.grantedAtMs)
-    .slice(0, count);
+/** Takes slots back because the replica reports fewer requests. Which of its requests are over is not known; see `releaseSlot`. */
+export function reclaimSlots(fleet: Fleet, replica: Replica, surplus: readonly Grant[], now: number): void {
   for (const grant of surplus) {
     uncount(fleet, grant);
     replica.reclaimed.set(grant.id, grant);
@@ -113,7 +103,6 @@ export function reclaimOldest(fleet: Fleet, replica: Replica, count: number, sen
     if (fleet.reclaimed.size > LIMITS.reclaimedPerApp && oldest !== undefined) forgetReclaimed(fleet, oldest);
   }
   if (surplus.length > 0) replica.reclaimedAtMs = now;
-  return surplus.length;
 }
 
 /** A request whose slot was taken back is over, or is one too many to remember. */

@@ -4,13 +4,8 @@ import { isReady, type Replica } from "./replica.ts";
 
 export type SnapshotReplica = Readonly<Pick<Replica, "id" | "origin" | "concurrency">>;
 
-export interface Snapshot {
-  readonly version: number;
-  readonly replicas: readonly SnapshotReplica[];
-}
-
 /** The ready replicas. O(replicas). */
-export function takeSnapshot(fleet: Fleet): Snapshot {
+export function takeSnapshot(fleet: Fleet): { readonly version: number; readonly replicas: readonly SnapshotReplica[] } {
   const replicas: SnapshotReplica[] = [];
   for (const replica of fleet.replicas.values()) {
     const { id, origin, concurrency } = replica;

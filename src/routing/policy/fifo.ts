@@ -12,6 +12,7 @@ import { LIMITS } from "../limits.ts";
 import { loadMs, serviceMs } from "../model/model.ts";
 import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type Place } from "./candidates.ts";
 import type { AffinityWait } from "./cost.ts";
+import { byArrival } from "./order.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
 
 /** The share of its time after which a request waits for nothing. */
@@ -32,11 +33,6 @@ export function fifoPolicy(affinityWait: AffinityWait = "auto"): Policy {
     },
     weigh: () => ({ evictionMs: 0, occupationMs: 0 }),
   };
-}
-
-function byArrival(one: Waiting | undefined, other: Waiting | undefined): number {
-  if (one === undefined || other === undefined) return 0;
-  return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
 }
 
 function isImpatient({ arrivedAtMs, deadlineMs }: Waiting, now: number): boolean {

@@ -64,3 +64,9 @@ export function coldCostMs(view: View, { hints, waiting }: RequestClass, lossMs:
   const sharers = waiting.length === 1 ? 1 : Math.max(1, waiting.length / (1 + copiesOf(view, hints[0] ?? "")));
   return head.expectedMs + (TUNING.loadWeight * (head.loadMs + lossMs)) / sharers;
 }
+
+/** Who came first is first. */
+export function byArrival(one: Waiting | undefined, other: Waiting | undefined): number {
+  if (one === undefined || other === undefined) return 0;
+  return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
+}
