@@ -20,7 +20,7 @@ export const LIMITS = {
   /** How long a failing replica is passed over the first time. Each further ejection is twice as long, up to the most. */
   ejectionMs: 10 * SECOND_MS,
   ejectionMostMs: 5 * 60 * SECOND_MS,
-  /** The least that Retry-After can shorten an ejection to. It can't lengthen one, because a client may know what the replica answers 503 to. */
+  /** The least that Retry-After can shorten an ejection to. Retry-After can't lengthen an ejection, because a client may know how to get a 503. */
   ejectionLeastMs: SECOND_MS,
   /** Replicas that one request can eject by a single failure each. A request that fails on more of them may be at fault itself. */
   ejectionsPerRequest: 2,
@@ -72,7 +72,7 @@ export const LIMITS = {
   costRange: 10,
   /** A declared cost counts within this factor of the mean of its hint: no client can make its request look like nothing. */
   declaredRange: 8,
-  /** Slots of a hint's holders whose ends are forecast one by one. Of more slots the mean says as much. */
+  /** Slots of a hint's holders whose ends are forecast one by one. For more slots the mean of these is as good. */
   slotsForecast: 32,
   /** Request classes that would rather wait, asked in one decision. The next decision, after `nextRoundMs`, asks others. */
   classesAsked: 16,

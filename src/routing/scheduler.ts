@@ -18,7 +18,7 @@ import { isOwner, isServing, placeIgnoringLoad, type Place } from "./policy/cand
 import type { Hold, Pick, Policy, Send, View } from "./policy/policy.ts";
 import { graceUntilMs, noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
 
-/** Why a request was sent where it was; the value of `x-warmpath-reason`. A closed set. */
+/** Why a request was sent to its replica: the value of `x-warmpath-reason`. The set is closed. */
 export type Reason =
   /** A warm replica was free. */
   | "hint_match"
@@ -97,7 +97,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler
   };
 }
 
-/** A request arrives. It is sent at once, waits in the queue, or is refused. */
+/** A request arrives, and is sent at once, waits in the queue, or is refused. */
 export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: number, arrival: Arrival, now: number): EnqueueResult {
   const { fleet, queue, model } = scheduler;
   const isRetry = arrival.avoid.length > 0;
@@ -110,8 +110,7 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
   if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
   if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
-  // Without slots the length of the backlog is unknown. With few slots for a moment, the backlog seems long, so it counts up to this request's
-  // deadline.
+  // Without slots the backlog has no length. If slots are few for a moment, it would seem too long, so it counts up to this request's deadline.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
   if (fleet.free.size > 0) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.lookAgainAtMs);

@@ -19,7 +19,7 @@ export const TUNING = {
   // Waiting for a warm replica (policy/cost.ts, policy/availability-forecast.ts).
   /** The longest wait that is better than a load, as a part of what the load costs. */
   waitShare: 0.7,
-  /** That wait is longer by this part of a load for each other waiting request per slot, because the load would delay these. */
+  /** The part of a load by which that wait grows with each other waiting request per slot, because a load delays the others. */
   waitPerWaiting: 1.5,
 
   /** A request that runs longer than expected is expected to run on for this part of the time that it has run. */

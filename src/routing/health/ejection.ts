@@ -5,7 +5,7 @@ import { type Fleet } from "../ledger/fleet.ts";
 import { isReady, type Grant, type Replica } from "../ledger/replica.ts";
 import { stopLoading, withholdSlot } from "../ledger/residency.ts";
 import { LIMITS } from "../limits.ts";
-import { addSample, emptyMean, valueOf, type Mean } from "../model/mean.ts";
+import { addSample, emptyMean, valueOf } from "../model/mean.ts";
 import type { Failure } from "./outcome.ts";
 
 /** How many failures in a row eject a replica, by the kind of the last failure. Answers 503 have a count of their own. */
@@ -18,7 +18,7 @@ const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "
 };
 
 /**
- * The replica failed the request. Says whether the failure ejects the replica. It does not if the replica has left meanwhile, or was ejected after
+ * The replica failed the request. Says whether the failure ejects the replica: not if the replica has left meanwhile, or was ejected after
  * the request was sent: requests that fail together show one fault. O(1), but O(replicas) if many of the replica's last answers were errors.
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
@@ -50,36 +50,28 @@ function countsEnough(fleet: Fleet, { replica, grantedAtMs, failures }: Grant, {
   replica.failuresInARow++;
   const enough = Math.max(few, isOnProbation(replica) ? 1 : FAILURES_TO_EJECT[kind]);
   if (kind !== "error" || isOnProbation(replica)) return replica.failuresInARow >= enough;
-  return (replica.failuresInARow >= enough && !othersFailToo(fleet, replica)) || failsOften(fleet, replica);
+  return (replica.failuresInARow >= enough && othersFailToo(fleet, replica) !== true) || failsOften(fleet, replica);
 }
 
 /** Whether many of the replica's last answers were errors, and the other replicas are known to fail much less. O(replicas). */
 function failsOften(fleet: Fleet, replica: Replica): boolean {
   const { errors } = replica;
   if (errors.weight < LIMITS.errorSamples || valueOf(errors, 0) < LIMITS.errorShare) return false;
-  const others = errorsOfOthers(fleet, replica);
-  return others.weight >= LIMITS.errorSamples && !failAlike(others, replica);
+  return othersFailToo(fleet, replica) === false;
 }
 
-/** Whether the other replicas are known to fail about as often: then requests fail wherever they are sent. O(replicas). */
-function othersFailToo(fleet: Fleet, replica: Replica): boolean {
-  const others = errorsOfOthers(fleet, replica);
-  return others.weight >= LIMITS.errorSamples && failAlike(others, replica);
-}
-
-/** Whether the share of errors of the other replicas is not much less than the replica's. */
-function failAlike(others: Mean, { errors }: Replica): boolean {
-  return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(errors, 0);
-}
-
-function errorsOfOthers({ replicas }: Fleet, replica: Replica): Mean {
+/**
+ * Whether the other replicas fail about as often: then requests fail wherever they are sent. Null: too little is known of the others. O(replicas).
+ */
+function othersFailToo({ replicas }: Fleet, replica: Replica): boolean | null {
   const others = emptyMean();
-  for (const { errors } of replicas.values()) {
-    if (errors === replica.errors) continue;
-    others.sum += errors.sum;
-    others.weight += errors.weight;
+  for (const other of replicas.values()) {
+    if (other === replica) continue;
+    others.sum += other.errors.sum;
+    others.weight += other.errors.weight;
   }
-  return others;
+  if (others.weight < LIMITS.errorSamples) return null;
+  return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(replica.errors, 0);
 }
 
 /** The kinds of failures that response headers disprove. An error has headers too, and a broken answer has good ones. */

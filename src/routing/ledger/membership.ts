@@ -115,8 +115,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
 }
 
 /**
- * Gives processes that left a time to live ago, other than by silence. The requests that such a process has not begun to answer are lost: its
- * connections alone do not show that, because a frozen process keeps them open. Gives each process once. O(such processes).
+ * Gives processes that left a time to live ago, other than by silence. The requests that such a process has not begun to answer are
+ * lost. A frozen process keeps its connections open, so they do not show that. Gives each process once. O(such processes).
  */
 export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   const lost: Replica[] = [];
@@ -229,13 +229,14 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
 }
 
 /**
- * Compares the number of requests that the replica reports with the slots held on it. Gives the number of slots that this frees. O(g log g) in grants.
+ * Compares the number of requests that the replica reports with the slots held on it. Gives the number of slots that this frees. O(g log g) in
+ * grants.
  *
  * If the replica reports more, requests whose slots were taken back get them again. In the first report after a restart of the object, the rest
  * counts as requests that no ticket has adopted yet; later reports can only lower that number.
  *
- * If the replica reports fewer in two reports in a row, the oldest slots are freed: only those held since before the first report, since younger
- * requests may not have reached the replica when it counted. Of these as many are freed as the second report leaves out.
+ * If the replica reports fewer in two reports in a row, the oldest slots are freed: only slots held since before the first report, because younger
+ * requests may not have reached the replica when it counted, and of these as many as the second report leaves out.
  */
 function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
   const before = replica.surplus;

@@ -56,8 +56,8 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
   first(hash: NameHash, most: number, usable: (member: R) => boolean = () => true): readonly R[] {
     const found: R[] = [];
     const scores: number[] = [];
-    // A member that scores less than `least` is not among the first. The upper bits needed for that score rule out most members: `needed` those of
-    // this weight, `neededByAny` those of any weight.
+    // A member that scores less than `least` is not among the first, and most members are ruled out by their upper bits alone. `needed`: the bits
+    // that a member of this weight needs to score `least`. `neededByAny`: the bits that the heaviest member needs.
     let [least, neededByAny, needed, weight] = [0, 0, 0, 0];
     for (let row = 0; row < this.#members.length; row++) {
       const bits = upperBits(hash, this.#high[row] ?? 0);

@@ -85,7 +85,7 @@ export function noteUse(replica: Replica, hint: string, now: number): void {
   setNewest(replica.usedAtMs, hint, now, LIMITS.hintsPerReplica);
 }
 
-/** The replica starts to load the hint for the grant. It counts as warm for the hint until `untilMs` at most. */
+/** The replica starts to load the hint for the grant, and counts as warm for the hint until `untilMs` at most. */
 export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
   grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
   indexHint(fleet, grant.replica, hint);

@@ -19,7 +19,7 @@ interface HintModel {
   readonly answer: Mean;
   /** How much later a cold request has its response headers than a warm one. */
   readonly load: Mean;
-  /** The number of requests for the hint as of arrival `atArrival`. It fades with every arrival of any request. */
+  /** The number of requests for the hint, fading with every arrival of any request, as of arrival `atArrival`. */
   demand: number;
   atArrival: number;
 }
