@@ -4,7 +4,7 @@ import type { Arrival, Priority, Queue, Wanted } from "./ledger/queue.ts";
 import { isReady } from "./ledger/replica.ts";
 import { LIMITS } from "./limits.ts";
 import { valueOf } from "./model/mean.ts";
-import type { Model } from "./model/model.ts";
+import type { View } from "./policy/policy.ts";
 
 export interface WaitingOptions {
   readonly queueLengthMax: number;
@@ -22,19 +22,13 @@ export type Refusal =
   | { readonly kind: "timed_out" };
 
 /** Why a request that finds no slot may not wait for one; null: it may. O(1) if a replica is ready, else O(replicas). */
-export function refusalOf(
-  fleet: Fleet,
-  queue: Queue,
-  model: Model,
-  options: WaitingOptions,
-  arrival: Arrival,
-  now: number,
-): Refusal | null {
+export function refusalOf(view: View, options: WaitingOptions, arrival: Arrival, now: number): Refusal | null {
+  const { fleet, queue } = view;
   if (triedAll(fleet, arrival)) return { kind: "no_other_replica" };
   if (graceUntilMs(fleet) <= now) return noReplicas(options);
   const waiting = queue.waiting.size;
   const isLow = arrival.priority === "low";
-  const predictedMs = predictedWaitMs(fleet, model, aheadOf(arrival.priority, queue));
+  const predictedMs = predictedWaitMs(view, aheadOf(arrival.priority, queue));
   const full = (detail: string): Refusal => ({ kind: "queue_full", retryAfterMs: Math.max(1000, predictedMs), detail });
   const lengthMax = isLow ? Math.ceil(options.queueLengthMax * LIMITS.lowQueueShare) : options.queueLengthMax;
   if (waiting >= lengthMax) return full(`${waiting} requests are waiting`);
@@ -89,7 +83,7 @@ function aheadOf(priority: Priority, { waiting, count }: Queue): number {
 }
 
 /** A low estimate of the wait behind `ahead` requests, which all ready slots share. 0 until enough requests have finished. */
-function predictedWaitMs({ slots }: Fleet, { held }: Model, ahead: number): number {
+function predictedWaitMs({ fleet: { slots }, model: { held } }: View, ahead: number): number {
   if (ahead === 0 || slots === 0 || held.weight < LIMITS.predictionSamples) return 0;
   return (ahead * valueOf(held, 0)) / slots;
 }

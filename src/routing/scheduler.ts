@@ -134,7 +134,7 @@ export function consider(
   now: number,
 ): Verdict {
   const { fleet, queue, model, policy } = scheduler;
-  const refusal = refusalOf(fleet, queue, model, options, arrival, now);
+  const refusal = refusalOf(scheduler, options, arrival, now);
   const [hint = ""] = arrival.hints;
   const expected = { expectedMs: expectedMs(model, hint, arrival.declaredMs), loadMs: loadMs(model, hint) };
   const its = join(queue, { ...arrival, id, countedAt, ...expected });

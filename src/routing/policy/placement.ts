@@ -1,5 +1,6 @@
-// Which replica loads a hint that no free replica holds: the one that the load hurts least. A replica with space for one more hint comes first, then a
-// replica whose space is not known, then one that must evict. Among equals the least eviction cost and occupation decide, then the hash order.
+// Which replica loads a hint that no free replica holds: the one that the load hurts least. A replica with space for one more hint comes first, then
+// a replica whose space is not known, then one that must evict. Among equals the least eviction cost, occupation and service time decide, then the
+// hash order.
 import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { serviceMs } from "../model/model.ts";
