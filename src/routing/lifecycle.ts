@@ -1,10 +1,11 @@
-// What becomes of a granted request, from its response headers to its end: what that says of the replica (health), what it teaches (model), and when the
-// slot is free again (ledger).
+// What happens to a request after its grant, from its response headers to its end: what this says of the replica (health), what it teaches (model),
+// and when the slot is free again (ledger).
 import { answerProbe, failGrant, trustAnswer, trustWhole } from "./health/ejection.ts";
 import type { AnswerKind, Failure } from "./health/outcome.ts";
 import { applyInBandHints } from "./ledger/membership.ts";
 import type { Fleet } from "./ledger/fleet.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
+import { setNewest } from "./ledger/maps.ts";
 import { noteUse, stopLoading } from "./ledger/residency.ts";
 import { leave } from "./ledger/queue.ts";
 import { grantOf, releaseSlot } from "./ledger/slots.ts";
@@ -13,12 +14,12 @@ import { addSample } from "./model/mean.ts";
 import { learnAnswer, learnHeld, uncountArrival } from "./model/model.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** Response headers, as the edge tells of them. */
+/** What the edge tells of response headers. */
 export interface Answer {
   readonly kind: AnswerKind;
-  /** What the replica holds, if it says so; null: it does not. */
+  /** The hints that the replica says it holds; null: it does not say. */
   readonly hints: readonly string[] | null;
-  /** Its body goes on: only with the word that the body came whole (`ended`) is the request known to have ended well. */
+  /** Whether the body is still to come. Then the request has ended well only if `ended` says that the body came whole. */
   readonly streams?: boolean;
   /** Time from the grant to the headers, ms; not given: they came just now. */
   readonly afterMs?: number;
@@ -33,8 +34,8 @@ export interface Success {
 }
 
 /**
- * The replica sent response headers that are no failure, and is reachable. Only a success shows that the hint is loaded, and how long that took.
- * Gives the replica if what a restart must know has changed.
+ * The replica sent response headers that are no failure. Only a success shows that the hint is loaded, and how long the load took. Gives the replica
+ * if something has changed that a restart must know, else null.
  */
 export function answered(scheduler: Scheduler, id: number, answer: Answer, now: number): Replica | null {
   const { fleet, model } = scheduler;
@@ -45,13 +46,13 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   const { afterMs = now - its.grantedAtMs } = answer;
   const succeeded = kind === "success";
   its.streams = streams;
-  if (its.answeredAtMs === null) {
+  if (!its.answered) {
     if (succeeded) learnAnswer(model, its, afterMs);
     else forgetDemand(scheduler, its);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
     if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(fleet, its, now);
   }
-  its.answeredAtMs ??= now;
+  its.answered = true;
   its.succeeded = succeeded;
   stopLoading(fleet, its, succeeded ? now : null);
   if (kind !== "excused") trustAnswer(fleet, replica, succeeded);
@@ -80,12 +81,12 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
   if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
 }
 
-/** Failures that may be the hint's doing, and after which the request is not sent elsewhere by the router's own choice. */
+/** Failures that the hint may have caused. After these the router does not send the request elsewhere of its own accord. */
 const HINT_FAILURES: ReadonlySet<Failure["kind"]> = new Set(["error", "timed_out", "disconnected"]);
 
 /**
- * The replica failed the request; with what the replica holds if its answer said so (null: it did not). Gives the replica if that changed what a
- * restart must know.
+ * The replica failed the request. `inBandHints`: the hints that the replica says it holds; null: it does not say. Gives the replica if something has
+ * changed that a restart must know, else null.
  */
 export function failed(
   scheduler: Scheduler,
@@ -105,8 +106,8 @@ export function failed(
 }
 
 /**
- * The answer came whole; or it broke off, and whose doing that was is not known: then the answer counts neither for nor against the replica. Of an
- * answer that neither streams nor proves anything the first need not be said.
+ * The answer has ended. `whole`: it came whole, which need not be told of an answer that neither streams nor proves anything. Otherwise it broke off,
+ * perhaps by the client's doing, and counts neither for nor against the replica.
  */
 export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
   const its = grantOf(fleet, id);
@@ -117,8 +118,8 @@ export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
 }
 
 /**
- * The request is over or its client has gone: the request leaves the queue or gives its slot back. How long the slot was held is learned if the request
- * went well; of a slot that was taken back before, it is not known how long the slot was needed. Idempotent.
+ * The request is over, or its client has gone. The request leaves the queue or gives its slot back. If the request went well, the model learns how
+ * long the slot was held, unless the slot was taken back before. A second call does nothing.
  */
 export function finish(scheduler: Scheduler, id: number, now: number): void {
   const { fleet, model, queue, counters } = scheduler;
@@ -130,10 +131,8 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
     replica.failuresInARow = 0;
     if (hint !== null) noteUse(replica, hint, now);
     if (fleet.grants.has(id)) learnHeld(model, its, now - its.grantedAtMs);
-  } else if (its.answeredAtMs === null && !its.failed && fleet.grants.has(id)) {
-    fleet.unjudged.set(id, its);
-    const [oldest] = fleet.unjudged.keys();
-    if (fleet.unjudged.size > LIMITS.unjudgedPerApp && oldest !== undefined) fleet.unjudged.delete(oldest);
+  } else if (!its.answered && !its.failed && fleet.grants.has(id)) {
+    setNewest(fleet.unjudged, id, its, LIMITS.unjudgedPerApp);
   }
   releaseSlot(fleet, its);
 }
@@ -159,17 +158,17 @@ function wentWell({ succeeded, streams, failed: hasFailed }: Grant): boolean {
   return succeeded && !streams && !hasFailed;
 }
 
-/** A request that its replica did not serve is no demand for copies of its hint. */
+/** The replica did not serve the request, so the request is no demand for copies of its hint. */
 function forgetDemand({ model }: Scheduler, { hint, countedAt }: Grant): void {
   if (countedAt !== null) uncountArrival(model, hint ?? "", countedAt);
 }
 
-/** Whether that a replica does not find what was asked for may mean the hint: the replica did not hold the hint, and another was the last to serve it. */
+/** Whether a 404 or 422 may mean that the replica lacks the hint: it did not hold the hint before, and another replica served the hint last. */
 function lacksHint({ hintFailures }: Fleet, { replica, hint, warmth }: Grant): boolean {
   return hint !== null && warmth !== "warm" && hintFailures.isServedElsewhere(replica, hint);
 }
 
-/** The replica did not serve the hint, which may be the hint's doing. */
+/** The replica did not serve the request, perhaps because of the hint. */
 function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
   if (hint === null) return;
   const failuresToBar = warmth === "warm" ? LIMITS.errorsToEject : LIMITS.hintFailuresToBar;

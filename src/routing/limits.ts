@@ -1,13 +1,13 @@
 // Every fixed bound of the pure core in one place: collections, waits, retries, ejections. Bounds of HTTP and of an isolate are in src/limits.ts.
-// Settings (src/settings) hold what an operator may change; the reason for each value stands beside it.
+// Settings (src/settings) hold what an operator may change. The reason for each value stands beside it.
 
 const MEBIBYTE = 1024 * 1024;
 const SECOND_MS = 1000;
 
 export const LIMITS = {
-  /** Hints one replica may advertise, in a heartbeat (more is an error) or in band (the rest is skipped). */
+  /** Hints that one replica may advertise. More are an error in a heartbeat; a list in a response is cut off there. */
   hintsPerReplica: 256,
-  /** Replicas, advertised hints and characters of advertised hints in one fleet: what fits one Durable Object's 128 MB with room. */
+  /** Replicas, advertised hints and characters of advertised hints in one fleet: they fit the 128 MB of a Durable Object with room to spare. */
   replicasPerApp: 10_000,
   hintsPerApp: 200_000,
   hintTextPerApp: 16 * MEBIBYTE,
@@ -16,82 +16,82 @@ export const LIMITS = {
   loadTimesBelieved: 10,
   /** The shortest time to live outside development: one lost heartbeat must not remove a replica. */
   timeToLiveMinMs: 15 * SECOND_MS,
-  /**
-   * How long a replica that failed is passed over, doubled with each further time, up to the most. What a replica asks for makes it shorter,
-   * not less than the least, and never longer: a client that knows what the replica answers 503 to could ask for that again and again.
-   */
+
+  /** How long a failing replica is passed over the first time. Each further ejection is twice as long, up to the most. */
   ejectionMs: 10 * SECOND_MS,
-  ejectionLeastMs: SECOND_MS,
   ejectionMostMs: 5 * 60 * SECOND_MS,
-  /** Replicas that one request can eject at once. That it fails on more of them may be its own fault. */
+  /** The least that Retry-After can shorten an ejection to. Retry-After can't lengthen an ejection, because a client may know how to get a 503. */
+  ejectionLeastMs: SECOND_MS,
+  /** Replicas that one request can eject by a single failure each. A request that fails on more of them may be at fault itself. */
   ejectionsPerRequest: 2,
   /** How long the one request of a replica on probation keeps others away: before its answer begins, and after. */
   probeUnansweredMs: 5 * 60 * SECOND_MS,
   probeAnsweredMs: 10 * SECOND_MS,
-  /** Failures in a row that eject where one does not: it can be the request's fault. On probation one does. */
+  /** Failures in a row that eject a replica if the request may be at fault. On probation one failure does. */
   failuresToEject: 3,
-  /** The same of answers 503, which mean "not me, not now": a full replica gives one, and one that takes nothing gives the next as well. */
+  /** Answers 503 in a row that eject a replica. A full replica gives one such answer, and one that takes no requests gives the next as well. */
   refusalsToEject: 2,
-  /** The same of other errors, as Envoy's consecutive_5xx: some requests fail wherever they are sent. */
+  /** Other errors in a row that eject a replica, as Envoy's consecutive_5xx: some requests fail wherever they are sent. */
   errorsToEject: 5,
-  /**
-   * One that fails now and then: errors are at least this share of about its last so many answers, of which there were at least so many, and of
-   * the others' at most that part of its share.
-   */
+  /** A replica that fails now and then is ejected if errors are at least this share of its last answers. */
   errorShare: 0.25,
+  /** About how many last answers that share is taken of, and the fewest that it is believed from. */
   errorMemory: 20,
   errorSamples: 10,
+  /** Such a replica is not ejected if the other replicas' share of errors is more than this part of its own. */
   errorShareOfOthers: 1 / 3,
-  /** How long a slot of a replica that answers 503 counts as taken; and the most that its Retry-After can make of that. */
+  /** How long a slot counts as taken after a 503, and the most that Retry-After can make of that. */
   refusedSlotMs: SECOND_MS,
   refusedSlotMostMs: 10 * SECOND_MS,
-  /** Failed requests for a hint in a row after which a replica is passed over for the hint, where it had to load it. Where it held it, `errorsToEject`. */
+  /** Failures in a row after which a replica is passed over for a hint that it had to load. For a hint that it held the number is `errorsToEject`. */
   hintFailuresToBar: 2,
-  /** For how long, doubled with each further time, up to the most; and of how many pairs of replica and hint that is remembered, with names of up to some 800 characters. */
+  /** How long a replica is passed over for a hint the first time. Each further time is twice as long, up to the most. */
   hintFailureMs: 30 * SECOND_MS,
   hintFailureMostMs: 10 * 60 * SECOND_MS,
+  /** Pairs of a replica and a hint of which failures are remembered. The names of a pair have up to some 800 characters. */
   hintFailures: 10_000,
   /** How long news of an answer may take from an edge to the object. */
   newsMs: 100,
-  /** Where more of the ready replicas than this are ejected or on probation, looks are taken to deceive: no request waits because of them. */
+  /** If more of the ready replicas than this share are ejected or on probation, the signs probably mislead, and no request waits because of them. */
   panicThreshold: 2 / 3,
-  /** Retries of a fleet: one is earned by so many requests, and some each second; what can be spent at once is one for each slot, and at least this many. */
+
+  /** Requests that earn one retry of a fleet. */
   requestsPerRetry: 5,
+  /** Retries that a fleet earns each second. */
   retriesPerSecond: 1,
+  /** Retries that a fleet can spend at once: one for each slot, and at least this many. */
   retryReserveLeast: 20,
-  /**
-   * Hints whose service time, load time and demand are remembered, a few hundred bytes each; the longest not asked for is forgotten. As
-   * many of their families.
-   */
+
+  /** Hints whose service time, load time and demand are remembered, a few hundred bytes each. The hint longest not asked for is forgotten. */
   learnedHints: 20_000,
   /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
   placementsWeighed: 8,
-  /** Requests that are sent by one dispatch; if more could be, the next one is after `nextRoundMs`. */
+  /** Requests that one dispatch sends. If more could be sent, the next dispatch is after `nextRoundMs`. */
   picksAtOnce: 1000,
-  /** The most by which a request's cost may differ from a mean job in the order of the queue: what bounds how long dear requests are overtaken. */
+  /** The most by which a request's cost may differ from a mean job in the order of the queue. Bounds how long costly requests are overtaken. */
   costRange: 10,
-  /** A declared cost counts within this factor of the mean of its hint: no client makes its request look like nothing. */
+  /** A declared cost counts within this factor of the mean of its hint: no client can make its request look like nothing. */
   declaredRange: 8,
-  /** Slots of a hint's holders whose ends are forecast one by one; of more, the mean says as much. */
+  /** Slots of a hint's holders whose ends are forecast one by one. For more slots the mean of these is as good. */
   slotsForecast: 32,
-  /** Request classes that would rather wait, asked in one decision; a later one asks others. */
+  /** Request classes that would rather wait, asked in one decision. The next decision, after `nextRoundMs`, asks others. */
   classesAsked: 16,
-  /** If more classes were left to ask, or more requests to send, they are after this. */
+  /** When the next decision follows if classes were left to ask, or requests to send. */
   nextRoundMs: 10,
-  /** While a slot is kept idle for warm requests, the decision is looked at again this often at least; a class that would rather wait is not asked before. */
+  /** How often at least a slot that is kept free for warm requests is looked at again. A class that would rather wait is not asked before. */
   lookAgainMs: SECOND_MS,
-  /** Finished requests before their mean duration is believed enough to refuse on a predicted wait. */
+  /** Finished requests after which their mean duration is believed enough to refuse a request for its predicted wait. */
   predictionSamples: 20,
   /** The part of QUEUE_LENGTH_MAX that requests of low priority may fill, so that there is room for others. */
   lowQueueShare: 0.5,
   /**
-   * Requests remembered whose slots were taken back, so that what becomes of them counts. A replica that hangs and says that it serves nothing
-   * is given one for each of its slots every 10 s, for FIRST_BYTE_TIMEOUT_MS.
+   * Running requests whose slots were taken back that are remembered, so that their outcome counts. A replica that hangs and reports no requests is
+   * given one for each of its slots every 10 s, for FIRST_BYTE_TIMEOUT_MS.
    */
   reclaimedPerApp: 10_000,
-  /** Requests that are over and of which their edges may still tell how they went. That news is of use for a while, and comes with the edge's next request. */
+  /** Requests that are over and of which their edges may still tell how they went: such news comes with an edge's next request. */
   unjudgedPerApp: 10_000,
-  /** Records of departed replicas kept to refuse their late heartbeats and to count requests they still run. */
+  /** Records of departed replicas, kept to refuse late heartbeats and to count requests that still run there. */
   tombstonesPerApp: 10_000,
   /** Candidates in one explanation. */
   candidatesExplained: 100,

@@ -1,13 +1,13 @@
-// Weighted rendezvous hashing (highest random weight): for each hint a ranked list of all replicas, with exactly minimal
-// disruption. Adding a replica moves only the hints it now owns; removing one moves only those it owned.
+// Weighted rendezvous hashing (highest random weight): a ranked list of all replicas for each hint, with the least possible disruption. A replica
+// that is added moves only the hints that it then owns. A replica that is removed moves only the hints that it owned.
 //
-// Sources: Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1), 1998; the weighted form
-// -w / ln(u) is Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005, and Resch, SDC 2015.
+// Sources: Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1), 1998; the weighted form -w / ln(u) is
+// Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005, and Resch, SDC 2015.
 //
-// THE VALUES MAY NEVER CHANGE: edges and objects of different releases must agree on owners, and every change is a cold load for
-// every hint. test/routing/rendezvous.test.ts pins them.
+// THE VALUES MAY NEVER CHANGE: edges and objects of different releases must agree on owners, and a change costs a cold load of every hint.
+// test/routing/rendezvous.test.ts pins the values.
 
-/** Two independent 32-bit lanes of a name's hash; computed once per replica and once per request. */
+/** Two independent 32-bit halves of a name's hash. They are computed once for each replica and once for each request. */
 export interface NameHash {
   readonly high: number;
   readonly low: number;
@@ -23,13 +23,13 @@ export function hashNames(names: Iterable<string>): number {
   return sum;
 }
 
-/** What a hint's order is computed from. `weight` is positive: the replica's concurrency. */
+/** What the order of a hint is computed from. The weight of a replica is its concurrency, so it is positive. */
 export interface Weighted {
   readonly hash: NameHash;
   readonly weight: number;
 }
 
-/** FNV-1a over UTF-16 code units from two offsets, each finished by `mix`. O(length). */
+/** FNV-1a over UTF-16 code units, from two offsets. `mix` finishes each half. O(length). */
 export function hashName(name: string): NameHash {
   let high = 0x811c9dc5;
   let low = 0x9747b28c;
@@ -42,8 +42,8 @@ export function hashName(name: string): NameHash {
 }
 
 /**
- * The replica's score for a hint: the highest of all owns it. Positive and finite. O(1).
- * u is uniform in (0, 1) with 52 bits, so -weight / ln(u) never divides by zero and never rounds to infinity.
+ * The replica's score for a hint. The replica with the highest score owns the hint. Scores are positive and finite: u is uniform in (0, 1) with 52
+ * bits, so -weight / ln(u) never divides by zero and never rounds to infinity. O(1).
  */
 export function score(hint: NameHash, replica: Weighted): number {
   return -replica.weight / Math.log(uniform(hint, replica));
@@ -55,22 +55,22 @@ function uniform(hint: NameHash, { hash }: Weighted): number {
   return ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
 }
 
-/** The upper 32 bits of a replica's u: what can be said of its score at a glance. `high`: of its hash. O(1). */
+/** The upper 32 bits of a replica's u, which bound its score. `high`: the upper half of the replica's hash. O(1). */
 export function upperBits(hint: NameHash, high: number): number {
   return mix(hint.high ^ high) >>> 0;
 }
 
-/** A replica of this weight or less whose upper bits are below that scores less, rounding or not. */
+/** A bound for upper bits: a replica of this weight or less whose upper bits are below it scores less, even if rounding errs. */
 export function upperBitsOf(score: number, weight: number): number {
   return Math.floor(Math.exp(-weight / (score * CERTAIN)) * 2 ** 32);
 }
 
-/** So much less than a score is below it for certain. */
+/** A score times this factor is below the score even if rounding errs. */
 const CERTAIN = 1 - 1e-9;
 
 /**
- * The owner: the replica of highest score among those given, or null of none. Equal scores, which take a collision of 52 bits,
- * go to the first given. One pass, O(n): never sort a whole fleet on a request's path.
+ * The owner: the given replica with the highest score; null: none is given. If scores are equal, which takes a collision of 52 bits, the first given
+ * replica wins. One pass, O(n): the path of a request never sorts a whole fleet.
  */
 export function ownerOf<R extends Weighted>(hint: NameHash, replicas: Iterable<R>): R | null {
   let owner: R | null = null;
@@ -82,7 +82,7 @@ export function ownerOf<R extends Weighted>(hint: NameHash, replicas: Iterable<R
   return owner;
 }
 
-/** All replicas in a hint's order, owner first. O(n log n): for explanations and tests. */
+/** All replicas in the order of a hint, owner first. For explanations and tests. O(n log n). */
 export function ranked<R extends Weighted>(hint: NameHash, replicas: Iterable<R>): R[] {
   return [...replicas]
     .map((replica) => ({ replica, score: score(hint, replica) }))

@@ -1,24 +1,24 @@
-// The scheduler of one fleet: takes arrivals, and sends waiting requests to replicas as its policy picks them. Driven by calls that carry the time (from
-// the Fleet object, from a simulator): the scheduler never waits or reads a clock itself. After each call that may free a slot or make a replica warm its
-// owner calls `dispatch` and passes on what that gives. What becomes of a granted request is told in lifecycle.ts.
+// The scheduler of one fleet: it takes arrivals, and sends waiting requests to replicas as its policy picks them. The Fleet object or a simulator
+// drives the scheduler by calls that carry the time, so it never waits or reads a clock. After each call that may free a slot or make a replica warm,
+// its owner calls `dispatch` and tells the requests what this gives. What happens to a request after its grant is in lifecycle.ts.
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
-import { createFleet, type Fleet } from "./ledger/fleet.ts";
-import { graceUntilMs, sweep } from "./ledger/membership.ts";
-import { createQueue, join, leave, overdue, type Arrival, type Waiting, type Wanted } from "./ledger/queue.ts";
+import { Fleet } from "./ledger/fleet.ts";
+import { sweep } from "./ledger/membership.ts";
+import { join, leave, overdue, type Arrival, Queue, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
-import { countArrival, createModel, expectedMs, loadMs, meanJobMs } from "./model/model.ts";
+import { countArrival, expectedMs, loadMs, meanJobMs, Model } from "./model/model.ts";
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
-import { eligibleFor, isOwner, isServing, placeIgnoringLoad, warmPlace } from "./policy/candidates.ts";
+import { eligibleFor, isOwner, isServing, placeIgnoringLoad, warmPlace, type Place } from "./policy/candidates.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy/policy.ts";
-import { noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
+import { graceUntilMs, noReplicas, refusalOf, triedAll, type Refusal, type WaitingOptions } from "./refusals.ts";
 
-/** Why a request was sent where it was; the value of `x-warmpath-reason`. A closed set. */
+/** Why a request was sent to its replica: the value of `x-warmpath-reason`. The set is closed. */
 export type Reason =
   /** A warm replica was free. */
   | "hint_match"
@@ -26,26 +26,23 @@ export type Reason =
   | "hint_wait"
   /** No warm replica was free: the first replica in the hint's hash order. */
   | "hash_owner"
-  /** No warm replica was free, and a load hurts less elsewhere than on the owner: further down the order. */
+  /** No warm replica was free, and the load hurts less on a replica further down the hash order than on the first. */
   | "hash_spill"
   /** The request has no hint. */
   | "least_loaded"
-  /** The object could not be reached: hash order over the last snapshot, within what the edge knows itself. */
+  /** The object could not be reached: hash order over the last snapshot, less the replicas that failed or are full as far as the edge knows. */
   | "snapshot_hash";
 
-/** Where a request goes, and why. */
-export interface Choice {
-  readonly replica: Replica;
-  /** The hint that decided; null: the request has none. */
-  readonly hint: string | null;
-  /** Whether the replica serves that hint without a load; true if there is no hint. */
+/** The replica that a request goes to, and why. */
+export interface Choice extends Place {
+  /** Whether the replica serves the hint without a load; true if the request has no hint. */
   readonly warm: boolean;
   readonly reason: Exclude<Reason, "snapshot_hash">;
 }
 
-/** The end of a request's wait. `granted` is told exactly once for each request that is not refused. */
+/** The end of a request's wait. No request is told of more than one. */
 export type Outcome =
-  | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"]; readonly warm: boolean }
+  | { readonly kind: "granted"; readonly grant: Grant; readonly reason: Choice["reason"] }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
 export type EnqueueResult = Outcome | { readonly kind: "waiting" };
@@ -55,35 +52,35 @@ export interface Counters {
   readonly refused: Record<Refusal["kind"], number>;
   /** Grants that made a replica load a hint. */
   cold: number;
-  /** Requests that left the queue before they were granted. */
+  /** Requests that left the queue without a grant. */
   left: number;
-  /** Slots freed because the replica said they were not in use. */
+  /** Slots freed because the replica said that they were not in use. */
   reclaimed: number;
-  /** Requests that replicas failed, by how. */
+  /** Requests that replicas failed, by the kind of failure. */
   readonly failed: Record<Failure["kind"], number>;
-  /** Ejections of replicas. */
   ejected: number;
 }
 
 export interface Scheduler extends View {
   readonly policy: Policy;
   readonly counters: Counters;
+  /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
-  /** Those of requests that take no slot: nothing else bounds them, and they must not use up the others'. */
+  /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */
   readonly slotlessRetries: RetryBudget;
-  /** Until then nothing is granted: the requests of before a restart report themselves first. 0: not after a restart. */
+  /** After a restart nothing is granted until then, so that running requests can report themselves first. 0: the time is over. */
   recoveringUntilMs: number;
-  /** When to dispatch again if a request waits beside a free slot; Infinity: none does. */
+  /** When to dispatch again although nothing happens, because a request waits beside a free slot; Infinity: none does. */
   lookAgainMs: number;
 }
 
-/** `coldStartMs`: what a load is taken to last until some have been seen. */
+/** `coldStartMs`: how long a load is expected to take until some have been seen. */
 export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler {
   return {
     policy,
-    fleet: createFleet(),
-    queue: createQueue(),
-    model: createModel(coldStartMs),
+    fleet: new Fleet(),
+    queue: new Queue(),
+    model: new Model(coldStartMs),
     counters: {
       granted: { hint_match: 0, hint_wait: 0, hash_owner: 0, hash_spill: 0, least_loaded: 0 },
       refused: { queue_full: 0, no_replicas: 0, no_other_replica: 0, no_retry_left: 0, timed_out: 0 },
@@ -100,7 +97,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler
   };
 }
 
-/** A request arrives: it joins the queue, and the policy sends it at once, or it waits; or it may not wait, and is refused. */
+/** A request arrives, and is sent at once, waits in the queue, or is refused. */
 export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: number, arrival: Arrival, now: number): EnqueueResult {
   const { fleet, queue, model } = scheduler;
   const isRetry = arrival.avoid.length > 0;
@@ -108,19 +105,12 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (!isRetry) noteFull(model.utilisation, fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size));
   const countedAt = isRetry ? null : countArrival(model, arrival.hints[0] ?? "");
   const verdict = consider(scheduler, options, id, arrival, countedAt, now);
-  if (verdict.kind === "refuse") {
-    leave(queue, id);
-    return refuse(scheduler, verdict.refusal);
-  }
-  if (!admit(scheduler.retries, isRetry, fleet.slots, now)) {
-    leave(queue, id);
-    return refuse(scheduler, { kind: "no_retry_left" });
-  }
-  if (verdict.kind === "send") {
-    leave(queue, id);
-    return grant(scheduler, verdict.send, choiceOf(fleet, verdict.send, now), now);
-  }
-  // Without a slot nobody can tell how long the backlog is; and with few, for a moment, the backlog is no longer than this request can wait.
+  const isAdmitted = verdict.kind !== "refuse" && admit(scheduler.retries, isRetry, fleet.slots, now);
+  if (verdict.kind !== "wait" || !isAdmitted) leave(queue, id);
+  if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
+  if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
+  if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
+  // Without slots the backlog has no length. If slots are few for a moment, it would seem too long, so it counts up to this request's deadline.
   if (fleet.slots > 0)
     noteBacklog(model.utilisation, Math.min(queue.workMs / fleet.slots, arrival.deadlineMs - now), meanJobMs(model), now);
   if (fleet.free.size > 0) scheduler.lookAgainMs = Math.min(scheduler.lookAgainMs, verdict.lookAgainAtMs);
@@ -130,13 +120,13 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
 /** What becomes of a request that arrives. */
 export type Verdict =
   | { readonly kind: "send"; readonly send: Send }
-  /** `hold`: why beside a free slot; null: no slot is free that the request could have. */
+  /** `hold`: why the request waits although a slot is free; null: no slot is free that it could have. */
   | { readonly kind: "wait"; readonly hold: Hold | null; readonly lookAgainAtMs: number }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
 /**
- * Joins a request to the queue and asks what becomes of it now. The caller takes the request out again if it does not wait. One that comes while nobody
- * waits and finds a warm replica free need not join: every policy sends it there.
+ * Puts a request into the queue, and says what becomes of it now. The caller takes the request out again if it does not wait. A request that comes while
+ * nobody waits and finds a warm replica free does not join: every policy sends such a request there.
  */
 export function consider(
   scheduler: Scheduler,
@@ -147,26 +137,24 @@ export function consider(
   now: number,
 ): Verdict {
   const { fleet, queue, model, policy } = scheduler;
-  const { hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority } = arrival;
-  const [hint = ""] = hints;
-  const expected = { expectedMs: expectedMs(model, hint, declaredMs), loadMs: loadMs(model, hint) };
-  const request = { id, hints, avoid, arrivedAtMs, deadlineMs, declaredMs, priority, countedAt, ...expected };
-  const warm =
-    queue.waiting.size === 0 && !isRecovering(scheduler, now)
-      ? warmPlace(fleet, request, eligibleFor(fleet, request, now), now)
-      : null;
-  if (warm !== null) return { kind: "send", send: { kind: "send", request, replica: warm.replica, hint: warm.hint } };
-  const refusal = refusalOf(fleet, queue, model, options, arrival, now);
+  const [hint = ""] = arrival.hints;
+  const expected = { expectedMs: expectedMs(model, hint, arrival.declaredMs), loadMs: loadMs(model, hint) };
+  const request = { ...arrival, id, countedAt, ...expected };
+  if (queue.waiting.size === 0 && !isRecovering(scheduler, now)) {
+    const place = warmPlace(fleet, arrival, eligibleFor(fleet, arrival, now), now);
+    if (place !== null) return { kind: "send", send: { kind: "send", request, ...place } };
+  }
+  const refusal = refusalOf(scheduler, options, arrival, now);
   const its = join(queue, request);
   const pick: Pick = fleet.free.size === 0 || isRecovering(scheduler, now) ? null : policy.pick(scheduler, [its], now);
   if (pick?.kind === "send" && pick.request.id === id) return { kind: "send", send: pick };
   if (refusal !== null) return { kind: "refuse", refusal };
   if (pick?.kind === "hold") return { kind: "wait", hold: pick, lookAgainAtMs: pick.lookAgainAtMs };
-  // An older request of the class may be sent now, which the next dispatch does.
+  // If the policy picks an older request of the class, the next dispatch sends that one.
   return { kind: "wait", hold: null, lookAgainAtMs: pick === null ? now + LIMITS.lookAgainMs : now };
 }
 
-/** Where a request that takes no slot goes; null: no replica is ready, or the request is a retry and no retry is left. */
+/** The replica for a request that takes no slot; null: no replica is ready, or the request is a retry and no retry is left. */
 export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choice | null {
   const { fleet, slotlessRetries } = scheduler;
   const place = placeIgnoringLoad(fleet, wanted, now);
@@ -174,19 +162,20 @@ export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choic
   return choiceOf(fleet, place, now);
 }
 
-/** A request that was granted before a restart of the object says that it still runs. Null: its replica or incarnation is gone. */
+/** A request that was granted before a restart of the object still runs. Null: its replica is gone, or has a new incarnation. */
 export function adopt({ fleet, model }: Scheduler, id: number, adoption: Adoption): Grant | null {
   return adoptSlot(fleet, id, adoption, expectedMs(model, adoption.hint ?? "", null));
 }
 
-/** Time passes: replicas expire. Gives those that did. */
+/** Removes the replicas whose time to live is over, and gives them. */
 export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly Replica[] {
   return sweep(scheduler.fleet, timeToLiveMs, now);
 }
 
 /**
- * Ends every wait that can end: deadlines first, then slots as the policy picks, then graces that are over. O(1), and O(requests that avoid replicas), if
- * no slot is free and no deadline has passed; else one pick for each request that is sent, at most `picksAtOnce`, and one more.
+ * Ends every wait that can end: at deadlines first, then by grants as the policy picks, then because no replica is left to hope for. Asks the policy
+ * once for each request that is sent, at most `picksAtOnce` times, and once more. O(requests that avoid replicas) if no slot is free and no deadline
+ * is over.
  */
 export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: number): ReadonlyMap<number, Outcome> {
   const outcomes = new Map<number, Outcome>();
@@ -197,13 +186,7 @@ export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: num
   for (const request of overdue(queue, now)) end(request, refuse(scheduler, { kind: "timed_out" }));
   if (scheduler.recoveringUntilMs <= now) {
     scheduler.recoveringUntilMs = 0;
-    sendWaiting(scheduler, now, (send) => {
-      const choice = choiceOf(fleet, send, now);
-      end(
-        send.request,
-        grant(scheduler, send, choice.reason === "hint_match" ? { ...choice, reason: "hint_wait" } : choice, now),
-      );
-    });
+    sendWaiting(scheduler, now, (send) => end(send.request, grant(scheduler, send, true, now)));
   }
   if (graceUntilMs(fleet) <= now)
     for (const request of queue.waiting.values()) end(request, refuse(scheduler, noReplicas(options)));
@@ -218,6 +201,7 @@ export function dispatch(scheduler: Scheduler, options: WaitingOptions, now: num
   }
 }
 
+/** Sends requests as the policy picks them, until it holds the free slots or `picksAtOnce` are sent. */
 function sendWaiting(scheduler: Scheduler, now: number, send: (pick: Send) => void): void {
   const { fleet, queue, policy } = scheduler;
   for (let sent = 0; fleet.free.size > 0 && queue.waiting.size > 0; sent++) {
@@ -231,8 +215,8 @@ function sendWaiting(scheduler: Scheduler, now: number, send: (pick: Send) => vo
 }
 
 /**
- * When something happens by itself next, or a little before: an expiry, a deadline, an end of recovery or of grace, another look at a slot kept idle.
- * Infinity: nothing. O(unhealthy + tombstones).
+ * When to call again although nothing else happens: at an expiry, a deadline, an end of recovery or of grace, or for another look at a slot that is
+ * kept free. The time may be a little early. Infinity: never. O(unhealthy + tombstones).
  */
 export function nextEventMs(scheduler: Scheduler): number {
   const { fleet, queue } = scheduler;
@@ -245,8 +229,11 @@ export function nextEventMs(scheduler: Scheduler): number {
   return Math.min(next, graceUntilMs(fleet));
 }
 
-function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, reason }: Choice, now: number): Outcome {
+function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number): Outcome {
   const { fleet, model, counters } = scheduler;
+  const { request, replica, hint } = send;
+  const { warm, reason: found } = choiceOf(fleet, send, now);
+  const reason = hasWaited && found === "hint_match" ? "hint_wait" : found;
   counters.granted[reason]++;
   const warmth = warmthOf(replica, hint, warm);
   if (warmth === "cold") counters.cold++;
@@ -264,21 +251,17 @@ function grant(scheduler: Scheduler, { request, replica, hint }: Send, { warm, r
     now,
   );
   beginProbe(taken, now);
-  return { kind: "granted", grant: taken, reason, warm };
+  return { kind: "granted", grant: taken, reason };
 }
 
-/** The reason is the same whatever policy has picked. O(replicas) for a load, else O(1). */
-export function choiceOf(
-  fleet: Fleet,
-  { replica, hint }: { readonly replica: Replica; readonly hint: string | null },
-  now: number,
-): Choice {
+/** Adds the reason to a place. The reason does not depend on the policy. O(replicas) for a load, else O(1). */
+export function choiceOf(fleet: Fleet, { replica, hint }: Place, now: number): Choice {
   if (hint === null) return { replica, hint, warm: true, reason: "least_loaded" };
   if (isServing(fleet, replica, hint, now)) return { replica, hint, warm: true, reason: "hint_match" };
   return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint) ? "hash_owner" : "hash_spill" };
 }
 
-/** Also after the time is up, until those who waited for it have been served: an arrival does not overtake them. */
+/** Whether recovery goes on. It lasts until the first dispatch after its time, so that no arrival overtakes the requests that wait. */
 function isRecovering({ recoveringUntilMs, queue }: Scheduler, now: number): boolean {
   return recoveringUntilMs > now || (recoveringUntilMs > 0 && queue.waiting.size > 1);
 }

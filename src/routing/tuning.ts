@@ -1,36 +1,45 @@
-// The constants of the cost policy and of its model, each with what it does. docs/scheduling.md says what each is worth on data it was not chosen on
-// (`npm run ablate`). Two bounds of the order and of declared costs are in limits.ts (`costRange`, `declaredRange`). Not settings: an operator has no way to know better ones.
+// The constants of the cost policy and of its model, each with what it does. They are no settings, because an operator has no way to know better
+// values. docs/scheduling.md says what each constant is worth on data that it was not chosen on (`npm run ablate`). Bounds of the order and of
+// declared costs are in limits.ts (`costRange`, `declaredRange`).
 
 export const TUNING = {
-  // The order of requests that wait (policy/order.ts). A job is the mean time of serving a request and of loading a hint, together.
-  /** How much more a load and its eviction weigh in the order than the time that they take. */
+  // The order of requests that wait (policy/order.ts). One job is the mean time to serve a request plus the mean time to load a hint.
+  /** How many times as much a load and its eviction weigh in the order as the time that they take. */
   loadWeight: 4,
-  /** The aging threshold of a fleet in which hardly anybody waits, in jobs, and the part of the longest backlog of late that is added. */
+  /** The aging threshold, in jobs, of a fleet in which hardly any request waits. */
   agingJobs: 4,
+  /** The part of the longest backlog of late that is added to the aging threshold. */
   agingPerBacklog: 1.4,
-  /** Of the time until its deadline, the part after which a request takes any slot, and one of low priority is not behind all others any more. */
+  /**
+   * The part of the time until its deadline after which a request takes any slot. After the same part a request of low priority no longer stands
+   * behind all others.
+   */
   deadlineShare: 0.5,
 
   // Waiting for a warm replica (policy/cost.ts, policy/availability-forecast.ts).
-  /** The longest wait that is better than a load: this part of what the load costs, */
+  /** The longest wait that is better than a load, as a part of what the load costs. */
   waitShare: 0.7,
-  /** and this part of a load more for each other request that waits, per slot: the load would delay it. */
+  /** The part of a load by which that wait grows with each other waiting request per slot, because a load delays the others. */
   waitPerWaiting: 1.5,
 
-  /** A request that outlives what was expected of it is expected to run on for this part of the time that it ran. */
+  /** A request that runs longer than expected is expected to run on for this part of the time that it has run. */
   overrun: 0.2,
 
   // Where a hint is loaded (policy/placement.ts, policy/eviction-cost.ts).
-  /** Requests a copy is expected to be kept for, per slot of the fleet: the horizon over which losing the copy may matter. */
+  /** The number of requests, per slot of the fleet, that a copy is expected to be kept for. Over this horizon the loss of a copy may matter. */
   horizon: 2.4,
 
-  // What is learned (model/), in samples, arrivals and jobs.
+  // What is learned (model/). A memory is the number of samples from which on older samples fade.
+  /** Of one hint. */
   hintMemory: 20,
+  /** Of all hints. */
   fleetMemory: 500,
+  /** Of how busy the fleet is, and of the pace of its replicas. */
   recentMemory: 50,
+  /** Of the demand for hints, in arrivals; of the backlog, in jobs. */
   demandMemory: 2000,
-  /** What is known of all hints counts as so many samples beside a hint's own. */
+  /** The mean of all hints counts as so many samples beside a hint's own. */
   prior: 1,
-  /** The same of the mean load beside a hint's own loads, which are few. */
+  /** The mean load of all hints counts as so many samples beside a hint's own loads, which are few. */
   loadPrior: 8,
 } as const;

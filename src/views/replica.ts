@@ -46,7 +46,7 @@ export function viewReplica(replica: Replica, now: number): ReplicaView {
     expires_in_ms: Math.max(0, replica.expiresAtMs - now),
     ejected_for_ms: Math.max(0, replica.ejectedUntilMs - now),
     ejections: replica.ejections,
-    on_probation: replica.onProbation,
+    on_probation: replica.ejectedFor !== null,
     last_error: lastError && { kind: lastError.kind, detail: lastError.detail, ago_ms: Math.max(0, now - lastError.atMs) },
   };
 }

@@ -2,7 +2,7 @@
 // object, once requests and replicas have reported themselves, leaves the slots as they were.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createFleet, type Fleet } from "../../src/routing/ledger/fleet.ts";
+import { Fleet } from "../../src/routing/ledger/fleet.ts";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
 import { adoptSlot, releaseSlot, takeSlot } from "../../src/routing/ledger/slots.ts";
 import { fleetWith, hears, loads, TTL_MS, wants, type Said, decide, decideIgnoringLoad } from "./support/fleets.ts";
@@ -27,7 +27,7 @@ const deeds = fc.array(fc.oneof(fc.shuffledSubarray(HINTS, { maxLength: 3 }), fc
 });
 
 function fleetOf(list: readonly (readonly [string, Said])[]): Fleet {
-  const fleet = createFleet();
+  const fleet = new Fleet();
   for (const [id, its] of list) hears(fleet, id, its);
   return fleet;
 }
@@ -80,7 +80,7 @@ describe("over a restart of the object", () => {
       fc.property(reports, deeds, fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }), (list, deeds, first) => {
         const before = fleetOf(list);
         play(before, deeds);
-        const after = createFleet();
+        const after = new Fleet();
         for (const replica of before.replicas.values()) restoreReplica(after, storedForm(replica), TTL_MS);
         const reporting = [...before.replicas.values()].map(({ id, incarnation }) => () => {
           const its = list.find(([name]) => name === id)?.[1] ?? {};

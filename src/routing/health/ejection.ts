@@ -1,15 +1,14 @@
-// Outlier ejection: replicas that fail requests are passed over for a while, each time for longer, then tried with one request at a time
-// until one shows that what they were ejected for is over. Where most of the fleet looks bad the looks are likely deceiving, and no request
-// waits because of them (Envoy's outlier detection and panic threshold,
-// https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
+// Outlier ejection. A replica that fails requests is passed over for a while, each time for longer. Then it gets one request at a time, until one
+// shows that the cause of the ejection is gone. If most of the fleet looks unhealthy, the signs probably mislead, and no request waits because of
+// them (Envoy's outlier detection and panic threshold, https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier).
 import { type Fleet } from "../ledger/fleet.ts";
 import { isReady, type Grant, type Replica } from "../ledger/replica.ts";
-import { endWithheld, stopLoading, withholdSlot } from "../ledger/residency.ts";
+import { stopLoading, withholdSlot } from "../ledger/residency.ts";
 import { LIMITS } from "../limits.ts";
-import { addSample, clamp, emptyMean, valueOf, type Mean } from "../model/mean.ts";
+import { addSample, emptyMean, valueOf } from "../model/mean.ts";
 import type { Failure } from "./outcome.ts";
 
-/** How many failures in a row eject a replica, by the kind of the last of them. Answers 503 are counted by themselves. */
+/** How many failures in a row eject a replica, by the kind of the last failure. Answers 503 have a count of their own. */
 const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "unavailable">, number>> = {
   unreachable: 1,
   disconnected: LIMITS.failuresToEject,
@@ -19,9 +18,8 @@ const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "
 };
 
 /**
- * The replica failed the request, which may still hold its slot, or had it taken back. Says whether that ejected it: not where it is ejected
- * or was after the request was sent, since what fails together is one fault, nor where it has left meanwhile. O(1); O(replicas) where many of
- * the replica's last answers were errors.
+ * The replica failed the request. Says whether the failure ejects the replica: not if the replica has left meanwhile, or was ejected after
+ * the request was sent: requests that fail together show one fault. O(1), but O(replicas) if many of the replica's last answers were errors.
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
   stopLoading(fleet, grant, null);
@@ -30,71 +28,58 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   replica.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (fleet.replicas.get(replica.id) !== replica) return false;
   if (failure.kind === "error") addSample(replica.errors, 1, LIMITS.errorMemory);
-  if (failure.kind === "unavailable" || failure.kind === "declined") withhold(fleet, replica, failure.retryAfterMs, now);
+  if (failure.kind === "unavailable" || failure.kind === "declined") withholdSlot(fleet, replica, failure.retryAfterMs, now);
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
   if (!countsEnough(fleet, grant, failure, now)) return false;
   eject(fleet, replica, failure, now);
   return true;
 }
 
-/** Counts the failure. Says whether it is one too many. */
+/** Counts the failure. Says whether the replica has failed often enough to be ejected. */
 function countsEnough(fleet: Fleet, { replica, grantedAtMs, failures }: Grant, { kind }: Failure, now: number): boolean {
   if (kind === "declined") return false;
   const few = failures < LIMITS.ejectionsPerRequest ? 1 : LIMITS.failuresToEject;
   if (kind === "unavailable") {
-    // Those of requests that were sent before the replica was known to refuse any are one.
-    const together = grantedAtMs <= replica.refusedAtMs && !replica.onProbation;
+    // A refusal of a request that was sent before the last refusal came counts as one with it.
+    const together = grantedAtMs <= replica.refusedAtMs && !isOnProbation(replica);
     replica.refusedAtMs = now;
     if (!together) replica.refusalsInARow++;
-    return !together && replica.refusalsInARow >= Math.max(few, replica.onProbation ? 1 : LIMITS.refusalsToEject);
+    return !together && replica.refusalsInARow >= Math.max(few, isOnProbation(replica) ? 1 : LIMITS.refusalsToEject);
   }
   replica.refusalsInARow = 0;
   replica.failuresInARow++;
-  const enough = Math.max(few, replica.onProbation ? 1 : FAILURES_TO_EJECT[kind]);
-  if (kind !== "error" || replica.onProbation) return replica.failuresInARow >= enough;
-  return (replica.failuresInARow >= enough && !othersFailToo(fleet, replica)) || failsOften(fleet, replica);
+  const enough = Math.max(few, isOnProbation(replica) ? 1 : FAILURES_TO_EJECT[kind]);
+  if (kind !== "error" || isOnProbation(replica)) return replica.failuresInARow >= enough;
+  return (replica.failuresInARow >= enough && othersFailToo(fleet, replica) !== true) || failsOften(fleet, replica);
 }
 
-/** "Not me, not now": a slot of the replica counts as taken for a moment, for as long as its Retry-After asks within bounds. */
-function withhold(fleet: Fleet, replica: Replica, retryAfterMs: number | null, now: number): void {
-  endWithheld(fleet, now);
-  withholdSlot(fleet, replica, now + clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs));
-}
-
-/** Whether errors are much of the replica's last answers, and the others are known to fail much less. O(replicas). */
+/** Whether many of the replica's last answers were errors, and the other replicas are known to fail much less. O(replicas). */
 function failsOften(fleet: Fleet, replica: Replica): boolean {
   const { errors } = replica;
   if (errors.weight < LIMITS.errorSamples || valueOf(errors, 0) < LIMITS.errorShare) return false;
-  const others = errorsOfOthers(fleet, replica);
-  return others.weight >= LIMITS.errorSamples && !isMuch(others, replica);
+  return othersFailToo(fleet, replica) === false;
 }
 
-/** Whether the others are known to fail about as often: a request that fails wherever it is sent says nothing of one replica. O(replicas). */
-function othersFailToo(fleet: Fleet, replica: Replica): boolean {
-  const others = errorsOfOthers(fleet, replica);
-  return others.weight >= LIMITS.errorSamples && isMuch(others, replica);
-}
-
-function isMuch(others: Mean, { errors }: Replica): boolean {
-  return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(errors, 0);
-}
-
-function errorsOfOthers({ replicas }: Fleet, replica: Replica): Mean {
+/**
+ * Whether the other replicas fail about as often: then requests fail wherever they are sent. Null: too little is known of the others. O(replicas).
+ */
+function othersFailToo({ replicas }: Fleet, replica: Replica): boolean | null {
   const others = emptyMean();
-  for (const { errors } of replicas.values()) {
-    if (errors === replica.errors) continue;
-    others.sum += errors.sum;
-    others.weight += errors.weight;
+  for (const other of replicas.values()) {
+    if (other === replica) continue;
+    others.sum += other.errors.sum;
+    others.weight += other.errors.weight;
   }
-  return others;
+  if (others.weight < LIMITS.errorSamples) return null;
+  return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(replica.errors, 0);
 }
 
-/** The kinds of failures that an answer's headers disprove. An error had headers too, and a broken answer had good ones. */
+/** The kinds of failures that response headers disprove. An error has headers too, and a broken answer has good ones. */
 const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable", "disconnected", "unavailable", "timed_out"]);
 
 /**
- * The replica sent response headers, other than a 5xx's: it can be reached. `succeeded`: they were those of a success, which disproves
- * errors too. Neither ends an ejection for a broken answer.
+ * The replica sent response headers that are no 5xx, so it can be reached. `succeeded`: the headers were those of a success, which disproves errors
+ * too. Headers never disprove a broken answer.
  */
 export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
   replica.refusalsInARow = 0;
@@ -104,28 +89,28 @@ export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean):
   if (DISPROVED_BY_HEADERS.has(ejectedFor) || (ejectedFor === "error" && succeeded)) readmit(fleet, replica);
 }
 
-/** An answer came whole: one that was sent after the last ejection ends it, whatever it was for. */
+/** An answer came whole. If its request was sent after the last ejection, the replica is trusted again, whatever it was ejected for. */
 export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
   if (replica.ejectedFor !== null && grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
 }
 
-/** The request is the one that its replica may have on probation, where there is none. */
+/** If the replica is on probation and has no request, this is the one that it may have. */
 export function beginProbe({ id, replica }: Grant, now: number): void {
-  if (replica.onProbation && !isProbing(replica, now)) replica.probe = { id, untilMs: now + LIMITS.probeUnansweredMs };
+  if (isOnProbation(replica) && !isProbing(replica, now)) replica.probe = { id, untilMs: now + LIMITS.probeUnansweredMs };
 }
 
-/** It is answered. One that then goes on for long, such as a stream, does not keep others away for as long as that. */
+/** The request is answered. If it goes on for long after that, as a stream does, it no longer keeps others away. */
 export function answerProbe({ id, replica }: Grant, now: number): void {
   const { probe } = replica;
   if (probe?.id === id) probe.untilMs = Math.min(probe.untilMs, now + LIMITS.probeAnsweredMs);
 }
 
-/** It is over. */
+/** The request is over. */
 export function endProbe({ id, replica }: Grant): void {
   if (replica.probe?.id === id) replica.probe = null;
 }
 
-/** Ejections that are over become probations, and probes that go on for too long keep nobody away. O(unhealthy). */
+/** Ejections whose time is over become probations. Probes that go on for too long no longer keep others away. O(unhealthy). */
 export function endEjections(fleet: Fleet, now: number): void {
   for (const replica of fleet.unhealthy) {
     if (replica.ejectedUntilMs <= now) replica.ejectedUntilMs = 0;
@@ -133,7 +118,7 @@ export function endEjections(fleet: Fleet, now: number): void {
   }
 }
 
-/** When an ejection or a probe ends by itself next; Infinity: none does. O(unhealthy). */
+/** When the next ejection or probe ends by itself; Infinity: none does. O(unhealthy). */
 export function nextTrustMs({ unhealthy }: Fleet): number {
   let next = Infinity;
   for (const { ejectedUntilMs, probe } of unhealthy) {
@@ -143,28 +128,32 @@ export function nextTrustMs({ unhealthy }: Fleet): number {
   return next;
 }
 
-/** Whether the replica is passed over: ejected, or on probation with the one request it may have. */
+/** Whether the replica is passed over: it is ejected, or is on probation and has the one request that it may have. */
 export function isIneligible(replica: Replica, now: number): boolean {
   return replica.ejectedUntilMs > now || isProbing(replica, now);
+}
+
+/** Whether the replica was ejected since it was last trusted. */
+export function isOnProbation({ ejectedFor }: Replica): boolean {
+  return ejectedFor !== null;
 }
 
 function isProbing({ probe }: Replica, now: number): boolean {
   return probe !== null && probe.untilMs > now;
 }
 
-/** Whether so many ready replicas look bad that looks do not count. O(unhealthy). */
+/** Whether so many ready replicas look unhealthy that the signs probably mislead. O(unhealthy). */
 export function isPanicking({ unhealthy, free, busy }: Fleet): boolean {
   let ready = 0;
   for (const replica of unhealthy) if (isReady(replica)) ready++;
   return ready > LIMITS.panicThreshold * (free.size + busy.size);
 }
 
-/** One that still fails often keeps the count of its ejections: its next one is longer. */
+/** The replica is trusted again. If it still fails often, it keeps the count of its ejections, and its next ejection is longer. */
 function readmit(fleet: Fleet, replica: Replica): void {
   if (replica.ejectedFor !== "error" || !failsOften(fleet, replica)) replica.ejections = 0;
   replica.ejectedUntilMs = 0;
   replica.ejectedFor = null;
-  replica.onProbation = false;
   replica.probe = null;
   fleet.unhealthy.delete(replica);
 }
@@ -172,13 +161,12 @@ function readmit(fleet: Fleet, replica: Replica): void {
 function eject(fleet: Fleet, replica: Replica, failure: Failure, now: number): void {
   const askedMs = failure.kind === "unavailable" ? failure.retryAfterMs : null;
   const grownMs = Math.min(LIMITS.ejectionMostMs, LIMITS.ejectionMs * 2 ** Math.min(replica.ejections, 30));
-  // A time that the replica asks for can only make it shorter: whoever makes a replica answer 503 could ask for any. Where it does, the next
-  // one is no longer for that.
+  // Retry-After can only shorten an ejection, because a client that makes the replica answer 503 could choose any time. A shortened ejection does not
+  // make the next one longer.
   if (askedMs === null || askedMs > grownMs) replica.ejections++;
   replica.ejectedAtMs = now;
   replica.ejectedUntilMs = now + Math.max(LIMITS.ejectionLeastMs, Math.min(askedMs ?? grownMs, grownMs));
   replica.ejectedFor = failure.kind;
-  replica.onProbation = true;
   replica.probe = null;
   replica.failuresInARow = 0;
   replica.refusalsInARow = 0;

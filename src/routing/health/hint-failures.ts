@@ -1,8 +1,9 @@
-// Which replicas have failed which hints: a replica that can't load a model, or is refused it, serves others well and so is never ejected. After
-// a few failures in a row it is passed over for that hint alone, each time for longer, until it serves the hint or is a new process.
+// Which replicas have failed which hints. A replica that can't load one model serves others well, and so is never ejected. After a few failures in a
+// row the replica is passed over for that hint alone, each time for longer, until it serves the hint or is a new process.
+import { setNewest } from "../ledger/maps.ts";
 import { LIMITS } from "../limits.ts";
 
-/** One process of a replica. Kept by name, so that no record of one that has left is kept alive. */
+/** One process of a replica. Failures are kept by its name, so that they do not keep the record of a replica that has left in memory. */
 interface Process {
   readonly id: string;
   readonly incarnation: number;
@@ -11,9 +12,9 @@ interface Process {
 interface HintFailure {
   readonly hint: string;
   readonly process: string;
-  /** In a row. */
+  /** Failures in a row. */
   failures: number;
-  /** How often the replica was passed over for the hint, and since and until when. */
+  /** How often the replica was passed over for the hint; and since when and until when it is. */
   bars: number;
   sinceMs: number;
   untilMs: number;
@@ -21,24 +22,18 @@ interface HintFailure {
 
 export class HintFailures {
   readonly #byHint = new Map<string, Map<string, HintFailure>>();
-  /** All of them, the one that failed longest ago first. */
+  /** All pairs of a process and a hint, longest not failed first. */
   readonly #all = new Set<HintFailure>();
-  /** The id of the replica that last served each hint, the hint longest not served first. */
+  /** By hint: the id of the replica that served the hint last. The hint longest not served comes first. */
   readonly #servedBy = new Map<string, string>();
 
   /**
-   * The replica failed a request for the hint, which was sent at a time. After so many in a row it is passed over for the hint; later each one
-   * does that, but for those that were sent before. Forgets the oldest where there are too many. O(1).
+   * The replica failed a request for the hint. `failuresToBar`: after so many failures in a row it is passed over for the hint. From then on each
+   * further failure has this effect. A request that was sent before the replica was last passed over does not count. O(1).
    */
   failed(replica: Process, hint: string, failuresToBar: number, sentAtMs: number, now: number): void {
-    const its = this.#of(replica, hint) ?? {
-      hint,
-      process: nameOf(replica),
-      failures: 0,
-      bars: 0,
-      sinceMs: -Infinity,
-      untilMs: 0,
-    };
+    const unknown = { hint, process: nameOf(replica), failures: 0, bars: 0, sinceMs: -Infinity, untilMs: 0 };
+    const its = this.#of(replica, hint) ?? unknown;
     if (sentAtMs <= its.sinceMs) return;
     its.failures++;
     if (its.bars > 0 || its.failures >= failuresToBar) {
@@ -53,26 +48,22 @@ export class HintFailures {
   served(replica: Process, hint: string): void {
     const its = this.#of(replica, hint);
     if (its !== undefined) this.#drop(its);
-    this.#servedBy.delete(hint);
-    this.#servedBy.set(hint, replica.id);
-    if (this.#servedBy.size <= LIMITS.learnedHints) return;
-    const [oldest] = this.#servedBy.keys();
-    if (oldest !== undefined) this.#servedBy.delete(oldest);
+    setNewest(this.#servedBy, hint, replica.id, LIMITS.learnedHints);
   }
 
-  /** Whether another replica was the last to serve the hint: then it is not the hint that can't be served. */
+  /** Whether another replica served the hint last: then the hint can be served. */
   isServedElsewhere(replica: Process, hint: string): boolean {
     const last = this.#servedBy.get(hint);
     return last !== undefined && last !== replica.id;
   }
 
-  /** Until when the replica is passed over for the hint; 0: it is not. O(1). */
+  /** Until when the replica is passed over for the hint; 0: the replica is not. O(1). */
   barredUntilMs(replica: Process, hint: string, now: number): number {
     const untilMs = this.#of(replica, hint)?.untilMs ?? 0;
     return untilMs > now ? untilMs : 0;
   }
 
-  /** Whether any replica failed the hint lately; where none did, none is passed over for it. O(1). */
+  /** Whether any replica failed the hint lately. If none did, none is passed over for the hint. O(1). */
   knows(hint: string): boolean {
     return this.#byHint.has(hint);
   }

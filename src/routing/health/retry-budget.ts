@@ -1,10 +1,10 @@
-// Retries as a share of traffic, so that a sick fleet is not hammered: each request earns a fifth of a retry, time earns one a second,
-// and as many as the fleet has slots can be spent at once, so that every request of a fleet that dies can be sent elsewhere.
-// After Finagle's RetryBudget (https://twitter.github.io/finagle/guide/Clients.html#retry-budgets).
+// Retries are a share of the traffic, so that they do not overload a sick fleet. Each request earns a fifth of a retry, and each second earns one. At
+// once a fleet can spend as many retries as it has slots: if replicas die, all of their requests can be sent elsewhere. After Finagle's RetryBudget
+// (https://twitter.github.io/finagle/guide/Clients.html#retry-budgets).
 import { LIMITS } from "../limits.ts";
 
 export interface RetryBudget {
-  /** Requests that are still to come to earn back the retries that were spent; at least 0. */
+  /** How many requests must still come to earn back the retries that were spent; at least 0. */
   owed: number;
   atMs: number;
 }
@@ -13,15 +13,12 @@ export function createRetryBudget(): RetryBudget {
   return { owed: 0, atMs: 0 };
 }
 
-/** A request is let in: its first attempt earns, a further one takes a retry. False: there is none, and nothing is taken. O(1). */
+/** Lets a request in. A first attempt earns a part of a retry, and a retry takes one. False: no retry is left. O(1). */
 export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
-  if (isRetry) return spendRetry(budget, slots, now);
-  budget.owed = Math.max(0, budget.owed - 1);
-  return true;
-}
-
-/** Takes one retry out of the budget. False: there is none, and nothing is taken. O(1). */
-function spendRetry(budget: RetryBudget, slots: number, now: number): boolean {
+  if (!isRetry) {
+    budget.owed = Math.max(0, budget.owed - 1);
+    return true;
+  }
   const { requestsPerRetry, retriesPerSecond, retryReserveLeast } = LIMITS;
   const earned = (retriesPerSecond * requestsPerRetry * Math.max(0, now - budget.atMs)) / 1000;
   budget.owed = Math.max(0, budget.owed - earned);

@@ -10,72 +10,47 @@ import { ReplicaIndex } from "./replica-index.ts";
 export interface Tombstone {
   readonly incarnation: number;
   readonly sequence: number | null;
-  /** Until then its late heartbeats are refused and its return is hoped for. */
+  /** Until then late heartbeats of the replica are refused, and waiting requests hope for its return. */
   readonly untilMs: number;
-  /** Deleted: this incarnation may not return before `untilMs`. */
+  /** Whether the replica was deleted: then this incarnation may not return before `untilMs`. */
   readonly forbidden: boolean;
-  /** Its record, so that requests it still runs count again if it returns; null after a restart of the object. */
+  /** The replica's record, so that its running requests count again if it returns; null after a restart of the object. */
   readonly record: Replica | null;
 }
 
-export interface Fleet {
-  readonly replicas: Map<string, Replica>;
-  /** The replica that was last heard of at each origin. */
-  readonly byOrigin: Map<string, Replica>;
-  readonly tombstones: Map<string, Tombstone>;
-  /** Processes that have left, were replaced or deleted and have requests that they did not begin to answer; and when those are lost. */
-  readonly orphaning: Map<Replica, number>;
-  readonly grants: Map<number, Grant>;
-  /** Those whose slots were taken back while their requests go on, oldest first. */
-  readonly reclaimed: Map<number, Grant>;
-  /** Requests that gave their slots back before it was known how they went, the oldest first: an edge may tell that later. */
-  readonly unjudged: Map<number, Grant>;
-  /** Hint to the replicas that advertise or load it. A superset: loads that went on too long are purged later. */
-  readonly holders: Map<string, Set<Replica>>;
-  /** Those of them that have a free slot. */
-  readonly freeHolders: Map<string, Set<Replica>>;
-  /** Ready replicas, by whether they have a free slot. */
-  readonly free: ReplicaIndex<Replica>;
-  readonly busy: ReplicaIndex<Replica>;
-  /** Ejected, or on probation after it. */
-  readonly unhealthy: Set<Replica>;
-  /** Those of which a slot counts as taken for a moment. */
-  readonly withholding: Set<Replica>;
-  /** What replicas have failed to serve. */
-  readonly hintFailures: HintFailures;
-  /** Slots of all ready replicas, and how many of those are taken: requests above a replica's concurrency take none. */
-  slots: number;
-  taken: number;
-  /** No replica expires before; a lower bound. */
-  nextExpiryMs: number;
-  /** Totals over `advertised`, held under the limits of one fleet. */
-  advertisedHints: number;
-  advertisedText: number;
-  /** Grows with every change of who may be chosen and where it is reached. */
-  version: number;
-}
-
-export function createFleet(): Fleet {
-  return {
-    replicas: new Map(),
-    byOrigin: new Map(),
-    tombstones: new Map(),
-    orphaning: new Map(),
-    grants: new Map(),
-    reclaimed: new Map(),
-    unjudged: new Map(),
-    holders: new Map(),
-    freeHolders: new Map(),
-    free: new ReplicaIndex(),
-    busy: new ReplicaIndex(),
-    unhealthy: new Set(),
-    withholding: new Set(),
-    hintFailures: new HintFailures(),
-    slots: 0,
-    taken: 0,
-    nextExpiryMs: Infinity,
-    advertisedHints: 0,
-    advertisedText: 0,
-    version: 0,
-  };
+export class Fleet {
+  readonly replicas = new Map<string, Replica>();
+  /** By origin: the replica that was last heard of there. */
+  readonly byOrigin = new Map<string, Replica>();
+  readonly tombstones = new Map<string, Tombstone>();
+  /** Processes that are no longer in the fleet and have requests that they did not begin to answer; and when these requests are lost. */
+  readonly orphaning = new Map<Replica, number>();
+  readonly grants = new Map<number, Grant>();
+  /** Grants of running requests whose slots were taken back, oldest first. */
+  readonly reclaimed = new Map<number, Grant>();
+  /** Grants of requests that gave their slots back before it was known how they went, oldest first. An edge may tell that later. */
+  readonly unjudged = new Map<number, Grant>();
+  /** By hint: the replicas that hold or load it. Some loads among these were believed for too long; `purgeLoading` drops such loads. */
+  readonly holders = new Map<string, Set<Replica>>();
+  /** By hint: the holders that have a free slot. */
+  readonly freeHolders = new Map<string, Set<Replica>>();
+  /** Ready replicas that have a free slot. */
+  readonly free = new ReplicaIndex<Replica>();
+  /** Ready replicas that have no free slot. */
+  readonly busy = new ReplicaIndex<Replica>();
+  /** Replicas that are ejected or on probation. */
+  readonly unhealthy = new Set<Replica>();
+  /** Replicas of which a slot counts as taken for a moment. */
+  readonly withholding = new Set<Replica>();
+  /** Which replicas have failed which hints. */
+  readonly hintFailures = new HintFailures();
+  /** Slots of all ready replicas. */
+  slots = 0;
+  /** No replica expires before that; a lower bound. */
+  nextExpiryMs = Infinity;
+  /** The number of hints that all replicas advertise, and their characters: what the limits of one fleet are about. */
+  advertisedHints = 0;
+  advertisedText = 0;
+  /** Grows with every change of the ready replicas and of where they are reached. */
+  version = 0;
 }

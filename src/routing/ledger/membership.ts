@@ -1,43 +1,43 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
 import { type Tombstone, type Fleet } from "./fleet.ts";
-import { createReplica, isReady, type Replica } from "./replica.ts";
+import { setNewest } from "./maps.ts";
+import { Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
-import { holdReclaimed, reclaimOldest, unanswered } from "./slots.ts";
+import { holdReclaimed, reclaimSlots, unanswered } from "./slots.ts";
 
 export type HeartbeatOutcome =
   /**
-   * `stored`: what a restart must know has changed. `reclaimed`: slots freed because the replica says they are not in use. `replaced`: the replica
-   * that was at this origin until now, and has left; null: none was.
+   * `stored`: whether something has changed that a restart must know. `reclaimed`: slots freed because the replica says that they are not in use.
+   * `replaced`: the replica that had this origin until now, and has left; null: none had it.
    */
   | { readonly kind: "accepted"; readonly stored: boolean; readonly reclaimed: number; readonly replaced: string | null }
   | { readonly kind: "stopped"; readonly known: boolean }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
-  /** A replica of that id has the origin, in a newer incarnation. */
+  /** Another replica has the origin, in a newer incarnation: this replica, in this incarnation. */
   | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "fleet_full"; readonly detail: string };
 
+/** What the router takes over of a report, unless the replica stops. */
+interface Report extends Pick<Heartbeat, "origin" | "concurrency" | "hintSlots" | "hints"> {
+  readonly status: ReplicaStatus;
+  readonly sequence?: number | null;
+}
+
 /** What a restart of the object restores of a replica. */
-export interface StoredReplica {
+export interface StoredReplica extends Omit<Report, "sequence"> {
   readonly id: string;
   readonly incarnation: number;
-  readonly origin: string;
-  readonly status: ReplicaStatus;
   readonly drained: boolean;
-  readonly concurrency: number;
-  readonly hintSlots: number | null;
-  readonly hints: readonly string[] | null;
-  /** Its heartbeats say what it holds. */
+  /** Whether its heartbeats say what it holds. */
   readonly reportsHints: boolean;
 }
 
-type Accepted = Heartbeat & { readonly status: ReplicaStatus };
-
 /**
- * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when it reached the router, which is the latest that it can have been
- * made. Idempotent but for the sequence number. O(hints).
+ * Applies one heartbeat, or says why not and changes nothing. `cameAtMs`: when the heartbeat reached the router; it was made no later. Applied again
+ * it changes nothing, if it has no sequence number. O(hints).
  */
 export function applyHeartbeat(
   fleet: Fleet,
@@ -57,34 +57,29 @@ export function applyHeartbeat(
   }
   const full = fullness(fleet, known ?? other, beat);
   if (full !== null) return { kind: "fleet_full", detail: full };
-  if (other !== null) expelOwner(fleet, other, now + timeToLiveMs);
+  // Another id now answers at the origin, so the process that was there is gone: its container may have come back under a new name.
+  if (other !== null) depart(fleet, other, now + timeToLiveMs);
   const same = known?.incarnation === beat.incarnation ? known : null;
   if (known !== null && same === null) {
     unindexReplica(fleet, known);
     orphan(fleet, known, now + timeToLiveMs);
   }
-  const replica = same ?? returning(fleet, beat) ?? createReplica(beat.replica, beat.incarnation);
+  const replica = same ?? returning(fleet, beat) ?? new Replica(beat.replica, beat.incarnation);
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
   const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
   return { kind: "accepted", stored, reclaimed, replaced: other?.id ?? null };
 }
 
-/** Another id now answers at the replica's origin: the process that it was is gone, as a container is that came back under a new name. */
-function expelOwner(fleet: Fleet, owner: Replica, untilMs: number): void {
-  const { incarnation, sequence } = owner;
-  depart(fleet, owner, { untilMs, forbidden: false, incarnation, sequence });
-}
-
 /**
- * The list a replica sent with a response. Ignored where the replica has left meanwhile or the fleet is full of hints.
- * Says whether what a restart must know has changed.
+ * Applies the list that the replica sent with a response. Ignores the list if the replica has left meanwhile or the fleet is full of hints. Says
+ * whether something has changed that a restart must know.
  */
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now: number): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
   return advertise(fleet, replica, hints, now);
 }
 
-/** An administrator's drain or its end. Requests hope for its return until then, where no other replica can come. Says whether anything changed. */
+/** An administrator drains the replica, or ends its drain. Requests may hope for it until `graceUntilMs`. Says whether anything has changed. */
 export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, graceUntilMs = 0): boolean {
   if (replica.drained === drained) return false;
   replica.drained = drained;
@@ -94,17 +89,12 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, gra
   return true;
 }
 
-/** An administrator's DELETE: gone now, and this incarnation may not return within one time to live. */
+/** An administrator deletes the replica: it leaves now, and its incarnation may not return before `untilMs`. */
 export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): void {
-  depart(fleet, replica, {
-    untilMs,
-    forbidden: true,
-    incarnation: replica.incarnation,
-    sequence: replica.sequence,
-  });
+  depart(fleet, replica, untilMs, { forbidden: true });
 }
 
-/** Removes replicas whose time to live ran out and forgets what is no longer needed. Gives the removed. O(replicas). */
+/** Removes replicas whose time to live is over, and forgets what is no longer needed. Gives the removed replicas. O(replicas). */
 export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly Replica[] {
   const expired: Replica[] = [];
   fleet.nextExpiryMs = Infinity;
@@ -114,9 +104,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
     else fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, replica.expiresAtMs);
   }
   for (const replica of expired) {
-    const { incarnation, sequence } = replica;
     replica.lost = true;
-    depart(fleet, replica, { untilMs: now + timeToLiveMs, forbidden: false, incarnation, sequence });
+    depart(fleet, replica, now + timeToLiveMs);
   }
   endEjections(fleet, now);
   for (const [id, departed] of fleet.tombstones) {
@@ -126,8 +115,8 @@ export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly
 }
 
 /**
- * Processes that left otherwise than by silence, and a time to live ago: what they have not begun to answer is lost, since a process that is frozen
- * keeps its connections open. Gives each once. O(such processes).
+ * Gives processes that left a time to live ago, other than by silence. The requests that such a process has not begun to answer are
+ * lost. A frozen process keeps its connections open, so they do not show that. Gives each process once. O(such processes).
  */
 export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   const lost: Replica[] = [];
@@ -140,14 +129,14 @@ export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   return lost;
 }
 
-/** The process has left the fleet; those who wait for its answers to begin do so until then. */
+/** The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. */
 function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
   if (!replica.lost && unanswered(replica).next().done !== true) fleet.orphaning.set(replica, lostAtMs);
 }
 
-/** Puts a replica back from storage: live for one time to live, its load unknown until tickets and its first heartbeat tell. */
+/** Puts a replica back from storage. The replica lives until `expiresAtMs`. Its load is unknown until tickets and its first heartbeat tell. */
 export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs: number): void {
-  const replica = createReplica(stored.id, stored.incarnation);
+  const replica = new Replica(stored.id, stored.incarnation);
   replica.drained = stored.drained;
   replica.restored = true;
   replica.graceUntilMs = expiresAtMs;
@@ -161,52 +150,26 @@ export function storedForm(replica: Replica): StoredReplica {
   return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
 }
 
-/**
- * Until when requests may hope for a replica where none is ready: for ever while one starts, else while one that drains, was drained or left could
- * still return or be followed by its next process; 0 when there is no hope. O(1) where one is ready, else O(replicas and departed).
- */
-export function graceUntilMs(fleet: Fleet): number {
-  if (fleet.free.size + fleet.busy.size > 0) return Infinity;
-  let until = 0;
-  for (const replica of fleet.replicas.values()) {
-    if (replica.status !== "draining" && !replica.drained) return Infinity;
-    until = Math.max(until, replica.graceUntilMs);
-  }
-  for (const departed of fleet.tombstones.values()) until = Math.max(until, departed.untilMs);
-  return until;
-}
-
-/** Whether any replica outside `avoid` is ready, free or not. O(avoided). */
-export function hasReady({ free, busy, replicas }: Fleet, avoid: readonly string[]): boolean {
-  let ready = free.size + busy.size;
-  for (const id of new Set(avoid)) {
-    const replica = replicas.get(id);
-    if (replica !== undefined && isReady(replica)) ready--;
-  }
-  return ready > 0;
-}
-
-/** A departed replica whose requests still run, or whose drain would be forgotten if it returned in the same incarnation. */
+/** Whether the record is still needed: requests of the replica run, or it is drained, which must hold if it returns in the same incarnation. */
 function isStillOwed({ record }: Tombstone): boolean {
   return record !== null && (record.grants.size > 0 || record.drained);
 }
 
-/** It leaves at once; one that has left already is remembered by what it said last. */
+/** The replica says that it stops: it leaves at once. If it has left already, its tombstone keeps what it said last. */
 function stop(fleet: Fleet, beat: Heartbeat, untilMs: number): HeartbeatOutcome {
   const known = fleet.replicas.get(beat.replica);
-  const last = known ?? fleet.tombstones.get(beat.replica);
-  const sequence = beat.sequence ?? (last?.incarnation === beat.incarnation ? last.sequence : null);
-  const { incarnation } = beat;
-  if (known !== undefined) depart(fleet, known, { untilMs, forbidden: false, incarnation, sequence });
   const departed = fleet.tombstones.get(beat.replica);
-  if (known === undefined && departed !== undefined) {
-    const same = departed.incarnation === incarnation;
-    const { record, forbidden } = same ? departed : { record: null, forbidden: false };
-    fleet.tombstones.set(beat.replica, { untilMs: departed.untilMs, incarnation, sequence, record, forbidden });
-  }
+  const last = known ?? departed;
+  const { incarnation } = beat;
+  const isSame = last?.incarnation === incarnation;
+  const said = { incarnation, sequence: beat.sequence ?? (isSame ? last.sequence : null) };
+  if (known !== undefined) depart(fleet, known, untilMs, said);
+  else if (departed !== undefined)
+    fleet.tombstones.set(beat.replica, { ...departed, ...(isSame ? {} : { record: null, forbidden: false }), ...said });
   return { kind: "stopped", known: known !== undefined };
 }
 
+/** The refusal of a heartbeat that is older than what is known of the replica, or of a deleted incarnation; null: the heartbeat is news. */
 function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: number): HeartbeatOutcome | null {
   const live = fleet.replicas.get(beat.replica);
   const gone = fleet.tombstones.get(beat.replica);
@@ -220,7 +183,9 @@ function staleness(fleet: Fleet, beat: Heartbeat, timeToLiveMs: number, now: num
   return { kind: "stale", incarnation: known.incarnation, sequence: known.sequence };
 }
 
-/** `known`: whose place it takes; null: it has none yet. */
+/**
+ * Why the fleet has no room for what the heartbeat says; null: it has. `known`: the replica whose place is taken over; null: a new place is needed.
+ */
 function fullness(fleet: Fleet, known: Replica | null, beat: Heartbeat): string | null {
   if (known === null && fleet.replicas.size >= LIMITS.replicasPerApp) return `the app has ${LIMITS.replicasPerApp} replicas`;
   if (admitsHints(fleet, known, beat.hints)) return null;
@@ -233,8 +198,8 @@ function returning(fleet: Fleet, beat: Heartbeat): Replica | null {
   return departed?.incarnation === beat.incarnation ? departed.record : null;
 }
 
-/** Writes what a report says into the record and the indexes. Says whether a restart must know. */
-function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, expiresAtMs: number, madeAtMs: number): boolean {
+/** Writes what a report says into the record and the indexes. Says whether something has changed that a restart must know. */
+function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: number, madeAtMs: number): boolean {
   const joined = fleet.replicas.get(replica.id) !== replica;
   fleet.replicas.set(replica.id, replica);
   fleet.tombstones.delete(replica.id);
@@ -248,10 +213,9 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
   if (said.status === "draining" && (joined || replica.status !== "draining")) replica.graceUntilMs = expiresAtMs;
   replica.status = said.status;
   replica.concurrency = said.concurrency;
-  replica.weight = said.concurrency;
   replica.expiresAtMs = expiresAtMs;
   fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, expiresAtMs);
-  if ("sequence" in said) replica.sequence = said.sequence ?? replica.sequence;
+  replica.sequence = said.sequence ?? replica.sequence;
   if (joined) indexReplica(fleet, replica);
   const reportsHints = said.hints !== null;
   const heard = reportsHints || replica.reportsHints || joined;
@@ -265,10 +229,14 @@ function report(fleet: Fleet, replica: Replica, said: Accepted | StoredReplica, 
 }
 
 /**
- * Compares the requests a replica counts with the slots held on it. After a restart the excess is taken as requests nobody has
- * claimed; it only ever shrinks. A count below the slots held in two reports running frees the oldest surplus: as many of the slots
- * held since before the first report as the second can't account for. Younger ones may have crossed with a report. A count above the slots held
- * gives slots back to requests from which they were taken. O(grants).
+ * Compares the number of requests that the replica reports with the slots held on it. Gives the number of slots that this frees. O(g log g) in
+ * grants.
+ *
+ * If the replica reports more, requests whose slots were taken back get them again. In the first report after a restart of the object, the rest
+ * counts as requests that no ticket has adopted yet; later reports can only lower that number.
+ *
+ * If the replica reports fewer in two reports in a row, the oldest slots are freed: only slots held since before the first report, because younger
+ * requests may not have reached the replica when it counted, and of these as many as the second report leaves out.
  */
 function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null, now: number): number {
   const before = replica.surplus;
@@ -282,20 +250,21 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   if (held <= inFlight) return 0;
   replica.surplus = { count: held - inFlight, atMs: now };
   if (before === null) return 0;
-  let older = 0;
-  for (const grant of replica.grants.values()) if (grant.grantedAtMs < before.atMs) older++;
-  return reclaimOldest(fleet, replica, Math.max(0, Math.min(before.count, older - inFlight)), before.atMs, now);
+  const older = [...replica.grants.values()].filter(({ grantedAtMs }) => grantedAtMs < before.atMs);
+  const oldest = older
+    .sort((a, b) => a.grantedAtMs - b.grantedAtMs)
+    .slice(0, Math.max(0, Math.min(before.count, older.length - inFlight)));
+  reclaimSlots(fleet, replica, oldest, now);
+  return oldest.length;
 }
 
-type Departure = Omit<Tombstone, "record">;
-
-function depart(fleet: Fleet, replica: Replica, departure: Departure): void {
+/** The replica leaves. `said`: what is remembered of the replica if that is not what its record says. */
+function depart(fleet: Fleet, replica: Replica, untilMs: number, said: Partial<Tombstone> = {}): void {
+  const { incarnation = replica.incarnation, sequence = replica.sequence, forbidden = false } = said;
   fleet.replicas.delete(replica.id);
   unindexReplica(fleet, replica);
-  orphan(fleet, replica, departure.untilMs);
-  fleet.tombstones.delete(replica.id);
-  fleet.tombstones.set(replica.id, { ...departure, record: departure.incarnation === replica.incarnation ? replica : null });
-  const [oldest] = fleet.tombstones.keys();
-  if (fleet.tombstones.size > LIMITS.tombstonesPerApp && oldest !== undefined) fleet.tombstones.delete(oldest);
+  orphan(fleet, replica, untilMs);
+  const record = incarnation === replica.incarnation ? replica : null;
+  setNewest(fleet.tombstones, replica.id, { untilMs, incarnation, sequence, forbidden, record }, LIMITS.tombstonesPerApp);
   fleet.version++;
 }

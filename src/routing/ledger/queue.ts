@@ -1,5 +1,6 @@
-// The queue of one fleet: requests that wait, in classes of those that want the same and may be served in turn. A class keeps the order of arrival.
-// Which class is next is a policy's choice. Bounded by QUEUE_LENGTH_MAX; every request has a deadline.
+// The queue of one fleet. The requests that wait stand in classes: those of a class want the same, and are served in order of arrival. Which class is
+// next is a policy's choice. The queue is bounded by QUEUE_LENGTH_MAX, and every request has a deadline.
+
 /** How urgent its client says that a request is. */
 export type Priority = "high" | "normal" | "low";
 
@@ -13,65 +14,52 @@ export interface Wanted {
 
 /** A request as it comes to the scheduler. Times are by the object's clock. */
 export interface Arrival extends Wanted {
-  /** Arrival at the router, also if the request asks again after a restart of the object: its place in the order. */
+  /** When the request arrived at the router, even if it asks again after a restart of the object. Gives its place in the order. */
   readonly arrivedAtMs: number;
   readonly deadlineMs: number;
-  /** The longest queue the client would join; null: any the router allows. */
+  /** The longest queue that the client would join; null: any that the router allows. */
   readonly queueLengthMax: number | null;
-  /** What the client says serving the request costs, ms; null: nothing. */
+  /** What the client says that serving the request costs, ms; null: the client does not say. */
   readonly declaredMs: number | null;
   readonly priority: Priority;
 }
 
 /** A request in the queue. */
-export interface Waiting extends Omit<Arrival, "queueLengthMax"> {
+export interface Waiting extends Arrival {
   readonly id: number;
-  /** The number of its arrival; null: it is a retry. */
+  /** The number of its arrival, by which it counts as demand; null: it is a retry. */
   readonly countedAt: number | null;
-  /** How long the request was expected to hold a slot when it came, and its first hint to load. */
+  /** What was expected when the request came: how long it would hold a slot if warm, and how long a load of its first hint takes. */
   readonly expectedMs: number;
   readonly loadMs: number;
 }
 
 /** Requests that want the same hints, may go to the same replicas, are equally urgent and cost about the same. */
 export interface RequestClass extends Wanted {
-  readonly key: string;
-  readonly priority: Priority;
-  /** Oldest first; never empty while the queue knows the class. */
+  /** Oldest first. The queue knows no class without requests. */
   readonly waiting: Waiting[];
 }
 
-export interface Queue {
-  readonly waiting: Map<number, Waiting>;
-  readonly classes: Map<string, RequestClass>;
-  /** Requests that may not go everywhere. */
-  readonly avoiding: Map<number, Waiting>;
-  /** How many of each priority. */
-  readonly count: Record<Priority, number>;
-  /** Time that serving all but those of low priority is expected to take, were all warm. */
-  workMs: number;
-  /** No deadline is before; a lower bound. */
-  nextDeadlineMs: number;
+export class Queue {
+  readonly waiting = new Map<number, Waiting>();
+  readonly classes = new Map<string, RequestClass>();
+  /** Requests that have failed on some replica and may not go there again. */
+  readonly avoiding = new Map<number, Waiting>();
+  /** The number of waiting requests of each priority. */
+  readonly count: Record<Priority, number> = { high: 0, normal: 0, low: 0 };
+  /** The time that serving all requests but those of low priority is expected to take if all are warm. */
+  workMs = 0;
+  /** No deadline is before that; a lower bound. */
+  nextDeadlineMs = Infinity;
 }
 
-export function createQueue(): Queue {
-  return {
-    waiting: new Map(),
-    classes: new Map(),
-    avoiding: new Map(),
-    count: { high: 0, normal: 0, low: 0 },
-    workMs: 0,
-    nextDeadlineMs: Infinity,
-  };
-}
-
-/** Puts a request in its place by arrival, nearly always the last of its class. Gives the class. O(class) at worst. */
+/** Puts a request in its place by arrival, which is nearly always the last of its class. Gives the class. O(class) at worst. */
 export function join(queue: Queue, request: Waiting): RequestClass {
   const { hints, avoid, priority } = request;
   const key = keyOf(request);
   let its = queue.classes.get(key);
   if (its === undefined) {
-    its = { key, hints, avoid, priority, waiting: [] };
+    its = { hints, avoid, waiting: [] };
     queue.classes.set(key, its);
   }
   let place = its.waiting.length;
@@ -85,15 +73,16 @@ export function join(queue: Queue, request: Waiting): RequestClass {
   return its;
 }
 
-/** Takes a request out. Says whether it was there. O(class). */
+/** Takes a request out. Says whether the request was in the queue. O(class). */
 export function leave(queue: Queue, id: number): boolean {
   const request = queue.waiting.get(id);
   if (request === undefined) return false;
   queue.waiting.delete(id);
   queue.avoiding.delete(id);
-  const its = queue.classes.get(keyOf(request));
+  const key = keyOf(request);
+  const its = queue.classes.get(key);
   its?.waiting.splice(its.waiting.indexOf(request), 1);
-  if (its?.waiting.length === 0) queue.classes.delete(its.key);
+  if (its?.waiting.length === 0) queue.classes.delete(key);
   queue.count[request.priority]--;
   // Sums of fractions drift, so an empty queue sets the work to nothing.
   if (queue.waiting.size === queue.count.low) queue.workMs = 0;
@@ -101,7 +90,7 @@ export function leave(queue: Queue, id: number): boolean {
   return true;
 }
 
-/** The requests whose deadline has passed, told once: whoever asks must take them out. O(1) before the first deadline, else O(n). */
+/** The requests whose deadline has passed, told only once: the caller must take them out. O(1) before the first deadline, else O(n). */
 export function overdue(queue: Queue, now: number): readonly Waiting[] {
   if (queue.nextDeadlineMs > now) return [];
   const late: Waiting[] = [];
@@ -113,7 +102,7 @@ export function overdue(queue: Queue, now: number): readonly Waiting[] {
   return late;
 }
 
-/** No hint holds a comma. Declared costs share a class within a factor of two. */
+/** The name of a request's class. No hint holds a comma. Declared costs within a factor of two share a class. */
 function keyOf({ hints, avoid, declaredMs, priority }: Waiting): string {
   const cost = declaredMs === null ? "" : String(Math.floor(Math.log2(declaredMs)));
   return `${hints.join(",")}\n${cost}\n${priority}\n${avoid.join("\n")}`;

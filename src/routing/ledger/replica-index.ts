@@ -1,14 +1,14 @@
-// A set of replicas that is looked through in a hint's hash order, up to 10,000 of them for one decision. What such a look reads of each stands in
-// columns, and nearly all are ruled out by those alone: fetched from the replicas, a look would take several times as long.
+// A set of replicas that can be searched in a hint's hash order. One decision may search 10,000 replicas. What a search reads of each replica stands
+// in columns, and these alone rule out nearly all replicas. Without the columns a search would take several times as long.
 import { score, upperBits, upperBitsOf, type NameHash, type Weighted } from "../rendezvous.ts";
 
 const CAPACITY_AT_FIRST = 16;
 
-/** In no order of its own. */
+/** The members are in no particular order. */
 export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
   readonly #rows = new Map<R, number>();
   readonly #members: R[] = [];
-  /** Of each member: the upper half of its hash, and its weight. */
+  /** The upper half of each member's hash, and each member's weight. */
   #high = new Int32Array(CAPACITY_AT_FIRST);
   #weights = new Float64Array(CAPACITY_AT_FIRST);
   /** The greatest weight that any member has had. */
@@ -22,12 +22,12 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     return this.#rows.has(member);
   }
 
-  /** Not to be used while the index changes: others may be left out. */
+  /** The index must not change meanwhile: the iteration could leave members out. */
   [Symbol.iterator](): Iterator<R> {
     return this.#members.values();
   }
 
-  /** Also for a member whose weight has changed. O(1), amortised. */
+  /** Adds the member, or notes the new weight of a known one. O(1), amortised. */
   add(member: R): void {
     const known = this.#rows.get(member);
     const row = known ?? this.#members.push(member) - 1;
@@ -38,7 +38,7 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     this.#heaviest = Math.max(this.#heaviest, member.weight);
   }
 
-  /** The last takes its row. O(1). */
+  /** The last member takes the row of the deleted one. O(1). */
   delete(member: R): void {
     const row = this.#rows.get(member);
     if (row === undefined) return;
@@ -52,11 +52,12 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     this.#weights[row] = this.#weights[lastRow] ?? 0;
   }
 
-  /** The first of a hint's order that may be used, at most so many. One pass, O(members). */
+  /** The first usable members in the order of a hint, at most so many. One pass, O(members). */
   first(hash: NameHash, most: number, usable: (member: R) => boolean = () => true): readonly R[] {
     const found: R[] = [];
     const scores: number[] = [];
-    // Who scores less than `least` is not among the first. The upper bits that this takes rule out most members: `neededByAny` for the heaviest.
+    // A member that scores less than `least` is not among the first, and most members are ruled out by their upper bits alone. `needed`: the bits
+    // that a member of this weight needs to score `least`. `neededByAny`: the bits that the heaviest member needs.
     let [least, neededByAny, needed, weight] = [0, 0, 0, 0];
     for (let row = 0; row < this.#members.length; row++) {
       const bits = upperBits(hash, this.#high[row] ?? 0);

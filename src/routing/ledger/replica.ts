@@ -1,189 +1,152 @@
-// One replica as the ledger knows it: its record, the requests it serves, and questions about it alone.
+// One replica as the ledger knows it: its record, the requests that it serves, and questions about it alone.
 import type { Failure } from "../health/outcome.ts";
 import { emptyMean, type Mean } from "../model/mean.ts";
 import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
 import type { ReplicaStatus } from "./report.ts";
 
 /**
- * What a request finds, as far as the router knows. `loading`: the hint is being loaded there for an earlier one. `none`: the request has no
- * hint. `unknown`: it was granted before a restart, or its replica has loaded the hint, as an answer showed, and not said so since.
+ * What a request finds on its replica, as far as the router knows. `loading`: an earlier request is loading the hint there. `none`: the request has
+ * no hint. `unknown`: the request was granted before a restart, or an answer showed that the replica has loaded the hint and no list has said so
+ * since.
  */
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
-/** The right to send one request to one replica, holding one of its slots until released. */
+/** The right to send one request to one replica. A grant holds one of the replica's slots until it is released. */
 export interface Grant {
   readonly id: number;
   readonly replica: Replica;
   readonly hint: string | null;
-  /** Whether the replica held (or was loading) the hint, as far as the router knew. */
+  /** What the request found when it was granted. */
   readonly warmth: Warmth;
-  /** What the client says serving costs; null: nothing. */
+  /** What the client says that serving costs; null: the client does not say. */
   readonly declaredMs: number | null;
-  /** How long it was expected to hold the slot, its load included. */
+  /** How long the request was expected to hold the slot, its load included. */
   readonly expectedMs: number;
   readonly grantedAtMs: number;
-  /** The number of the arrival by which it counts as demand for its hint; null: it does not. */
+  /** The number of the arrival that counts as demand for the hint; null: none does. */
   readonly countedAt: number | null;
-  /** When the response headers came; null before. */
-  answeredAtMs: number | null;
-  /** They were those of a success. */
-  succeeded: boolean;
-  /** Its body is on its way. A client that breaks that off looks like its end. */
-  streams: boolean;
-  /** Replicas that failed the request before. */
+  /** How many replicas failed the request before. */
   readonly failures: number;
-  /** Its replica failed it, or it broke off in a way that may be the client's doing: it teaches nothing. */
-  failed: boolean;
-  /** The replica was on probation for a broken answer: that this one is whole ends it. */
+  /** Whether an answer that comes whole ends the replica's probation: the replica was ejected for a broken answer. */
   readonly proves: boolean;
+  /** Whether the response headers came. */
+  answered: boolean;
+  /** Whether these headers were those of a success. */
+  succeeded: boolean;
+  /** Whether the body is on its way. If the client breaks the body off, that looks like the body's end. */
+  streams: boolean;
+  /** Whether the replica failed the request, or the answer broke off, perhaps by the client's doing. Such a request teaches nothing. */
+  failed: boolean;
 }
 
-/** A load in progress: the replica counts as warm for the hint, whatever it reports, until the grant answers or ends. */
+/** A load in progress. The replica counts as warm for the hint, whatever it reports, until the grant is answered, ends or is too old. */
 interface Loading {
   readonly grantId: number;
   readonly untilMs: number;
 }
 
-/** The one request that a replica may have on probation, and until when it keeps others away if it goes on for so long. */
+/** The one request that a replica may have on probation, and until when at most the request keeps others away. */
 interface Probe {
   readonly id: number;
   untilMs: number;
 }
 
-export interface Replica extends Weighted {
-  readonly id: string;
-  readonly incarnation: number;
-  readonly hash: NameHash;
-  weight: number;
-  origin: string;
-  status: ReplicaStatus;
-  /** Drained by an administrator, on top of its own status. */
-  drained: boolean;
-  concurrency: number;
-  hintSlots: number | null;
-  /** What it says it holds warm; null: it does not specialise. */
-  advertised: ReadonlySet<string> | null;
-  /** `hashNames` of that. */
-  advertisedHash: number;
-  /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
-  reportsHints: boolean;
-  readonly loading: Map<string, Loading>;
-  /**
-   * Hints that it loaded, as a successful answer showed at that time, and has not reported since: it counts as warm for them until a later report
-   * denies that. Requests for them teach nothing, because it may have evicted them.
-   */
-  readonly unreported: Map<string, number>;
-  /** When each hint that it holds was last used by a request of this router; what orders its likely evictions. */
-  readonly usedAtMs: Map<string, number>;
-  /** Running requests by hint: what is in use is not evicted. */
-  readonly users: Map<string, number>;
-  /** The most hints it was ever known to hold at once: its hint slots, where it does not say. */
-  mostHeld: number;
-  /** Its slots as they are counted in `Fleet.slots`, and those of them in `Fleet.taken`. */
-  countedSlots: number;
-  countedTaken: number;
-  sequence: number | null;
-  expiresAtMs: number;
-  /** By id, oldest first. */
-  readonly grants: Map<number, Grant>;
-  /**
-   * Requests whose slots were taken back because the replica counts fewer, oldest first, until they end: the last of them, which may have
-   * their slots again. And when that last happened.
-   */
-  readonly reclaimed: Map<number, Grant>;
-  reclaimedAtMs: number;
-  /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */
-  unadopted: number;
-  /** Slots that count as taken until then, because the replica has answered 503; and when it last did. */
-  withheld: number;
-  withheldUntilMs: number;
-  refusedAtMs: number;
-  /** Restored from storage, and its count of requests not heard since. */
-  restored: boolean;
-  /** The last heartbeat reported this many fewer requests than slots held, at this time. */
-  surplus: { readonly count: number; readonly atMs: number } | null;
-  /** Passed over until then; 0: it is not. */
-  ejectedUntilMs: number;
-  /** The start of the last ejection, and how many there were since it was last trusted: the next is longer (ejection.ts). */
-  ejectedAtMs: number;
-  ejections: number;
-  /** What it was ejected for, which says what ends that; null: it is trusted. */
-  ejectedFor: Failure["kind"] | null;
-  /** Ejected since it was last trusted: after the ejection it gets one request at a time, this one, which may have lost its slot. */
-  onProbation: boolean;
-  probe: Probe | null;
-  /** Requests that it failed since the last that ended well, but for answers 503; and those since it last answered otherwise. */
-  failuresInARow: number;
-  refusalsInARow: number;
-  /** How long its requests took over what was expected (model/pace.ts). */
-  readonly pace: Mean;
-  /** Of its last answers that were successes or errors, the share that were errors. */
-  readonly errors: Mean;
-  /** What it did last that counts as a failure, for the administrator. */
-  lastError: LastError | null;
-  /** It was silent for its time to live, or left in another way so long ago: what it has not begun to answer is lost. */
-  lost: boolean;
-  /** It drains, or an administrator drains it: until then requests wait for it where no replica is ready. */
-  graceUntilMs: number;
-  /** Requests granted so far in this incarnation. */
-  served: number;
-}
-
 /** A failure as the edge saw it. `detail` is a few fixed words of the edge, never a client's or a replica's. */
-export interface LastError {
+interface LastError {
   readonly kind: Failure["kind"];
   readonly detail: string;
   readonly atMs: number;
 }
 
-/** A record that no fleet knows yet. */
-export function createReplica(id: string, incarnation: number): Replica {
-  return {
-    id,
-    incarnation,
-    hash: hashName(id),
-    weight: 1,
-    origin: "",
-    status: "starting",
-    drained: false,
-    concurrency: 1,
-    hintSlots: null,
-    advertised: null,
-    advertisedHash: 0,
-    reportsHints: false,
-    loading: new Map(),
-    unreported: new Map(),
-    usedAtMs: new Map(),
-    users: new Map(),
-    mostHeld: 0,
-    countedSlots: 0,
-    countedTaken: 0,
-    sequence: null,
-    expiresAtMs: 0,
-    grants: new Map(),
-    reclaimed: new Map(),
-    reclaimedAtMs: -Infinity,
-    unadopted: 0,
-    withheld: 0,
-    withheldUntilMs: 0,
-    refusedAtMs: -Infinity,
-    restored: false,
-    surplus: null,
-    ejectedUntilMs: 0,
-    ejectedAtMs: -Infinity,
-    ejections: 0,
-    ejectedFor: null,
-    onProbation: false,
-    probe: null,
-    failuresInARow: 0,
-    refusalsInARow: 0,
-    pace: emptyMean(),
-    errors: emptyMean(),
-    lastError: null,
-    lost: false,
-    graceUntilMs: 0,
-    served: 0,
-  };
+/** The record of one process of a replica. */
+export class Replica implements Weighted {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly hash: NameHash;
+  origin = "";
+  status: ReplicaStatus = "starting";
+  /** Drained by an administrator, on top of its own status. */
+  drained = false;
+  concurrency = 1;
+  hintSlots: number | null = null;
+  /** The hints that the replica says it holds; null: it does not specialise. */
+  advertised: ReadonlySet<string> | null = null;
+  /** `hashNames` of the advertised hints. */
+  advertisedHash = 0;
+  /** Whether its heartbeats say what it holds. If not, only lists in responses change `advertised`. */
+  reportsHints = false;
+  readonly loading = new Map<string, Loading>();
+  /**
+   * Hints that a successful answer showed to be loaded, with the time of that answer, and that no list has named since. The replica counts as warm
+   * for them until a later list leaves them out. Requests for them teach nothing, because the replica may have evicted them.
+   */
+  readonly unreported = new Map<string, number>();
+  /** When a request of this router last used each hint that the replica holds. Likely evictions go by this order. */
+  readonly usedAtMs = new Map<string, number>();
+  /** Running requests by hint: a hint in use is not evicted. */
+  readonly users = new Map<string, number>();
+  /** The most hints that the replica was ever known to hold at once. They count as its hint slots if it does not tell these. */
+  mostHeld = 0;
+  /** Its slots as they are counted in `Fleet.slots`. */
+  countedSlots = 0;
+  sequence: number | null = null;
+  expiresAtMs = 0;
+  /** By id, oldest first. */
+  readonly grants = new Map<number, Grant>();
+  /**
+   * Running requests whose slots were taken back because the replica counts fewer requests; oldest first, and at most as many as the replica has
+   * slots. They may get their slots again.
+   */
+  readonly reclaimed = new Map<number, Grant>();
+  /** When slots were last taken back. */
+  reclaimedAtMs = -Infinity;
+  /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */
+  unadopted = 0;
+  /** Slots that count as taken until `withheldUntilMs`, because the replica has refused requests. */
+  withheld = 0;
+  withheldUntilMs = 0;
+  /** When the replica last answered 503. */
+  refusedAtMs = -Infinity;
+  /** Whether it was restored from storage and has not told its number of requests since. */
+  restored = false;
+  /** By how much the slots held exceeded the requests that the last heartbeat reported, and when; null: they did not. */
+  surplus: { readonly count: number; readonly atMs: number } | null = null;
+  /** The replica is passed over until then; 0: it is not ejected. */
+  ejectedUntilMs = 0;
+  /** The start of the last ejection, and the number of ejections since the replica was last trusted: each is longer than the one before. */
+  ejectedAtMs = -Infinity;
+  ejections = 0;
+  /** What the replica was last ejected for, which says what ends its probation; null: the replica is trusted. */
+  ejectedFor: Failure["kind"] | null = null;
+  /** After an ejection the replica gets one request at a time: this one, which may have lost its slot. Null: there is none. */
+  probe: Probe | null = null;
+  /** Requests failed, other than by a 503, since a request last ended well. */
+  failuresInARow = 0;
+  /** Answers 503 since the replica last answered otherwise. */
+  refusalsInARow = 0;
+  /** How long its requests took over what was expected (model/pace.ts). */
+  readonly pace = emptyMean();
+  /** The share of errors among its last answers that were successes or errors. */
+  readonly errors: Mean = emptyMean();
+  /** Its last failure, for the administrator. */
+  lastError: LastError | null = null;
+  /** The process counts as gone: it was silent for its time to live, or has left that long ago. Requests that it has not begun to answer are lost. */
+  lost = false;
+  /** While no replica is ready, requests hope until then that a draining or drained replica returns. */
+  graceUntilMs = 0;
+  /** Requests granted so far in this incarnation. */
+  served = 0;
+
+  constructor(id: string, incarnation: number) {
+    this.id = id;
+    this.incarnation = incarnation;
+    this.hash = hashName(id);
+  }
+
+  /** A replica owns hints in proportion to the requests that it takes at once. */
+  get weight(): number {
+    return this.concurrency;
+  }
 }
 
 /** Whether the replica may be given requests, free or not. */
@@ -191,17 +154,17 @@ export function isReady(replica: Replica): boolean {
   return replica.status === "ready" && !replica.drained;
 }
 
-/** Slots taken. */
+/** Slots that count as taken. */
 export function loadOf(replica: Replica): number {
   return inFlight(replica) + replica.withheld;
 }
 
-/** Requests that the replica serves, as far as is known. */
+/** Requests that the replica serves, as far as the router knows. */
 export function inFlight({ grants, unadopted }: Replica): number {
   return grants.size + unadopted;
 }
 
-/** Whether the replica holds the hint, by its word or by an answer of its own. */
+/** Whether the replica holds the hint: its list or one of its answers says so. */
 export function holdsHint({ advertised, unreported }: Replica, hint: string): boolean {
   return advertised?.has(hint) === true || unreported.has(hint);
 }
@@ -213,7 +176,7 @@ export function isWarm(replica: Replica, hint: string, now: number): boolean {
   return loading !== undefined && loading.untilMs > now;
 }
 
-/** Every hint that it holds or loads, each once. */
+/** Every hint that the replica holds or loads, each once. */
 export function* hintsOf(replica: Replica): Generator<string> {
   const { advertised, unreported, loading } = replica;
   if (advertised !== null) yield* advertised;
@@ -221,7 +184,7 @@ export function* hintsOf(replica: Replica): Generator<string> {
   for (const hint of loading.keys()) if (!holdsHint(replica, hint)) yield hint;
 }
 
-/** How many that are. O(loads in progress). */
+/** The number of hints that the replica holds or loads. O(loads in progress). */
 export function heldHints(replica: Replica): number {
   const { advertised, unreported, loading } = replica;
   let held = (advertised?.size ?? 0) + unreported.size;
@@ -229,14 +192,19 @@ export function heldHints(replica: Replica): number {
   return held;
 }
 
-/** Whether the replica must evict a hint to hold one more. It can hold as many as it says, else the most that it was known to hold at once. */
+/**
+ * Whether the replica must evict a hint to hold one more. A replica that does not tell its hint slots is taken to have as many as the most hints that
+ * it was ever known to hold at once.
+ */
 export function mustEvict(replica: Replica): boolean {
   const { hintSlots, mostHeld, advertised } = replica;
   if (heldHints(replica) < (hintSlots ?? Math.max(1, mostHeld))) return false;
   return advertised !== null || hintSlots !== null;
 }
 
-/** The hint that the replica would evict for one more: of those not in use the least recently used. Null: it has space, or all are in use. O(hints). */
+/**
+ * The hint that the replica would evict for one more: the least recently used that is not in use. Null: none must go, or all are in use. O(hints).
+ */
 export function evictedBy(replica: Replica): string | null {
   if (!mustEvict(replica)) return null;
   let least: string | null = null;
@@ -249,12 +217,12 @@ export function evictedBy(replica: Replica): string | null {
   return least;
 }
 
-/** When the hint was last used there; -Infinity: that is not known. */
+/** When a request last used the hint there; -Infinity: the router does not know. */
 export function usedAtMs(replica: Replica, hint: string): number {
   return replica.usedAtMs.get(hint) ?? -Infinity;
 }
 
-/** How welcome a hint is that the replica does not hold: a free hint slot first, then unknown, then one that must evict. */
+/** Whether the replica has a hint slot for a hint that it does not hold. Loads prefer `free`, then `unknown`. */
 export type HintSpace = "free" | "unknown" | "full";
 
 export function hintSpace(replica: Replica): HintSpace {

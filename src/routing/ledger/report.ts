@@ -2,23 +2,23 @@
 
 export type ReplicaStatus = "starting" | "ready" | "draining";
 
-/** The full report of one replica. Idempotent: each one says everything. */
+/** The full report of one replica. Each report says everything, so a lost one does no harm. */
 export interface Heartbeat {
   readonly app: string;
   readonly replica: string;
   /** `scheme://host[:port]` as WHATWG serialises it: lower case, without the scheme's own port. */
   readonly origin: string;
-  /** Number of the replica's process; late reports of an earlier one are refused by it. */
+  /** The number of the replica's process. By this number late reports of an earlier process are refused. */
   readonly incarnation: number;
-  /** Number of the report within its incarnation; null where the replica sends none. */
+  /** The number of the report within its incarnation; null: the replica sends none. */
   readonly sequence: number | null;
-  /** What it holds warm; empty: it specialises and holds nothing; null: it does not specialise. */
+  /** The hints that the replica holds warm; empty: it specialises and holds none; null: it does not specialise. */
   readonly hints: readonly string[] | null;
-  /** Hints it can hold at once; null: unknown. */
+  /** How many hints the replica can hold at once; null: unknown. */
   readonly hintSlots: number | null;
-  /** Requests it takes at once. */
+  /** How many requests the replica takes at once. */
   readonly concurrency: number;
-  /** Requests it is serving by its own count; null: not said. */
+  /** How many requests the replica counts that it is serving; null: it does not say. */
   readonly inFlight: number | null;
   readonly status: ReplicaStatus | "stopped";
 }

@@ -1,12 +1,13 @@
-// What replicas hold, and the indexes of it: lists as they are advertised, loads in progress, and for each hint the replicas that hold it.
-// Keeps the totals that the limits of a fleet are about. Decides nothing.
+// What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are
+// about. Decides nothing.
 import { type Fleet } from "./fleet.ts";
 import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
-import { drop, put } from "./index-by.ts";
+import { clamp } from "../model/mean.ts";
+import { drop, put, setNewest } from "./maps.ts";
 import { LIMITS } from "../limits.ts";
 import { hashNames } from "../rendezvous.ts";
 
-/** Puts the replica in or out of the indexes of free ones, as its status and load say. Called after every change of either. O(hints). */
+/** Brings the indexes of free and busy replicas up to date. Called after every change of the replica's status or load. O(hints). */
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const known = fleet.replicas.get(replica.id) === replica;
   const slots = known && isReady(replica) ? replica.concurrency : 0;
@@ -25,14 +26,11 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
 }
 
 function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
-  const taken = Math.min(loadOf(replica), slots);
   fleet.slots += slots - replica.countedSlots;
-  fleet.taken += taken - replica.countedTaken;
   replica.countedSlots = slots;
-  replica.countedTaken = taken;
 }
 
-/** Whether the list fits the fleet's limits in place of the replica's present one. Changes nothing. */
+/** Whether the fleet stays within its limits if the list takes the place of the replica's present list. Changes nothing. */
 export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readonly string[] | null): boolean {
   const present = replica?.advertised ?? null;
   const count = fleet.advertisedHints - (present?.size ?? 0) + (hints?.length ?? 0);
@@ -40,15 +38,20 @@ export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readon
   return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
 }
 
-/** One more of its slots counts as taken, until then at least; it has refused a request. O(hints). */
-export function withholdSlot(fleet: Fleet, replica: Replica, untilMs: number): void {
+/**
+ * The replica has refused a request, so one more of its slots counts as taken for a moment: as long as its Retry-After asks, within bounds. Null: it
+ * does not ask. O(hints).
+ */
+export function withholdSlot(fleet: Fleet, replica: Replica, retryAfterMs: number | null, now: number): void {
+  endWithheld(fleet, now);
+  const forMs = clamp(retryAfterMs ?? LIMITS.refusedSlotMs, LIMITS.refusedSlotMs, LIMITS.refusedSlotMostMs);
   replica.withheld = Math.min(replica.withheld + 1, replica.concurrency);
-  replica.withheldUntilMs = Math.max(replica.withheldUntilMs, untilMs);
+  replica.withheldUntilMs = Math.max(replica.withheldUntilMs, now + forMs);
   fleet.withholding.add(replica);
   reindexSlots(fleet, replica);
 }
 
-/** Slots that were withheld for long enough are free again. O(replicas that withhold any). */
+/** Slots that were withheld for long enough are free again. O(replicas that withhold slots). */
 export function endWithheld(fleet: Fleet, now: number): void {
   for (const replica of fleet.withholding) {
     if (replica.withheldUntilMs > now) continue;
@@ -59,11 +62,11 @@ export function endWithheld(fleet: Fleet, now: number): void {
 }
 
 /**
- * Replaces what the replica advertises. What it loaded and has not reported yet is believed against a list that was made before the answer that
- * showed it, which is a list that came before that. `cameAtMs`: when the list did. Says whether the set changed. O(hints).
+ * Replaces what the replica advertises. `cameAtMs`: when the list came. A list denies the loaded hints that it leaves out, unless it came before the
+ * answer that showed such a load. Says whether the advertised hints have changed. O(hints).
  */
 export function advertise(fleet: Fleet, replica: Replica, hints: readonly string[] | null, cameAtMs = Infinity): boolean {
-  // News of the answer may have taken a moment, in which a list that was made after the answer came.
+  // News of the answer takes a moment, and in that moment a list may have come that was made after the answer.
   const isDenied = (shownAtMs: number) => shownAtMs - LIMITS.newsMs < cameAtMs;
   if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => isDenied(shownAtMs) || hints.includes(hint));
   const before = replica.advertised;
@@ -79,21 +82,18 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   return true;
 }
 
-/** A request used the hint there; what was used longest ago is forgotten where that is more than a replica can hold. O(1). */
+/** A request used the hint on the replica. Forgets the hint used longest ago if these are more than a replica can hold. O(1). */
 export function noteUse(replica: Replica, hint: string, now: number): void {
-  replica.usedAtMs.delete(hint);
-  replica.usedAtMs.set(hint, now);
-  const [oldest] = replica.usedAtMs.keys();
-  if (replica.usedAtMs.size > LIMITS.hintsPerReplica && oldest !== undefined) replica.usedAtMs.delete(oldest);
+  setNewest(replica.usedAtMs, hint, now, LIMITS.hintsPerReplica);
 }
 
-/** The replica starts to load the hint for a grant, and counts as warm for it at most until then. */
+/** The replica starts to load the hint for the grant, and counts as warm for the hint until `untilMs` at most. */
 export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
   grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
   indexHint(fleet, grant.replica, hint);
 }
 
-/** The load that this grant started is over. `loadedAtMs`: a successful answer showed that then; null: none did. */
+/** The load that the grant started is over. `loadedAtMs`: when a successful answer showed that the hint is loaded; null: none did. */
 export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
@@ -124,7 +124,7 @@ export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void 
   }
 }
 
-/** Takes a departing replica out of every index. Its record keeps its grants and loads, for the case that it returns. */
+/** Takes a replica that leaves out of every index. Its record keeps its grants and loads, because the replica may return. */
 export function unindexReplica(fleet: Fleet, replica: Replica): void {
   advertise(fleet, replica, null);
   dropUnreported(fleet, replica, () => true);
@@ -138,12 +138,12 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   fleet.unhealthy.delete(replica);
 }
 
-/** Puts a replica that joins into the indexes with what its record still holds from before, if it was there before. */
+/** Puts a replica that joins into the indexes, with what its record holds if it was in the fleet before. */
 export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hints of [replica.loading, replica.unreported]) {
     for (const hint of hints.keys()) indexHint(fleet, replica, hint);
   }
-  if (replica.onProbation) fleet.unhealthy.add(replica);
+  if (replica.ejectedFor !== null) fleet.unhealthy.add(replica);
 }
 
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {

@@ -1,21 +1,19 @@
-// What clients say that a request costs, believed only as far as such costs have come true.
-import { addSample, clamp, emptyMean, valueOf, type Mean } from "./mean.ts";
+// What clients declare that a request costs. They are believed only as far as earlier declarations have come true.
+import { addSample, clamp, emptyMean, valueOf } from "./mean.ts";
 import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
 
-/** Squared errors, in the logarithm, of what clients said and of what their hints' means said of the same requests. */
-export interface DeclaredCosts {
-  readonly declared: Mean;
-  readonly mean: Mean;
-  /** The logarithm of real over declared: clients may count in units of their own. */
-  readonly bias: Mean;
+/** Squared errors, in the logarithm, of what clients declared, and of what the means of the hints said of the same requests. */
+export class DeclaredCosts {
+  readonly declared = emptyMean();
+  readonly mean = emptyMean();
+  /** The logarithm of real over declared costs: clients may count in units of their own. */
+  readonly bias = emptyMean();
 }
 
-export function createDeclaredCosts(): DeclaredCosts {
-  return { declared: emptyMean(), mean: emptyMean(), bias: emptyMean() };
-}
-
-/** What a request is expected to take whose hint's mean is this, and whose client says that; 0 where no mean is known. */
+/**
+ * How long a request is expected to take, from the mean of its hint and what its client declares. 0 if no mean is known.
+ */
 export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, mean: number, declaredMs: number | null): number {
   if (declaredMs === null || mean === 0 || declared.weight < TUNING.hintMemory) return mean;
   const [declaredError, meanError] = [declared.sum + 1e-9, byMean.sum + 1e-9];
@@ -26,7 +24,7 @@ export function weighDeclared({ declared, mean: byMean, bias }: DeclaredCosts, m
   return Math.exp(trust * said + (1 - trust) * Math.log(mean));
 }
 
-/** A warm request of which a client had said so much, and of whose hint so much was expected, held its slot for so long. */
+/** A warm request is over. `expectedMs`: what the mean of its hint said. */
 export function learnDeclared(costs: DeclaredCosts, heldMs: number, declaredMs: number, expectedMs: number): void {
   const real = Math.log(heldMs);
   const off = real - Math.log(declaredMs);

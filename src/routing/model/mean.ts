@@ -1,7 +1,7 @@
-// Means that forget: each sample counts as one, and once a mean has weight W the older ones fade by 1 - 1/W a sample. A mean with few
-// samples is shrunk to a prior by some samples' worth (empirical Bayes; Efron and Morris, 1977), so one odd request decides little.
+// Means that forget. Each sample has weight one, and once a mean has weight W, each further sample fades the older ones by 1 - 1/W. A mean of few
+// samples is shrunk to a prior that counts as some samples (empirical Bayes; Efron and Morris, 1977), so that one odd request decides little.
 
-/** The sum of its samples and their weight. */
+/** The weighted sum of samples, and the sum of their weights. */
 export interface Mean {
   sum: number;
   weight: number;
@@ -11,24 +11,19 @@ export function emptyMean(): Mean {
   return { sum: 0, weight: 0 };
 }
 
-/** `memory`: the weight from which on older samples fade. */
+/** Adds a sample of weight one. `memory`: the weight from which on older samples fade. */
 export function addSample(mean: Mean, sample: number, memory: number): void {
-  if (mean.weight >= memory) fadeMean(mean, 1 - 1 / memory);
-  mean.sum += sample;
-  mean.weight++;
+  const factor = mean.weight >= memory ? 1 - 1 / memory : 1;
+  mean.sum = factor * mean.sum + sample;
+  mean.weight = factor * mean.weight + 1;
 }
 
-export function fadeMean(mean: Mean, factor: number): void {
-  mean.sum *= factor;
-  mean.weight *= factor;
-}
-
-/** `none`: what an empty one is taken for. */
+/** The value of the mean. `none`: the value of an empty one. */
 export function valueOf({ sum, weight }: Mean, none: number): number {
   return weight === 0 ? none : sum / weight;
 }
 
-/** The mean with so many more samples that were all as the prior. */
+/** The value of the mean with so many more samples that all equal the prior. */
 export function shrunk(mean: Mean | undefined, prior: number, samples: number): number {
   return mean === undefined ? prior : (mean.sum + samples * prior) / (mean.weight + samples);
 }

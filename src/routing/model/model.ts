@@ -1,58 +1,49 @@
-// What the router learns of an app from what passes by: how long a request of a hint holds a slot, how long the hint's load takes, how often the hint is
-// asked for. Nothing here is told by a replica or configured, but for the first guess of a load. Kept in memory only. Means are mean.ts's.
+// What the router learns of an app from its requests: how long a request for a hint holds a slot, how long a load of the hint takes, and how often
+// the hint is asked for. Only the first guess of a load is configured, and no replica tells any of it. The model is kept in memory only.
 //
-// A hint's means are shrunk to what hints are like when they are new. That is not the mean of all requests: hints asked for often are often the quick
-// ones. A cold request holds its slot for its load and its service together; until its first answer it is taken to load.
+// A hint's means are shrunk to what new hints are like. The mean of all requests would mislead, because hints that are asked for often are often
+// quick. A cold request holds its slot for its load and its service together. The time to its first answer shows how long the load took.
+import { setNewest } from "../ledger/maps.ts";
 import type { Grant } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { TUNING } from "../tuning.ts";
-import { createDeclaredCosts, learnDeclared, weighDeclared, type DeclaredCosts } from "./declared-cost.ts";
+import { DeclaredCosts, learnDeclared, weighDeclared } from "./declared-cost.ts";
 import { learnPace, paceOf } from "./pace.ts";
 import { addSample, emptyMean, shrunk, valueOf, type Mean } from "./mean.ts";
-import { createUtilisation, type Utilisation } from "./utilisation.ts";
+import { Utilisation } from "./utilisation.ts";
 
 interface HintModel {
-  /** Time a request holds its slot beside its load. */
+  /** Time that a request holds its slot, without its load. */
   readonly service: Mean;
-  /** Time to the first answer of a warm request. */
+  /** Time until a warm request has its response headers. */
   readonly answer: Mean;
-  /** How much later a cold request is answered than a warm one would be. */
+  /** How much later a cold request has its response headers than a warm one. */
   readonly load: Mean;
-  /** Requests, fading with every arrival of anything; true at that arrival. */
+  /** The number of requests for the hint, fading with every arrival of any request, as of arrival `atArrival`. */
   demand: number;
   atArrival: number;
 }
 
-export interface Model {
-  /** By hint; the longest not asked for first. Requests without a hint are under the empty one. */
-  readonly hints: Map<string, HintModel>;
-  readonly service: Mean;
-  /** Services and first answers of hints that were new. */
-  readonly newService: Mean;
-  readonly newAnswer: Mean;
-  readonly load: Mean;
+export class Model {
+  /** What stands for every load until some have been seen. */
   readonly firstLoadMs: number;
-  /** Time a slot is held by a request that went well, its load included. */
-  readonly held: Mean;
-  arrivals: number;
-  readonly utilisation: Utilisation;
-  readonly declared: DeclaredCosts;
-}
+  /** By hint, longest not asked for first. Requests without a hint are under the empty one. */
+  readonly hints = new Map<string, HintModel>();
+  /** Services of warm requests of all hints. */
+  readonly service = emptyMean();
+  /** The first sample of each hint: of its service, and of its time to response headers. */
+  readonly newService = emptyMean();
+  readonly newAnswer = emptyMean();
+  readonly load = emptyMean();
+  /** Time that a request which went well held its slot, its load included. */
+  readonly held = emptyMean();
+  arrivals = 0;
+  readonly utilisation = new Utilisation();
+  readonly declared = new DeclaredCosts();
 
-/** `firstLoadMs` stands for every load until some have been seen. */
-export function createModel(firstLoadMs: number): Model {
-  return {
-    hints: new Map(),
-    service: emptyMean(),
-    newService: emptyMean(),
-    newAnswer: emptyMean(),
-    load: emptyMean(),
-    firstLoadMs,
-    held: emptyMean(),
-    arrivals: 0,
-    utilisation: createUtilisation(),
-    declared: createDeclaredCosts(),
-  };
+  constructor(firstLoadMs: number) {
+    this.firstLoadMs = firstLoadMs;
+  }
 }
 
 /** Expected time that a warm request of the hint holds a slot; 0 until any has finished. */
@@ -60,7 +51,7 @@ export function serviceMs({ hints, newService }: Model, hint: string): number {
   return shrunk(hints.get(hint)?.service, valueOf(newService, 0), TUNING.prior);
 }
 
-/** The same of one request: by its hint's mean and, as far as such declarations have come true, by what its client says. */
+/** Expected time that one warm request holds a slot: by the mean of its hint, and by what its client says as far as clients were right before. */
 export function expectedMs(model: Model, hint: string, declaredMs: number | null): number {
   return weighDeclared(model.declared, serviceMs(model, hint), declaredMs);
 }
@@ -80,7 +71,7 @@ export function meanLoadMs({ load, firstLoadMs }: Model): number {
   return shrunk(load, firstLoadMs, TUNING.prior);
 }
 
-/** The mean time of serving a request and of a load, together: the unit of everything that should not depend on the app's scale. At least 1. */
+/** One job: the mean time to serve a request plus that of a load, at least 1. The unit of all that should not depend on the app's scale. */
 export function meanJobMs(model: Model): number {
   return Math.max(1, meanServiceMs(model) + meanLoadMs(model));
 }
@@ -91,7 +82,7 @@ export function demandShare(model: Model, hint: string): number {
   return its === undefined ? 0 : demandNow(model, its) / allDemand(model);
 }
 
-/** That of all hints together: a fading count of all arrivals, which is less than its memory until there were many. */
+/** The demand for all hints together: the fading count of all arrivals. */
 function allDemand({ arrivals }: Model): number {
   return (1 - Math.exp(-arrivals / TUNING.demandMemory)) / (1 - Math.exp(-1 / TUNING.demandMemory));
 }
@@ -100,24 +91,21 @@ function demandNow({ arrivals }: Model, { demand, atArrival }: HintModel): numbe
   return demand * Math.exp((atArrival - arrivals) / TUNING.demandMemory);
 }
 
-/** A request for the hint has arrived. Gives the number of the arrival. Forgets the hint longest not asked for if there are too many. */
+/** A request for the hint has arrived. Gives the number of the arrival. Forgets the hint longest not asked for if the hints are too many. */
 export function countArrival(model: Model, hint: string): number {
   const { hints } = model;
   const arrival = ++model.arrivals;
   const its = hints.get(hint) ?? { service: emptyMean(), answer: emptyMean(), load: emptyMean(), demand: 0, atArrival: arrival };
   its.demand = demandNow(model, its) + 1;
   its.atArrival = arrival;
-  hints.delete(hint);
-  hints.set(hint, its);
-  const [oldest] = hints.size > LIMITS.learnedHints ? hints.keys() : [];
-  if (oldest !== undefined) hints.delete(oldest);
+  setNewest(hints, hint, its, LIMITS.learnedHints);
   return arrival;
 }
 
-/** A count of requests below that is none. */
+/** Less demand than this counts as none. */
 const NO_DEMAND = 1e-6;
 
-/** What arrived by that number was no demand for the hint after all. Forgets the hint if nothing else is known of it. O(1). */
+/** The arrival of that number was no demand for the hint after all. Forgets the hint if nothing else is known of it. O(1). */
 export function uncountArrival({ hints }: Model, hint: string, arrival: number): void {
   const its = hints.get(hint);
   if (its === undefined) return;
@@ -127,8 +115,8 @@ export function uncountArrival({ hints }: Model, hint: string, arrival: number):
 }
 
 /**
- * A request had its first answer. A warm one teaches how soon an answer comes; a cold one, how much later that is with a load, once any warm one was
- * answered.
+ * A request has its response headers. A warm request teaches how long that takes. Once a warm request has taught that, a cold one teaches how much
+ * longer it takes with a load.
  */
 export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: number): void {
   const its = model.hints.get(hint ?? "");
@@ -145,8 +133,8 @@ export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: numb
 }
 
 /**
- * A request went well and is over. One that waited for another's load, or is from before a restart, teaches nothing of its hint. A cold one teaches what
- * is left beside the load, unless it is over before its load should be.
+ * A request went well and is over. If it waited for the load of another request, or was granted before a restart, it teaches nothing of its hint. A
+ * cold request teaches the time that is left beside the expected load, if any is left.
  */
 export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
   const name = hint ?? "";
@@ -169,7 +157,7 @@ function learnService({ hints, newService }: Model, hint: string, sample: number
   if (its !== undefined) addSample(its, sample, TUNING.hintMemory);
 }
 
-/** Whether the sample will be the first: then it says what new hints are like. */
+/** Whether the next sample is the first, which says what new hints are like. */
 function isNew(its: Mean | undefined): boolean {
   return its === undefined || its.weight === 0;
 }

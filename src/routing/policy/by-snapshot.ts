@@ -10,8 +10,8 @@ export interface KnownHere<R> {
 }
 
 /**
- * Of the replicas that have not failed, or of all if every one has, the first in hash order that has a free slot, as far as the edge knows; null: there
- * is none. A request without hints passes a key of its own (its id), which spreads such requests by weight. O(replicas).
+ * Of the replicas that have not failed, or of all if every one has, the first in hash order that has a free slot, as far as the edge knows; null:
+ * there is none. A request without hints passes a key of its own (its id), which spreads such requests by weight. O(replicas).
  */
 export function decideBySnapshot<R extends Weighted>(
   replicas: readonly R[],

@@ -11,8 +11,8 @@ export type Eligible = (replica: Replica) => boolean;
 const ANY: Eligible = () => true;
 
 /**
- * The replicas that the request has not failed on and that are healthy. Unhealthy ones are eligible if every other ready replica is unhealthy too; in a
- * panic, if no healthy one is free. O(unhealthy) and O(replicas that are ineligible).
+ * The replicas that the request has not failed on and that are healthy. Unhealthy ones are eligible if every other ready replica is unhealthy too; in
+ * a panic, if no healthy one is free. O(unhealthy) and O(replicas that are ineligible).
  */
 export function eligibleFor(fleet: Fleet, { avoid }: Wanted, now: number): Eligible {
   const open: Eligible = avoid.length === 0 ? ANY : (replica) => !avoid.includes(replica.id);
@@ -32,26 +32,24 @@ export function isServing({ hintFailures }: Fleet, replica: Replica, hint: strin
  * O(replicas that have).
  */
 export function eligibleToLoad(fleet: Fleet, hint: string, eligible: Eligible, now: number): Eligible {
-  const { hintFailures, free, busy } = fleet;
+  const { hintFailures } = fleet;
   if (!hintFailures.knows(hint)) return eligible;
   const able: Eligible = (replica) => eligible(replica) && hintFailures.barredUntilMs(replica, hint, now) === 0;
-  for (const replica of free) if (able(replica)) return able;
-  for (const replica of busy) if (able(replica)) return able;
+  for (const replica of readyIn(fleet)) if (able(replica)) return able;
   return eligible;
 }
 
-/** A free replica that needs no load, and the hint that it holds (null: the request has none). */
-export interface WarmPlace {
+/** A replica for a request, and the hint that decided: the replica holds or will load it. Null: the request has none. */
+export interface Place {
   readonly replica: Replica;
   readonly hint: string | null;
 }
 
 /**
- * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good as
- * warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none.
- * O(free replicas that hold the hint).
+ * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good
+ * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint).
  */
-export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): WarmPlace | null {
+export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): Place | null {
   if (wanted.hints.length === 0) {
     const replica = leastServed(leastLoaded(fleet.free, eligible));
     return replica && { replica, hint: null };
@@ -67,7 +65,7 @@ export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now:
 }
 
 /** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(replicas). */
-export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): WarmPlace | null {
+export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Place | null {
   const eligible = eligibleFor(fleet, wanted, now);
   const ready = [...readyIn(fleet)].filter(eligible);
   for (const hint of wanted.hints) {

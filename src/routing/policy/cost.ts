@@ -8,7 +8,7 @@ import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
 import { evictionMs, occupationMs } from "./eviction-cost.ts";
-import { agingMsOf, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
+import { agingMsOf, byArrival, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
 import { leastLossMs, lossesOf, placeHint, type Losses } from "./placement.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
 
@@ -23,7 +23,9 @@ export function costPolicy(affinityWait: AffinityWait = "auto"): Policy {
   };
 }
 
-/** Classes that would rather wait, as the last look at them found, and how many waited in them then. Saves looking again at once; changes no answer. */
+/**
+ * Classes that would rather wait, as the last look at them found, and how many waited in them then. Saves looking again at once; changes no answer.
+ */
 type Held = WeakMap<RequestClass, { readonly hold: Hold; readonly waiting: number }>;
 
 /** A class that may be next. Its priority is at most `atMost`; a closer look may find it lower. */
@@ -60,20 +62,16 @@ class Round {
     this.#lookAgainAtMs = now + LIMITS.lookAgainMs;
   }
 
-  /** Looks closely at the classes in order of what their priority is at most, until none can be better than the best. O(classes). */
+  /** Looks closely at the classes in order of what their priority is at most, until none can be better than the best. O(n log n) in classes. */
   pick(classes: Iterable<RequestClass>): Pick {
-    let candidates = this.#candidates(classes);
     let best: Prospect | null = null;
-    let limited = false;
-    for (let next = takeHighest(candidates); next !== null; next = takeHighest(candidates)) {
-      if (best !== null && next.atMost <= best.priority) break;
-      if (this.#asked >= LIMITS.classesAsked && !limited) {
-        limited = true;
-        candidates = candidates.filter(({ warm }) => warm);
+    for (const { its, warm, atMost } of this.#candidates(classes).sort(byBound)) {
+      if (best !== null && atMost <= best.priority) break;
+      if (this.#asked >= LIMITS.classesAsked) {
         this.#lookAgainAtMs = Math.min(this.#lookAgainAtMs, this.#now + LIMITS.nextRoundMs);
-        if (!next.warm) continue;
+        if (!warm) continue;
       }
-      const prospect = this.#prospectOf(next.its);
+      const prospect = this.#prospectOf(its);
       if (prospect !== null && (best === null || prospect.priority > best.priority)) best = prospect;
     }
     if (best !== null || this.#held === null) return best;
@@ -156,8 +154,10 @@ class Round {
   }
 }
 
-/** The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait, whom the load
- * would delay. `sharers`: requests that wait for the same. */
+/**
+ * The longest wait for a warm replica that is better than a load now: a part of what the load costs, and more of it the more others wait, whom the
+ * load would delay. `sharers`: requests that wait for the same.
+ */
 export function worthWaitingMs(view: View, hint: string, lossMs: number, sharers: number): number {
   const { fleet, queue, model } = view;
   const its = loadMs(model, hint);
@@ -165,20 +165,7 @@ export function worthWaitingMs(view: View, hint: string, lossMs: number, sharers
   return TUNING.waitShare * (its + lossMs) + TUNING.waitPerWaiting * othersPerSlot * its;
 }
 
-/** Takes out the candidate of the highest bound; of equals the one that came first. Null: there is none. O(candidates). */
-function takeHighest(candidates: Candidate[]): Candidate | null {
-  let at = 0;
-  for (let index = 1; index < candidates.length; index++) if (isHigher(candidates[index], candidates[at])) at = index;
-  const highest = candidates[at];
-  const last = candidates.pop();
-  if (last !== undefined && at < candidates.length) candidates[at] = last;
-  return highest ?? null;
-}
-
-function isHigher(one: Candidate | undefined, other: Candidate | undefined): boolean {
-  if (one === undefined || other === undefined) return one !== undefined;
-  if (one.atMost !== other.atMost) return one.atMost > other.atMost;
-  const [first, second] = [one.its.waiting[0], other.its.waiting[0]];
-  if (first === undefined || second === undefined) return first !== undefined;
-  return first.arrivedAtMs < second.arrivedAtMs || (first.arrivedAtMs === second.arrivedAtMs && first.id < second.id);
+/** The highest bound first; of equals the one that came first. */
+function byBound(one: Candidate, other: Candidate): number {
+  return other.atMost - one.atMost || byArrival(one.its.waiting[0], other.its.waiting[0]);
 }

@@ -10,8 +10,9 @@ import type { RequestClass, Waiting } from "../ledger/queue.ts";
 import { evictedBy, isReady, mustEvict, usedAtMs, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { loadMs, serviceMs } from "../model/model.ts";
-import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type WarmPlace } from "./candidates.ts";
+import { eligibleFor, eligibleToLoad, inHashOrder, isServing, warmPlace, type Eligible, type Place } from "./candidates.ts";
 import type { AffinityWait } from "./cost.ts";
+import { byArrival } from "./order.ts";
 import type { Hold, Pick, Policy, Send, View } from "./policy.ts";
 
 /** The share of its time after which a request waits for nothing. */
@@ -32,11 +33,6 @@ export function fifoPolicy(affinityWait: AffinityWait = "auto"): Policy {
     },
     weigh: () => ({ evictionMs: 0, occupationMs: 0 }),
   };
-}
-
-function byArrival(one: Waiting | undefined, other: Waiting | undefined): number {
-  if (one === undefined || other === undefined) return 0;
-  return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
 }
 
 function isImpatient({ arrivedAtMs, deadlineMs }: Waiting, now: number): boolean {
@@ -99,7 +95,7 @@ function expectedWaitMs(view: View, { waiting }: RequestClass, hint: string, eli
 }
 
 /** A free replica with space for one more hint, else the one that used its least recently used hint longest ago; ties in hash order. */
-function placeToLoad({ fleet }: View, hint: string, eligible: Eligible): WarmPlace | null {
+function placeToLoad({ fleet }: View, hint: string, eligible: Eligible): Place | null {
   let oldestMs = Infinity;
   let equals: Replica[] = [];
   for (const replica of fleet.free) {

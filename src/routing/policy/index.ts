@@ -6,11 +6,8 @@ import type { Policy } from "./policy.ts";
 export const SCHEDULING = ["cost", "fifo"] as const;
 export type Scheduling = (typeof SCHEDULING)[number];
 
+const POLICIES = { cost: costPolicy, fifo: fifoPolicy };
+
 export function policyOf(scheduling: Scheduling, affinityWait: AffinityWait): Policy {
-  switch (scheduling) {
-    case "cost":
-      return costPolicy(affinityWait);
-    case "fifo":
-      return fifoPolicy(affinityWait);
-  }
+  return POLICIES[scheduling](affinityWait);
 }

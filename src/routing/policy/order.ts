@@ -1,8 +1,8 @@
 // Which of the waiting requests is next, in the cost policy. The order is that of an index, as in weighted shortest processing time with setups: a
-// request goes by what it costs the fleet. Its load, and what that evicts, counts several times, and is shared by the requests that will be warm after
-// it. Short requests overtake long ones, but not for ever: beyond an aging threshold age soon outweighs everything. The threshold follows the longest
-// backlog of late, not the one of the moment: in a peak somebody must wait as long as the peak is deep, and while it drains a request that has waited
-// that long is not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
+// request goes by what it costs the fleet. Its load, and what that evicts, counts several times, and is shared by the requests that will be warm
+// after it. Short requests overtake long ones, but not for ever: beyond an aging threshold age soon outweighs everything. The threshold follows the
+// longest backlog of late, not the one of the moment: in a peak somebody must wait as long as the peak is deep, and while it drains a request that
+// has waited that long is not late. Until then serving in order of arrival would only add the loads of rare hints to everybody's wait.
 import type { Priority, RequestClass, Waiting } from "../ledger/queue.ts";
 import { LIMITS } from "../limits.ts";
 import { meanJobMs } from "../model/model.ts";
@@ -63,4 +63,10 @@ export function coldCostMs(view: View, { hints, waiting }: RequestClass, lossMs:
   if (head === undefined) return Infinity;
   const sharers = waiting.length === 1 ? 1 : Math.max(1, waiting.length / (1 + copiesOf(view, hints[0] ?? "")));
   return head.expectedMs + (TUNING.loadWeight * (head.loadMs + lossMs)) / sharers;
+}
+
+/** Who came first is first. */
+export function byArrival(one: Waiting | undefined, other: Waiting | undefined): number {
+  if (one === undefined || other === undefined) return 0;
+  return one.arrivedAtMs - other.arrivedAtMs || one.id - other.id;
 }

@@ -1,5 +1,6 @@
-// Where a hint is loaded that no free replica holds: where the load hurts least. On a replica with space for one more hint, else on one whose space is
-// not known, else on one that must evict; and among these where eviction cost and occupation are least. Equals go by the hint's hash order.
+// Which replica loads a hint that no free replica holds: the one that the load hurts least. A replica with space for one more hint comes first, then
+// a replica whose space is not known, then one that must evict. Among equals the least eviction cost, occupation and service time decide, then the
+// hash order.
 import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { serviceMs } from "../model/model.ts";

@@ -1,9 +1,10 @@
-// A scheduling policy: which waiting request is sent next, and to which replica. Two ship (cost.ts, fifo.ts). docs/changing-the-policy.md shows how to
-// write another. Who may wait at all, ejection, retries and slots are not a policy's business.
+// A scheduling policy: which waiting request is sent next, and to which replica. Two ship (cost.ts, fifo.ts). docs/changing-the-policy.md shows how
+// to write another. Who may wait at all, ejection, retries and slots are not a policy's business.
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Replica } from "../ledger/replica.ts";
 import type { Queue, RequestClass, Waiting } from "../ledger/queue.ts";
 import type { Model } from "../model/model.ts";
+import type { Place } from "./candidates.ts";
 
 /** What a policy sees. It changes none of it. */
 export interface View {
@@ -13,12 +14,9 @@ export interface View {
 }
 
 /** A request is sent to a replica with a free slot. */
-export interface Send {
+export interface Send extends Place {
   readonly kind: "send";
   readonly request: Waiting;
-  readonly replica: Replica;
-  /** The hint that decided: the one the replica holds, or the one that it will load; null: the request has none. */
-  readonly hint: string | null;
 }
 
 /** A slot stays free, because every request that could have it is better off waiting for a warm replica. */

@@ -66,7 +66,7 @@ describe("where most of the fleet is unhealthy", () => {
 
   /** Those that are well are full. */
   function full(fleet: Fleet): Fleet {
-    for (const replica of fleet.replicas.values()) if (!replica.onProbation) occupy(fleet, replica.id, 1);
+    for (const replica of fleet.replicas.values()) if (replica.ejectedFor === null) occupy(fleet, replica.id, 1);
     return fleet;
   }
 
@@ -184,7 +184,7 @@ test("a failed request teaches neither how long loading takes nor how long servi
   const [grant] = occupy(fleet, "a", 1);
   const before = structuredClone(schedulerOf(fleet).model);
   if (grant === undefined) throw new Error("no grant");
-  grant.answeredAtMs = 1;
+  grant.answered = true;
   failGrant(fleet, grant, BROKEN, 5000);
   finishGrant(fleet, grant, 5000);
   expect(schedulerOf(fleet).model).toEqual(before);
@@ -241,7 +241,7 @@ test("what it was ejected for last counts", () => {
   const now = ejects(fleet, BROKEN) + 10_000;
   fails(fleet, "a", now, TIMED_OUT);
   answerGrant(fleet, one(fleet, now + 1), now + 1);
-  expect(known(fleet, "a").onProbation).toBe(false);
+  expect(known(fleet, "a").ejectedFor).toBe(null);
 });
 
 const unavailable = (retryAfterMs: number | null) => ({ kind: "unavailable", retryAfterMs }) as const;

@@ -1,10 +1,10 @@
 // What replicas say they hold: the three advertised states, hint slots, and the limits of one fleet.
 import { describe, expect, test } from "vitest";
-import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyInBandHints } from "../../../src/routing/ledger/membership.ts";
 import { heldHints, hintSpace, isWarm, type HintSpace } from "../../../src/routing/ledger/replica.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { fleetWith, hears, known, load, type Said } from "../support/fleets.ts";
+import { fleetWith, hears, known, load, fieldsOf, type Said } from "../support/fleets.ts";
 
 const numbered = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
@@ -60,7 +60,7 @@ describe("in band", () => {
 describe("limits of one fleet", () => {
   /** 781 x 256 + 64 = 200,000 hints. */
   function fullOfHints(): Fleet {
-    const fleet = createFleet();
+    const fleet = new Fleet();
     for (let index = 0; index < 781; index++) hears(fleet, `r${index}`, { hints: numbered(`${index}-`, 256) });
     hears(fleet, "last", { hints: numbered("last-", 64) });
     return fleet;
@@ -70,14 +70,14 @@ describe("limits of one fleet", () => {
     const fleet = fullOfHints();
     expect(fleet.advertisedHints).toBe(200_000);
     const before = [fleet.version, fleet.advertisedHints, fleet.advertisedText, fleet.holders.size, fleet.replicas.size];
-    const last = { ...known(fleet, "last") };
+    const last = fieldsOf(known(fleet, "last"));
     expect(hears(fleet, "new", { hints: ["one"] }, 1000).kind).toBe("fleet_full");
     expect(hears(fleet, "last", { hints: numbered("last-", 65), concurrency: 9, sequence: 4, inFlight: 3 }, 1000).kind).toBe(
       "fleet_full",
     );
     expect(hears(fleet, "last", { incarnation: 2, hints: numbered("last-", 65) }, 1000).kind).toBe("fleet_full");
     expect(applyInBandHints(fleet, known(fleet, "last"), numbered("last-", 65), 0)).toBe(false);
-    expect({ ...known(fleet, "last") }).toEqual(last);
+    expect(fieldsOf(known(fleet, "last"))).toEqual(last);
     expect([fleet.version, fleet.advertisedHints, fleet.advertisedText, fleet.holders.size, fleet.replicas.size]).toEqual(before);
   });
 
@@ -99,7 +99,7 @@ describe("limits of one fleet", () => {
   });
 
   test("16 MiB of hint text are admitted, one character more is not", () => {
-    const fleet = createFleet();
+    const fleet = new Fleet();
     // 128 replicas x 256 hints x 512 characters = 2^24.
     for (let index = 0; index < 128; index++) {
       hears(fleet, `r${index}`, { hints: numbered(`${index}-`, 256).map((hint) => hint.padEnd(512, "x")) });
@@ -111,7 +111,7 @@ describe("limits of one fleet", () => {
   });
 
   test("10,000 replicas are admitted, one more is not, and those known go on", () => {
-    const fleet = createFleet();
+    const fleet = new Fleet();
     for (let index = 0; index < 10_000; index++) hears(fleet, `r${index}`);
     expect(hears(fleet, "new")).toMatchObject({ kind: "fleet_full" });
     expect(fleet.replicas.has("new")).toBe(false);
@@ -122,7 +122,7 @@ describe("limits of one fleet", () => {
 });
 
 test("a full fleet takes a replica in the place of the one at its origin, and no other", () => {
-  const fleet = createFleet();
+  const fleet = new Fleet();
   for (let index = 0; index < LIMITS.replicasPerApp; index++) hears(fleet, `r${index}`);
   expect(hears(fleet, "another").kind).toBe("fleet_full");
   expect(hears(fleet, "new", { origin: "https://r0.example.com" })).toMatchObject({ kind: "accepted", replaced: "r0" });

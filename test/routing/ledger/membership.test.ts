@@ -1,7 +1,7 @@
 // What one heartbeat does to a fleet: which late ones are refused, who stays drained, and how many of those that left are remembered. Every rule of it,
 // and of departures and restarts, is in the reference model.
 import { describe, expect, test } from "vitest";
-import { createFleet } from "../../../src/routing/ledger/fleet.ts";
+import { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
 import { fleetWith, hears, known, picture } from "../support/fleets.ts";
 
@@ -15,7 +15,7 @@ describe("sequences", () => {
     ["one report without: the last number still counts", [5, null, 5, 6], ["accepted", "accepted", "stale", "accepted"]],
     ["numbers from the second report on", [null, 3, 3], ["accepted", "accepted", "stale"]],
   ])("%s", (_, sequences, outcomes) => {
-    const fleet = createFleet();
+    const fleet = new Fleet();
     expect(sequences.map((sequence, index) => hears(fleet, "a", { sequence }, index * 1000).kind)).toEqual(outcomes);
   });
 
@@ -43,7 +43,7 @@ describe("admin drain", () => {
 });
 
 test("at most 10,000 departed are remembered, the oldest forgotten first", () => {
-  const fleet = createFleet();
+  const fleet = new Fleet();
   for (let index = 0; index <= 10_000; index++) {
     hears(fleet, `r${index}`, { sequence: 1 });
     hears(fleet, `r${index}`, { sequence: 2, status: "stopped" });

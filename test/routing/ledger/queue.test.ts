@@ -1,7 +1,7 @@
 // The requests that wait: their classes, leaving them, who is overdue, and the indexes under any order of coming and going.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createQueue, join, leave, overdue, type Queue, type Waiting } from "../../../src/routing/ledger/queue.ts";
+import { join, leave, overdue, Queue, type Waiting } from "../../../src/routing/ledger/queue.ts";
 import { queueViolations } from "../support/invariants.ts";
 import { seeded } from "../support/seeded.ts";
 import { inOrder } from "../support/waits.ts";
@@ -12,6 +12,7 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
   avoid: [],
   arrivedAtMs,
   deadlineMs: 100,
+  queueLengthMax: null,
   declaredMs: null,
   priority: "normal",
   countedAt: null,
@@ -21,7 +22,7 @@ const one = (id: number, arrivedAtMs: number, rest: Partial<Waiting> = {}): Wait
 });
 
 function queueOf(...waiting: readonly Waiting[]) {
-  const queue = createQueue();
+  const queue = new Queue();
   for (const each of waiting) join(queue, each);
   return queue;
 }
@@ -81,7 +82,7 @@ test("whoever comes and goes, classes, indexes and totals are right, and the ove
   const step = fc.oneof({ weight: 3, arbitrary: comes }, { weight: 2, arbitrary: fc.nat({ max: 30 }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const queue = createQueue();
+      const queue = new Queue();
       for (const [index, does] of steps.entries()) {
         if (typeof does === "number") {
           const id = [...queue.waiting.keys()][does] ?? -1;

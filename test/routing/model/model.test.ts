@@ -5,14 +5,13 @@ import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import {
   countArrival,
-  createModel,
   demandShare,
   expectedMs,
   learnAnswer,
   learnHeld,
   loadMs,
   serviceMs,
-  type Model,
+  Model,
 } from "../../../src/routing/model/model.ts";
 import { driver } from "../support/driver.ts";
 import { BROKEN, DISCONNECTED, ERROR, TIMED_OUT, UNAVAILABLE, UNREACHABLE } from "../support/failing.ts";
@@ -24,7 +23,7 @@ const near = (value: number, due: number) => Math.abs(value / due - 1) < 0.1;
 
 describe("the time that a request holds its slot", () => {
   test("is not known before any has ended, then is about that of others, and in the end the hint's own", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     expect(serviceMs(model, "x")).toBe(0);
     teach(model, "other", 10_000, 1);
     expect(serviceMs(model, "x")).toBe(10_000);
@@ -33,20 +32,20 @@ describe("the time that a request holds its slot", () => {
   });
 
   test("follows a change", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     teach(model, "x", 10_000, MANY);
     teach(model, "x", 20_000, MANY);
     expect(near(serviceMs(model, "x"), 20_000)).toBe(true);
   });
 
   test("is never below 0, whatever a clock does", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     teach(model, "x", -5000);
     expect(serviceMs(model, "x")).toBe(0);
   });
 
   test("of a hint that is never found warm is what cold requests take beside their loads", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     teach(model, "warm", 10_000, MANY);
     for (let time = 0; time < MANY; time++) {
       countArrival(model, "x");
@@ -59,7 +58,7 @@ describe("the time that a request holds its slot", () => {
 
 describe("the time of a load", () => {
   test("is the first guess until loads have been seen, then how much later cold answers come than warm ones", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     teach(model, "x", 10_000);
     expect(loadMs(model, "x")).toBe(COLD_MS);
     for (let time = 0; time < MANY; time++) learnAnswer(model, grantFor("x", { warmth: "cold" }), 4001);
@@ -114,7 +113,7 @@ describe("a request teaches", () => {
 describe("demand", () => {
   test("is the share of requests, also of few, and what is asked for no more is forgotten", () => {
     for (const rounds of [5, 500]) {
-      const model = createModel(COLD_MS);
+      const model = new Model(COLD_MS);
       for (let round = 0; round < rounds; round++) for (const hint of ["x", "y", "y", "y"]) countArrival(model, hint);
       expect([near(demandShare(model, "x"), 0.25), near(demandShare(model, "y"), 0.75), demandShare(model, "z")]).toEqual([
         true,
@@ -127,7 +126,7 @@ describe("demand", () => {
   });
 
   test("of at most 20,000 hints is remembered; the longest not asked for is forgotten", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     for (const name of ["first", "second", ...Array.from({ length: LIMITS.learnedHints - 2 }, (_, index) => `hint-${index}`)])
       countArrival(model, name);
     for (const name of ["first", "one more"]) countArrival(model, name);
@@ -139,7 +138,7 @@ describe("demand", () => {
 describe("what a client declares", () => {
   /** Requests that are short and long by turns, each with what its client declares. */
   function declared(declares: (realMs: number) => number): Model {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     for (let time = 0; time < MANY; time++) for (const ms of [4000, 16_000]) teach(model, "x", ms, 1, declares(ms));
     return model;
   }
@@ -176,7 +175,7 @@ describe("what a client declares", () => {
   });
 
   test("counts for nothing before there were any, or where it is not said", () => {
-    const model = createModel(COLD_MS);
+    const model = new Model(COLD_MS);
     teach(model, "x", 10_000);
     expect([
       expectedMs(model, "x", 1),

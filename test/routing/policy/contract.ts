@@ -250,8 +250,8 @@ class History {
 function doubleLoads({ grants, hintFailures }: Fleet, now: number): string[] {
   const seen = new Set<string>();
   const double: string[] = [];
-  for (const { replica, hint, warmth, answeredAtMs, failed: hasFailed } of grants.values()) {
-    if (hint === null || warmth !== "cold" || answeredAtMs !== null || hasFailed) continue;
+  for (const { replica, hint, warmth, answered, failed: hasFailed } of grants.values()) {
+    if (hint === null || warmth !== "cold" || answered || hasFailed) continue;
     const load = `${hint} on ${replica.id} ${replica.incarnation}`;
     if (seen.has(load) && hintFailures.barredUntilMs(replica, hint, now) === 0) double.push(load);
     seen.add(load);
@@ -330,7 +330,8 @@ function explains(scheduler: Scheduler, hints: readonly string[], now: number): 
   expect(chosen.map(({ replica }) => replica)).toEqual(result.kind === "granted" ? [result.grant.replica.id] : []);
   switch (result.kind) {
     case "granted":
-      expect(decision).toEqual({ outcome: "grant", replica: result.grant.replica.id, reason: result.reason, warm: result.warm });
+      const warm = result.reason !== "hash_owner" && result.reason !== "hash_spill";
+      expect(decision).toEqual({ outcome: "grant", replica: result.grant.replica.id, reason: result.reason, warm });
       return result.kind;
     case "refused":
       expect(decision).toEqual({ outcome: "refuse", error_type: result.refusal.kind });

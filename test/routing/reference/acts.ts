@@ -9,7 +9,7 @@ import { fails, letsIn, usable } from "./failures.ts";
 import { serves } from "./hint-failures.ts";
 import { adopts, deletes, expires, hears, restarts } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
-import { answers, arrives, believesList, ends, endsAnswer, joins, takes } from "./requests.ts";
+import { answers, arrives, believesList, ends, endsAnswer, isCold, joins, takes } from "./requests.ts";
 import { dispatches } from "./dispatch.ts";
 import { requestOf, timeToLiveMs, type Request, type State, type Ticket } from "./state.ts";
 
@@ -108,10 +108,11 @@ export function comes(
       break;
     }
     case "granted": {
-      const { reason, warm } = result;
+      const { reason } = result;
+      const warm = !isCold(reason);
       expect(verdict.grant).not.toBe("no");
       const hinted = request.hints.length > 0;
-      expect(!hinted ? ["least_loaded"] : warm ? ["hint_match"] : ["hash_owner", "hash_spill"]).toContain(reason);
+      expect(hinted ? ["hint_match", "hash_owner", "hash_spill"] : ["least_loaded"]).toContain(reason);
       state.note(!hinted ? "granted without a hint" : warm ? "granted warm at once" : "granted cold at once");
       takes(state, request, result, loadUntilMs, now);
       dispatches(state, tellOthers(), now);

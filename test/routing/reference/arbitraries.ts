@@ -79,7 +79,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   endAgain: [1, fc.record({ which })],
   leave: [1, fc.record({ which })],
   choose: [1, fc.record({ hints: ordered, avoid })],
-  wait: [4, fc.record({ ms: fc.constantFrom(0, 1, 100, 499, 500, 1000, 2000, 2000, 5000, 6000, 20_000) })],
+  wait: [4, fc.record({ ms: fc.constantFrom(0, 1, 100, 499, 1000, 1399, 1400, 2000, 5000, 6000, 20_000) })],
   waitLate: [1, fc.record({ ms: fc.constantFrom(1, 500, 2000, 7000, 30_000) })],
   waitBeating: [3, fc.record({ ms: fc.constantFrom(1000, 5000, 9999, 10_000, 20_000, 60_000) })],
   drain: [2, fc.record({ replica })],

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Outcome } from "../../../src/routing/scheduler.ts";
 import { usable } from "./failures.ts";
 import { serves } from "./hint-failures.ts";
-import { classOf, findsWarm, freeFor, mayComeBack, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
+import { classOf, findsWarm, freeFor, isCold, mayComeBack, hasTriedAll, mayTake, mustBeGranted, takes } from "./requests.ts";
 import type { State, Waiting } from "./state.ts";
 
 /** Whether a wait beside a free slot is still worth it is looked at so often at least. */
@@ -42,12 +42,13 @@ export function dispatches(state: State, told: Told | null, now: number): void {
     const waiting = state.waiting.find((one) => one.id === id);
     if (outcome?.kind !== "granted" || waiting === undefined) throw new Error(`request ${id} was granted and does not wait`);
     expect(outcome.grant.id).toBe(id);
-    checksOrder(state, waiting, outcome.grant.replica.id, outcome.warm, now);
+    const { reason } = outcome;
+    const warm = !isCold(reason);
+    checksOrder(state, waiting, outcome.grant.replica.id, warm, now);
     state.waiting = state.waiting.filter((other) => other !== waiting);
     takes(state, waiting, outcome, told.loadUntilMs.get(id) ?? null, now);
-    const warm = waiting.hints.length === 0 ? "least_loaded" : "hint_wait";
-    expect(outcome.warm ? [warm] : ["hash_owner", "hash_spill"]).toContain(outcome.reason);
-    if (waiting.hints.length > 0) state.note(outcome.warm ? "granted warm after waiting" : "granted cold after waiting");
+    expect(waiting.hints.length > 0 ? ["hint_wait", "hash_owner", "hash_spill"] : ["least_loaded"]).toContain(reason);
+    if (waiting.hints.length > 0) state.note(warm ? "granted warm after waiting" : "granted cold after waiting");
   }
   if (!mayComeBack(state, now)) {
     if (state.waiting.length > 0) state.note("grace ended");

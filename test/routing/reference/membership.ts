@@ -271,7 +271,7 @@ export function restarts(state: State, now: number): void {
     servedBy: new Map(),
     counters: noCounters(),
   });
-  state.recoveringUntilMs = rows.length > 0 ? now + 500 : 0;
+  state.recoveringUntilMs = rows.length > 0 ? now + 1400 : 0;
 }
 
 /** A request that runs claims its slot. Says whether its process is known. */

@@ -5,7 +5,7 @@ import type { Priority } from "../../../src/routing/ledger/queue.ts";
 import type { Answer } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
-import type { Outcome } from "../../../src/routing/scheduler.ts";
+import type { Choice, Outcome } from "../../../src/routing/scheduler.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
 import { barredForMs, failsHint, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
 import { lists } from "./lists.ts";
@@ -136,7 +136,8 @@ export function graceEndsAtMs(state: State): number {
 
 /** The request was granted a slot: checks that it may have that one, and takes it. */
 export function takes(state: State, request: Request, told: Granted, loadUntilMs: number | null, now: number): void {
-  const { grant, reason, warm } = told;
+  const { grant, reason } = told;
+  const warm = !isCold(reason);
   const { hints } = request;
   const allowed = mayTake(state, request, now);
   expect(allowed.map(({ id }) => id)).toContain(grant.replica.id);
@@ -281,4 +282,9 @@ function forget(state: State, run: Running): void {
 /** `hopedAtMs`: when it was seen to have a warm replica to wait for; -Infinity: it was not. */
 export function joins(state: State, id: number, request: Request, hopedAtMs: number): void {
   state.waiting.push({ ...request, id, hopedAtMs });
+}
+
+/** Whether a grant for that reason finds its hint nowhere warm and free. */
+export function isCold(reason: Choice["reason"]): boolean {
+  return reason === "hash_owner" || reason === "hash_spill";
 }

@@ -1,7 +1,7 @@
 // Small fleets for the tests of src/routing: heartbeats with defaults, slots taken on a named replica, and a plain picture of the
 // whole state to compare before and after. Decides nothing.
 import { beginProbe } from "../../../src/routing/health/ejection.ts";
-import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyHeartbeat, type HeartbeatOutcome } from "../../../src/routing/ledger/membership.ts";
 import { leave, type Arrival, type Wanted } from "../../../src/routing/ledger/queue.ts";
 import { loadOf, type Grant, type Replica } from "../../../src/routing/ledger/replica.ts";
@@ -56,7 +56,7 @@ export function hears(fleet: Fleet, replica: string, said: Said = {}, now = 0): 
 
 /** A fleet of the replicas named, heard of at time 0. */
 export function fleetWith(replicas: Readonly<Record<string, Said>>): Fleet {
-  const fleet = createFleet();
+  const fleet = new Fleet();
   for (const [id, said] of Object.entries(replicas)) hears(fleet, id, said);
   return fleet;
 }
@@ -173,11 +173,16 @@ export function loads(fleet: Fleet): Record<string, number> {
   return Object.fromEntries([...fleet.replicas.values()].map((replica) => [replica.id, loadOf(replica)]));
 }
 
+/** A copy of the replica's fields. */
+export function fieldsOf(replica: Replica): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(replica));
+}
+
 /** Everything the fleet holds as plain data, in the order it is held: equal pictures mean that nothing changed. */
 export function picture(fleet: Fleet): unknown {
   const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
   const record = (replica: Replica) => ({
-    ...replica,
+    ...fieldsOf(replica),
     advertised: replica.advertised && [...replica.advertised],
     loading: [...replica.loading],
     unreported: [...replica.unreported],
@@ -199,7 +204,7 @@ export function picture(fleet: Fleet): unknown {
     byOrigin: [...fleet.byOrigin].map(([origin, replica]) => [origin, name(replica)]),
     reclaimed: [...fleet.reclaimed.keys()],
     orphaning: [...fleet.orphaning].map(([replica, lostAtMs]) => [name(replica), lostAtMs]),
-    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.taken, fleet.nextExpiryMs, fleet.version],
+    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs, fleet.version],
   };
 }
 

@@ -37,11 +37,6 @@ export function violations(fleet: Fleet, now: number): string[] {
     fleet.slots,
     ready.reduce((slots, { concurrency }) => slots + concurrency, 0),
   );
-  same(
-    "taken",
-    fleet.taken,
-    ready.reduce((taken, replica) => taken + Math.min(loadOf(replica), replica.concurrency), 0),
-  );
 
   const pairs = (index: Fleet["holders"]) =>
     [...index].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
@@ -70,10 +65,10 @@ export function violations(fleet: Fleet, now: number): string[] {
   );
   same("withholding", [...fleet.withholding].map(name), replicas.filter(({ withheld }) => withheld > 0).map(name));
 
-  same("suspects", [...fleet.unhealthy].map(name), replicas.filter((replica) => replica.onProbation).map(name));
+  same("suspects", [...fleet.unhealthy].map(name), replicas.filter((replica) => replica.ejectedFor !== null).map(name));
   same(
     "ejected, but not suspect",
-    replicas.filter((replica) => replica.ejectedUntilMs > now && !replica.onProbation).map(name),
+    replicas.filter((replica) => replica.ejectedUntilMs > now && replica.ejectedFor === null).map(name),
     [],
   );
   same(
@@ -102,8 +97,7 @@ export function violations(fleet: Fleet, now: number): string[] {
     if (record.unadopted < 0) found.push(`${name(record)} has ${record.unadopted} unadopted`);
     for (const [hint, { grantId }] of record.loading) {
       const grant = record.grants.get(grantId);
-      if (grant?.hint !== hint || grant.answeredAtMs !== null)
-        found.push(`${name(record)} loads ${hint} for no grant that could`);
+      if (grant?.hint !== hint || grant.answered) found.push(`${name(record)} loads ${hint} for no grant that could`);
     }
   }
   for (const [id, grant] of fleet.reclaimed) {
@@ -117,7 +111,7 @@ export function violations(fleet: Fleet, now: number): string[] {
     if (probe === null) continue;
     if ((fleet.grants.get(probe.id) ?? fleet.reclaimed.get(probe.id))?.replica !== record)
       found.push(`${name(record)} has a probe that is over`);
-    if (!record.onProbation) found.push(`${name(record)} has a probe though it is trusted`);
+    if (record.ejectedFor === null) found.push(`${name(record)} has a probe though it is trusted`);
   }
   const isLive = (replica: Replica) => fleet.replicas.get(replica.id) === replica;
   same("live, and its requests are lost", replicas.filter(({ lost }) => lost).map(name), []);
@@ -147,12 +141,12 @@ export function queueViolations(queue: Queue): string[] {
   );
   for (const [key, its] of queue.classes) {
     const [head] = its.waiting;
-    if (its.key !== key || head === undefined) found.push(`class ${its.key} is under ${key}, or empty`);
+    if (head === undefined) found.push(`class ${key} is empty`);
     for (const [place, { arrivedAtMs, hints, avoid, priority }] of its.waiting.entries()) {
       if (arrivedAtMs < (its.waiting[place - 1]?.arrivedAtMs ?? -Infinity)) found.push(`class ${key} is not in order of arrival`);
       same(`hints in class ${key}`, hints.join(), its.hints.join());
       same(`avoided in class ${key}`, avoid.join(), its.avoid.join());
-      same(`priority in class ${key}`, priority, its.priority);
+      same(`priority in class ${key}`, priority, head?.priority ?? "");
     }
   }
   same("avoiding", ids(queue.avoiding.values()), ids(all.filter(({ avoid }) => avoid.length > 0)));
