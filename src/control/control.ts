@@ -48,7 +48,8 @@ for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
   for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
-  const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.${path === HEARTBEAT ? " A WebSocket is opened by GET with Upgrade: websocket." : ""}`;
+  const also = path === HEARTBEAT ? " A WebSocket is opened by GET with Upgrade: websocket." : "";
+  const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.${also}`;
   control.all(path, (call) => problem(call, { type: "method_not_allowed", allow, detail }));
 }
 control.notFound((call) => {
