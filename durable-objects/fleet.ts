@@ -313,7 +313,6 @@ export class Fleet extends DurableObject {
 
   #tick(): void {
     const now = Date.now();
-    this.#store.touch();
     this.#expire(this.#timing().timeToLiveMs, now);
     this.#dispatch(now);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
@@ -327,6 +326,7 @@ export class Fleet extends DurableObject {
 
   /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */
   #expire(timeToLiveMs: number, now: number): void {
+    this.#store.touch();
     const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");

@@ -99,7 +99,7 @@ export class HeartbeatSockets {
   }
 
   /**
-   * Whether storage and sockets have all that memory has, but for estimates and counters. Not so: requests that wait or run; replicas that report by POST,
+   * Whether storage and sockets have all that memory has, but for estimates, hint failures and counters. Not so: requests that wait or run; replicas that report by POST,
    * are ejected or on probation, or have left lately.
    */
   suffice({ fleet, queue }: Scheduler): boolean {
@@ -217,7 +217,7 @@ export class HeartbeatSockets {
 
   #end(socket: WebSocket, [code, reason]: readonly [number, string]): void {
     this.#drop(socket);
-    socket.close(code, reason);
+    if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
   }
 }
 

@@ -3,6 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, inject, test, vi } from "vitest";
 import { Directory } from "../../durable-objects/directory.ts";
+import { FleetStore } from "../../durable-objects/fleet-store.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
@@ -218,6 +219,18 @@ test.concurrent("one that was silent while the object was out of memory leaves w
   expect(await view(app)).toBe(null);
   const listed = await env.DIRECTORY.getByName(DIRECTORY_NAME).list("", 1000);
   expect(listed.some((each) => each.app === app)).toBe(false);
+});
+
+test("without a timer frames make the object read storage now and then, so that one that was replaced finds out", async () => {
+  const app = freshApp();
+  const client = await joined(app);
+  const touched = vi.spyOn(FleetStore.prototype, "touch");
+  await until("storage is read", async () => {
+    expect(await client.ask(report(app))).toEqual(ACCEPTED);
+    await sleep(100);
+    return touched.mock.calls.length > 0;
+  });
+  touched.mockRestore();
 });
 
 test("a newer socket of a replica closes the older one, whose end changes nothing", async () => {
