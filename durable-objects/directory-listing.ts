@@ -13,12 +13,22 @@ export class DirectoryListing {
     this.#hasReplicas = hasReplicas;
   }
 
+  /** Whether the Directory was told how things are. */
+  get isTrue(): boolean {
+    return this.#told === this.#hasReplicas();
+  }
+
+  /** The object had hibernated, which it does only while the listing is true. */
+  resume(): void {
+    this.#told = this.#hasReplicas();
+  }
+
   /**
    * Tells the Directory whether the app has replicas, unless it was told so before. Gives what the Directory was last told. Never fails: after a failure
    * the next heartbeat or the object's alarm tries again.
    */
   async sync(app: string): Promise<boolean | null> {
-    if (this.#told === this.#hasReplicas()) return this.#told;
+    if (this.isTrue) return this.#told;
     this.#telling ??= this.#tell(app).finally(() => (this.#telling = null));
     await this.#telling;
     return this.#told;

@@ -11,11 +11,17 @@ export class EarliestTimer {
   /** Fires at that moment, or earlier if somebody asked for that. For a moment in the past it fires at once, for Infinity never. */
   wakeAt(atMs: number): void {
     if (atMs === Infinity || (this.#set !== null && this.#set.atMs <= atMs)) return;
-    if (this.#set !== null) clearTimeout(this.#set.handle);
+    this.cancel();
     const fire = () => {
       this.#set = null;
       this.#fire();
     };
     this.#set = { handle: setTimeout(fire, Math.max(0, atMs - Date.now())), atMs };
+  }
+
+  /** Nobody waits for anything. */
+  cancel(): void {
+    if (this.#set !== null) clearTimeout(this.#set.handle);
+    this.#set = null;
   }
 }

@@ -43,6 +43,7 @@ import {
   type SettledAnswer,
 } from "./fleet-answers.ts";
 import { FleetStore } from "./fleet-store.ts";
+import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
 import { WatchedRequests, type WatchEnd } from "./watched-requests.ts";
 
@@ -59,6 +60,7 @@ export class Fleet extends DurableObject {
   readonly #timer = new EarliestTimer(() => this.#tick());
   #app: string | null;
   readonly #listing: DirectoryListing;
+  readonly #sockets: HeartbeatSockets;
   readonly #beats = { second: 0, count: 0 };
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
@@ -105,12 +107,26 @@ export class Fleet extends DurableObject {
     this.#store = new FleetStore(ctx.storage);
     this.#listing = new DirectoryListing(env, () => this.#scheduler.fleet.replicas.size > 0);
     this.#app = this.#store.app();
+    this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
+      apply: (beat) => this.#apply(beat, 0),
+      listed: (app) => this.#listed(app),
+    });
     this.#restore(Date.now());
   }
 
-  /** One replica's report, and how long ago it reached the router. The answer says when to send the next report. */
+  /** One replica's report by POST, and how long ago it reached the router. The answer says when to send the next report. */
   async heartbeat(beat: Heartbeat, elapsedMs = 0): Promise<HeartbeatAnswer> {
-    const now = Date.now();
+    const answer = this.#apply(beat, elapsedMs);
+    if (answer.kind !== "accepted") return answer;
+    this.#sockets.letGo(beat.replica);
+    this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
+    await this.#listed(beat.app);
+    return answer;
+  }
+
+  /** Applies a report without waiting for anything. */
+  #apply(beat: Heartbeat, elapsedMs: number): HeartbeatAnswer {
+    const now = this.#now();
     const limit = BOUNDS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
     if (this.#countBeat(now) > limit) return { kind: "rate_limited", limit };
     const { fleet, counters } = this.#scheduler;
@@ -126,16 +142,33 @@ export class Fleet extends DurableObject {
       if (outcome.replaced !== null) this.#forget([outcome.replaced]);
       if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
-      this.#timer.wakeAt(replica.expiresAtMs);
     }
     this.#dispatch(now);
-    if (fleet.replicas.size > 0) await this.#listing.sync(beat.app);
     return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, ...this.#timing() };
+  }
+
+  /** Opens a WebSocket for heartbeats. The Worker has checked the handshake. */
+  override fetch({ url }: Request): Response {
+    return this.#sockets.open(url, this.#timing().timeToLiveMs, Date.now());
+  }
+
+  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+    return this.#sockets.receive(socket, frame, Date.now());
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#sockets.closed(socket);
+    this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
+    this.#rest();
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.webSocketClose(socket);
   }
 
   /** Enqueues a request and returns at once. A Worker whose request is not granted yet waits with `granted`. */
   enqueue(request: EnqueueRequest): EnqueueAnswer {
-    const now = Date.now();
+    const now = this.#now();
     const id = this.#nextId++;
     this.#hearSuccesses(request.successes, now);
     const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
@@ -144,6 +177,7 @@ export class Fleet extends DurableObject {
     if (result.kind === "granted") {
       // A load makes its replica warm for others that wait, if it has more slots.
       this.#dispatch(now);
+      this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
       return { result: answerOf(this.#scheduler.fleet, result), ticket };
     }
     this.#waits.set(id, Promise.withResolvers());
@@ -176,24 +210,26 @@ export class Fleet extends DurableObject {
 
   /** A replica for a request that takes no slot; null: no replica is ready, or no retry is left. */
   choose(wanted: Wanted): GrantAnswer | null {
-    const choice = scheduling.choose(this.#scheduler, wanted, Date.now());
+    const choice = scheduling.choose(this.#scheduler, wanted, this.#now());
     return choice === null ? null : answerOfChoice(choice);
   }
 
   /** The ready replicas; null: the caller's version is still true. */
   snapshot(known: string | null): { readonly version: string; readonly replicas: readonly SnapshotReplica[] } | null {
+    this.#now();
     const version = `${this.#epoch}.${this.#scheduler.fleet.version}`;
     return version === known ? null : { ...takeSnapshot(this.#scheduler.fleet), version };
   }
 
   /** The whole fleet as the object believes it to be; null: it has no replicas. */
   view(): FleetView | null {
+    const now = this.#now();
     if (this.#app === null || this.#scheduler.fleet.replicas.size === 0) return null;
-    return viewOf(this.#app, this.#scheduler, this.#timing(), Date.now());
+    return viewOf(this.#app, this.#scheduler, this.#timing(), now);
   }
 
   explain(hints: readonly string[]): Explanation {
-    return explain(this.#scheduler, this.#options, hints, Date.now());
+    return explain(this.#scheduler, this.#options, hints, this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */
@@ -222,6 +258,7 @@ export class Fleet extends DurableObject {
   /** The backstop if the timer is lost: replicas that stopped beating are swept, and the Directory is told when the last one has left. */
   override async alarm(): Promise<void> {
     this.#tick();
+    this.#sockets.closeSilent(Date.now());
     const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#leave());
     if (!over) await this.ctx.storage.setAlarm(Date.now() + BOUNDS.alarmMs);
   }
@@ -234,10 +271,28 @@ export class Fleet extends DurableObject {
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
-    for (const replica of stored) restoreReplica(fleet, replica, this.#isAdmitted(replica) ? now + timeToLiveMs : now);
+    for (const replica of stored) {
+      const untilMs = this.#sockets.untilMs(replica) ?? now + timeToLiveMs;
+      restoreReplica(fleet, replica, this.#isAdmitted(replica) ? untilMs : now);
+    }
+    const hibernated = this.#sockets.revive(fleet.replicas);
+    if (hibernated) this.#listing.resume();
     this.#expire(timeToLiveMs, now);
+    if (hibernated) return;
     this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
     this.#timer.wakeAt(now + timeToLiveMs);
+  }
+
+  /** An accepted report means that requests for the app are accepted too. */
+  async #listed(app: string): Promise<void> {
+    if (this.#scheduler.fleet.replicas.size > 0) await this.#listing.sync(app);
+  }
+
+  /** The time, once those have left whose time to live is over. No timer runs while sockets hold every replica. */
+  #now(): number {
+    const now = Date.now();
+    if (this.#scheduler.fleet.nextExpiryMs <= now) this.#expire(this.#timing().timeToLiveMs, now);
+    return now;
   }
 
   /** Whether the present settings admit the replica's origin. If not, the replica leaves as if its time to live were over. */
@@ -254,6 +309,7 @@ export class Fleet extends DurableObject {
     this.#waits.delete(id);
     this.#watched.end(id, "over");
     this.#dispatch(now);
+    this.#rest();
   }
 
   /** What a Worker tells with its next request. Nobody waits for that. */
@@ -276,14 +332,20 @@ export class Fleet extends DurableObject {
 
   #tick(): void {
     const now = Date.now();
-    this.#store.touch();
     this.#expire(this.#timing().timeToLiveMs, now);
     this.#dispatch(now);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+    this.#rest();
+  }
+
+  /** Without a timer the object may hibernate. */
+  #rest(): void {
+    if (this.#listing.isTrue && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 
   /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */
   #expire(timeToLiveMs: number, now: number): void {
+    this.#store.touch();
     const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
@@ -296,7 +358,11 @@ export class Fleet extends DurableObject {
     if (ids.length === 0) return;
     const now = Date.now();
     this.#store.purge(now);
-    for (const id of ids) this.#store.dropReplica(id);
+    for (const id of ids) {
+      this.#store.dropReplica(id);
+      this.#sockets.letGo(id);
+    }
+    this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
     if (this.#scheduler.fleet.replicas.size === 0) this.ctx.waitUntil(this.#leave());
   }
 

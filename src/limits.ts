@@ -30,6 +30,11 @@ export const BOUNDS = {
   warnedNameLength: 64,
   /** Heartbeats a fleet takes, as a multiple of HEARTBEAT_RATE_MAX, before it answers 429. */
   heartbeatRateBurst: 4,
+  /**
+   * Frames of one WebSocket in a second: one more closes it. A replica beats every few seconds and reports changes at once, such as a load and what it
+   * evicted.
+   */
+  framesPerSecond: 20,
   /** After a restart the object grants nothing for this long, while Workers report the requests that still run: `watchAfterMs` and a moment. */
   recoveryMs: 1.4 * SECOND_MS,
   /** The most that a client can say a request costs: a day. */

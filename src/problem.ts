@@ -60,7 +60,7 @@ const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
 
 /** The response for an error. The request's `Accept` chooses between the two content types. A HEAD gets no body. */
 export function problemResponse(error: RouterError, request: Request, requestId: string): Response {
-  const { status, title, detail } = SHAPES[error.type];
+  const body = problemBody(error);
   const headers = new Headers({
     "content-type": contentTypeFor(request.headers.get("accept")),
     "cache-control": "no-store",
@@ -71,8 +71,14 @@ export function problemResponse(error: RouterError, request: Request, requestId:
   if ("allow" in error) headers.set("allow", error.allow);
   if ("retryAfterMs" in error) headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   if ("timeout" in error) headers.set("x-fal-request-timeout-type", error.timeout);
+  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status: body.status, headers });
+}
+
+/** The problem document for an error. */
+export function problemBody(error: RouterError): { readonly status: number } & Readonly<Record<string, unknown>> {
+  const { status, title, detail } = SHAPES[error.type];
   const message = "detail" in error ? error.detail : detail;
-  const body = {
+  return {
     type: `urn:warmpath:error:${error.type}`,
     title,
     status,
@@ -81,7 +87,6 @@ export function problemResponse(error: RouterError, request: Request, requestId:
     error: { message, type: openAiType(status), code: error.type },
     ...membersOf(error),
   };
-  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(body)}\n`, { status, headers });
 }
 
 /** Members that only some errors have. */

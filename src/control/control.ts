@@ -2,6 +2,7 @@
 import { Hono, type Context } from "hono";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { appExists } from "../edge/known-apps.ts";
+import { asksForWebSocket } from "../edge/websocket-handshake.ts";
 import { problemResponse } from "../problem.ts";
 import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
@@ -12,7 +13,7 @@ import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
 import { bearsToken } from "./auth.ts";
-import { takeHeartbeat } from "./heartbeat.ts";
+import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
 
 interface Bindings {
   readonly env: Cloudflare.Env;
@@ -23,10 +24,12 @@ interface Bindings {
 type Call = Context<{ Bindings: Bindings }>;
 type Handler = (call: Call) => Promise<Response> | Response;
 
+const HEARTBEAT = "/-/heartbeat";
+
 /** Methods by path. Another method on such a path is 405, any other path 404. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/healthz": { GET: health },
-  "/-/heartbeat": { POST: heartbeat },
+  [HEARTBEAT]: { POST: heartbeat },
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
@@ -40,11 +43,13 @@ const SPLIT_NAME = /^\/-\/apps\/[^/]+\/.*[^/]$/;
 
 /** Reads the path as src/index.ts does, which tells control plane and client traffic apart. */
 export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
+control.get(HEARTBEAT, (call, next) => (asksForWebSocket(call.req.raw.headers) ? heartbeatSocket(call) : next()));
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
   for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
-  const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.`;
+  const also = path === HEARTBEAT ? " A WebSocket is opened by GET with Upgrade: websocket." : "";
+  const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.${also}`;
   control.all(path, (call) => problem(call, { type: "method_not_allowed", allow, detail }));
 }
 control.notFound((call) => {
@@ -59,6 +64,12 @@ control.onError((error) => {
 async function heartbeat(call: Call): Promise<Response> {
   const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
   return result.ok ? answer(call, result.value) : problem(call, result.error);
+}
+
+/** The same path with `Upgrade: websocket`. Any other GET of it is 405. */
+async function heartbeatSocket(call: Call): Promise<Response> {
+  const result = await openHeartbeatSocket(call.req.raw, call.env.env, call.env.settings);
+  return result.ok ? result.value : problem(call, result.error);
 }
 
 function health(call: Call): Response {

@@ -42,3 +42,14 @@ test("may be asked again when it fires, and after", () => {
   vi.advanceTimersByTime(1000);
   expect(fired).toEqual([100, 200, 300, 1500]);
 });
+
+test("does not fire once it is cancelled, and may be asked again", () => {
+  const { its, fired } = timer();
+  its.wakeAt(100);
+  its.cancel();
+  vi.advanceTimersByTime(1000);
+  expect(fired).toEqual([]);
+  its.wakeAt(1500);
+  vi.advanceTimersByTime(1000);
+  expect(fired).toEqual([1500]);
+});

@@ -263,7 +263,7 @@ describe("tickets", () => {
     expect(await stub.running(1)).toBe("unknown");
   });
 
-  test("after a crash nothing is granted for half a second, then the requests that asked meanwhile are", async () => {
+  test("after a crash nothing is granted for a moment, then the requests that asked meanwhile are", async () => {
     const { app, stub } = fleet();
     await stub.heartbeat(beat(app, "r", { concurrency: 8 }));
     const again = await kill(app);
