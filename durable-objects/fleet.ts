@@ -8,25 +8,15 @@ import type { Replica } from "../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
-import {
-  applyHeartbeat,
-  deleteReplica,
-  restoreReplica,
-  setDrained,
-  storedForm,
-  sweepOrphaning,
-  type StoredReplica,
-} from "../src/routing/ledger/membership.ts";
+import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { takeSnapshot, type SnapshotReplica } from "../src/routing/ledger/snapshot.ts";
-import { originFault } from "../src/settings/origin-policy.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
-import { DirectoryListing } from "./directory-listing.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
@@ -42,8 +32,8 @@ import {
   type HeartbeatAnswer,
   type SettledAnswer,
 } from "./fleet-answers.ts";
-import { FleetStore } from "./fleet-store.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
+import { StoredFleet } from "./stored-fleet.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
 import { WatchedRequests, type WatchEnd } from "./watched-requests.ts";
 
@@ -51,15 +41,13 @@ export class Fleet extends DurableObject {
   readonly #scheduler: scheduling.Scheduler;
   readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
   readonly #watched = new WatchedRequests();
-  readonly #store: FleetStore;
+  readonly #stored: StoredFleet;
   readonly #settings: Settings;
   readonly #options: WaitingOptions;
   /** Ids never repeat over restarts: an id of before a restart names nobody. */
   #nextId = Date.now() * 1024;
   readonly #epoch = this.#nextId;
   readonly #timer = new EarliestTimer(() => this.#tick());
-  #app: string | null;
-  readonly #listing: DirectoryListing;
   readonly #sockets: HeartbeatSockets;
   readonly #beats = { second: 0, count: 0 };
 
@@ -68,13 +56,13 @@ export class Fleet extends DurableObject {
     answered: (id, answer) => {
       const now = Date.now();
       const changed = answered(this.#scheduler, id, answer, now);
-      if (changed !== null) this.#persist(changed);
+      if (changed !== null) this.#storeSoon(changed, now);
       this.#dispatch(now);
     },
     failed: (id, failure, inBandHints) => {
       const now = Date.now();
       const changed = failed(this.#scheduler, id, failure, inBandHints, now);
-      if (changed !== null) this.#persist(changed);
+      if (changed !== null) this.#storeSoon(changed, now);
       this.#dispatch(now);
     },
     ended: (id, whole) => {
@@ -104,12 +92,10 @@ export class Fleet extends DurableObject {
     };
     const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS } = this.#settings;
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
-    this.#store = new FleetStore(ctx.storage);
-    this.#listing = new DirectoryListing(env, () => this.#scheduler.fleet.replicas.size > 0);
-    this.#app = this.#store.app();
+    this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
-      listed: (app) => this.#listed(app),
+      listed: (app) => this.#stored.listed(app),
     });
     this.#restore(Date.now());
   }
@@ -120,7 +106,7 @@ export class Fleet extends DurableObject {
     if (answer.kind !== "accepted") return answer;
     this.#sockets.letGo(beat.replica);
     this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
-    await this.#listed(beat.app);
+    await this.#stored.listed(beat.app);
     return answer;
   }
 
@@ -137,10 +123,9 @@ export class Fleet extends DurableObject {
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#forget([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
-      this.#app = beat.app;
       counters.reclaimed += outcome.reclaimed;
       if (outcome.replaced !== null) this.#forget([outcome.replaced]);
-      if (outcome.stored) this.#store.putReplica(beat.app, storedForm(replica));
+      this.#stored.reported(beat.app, replica, outcome.stored);
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
     }
     this.#dispatch(now);
@@ -224,8 +209,9 @@ export class Fleet extends DurableObject {
   /** The whole fleet as the object believes it to be; null: it has no replicas. */
   view(): FleetView | null {
     const now = this.#now();
-    if (this.#app === null || this.#scheduler.fleet.replicas.size === 0) return null;
-    return viewOf(this.#app, this.#scheduler, this.#timing(), now);
+    const { app } = this.#stored;
+    if (app === null || this.#scheduler.fleet.replicas.size === 0) return null;
+    return viewOf(app, this.#scheduler, this.#timing(), now);
   }
 
   explain(hints: readonly string[]): Explanation {
@@ -237,7 +223,7 @@ export class Fleet extends DurableObject {
     const replica = this.#scheduler.fleet.replicas.get(id);
     if (replica === undefined) return false;
     const now = Date.now();
-    if (setDrained(this.#scheduler.fleet, replica, drained, now + this.#timing().timeToLiveMs)) this.#persist(replica);
+    if (setDrained(this.#scheduler.fleet, replica, drained, now + this.#timing().timeToLiveMs)) this.#stored.put(replica);
     this.#dispatch(now);
     return true;
   }
@@ -249,7 +235,7 @@ export class Fleet extends DurableObject {
     if (replica === undefined) return false;
     const untilMs = now + this.#timing().timeToLiveMs;
     deleteReplica(this.#scheduler.fleet, replica, untilMs);
-    this.#store.forbid({ id, incarnation: replica.incarnation, untilMs });
+    this.#stored.forbid({ id, incarnation: replica.incarnation, untilMs });
     this.#forget([id]);
     this.#dispatch(now);
     return true;
@@ -259,33 +245,28 @@ export class Fleet extends DurableObject {
   override async alarm(): Promise<void> {
     this.#tick();
     this.#sockets.closeSilent(Date.now());
-    const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#leave());
+    const over = this.#scheduler.fleet.replicas.size === 0 && (await this.#stored.leave());
     if (!over) await this.ctx.storage.setAlarm(Date.now() + BOUNDS.alarmMs);
   }
 
   #restore(now: number): void {
-    const stored = this.#store.replicas();
+    const stored = this.#stored.replicas();
     const { fleet } = this.#scheduler;
-    for (const { id, incarnation, untilMs } of this.#store.forbidden()) {
+    for (const { id, incarnation, untilMs } of this.#stored.forbidden()) {
       fleet.tombstones.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;
     const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
-    for (const replica of stored) {
-      const untilMs = this.#sockets.untilMs(replica) ?? now + timeToLiveMs;
-      restoreReplica(fleet, replica, this.#isAdmitted(replica) ? untilMs : now);
+    // One whose origin the present settings do not admit leaves as if its time to live were over.
+    for (const { stored: replica, admitted } of stored) {
+      restoreReplica(fleet, replica, admitted ? (this.#sockets.untilMs(replica) ?? now + timeToLiveMs) : now);
     }
     const hibernated = this.#sockets.revive(fleet.replicas);
-    if (hibernated) this.#listing.resume();
+    if (hibernated) this.#stored.resume();
     this.#expire(timeToLiveMs, now);
     if (hibernated) return;
     this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
     this.#timer.wakeAt(now + timeToLiveMs);
-  }
-
-  /** An accepted report means that requests for the app are accepted too. */
-  async #listed(app: string): Promise<void> {
-    if (this.#scheduler.fleet.replicas.size > 0) await this.#listing.sync(app);
   }
 
   /** The time, once those have left whose time to live is over. No timer runs while sockets hold every replica. */
@@ -293,14 +274,6 @@ export class Fleet extends DurableObject {
     const now = Date.now();
     if (this.#scheduler.fleet.nextExpiryMs <= now) this.#expire(this.#timing().timeToLiveMs, now);
     return now;
-  }
-
-  /** Whether the present settings admit the replica's origin. If not, the replica leaves as if its time to live were over. */
-  #isAdmitted({ id, origin }: StoredReplica): boolean {
-    const fault = this.#app === null ? null : originFault(origin, this.#app, null, this.#settings);
-    if (fault === null) return true;
-    console.warn(JSON.stringify({ message: "a stored replica is not admitted any more", app: this.#app, replica: id, fault }));
-    return false;
   }
 
   /** The request is over: nobody waits for anything of it any more. */
@@ -332,6 +305,7 @@ export class Fleet extends DurableObject {
 
   #tick(): void {
     const now = Date.now();
+    this.#stored.flush();
     this.#expire(this.#timing().timeToLiveMs, now);
     this.#dispatch(now);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
@@ -340,12 +314,12 @@ export class Fleet extends DurableObject {
 
   /** Without a timer the object may hibernate. */
   #rest(): void {
-    if (this.#listing.isTrue && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
+    if (this.#stored.isComplete && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 
   /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */
   #expire(timeToLiveMs: number, now: number): void {
-    this.#store.touch();
+    this.#stored.touch();
     const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
@@ -353,33 +327,18 @@ export class Fleet extends DurableObject {
     this.#forget(expired.map(({ id }) => id));
   }
 
-  /** Removes replicas that have left from storage. With the last one the Directory and the alarm follow. */
+  /** Replicas that have left leave storage and their sockets too. */
   #forget(ids: readonly string[]): void {
     if (ids.length === 0) return;
-    const now = Date.now();
-    this.#store.purge(now);
-    for (const id of ids) {
-      this.#store.dropReplica(id);
-      this.#sockets.letGo(id);
-    }
+    this.#stored.forget(ids, Date.now());
+    for (const id of ids) this.#sockets.letGo(id);
     this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
-    if (this.#scheduler.fleet.replicas.size === 0) this.ctx.waitUntil(this.#leave());
   }
 
-  /**
-   * The app has no replicas. Once the Directory knows, everything stored is deleted. Until then the app's name and the alarm stay, so that the Directory is
-   * told even if this object ends. False: that is not done yet, or a replica came meanwhile.
-   */
-  async #leave(): Promise<boolean> {
-    const listed = this.#app !== null && (await this.#listing.sync(this.#app));
-    if (listed !== false || this.#scheduler.fleet.replicas.size > 0) return false;
-    this.#store.purge(Date.now());
-    await (this.#store.forbidden().length === 0 ? this.#store.clear() : this.ctx.storage.deleteAlarm());
-    return true;
-  }
-
-  #persist(replica: Replica): void {
-    if (this.#app !== null) this.#store.putReplica(this.#app, storedForm(replica));
+  /** An answer has changed what the replica holds. */
+  #storeSoon(replica: Replica, now: number): void {
+    const atMs = this.#stored.putSoon(replica, now);
+    if (atMs !== null) this.#timer.wakeAt(atMs);
   }
 
   #countBeat(now: number): number {

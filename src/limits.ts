@@ -41,6 +41,8 @@ export const BOUNDS = {
   declaredCostMs: 24 * HOUR_MS,
   /** An app is known for this long after its last replica left. */
   appMemoryMs: 24 * HOUR_MS,
+  /** How long the row of a replica that says what it holds in its answers alone waits for more such answers. */
+  rowDelayMs: SECOND_MS,
   /** The backstop alarm of a fleet with replicas; its timer is normally far earlier. */
   alarmMs: 5 * 60 * SECOND_MS,
   /**

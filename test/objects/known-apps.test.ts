@@ -45,7 +45,7 @@ test("a request for an app that was known before does not wait for the Directory
   };
   const counting = { ...env, DIRECTORY: { getByName: () => ({ knows }) } } as unknown as Cloudflare.Env;
   const exchanges = [0, 1, 2].map(() => exchangeOf(counting, "was-known", later));
-  for (const exchange of exchanges) expect(await unknownAppFault(exchange)).toBeNull();
+  expect(await Promise.all(exchanges.map((exchange) => unknownAppFault(exchange)))).toEqual([null, null, null]);
   for (const exchange of exchanges) await exchange.over();
   expect(asked).toEqual(["was-known"]);
   expect(await unknownAppFault(exchangeOf(counting, "was-known", later))).toMatchObject({ type: "app_not_found" });
