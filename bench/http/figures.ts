@@ -1,5 +1,5 @@
 // What the rounds of a paired run come to. A round measures each worker once, so that what slows the machine slows all of them.
-import { max, median, min } from "simple-statistics";
+import { median, quantile } from "simple-statistics";
 
 /** One worker in one round. Null: this system does not tell. */
 export interface Sample {
@@ -10,10 +10,11 @@ export interface Sample {
   readonly failed: number;
 }
 
+/** The median and the quartiles: a quarter of the rounds is below the lower one, a quarter above the upper one. */
 export interface Spread {
   readonly median: number;
-  readonly least: number;
-  readonly most: number;
+  readonly lower: number;
+  readonly upper: number;
 }
 
 export interface Figures {
@@ -33,7 +34,8 @@ export interface Figures {
 export function spread(values: readonly (number | null)[]): Spread | null {
   const known = values.filter((value) => value !== null);
   if (known.length === 0 || known.length < values.length) return null;
-  return { median: rounded(median(known)), least: rounded(min(known)), most: rounded(max(known)) };
+  const [lower = NaN, middle = NaN, upper = NaN] = quantile(known, [0.25, 0.5, 0.75]).map(rounded);
+  return { median: middle, lower, upper };
 }
 
 /** Round by round. There is at least one round. */

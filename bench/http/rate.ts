@@ -14,6 +14,7 @@ export const RATES: readonly number[] = [100, 200, 400, 700, 1000];
 /** 4,000 slots, which serve 2,000 requests a second. */
 const FLEET = { replicas: 250, concurrency: 16, hintSlots: 16, hints: 2000, serviceMs: 2000 } as const;
 const BEATS_AT_ONCE = 10;
+const IN_TIME_MS = 1000;
 
 export interface Replicas {
   readonly replicas: number;
@@ -42,8 +43,12 @@ export interface Seen {
   readonly answered: number;
   readonly fallbacks: number;
   readonly failed: number;
+  /** Reasons of successes, statuses of other answers. */
+  readonly outcomes: Readonly<Record<string, number>>;
   readonly added_p50_ms: number | null;
   readonly added_p99_ms: number | null;
+  /** Of what was added, the wait for a slot, as the router says. */
+  readonly queued_p99_ms: number | null;
   /** How late the client itself was. If this is much, the machine is too small for the rate. */
   readonly late_p99_ms: number | null;
 }
@@ -96,15 +101,26 @@ export async function measureRate(options: Options & { readonly rates: readonly 
   return steps;
 }
 
-/** Of each router the highest rate up to which no request fell back or failed; null: there was none. */
-export function highestOf(steps: readonly Step[]): Readonly<Record<string, number | null>> {
-  const workers = [...new Set(steps.map(({ worker }) => worker))];
-  const of = (worker: string) => {
+const noFallback = ({ fallbacks, failed }: Step) => fallbacks === 0 && failed === 0;
+const inTime = (step: Step) => noFallback(step) && (step.added_p99_ms ?? Infinity) <= IN_TIME_MS;
+
+export interface Highest {
+  /** The highest rate up to which no request fell back or failed; null: there was none. */
+  readonly without_fallbacks: number | null;
+  /** That up to which 99 % of the requests took at most a second more than the replica did, as well. */
+  readonly in_time: number | null;
+}
+
+export function highestOf(steps: readonly Step[]): Readonly<Record<string, Highest>> {
+  const of = (worker: string, isFine: (step: Step) => boolean) => {
     const its = steps.filter((step) => step.worker === worker);
-    const first = its.findIndex(({ fallbacks, failed }) => fallbacks > 0 || failed > 0);
+    const first = its.findIndex((step) => !isFine(step));
     return (first === -1 ? its : its.slice(0, first)).at(-1)?.rate ?? null;
   };
-  return Object.fromEntries(workers.map((worker) => [worker, of(worker)]));
+  const workers = [...new Set(steps.map(({ worker }) => worker))];
+  return Object.fromEntries(
+    workers.map((worker) => [worker, { without_fallbacks: of(worker, noFallback), in_time: of(worker, inTime) }]),
+  );
 }
 
 /** A router with a fleet of its own, whose replicas are another process. */

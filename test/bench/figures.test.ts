@@ -11,9 +11,9 @@ test("ratios are of the same round, and the median of ratios is not the ratio of
   const router = [sample(400), sample(600), sample(300)];
   const other = [sample(200), sample(600), sample(600, 2)];
   expect(figuresOf(other, floor, router)).toEqual({
-    cpu_us: { median: 600, least: 200, most: 600 },
-    ratio: { median: 2, least: 2, most: 6 },
-    ratio_to_router: { median: 1, least: 0.5, most: 2 },
+    cpu_us: { median: 600, lower: 400, upper: 600 },
+    ratio: { median: 2, lower: 2, upper: 4 },
+    ratio_to_router: { median: 1, lower: 0.75, upper: 1.5 },
     ...{ per_second: 1000, p50_ms: 1.5, p99_ms: 9, failed: 2 },
   });
 });
@@ -42,7 +42,8 @@ test("memory by the field's whole name", () => {
 });
 
 test("the highest rate is the one before the first fallback or failure, whatever comes after", () => {
-  const step = (worker: string, rate: number, fallbacks: number, failed = 0) => ({ worker, rate, fallbacks, failed }) as Step;
+  const step = (worker: string, rate: number, fallbacks: number, failed = 0, added_p99_ms = 10) =>
+    ({ worker, rate, fallbacks, failed, added_p99_ms }) as Step;
   const steps = [
     step("a", 100, 0),
     step("b", 100, 1),
@@ -51,5 +52,10 @@ test("the highest rate is the one before the first fallback or failure, whatever
     step("a", 400, 3),
     step("a", 700, 0),
   ];
-  expect(highestOf([...steps, step("c", 100, 0), step("c", 200, 0, 1)])).toEqual({ a: 200, b: null, c: 100 });
+  const late = [step("c", 100, 0), step("c", 200, 0, 0, 1001), step("c", 400, 0, 1)];
+  expect(highestOf([...steps, ...late])).toEqual({
+    a: { without_fallbacks: 200, in_time: 200 },
+    b: { without_fallbacks: null, in_time: null },
+    c: { without_fallbacks: 200, in_time: 100 },
+  });
 });
