@@ -29,11 +29,11 @@ Leaves with 0 if every request was answered and the lowest rate saw no fallback,
 
 Examples:
   npm run bench -- http
-  npm run bench -- http --only warm,post --router ../base --rounds 9`;
+  npm run bench -- http --only warm,post --router ../base --rounds 20`;
 
-const collected = (text: string, before: readonly string[]) => [...before, text];
+const collected = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
-function setting(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+function setting(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const [name = "", ...value] = text.split("=");
   if (value.length === 0) throw new InvalidArgumentError("It must be NAME=VALUE.");
   return { ...before, [name]: value.join("=") };
@@ -48,21 +48,16 @@ const command = program(
   .option("--rounds <number>", "rounds after the warm-up", number(1, 100, "integer"), 7)
   .option("--seconds <number>", "seconds of load in a round, and at a rate", number(1, 60, "integer"), 2)
   .option("--rates <numbers>", "requests a second, rising, with commas between", ratesIn, RATES)
-  .option(
-    "--router <folder>",
-    "another checkout, whose router is measured as well; may be repeated",
-    collected,
-    [] as readonly string[],
-  )
-  .option("--setting <name=value>", "a setting of the routers; may be repeated", setting, {} as Record<string, string>)
+  .option("--router <folder>", "another checkout, whose router is measured as well; may be repeated", collected)
+  .option("--setting <name=value>", "a setting of the routers; may be repeated", setting)
   .optionsGroup("Output:")
   .option("--out <folder>", "writes a chart of CPU time a request, performance.svg")
   .option("--json", "one JSON object instead of tables", false);
 
 export const http = job(command, async (options, { signal, progress, print }) => {
-  const { only, rounds, seconds, rates, settings } = { ...options, settings: options.setting };
+  const { only, rounds, seconds, rates, router: others = [], setting: settings = {} } = options;
   checkSettings(settings);
-  const kinds = await kindsOf(options.router);
+  const kinds = await kindsOf(others);
   const folder = mkdtempSync(path.join(tmpdir(), "warmpath-bench-"));
   await using tidying = new AsyncDisposableStack();
   tidying.defer(() => rmSync(folder, { recursive: true, force: true }));
