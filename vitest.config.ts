@@ -30,6 +30,7 @@ export default defineConfig({
             "test/views/**/*.test.ts",
             "test/settings/**/*.test.ts",
             "test/docs/**/*.test.ts",
+            "test/bench/figures.test.ts",
             "test/fuzz/properties/**/*.test.ts",
           ],
           // These files share no state.
@@ -73,7 +74,11 @@ export default defineConfig({
       {
         test: {
           name: "tools",
-          include: ["test/{simulate,replay,chaos,soak,cost}/**/*.test.ts", "test/fuzz/{cli,tools}.test.ts"],
+          include: [
+            "test/{simulate,replay,chaos,soak,cost}/**/*.test.ts",
+            "test/fuzz/{cli,tools}.test.ts",
+            "test/bench/cli.test.ts",
+          ],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

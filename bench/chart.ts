@@ -1,6 +1,6 @@
-// Charts of lines, drawn as SVG without a browser: one panel below the other, each line named at its end.
-import { LineChart } from "echarts/charts";
-import { GridComponent, TitleComponent } from "echarts/components";
+// Charts, drawn as SVG without a browser: of lines, one panel below the other, each line named at its end; and of bars, in groups.
+import { BarChart, LineChart } from "echarts/charts";
+import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { LabelLayout } from "echarts/features";
 import { SVGRenderer } from "echarts/renderers";
@@ -34,8 +34,15 @@ export interface Chart {
   readonly panels: readonly Panel[];
 }
 
+/** In every group a bar of each name, from above. */
+export interface Bars extends Pick<Chart, "title" | "subtitle" | "xName"> {
+  readonly groups: readonly string[];
+  readonly bars: readonly { readonly name: string; readonly colour: string; readonly values: readonly number[] }[];
+}
+
 const SIZE = { width: 920, height: 620 };
 const EDGE = { left: 76, right: 168, top: 100, bottom: 60, between: 40 };
+const BAR = { left: 150, right: 60, height: 22, between: 26 };
 /** A background of its own: dark text on it is read on dark pages as well. */
 const PAPER = "#ffffff";
 export const INK = "#1f2328";
@@ -44,7 +51,7 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif
 /** Lines of many points are drawn without a mark for each. */
 const MARKED_MOST = 50;
 
-use([LineChart, GridComponent, TitleComponent, LabelLayout, SVGRenderer]);
+use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, LabelLayout, SVGRenderer]);
 
 /** SVG text. */
 export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): string {
@@ -53,16 +60,7 @@ export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): st
     const above = panels.slice(0, index);
     return EDGE.top + above.reduce((sum, { share }) => sum + share * room, 0) + EDGE.between * index;
   });
-  const instance = init(null, null, { renderer: "svg", ssr: true, ...SIZE });
-  instance.setOption({
-    animation: false,
-    backgroundColor: PAPER,
-    textStyle: { color: INK, fontFamily: FONT },
-    title: {
-      ...{ text: title, subtext: subtitle, left: 14, top: 12 },
-      textStyle: { color: INK, fontSize: 17 },
-      subtextStyle: { color: INK, fontSize: 12, lineHeight: 16 },
-    },
+  return draw(title, subtitle, SIZE.height, {
     grid: panels.map(({ share }, index) => ({ left: EDGE.left, right: EDGE.right, top: tops[index], height: share * room })),
     xAxis: panels.map((_, index) => {
       return { ...axis(index === panels.length - 1 ? xName : "", 36), gridIndex: index, min: xFrom, max: xTo };
@@ -72,6 +70,40 @@ export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): st
       return { ...axis(yName, 48), ...scale, gridIndex: index, min: low, max: high };
     }),
     series: panels.flatMap(({ lines, low, high }, index) => lines.map((line) => seriesOf(line, index, low, high))),
+  });
+}
+
+/** SVG text. */
+export function barsOf({ title, subtitle, xName, groups, bars }: Bars): string {
+  const { top, bottom } = EDGE;
+  return draw(title, subtitle, top + bottom + groups.length * (BAR.between + BAR.height * bars.length), {
+    grid: { left: BAR.left, right: BAR.right, top, bottom },
+    legend: { right: 24, top: 14, textStyle: { color: INK, fontSize: 13 } },
+    xAxis: axis(xName, 36),
+    yAxis: {
+      ...{ type: "category", inverse: true, data: groups, axisTick: { show: false } },
+      axisLabel: { color: INK, fontSize: 13 },
+      axisLine: { show: true, lineStyle: { color: INK } },
+    },
+    series: bars.map(({ name, colour, values }) => ({
+      ...{ type: "bar", name, data: values, itemStyle: { color: colour }, barMaxWidth: BAR.height },
+      label: { show: true, position: "right", color: INK, fontSize: 12 },
+    })),
+  });
+}
+
+function draw(title: string, subtitle: string, height: number, option: object): string {
+  const instance = init(null, null, { renderer: "svg", ssr: true, width: SIZE.width, height });
+  instance.setOption({
+    animation: false,
+    backgroundColor: PAPER,
+    textStyle: { color: INK, fontFamily: FONT },
+    title: {
+      ...{ text: title, subtext: subtitle, left: 14, top: 12 },
+      textStyle: { color: INK, fontSize: 17 },
+      subtextStyle: { color: INK, fontSize: 12, lineHeight: 16 },
+    },
+    ...option,
   });
   const svg = instance.renderToSVGString();
   instance.dispose();

@@ -2,7 +2,13 @@
 // with: 0 where all is well, 1 where it is not, 2 on bad usage, 130 when interrupted.
 import { setTimeout as sleep } from "node:timers/promises";
 // Commander with types that follow from the options, which so need no interface beside them.
-import { Command, CommanderError, InvalidArgumentError, type OptionValues } from "@commander-js/extra-typings";
+import {
+  Command,
+  CommanderError,
+  InvalidArgumentError,
+  type CommandUnknownOpts,
+  type OptionValues,
+} from "@commander-js/extra-typings";
 import { interrupted } from "../scripts/interrupted.ts";
 
 const EXIT_USAGE = 2;
@@ -49,11 +55,41 @@ export function names<T extends string>(known: readonly T[]): (text: string) => 
   };
 }
 
-/** Runs a command and leaves. `run` says whether all is well. */
-export async function main<Options extends OptionValues>(
+/** A command with what it does. `run` says whether all is well. */
+export interface Job {
+  readonly command: CommandUnknownOpts;
+  readonly run: (running: Running) => Promise<boolean>;
+}
+
+export function job<Options extends OptionValues>(
+  command: Command<[], Options>,
+  run: (options: Options, running: Running) => Promise<boolean>,
+): Job {
+  return { command, run: (running) => run(command.opts() as Options, running) };
+}
+
+/** Runs a command and leaves. */
+export function main<Options extends OptionValues>(
   command: Command<[], Options>,
   run: (options: Options, running: Running) => Promise<boolean>,
 ): Promise<never> {
+  const only = job(command, run);
+  return leaveAfter(command, () => only);
+}
+
+/** Runs the one of several commands that is named, without a name the first, and leaves. */
+export function mainOf(root: Command, jobs: readonly Job[]): Promise<never> {
+  let named: Job | undefined;
+  for (const [index, its] of jobs.entries()) {
+    root.addCommand(
+      its.command.action(() => void (named = its)),
+      { isDefault: index === 0 },
+    );
+  }
+  return leaveAfter(root, () => named);
+}
+
+async function leaveAfter(command: CommandUnknownOpts, chosen: () => Job | undefined): Promise<never> {
   const interruption = new AbortController();
   const interrupt = () => {
     if (interruption.signal.aborted) return;
@@ -65,8 +101,8 @@ export async function main<Options extends OptionValues>(
   try {
     command.parse();
     void interrupted().then(interrupt);
-    const isWell = await run(command.opts() as Options, { signal: interruption.signal, ...talker(process.stderr) });
-    process.exit(interruption.signal.aborted ? EXIT_INTERRUPTED : isWell ? 0 : 1);
+    const isWell = await chosen()?.run({ signal: interruption.signal, ...talker(process.stderr) });
+    process.exit(interruption.signal.aborted ? EXIT_INTERRUPTED : isWell === true ? 0 : 1);
   } catch (error) {
     if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
     // The build blocks the event loop: only after a turn of it is an interruption known that made the build fail.

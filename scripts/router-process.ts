@@ -44,7 +44,7 @@ export const SERVICE = "router";
  * Runs a program until its own standard input ends, which happens when its starter dies in whatever way: no orphan keeps the port.
  * File descriptor 3 is workerd's channel for control events.
  */
-const UNTIL_STARTER_ENDS = `trap "" INT TERM HUP
+export const UNTIL_STARTER_ENDS = `trap "" INT TERM HUP
 "$0" "$@" </dev/null & pid=$!
 exec 3>&-
 echo $pid

@@ -11,8 +11,18 @@ const NANOSECONDS_PER_MS = 1e6;
 export function residentMib(pid: number | null): number | null {
   return asked(pid, (its) => {
     if (process.platform !== "linux") return Number(ps("rss", its)) / KIBIBYTE;
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${its}/status`, "utf8"))?.[1]) / KIBIBYTE;
+    return mibIn(readFileSync(`/proc/${its}/status`, "utf8"), "VmRSS");
   });
+}
+
+/** The most resident memory that a process has had, MiB; null: there is no such process, or the system does not say. Linux. */
+export function peakMib(pid: number | null): number | null {
+  return asked(pid, (its) => mibIn(readFileSync(`/proc/${its}/status`, "utf8"), "VmHWM"));
+}
+
+/** A field of /proc/PID/status; NaN: it is not there. */
+export function mibIn(status: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / KIBIBYTE;
 }
 
 /** CPU time of a process so far, all threads; null: there is no such process. */
@@ -24,10 +34,15 @@ export function cpuMs(pid: number | null): number | null {
           .split(":")
           .reduce((sum, part) => sum * 60 + Number(part), 0) * 1000
       );
-    // The name, in parentheses, can hold spaces. After it: state is field 3, utime 14, stime 15.
-    const fields = readFileSync(`/proc/${its}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    return cpuMsIn(readFileSync(`/proc/${its}/stat`, "utf8"));
   });
+}
+
+/** User and system time in /proc/PID/stat; NaN: they are not there. */
+export function cpuMsIn(stat: string): number {
+  // The name, in parentheses, can hold spaces. After it: state is field 3, utime 14, stime 15.
+  const fields = stat.split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** For how long a process's threads were ready to run while others had the processors, so far; null: the system does not say. Linux. */
