@@ -7,11 +7,10 @@ import { NO_FAULTS } from "../simulate/faults.ts";
 import { DAY_MS, requestsOf, withWorkload } from "../simulate/inputs.ts";
 import type { Outcome } from "../simulate/ledger.ts";
 import { LOAD_MS_MAX } from "../simulate/load-times.ts";
-import { retime } from "../simulate/retime.ts";
+import { retime, totalServiceMs, type Workload } from "../simulate/workload.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { warmpath, type WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { missOf, timesOf } from "../simulate/statistics.ts";
-import { totalServiceMs, type Workload } from "../simulate/workload.ts";
 import { replay } from "./replay.ts";
 
 /** More replicas would be a test of this machine. */

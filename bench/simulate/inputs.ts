@@ -2,10 +2,9 @@
 import { Option, type Command } from "@commander-js/extra-typings";
 import { parseSettings } from "../../src/settings/settings.ts";
 import { BadInput, number, SEED } from "../command.ts";
-import { RETIMINGS } from "./retime.ts";
+import { RETIMINGS, totalServiceMs, type Workload } from "./workload.ts";
 import { GENTD26_LIKE, synthetic } from "./synthetic.ts";
 import { readTrace } from "./trace.ts";
-import { totalServiceMs, type Workload } from "./workload.ts";
 
 export const DAY_MS = 86_400_000;
 
