@@ -16,8 +16,13 @@ export function createRetryBudget(): RetryBudget {
 /** A request is let in: its first attempt earns, a further one takes a retry. False: there is none, and nothing is taken. O(1). */
 export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
   if (isRetry) return spendRetry(budget, slots, now);
-  budget.owed = Math.max(0, budget.owed - 1);
+  earnRetries(budget, 1);
   return true;
+}
+
+/** So many first attempts were let in. O(1). */
+export function earnRetries(budget: RetryBudget, requests: number): void {
+  budget.owed = Math.max(0, budget.owed - requests);
 }
 
 /** Takes one retry out of the budget. False: there is none, and nothing is taken. O(1). */

@@ -63,6 +63,8 @@ export interface Replica extends Weighted {
   hintSlots: number | null;
   /** What it says it holds warm; null: it does not specialise. */
   advertised: ReadonlySet<string> | null;
+  /** When the last list of what it holds was made, at the latest. */
+  listedAtMs: number;
   /** Its heartbeats say what it holds. Those of a replica that says so only in band leave `advertised` as it is. */
   reportsHints: boolean;
   readonly loading: Map<string, Loading>;
@@ -92,6 +94,8 @@ export interface Replica extends Weighted {
   reclaimedAtMs: number;
   /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */
   unadopted: number;
+  /** Requests that isolates have sent there by themselves and not finished, by their last reports. They take slots. */
+  direct: number;
   /** Slots that count as taken until then, because the replica has answered 503; and when it last did. */
   withheld: number;
   withheldUntilMs: number;
@@ -147,6 +151,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     concurrency: 1,
     hintSlots: null,
     advertised: null,
+    listedAtMs: -Infinity,
     reportsHints: false,
     loading: new Map(),
     unreported: new Map(),
@@ -161,6 +166,7 @@ export function createReplica(id: string, incarnation: number): Replica {
     reclaimed: new Map(),
     reclaimedAtMs: -Infinity,
     unadopted: 0,
+    direct: 0,
     withheld: 0,
     withheldUntilMs: 0,
     refusedAtMs: -Infinity,
@@ -194,8 +200,8 @@ export function loadOf(replica: Replica): number {
 }
 
 /** Requests that the replica serves, as far as is known. */
-export function inFlight({ grants, unadopted }: Replica): number {
-  return grants.size + unadopted;
+export function inFlight({ grants, unadopted, direct }: Replica): number {
+  return grants.size + unadopted + direct;
 }
 
 /** Whether the replica holds the hint, by its word or by an answer of its own. */

@@ -91,8 +91,13 @@ export function demandShare(model: Model, hint: string): number {
   return its === undefined ? 0 : demandNow(model, its) / allDemand(model);
 }
 
-/** That of all hints together: a fading count of all arrivals, which is less than its memory until there were many. */
+/** That of all hints together, which is less than its memory until there were many arrivals. */
 function allDemand({ arrivals }: Model): number {
+  return fadingCount(arrivals);
+}
+
+/** So many arrivals, each of which makes those before it fade. */
+function fadingCount(arrivals: number): number {
   return (1 - Math.exp(-arrivals / TUNING.demandMemory)) / (1 - Math.exp(-1 / TUNING.demandMemory));
 }
 
@@ -100,12 +105,15 @@ function demandNow({ arrivals }: Model, { demand, atArrival }: HintModel): numbe
   return demand * Math.exp((atArrival - arrivals) / TUNING.demandMemory);
 }
 
-/** A request for the hint has arrived. Gives the number of the arrival. Forgets the hint longest not asked for if there are too many. */
-export function countArrival(model: Model, hint: string): number {
+/**
+ * A request for the hint has arrived, or so many in a row. Gives the number of the last arrival. Forgets the hint longest not asked for if there are too
+ * many.
+ */
+export function countArrival(model: Model, hint: string, requests = 1): number {
   const { hints } = model;
-  const arrival = ++model.arrivals;
+  const arrival = (model.arrivals += requests);
   const its = hints.get(hint) ?? { service: emptyMean(), answer: emptyMean(), load: emptyMean(), demand: 0, atArrival: arrival };
-  its.demand = demandNow(model, its) + 1;
+  its.demand = demandNow(model, its) + fadingCount(requests);
   its.atArrival = arrival;
   hints.delete(hint);
   hints.set(hint, its);
@@ -130,7 +138,7 @@ export function uncountArrival({ hints }: Model, hint: string, arrival: number):
  * A request had its first answer. A warm one teaches how soon an answer comes; a cold one, how much later that is with a load, once any warm one was
  * answered.
  */
-export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: number): void {
+export function learnAnswer(model: Model, { hint, warmth }: Pick<Grant, "hint" | "warmth">, afterMs: number): void {
   const its = model.hints.get(hint ?? "");
   const expected = shrunk(its?.answer, valueOf(model.newAnswer, 0), TUNING.prior);
   if (warmth === "warm" || warmth === "none") {
@@ -148,7 +156,11 @@ export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: numb
  * A request went well and is over. One that waited for another's load, or is from before a restart, teaches nothing of its hint. A cold one teaches what
  * is left beside the load, unless it is over before its load should be.
  */
-export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
+export function learnHeld(
+  model: Model,
+  { replica, hint, warmth, declaredMs }: Pick<Grant, "replica" | "hint" | "warmth" | "declaredMs">,
+  heldMs: number,
+): void {
   const name = hint ?? "";
   addSample(model.held, Math.max(0, heldMs), TUNING.recentMemory);
   const expected = serviceMs(model, name);
