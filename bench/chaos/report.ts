@@ -1,4 +1,5 @@
 // A checked run: its figures, and tables of them.
+import { MINUTE_MS } from "../command.ts";
 import { counted, listed, short, table } from "../report.ts";
 import type { Checked } from "./check/check.ts";
 import type { Case } from "./check/facts.ts";
@@ -9,7 +10,6 @@ export type Summary = ReturnType<typeof summaryOf>;
 
 /** Of violations of one rule that are printed; the rest is counted. */
 const SHOWN_MOST = 10;
-const MINUTE_MS = 60_000;
 
 export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Checked, tookMs: number) {
   const { cases, history } = facts;

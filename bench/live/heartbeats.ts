@@ -29,7 +29,7 @@ export interface HeartbeatOptions {
   readonly router: LiveRouter;
   readonly agent: Agent;
   readonly everyMs: number;
-  /** No report is made while one is on its way; else one on its way does not delay the next. The time for an answer bounds how many are. */
+  /** No report is made while one is on its way. Otherwise a report on its way delays no other; the time for an answer bounds their number. */
   readonly oneByOne: boolean;
   readonly seed: number;
   readonly onBeat: (beat: Beat) => void;

@@ -1,11 +1,10 @@
 // What the processes cost, as the system counts it: memory and CPU time. Linux and macOS.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 const KIBIBYTE = 1024;
 /** Of /proc: the kernel's USER_HZ, which is 100 wherever Node.js runs. */
 const TICK_MS = 10;
-const NANOSECONDS_PER_MS = 1e6;
 
 /** Resident memory, MiB; null: there is no such process. */
 export function residentMib(pid: number | null): number | null {
@@ -27,17 +26,6 @@ export function cpuMs(pid: number | null): number | null {
     // The name, in parentheses, can hold spaces. After it: state is field 3, utime 14, stime 15.
     const fields = readFileSync(`/proc/${its}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  });
-}
-
-/** For how long a process's threads were ready to run while others had the processors, so far; null: the system does not say. Linux. */
-export function starvedMs(pid: number | null): number | null {
-  return asked(pid, (its) => {
-    // Of each thread: time on a processor and time ready, both in ns, and how often. One may end meanwhile.
-    const readyOf = (thread: string) => {
-      return asked(its, () => Number(readFileSync(`/proc/${its}/task/${thread}/schedstat`, "utf8").split(" ")[1])) ?? 0;
-    };
-    return readdirSync(`/proc/${its}/task`).reduce((sum, thread) => sum + readyOf(thread) / NANOSECONDS_PER_MS, 0);
   });
 }
 
