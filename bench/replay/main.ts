@@ -6,7 +6,7 @@ import { counted, listed, table } from "../report.ts";
 import { runOf, type Fleet } from "../simulate/experiment.ts";
 import { NO_FAULTS } from "../simulate/faults.ts";
 import { DAY_MS, requestsOf, withWorkload } from "../simulate/inputs.ts";
-import type { Outcome } from "../simulate/ledger.ts";
+import type { Outcome } from "../simulate/outcome.ts";
 import { LOAD_MS_MAX } from "../simulate/load-times.ts";
 import { warmpath, type WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { missOf, timesOf } from "../simulate/statistics.ts";

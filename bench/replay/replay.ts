@@ -6,7 +6,7 @@ import { sendOpenLoop } from "../live/open-loop.ts";
 import { FOUND_HEADER } from "../live/proof.ts";
 import type { Run } from "../live/run.ts";
 import { isProven, queuedMsOf, type Came, type Sending } from "../live/sending.ts";
-import { blank, type Outcome } from "../simulate/ledger.ts";
+import { blank, type Outcome } from "../simulate/outcome.ts";
 import type { WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { DAY_MS } from "../simulate/inputs.ts";
 import type { Workload } from "../simulate/workload.ts";
