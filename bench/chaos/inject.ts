@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Member } from "../live/fleet.ts";
 import type { Disturbance } from "../live/heartbeats.ts";
-import { TUNNEL_STATUSES, type Trouble } from "../live/run.ts";
+import { TUNNEL_STATUSES, type Trouble } from "../live/records.ts";
 import { FAULTS, type Fault, type FaultKind, type Injected } from "./faults.ts";
 
 /** An hour: how far a clock jumps. */

@@ -4,7 +4,7 @@ import { keptConnections } from "./client.ts";
 import { Heartbeats, type Beat } from "./heartbeats.ts";
 import { LiveReplica } from "./replica.ts";
 import { LiveRouter, type LiveRouterOptions } from "./router.ts";
-import type { Way } from "./sending.ts";
+import type { Way } from "./records.ts";
 import type { ReplicaOptions } from "./service.ts";
 
 /** A replica and its reports. */

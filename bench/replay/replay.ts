@@ -2,10 +2,9 @@
 // returns or throws.
 import { bundle } from "../../scripts/bundle.ts";
 import { Fleet } from "../live/fleet.ts";
-import { sendOpenLoop } from "../live/open-loop.ts";
+import { sendOpenLoop } from "../live/load.ts";
 import { FOUND_HEADER } from "../live/proof.ts";
-import type { Run } from "../live/run.ts";
-import { isProven, queuedMsOf, type Came, type Sending } from "../live/sending.ts";
+import { type Came, queuedMsOf, resultOf, type Run, type Sending } from "../live/records.ts";
 import { blank, type Outcome } from "../simulate/outcome.ts";
 import type { WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { DAY_MS } from "../simulate/inputs.ts";
@@ -66,13 +65,14 @@ export async function replay(workload: Workload, replaying: Replaying) {
   const [reasons, errors]: [string[], string[]] = [[], []];
   const startMs = performance.now();
   const onCame = ({ dueMs }: ReplaySending, came: Came) => {
-    const served = isProven(came);
+    const result = resultOf(came);
+    const served = result === "200";
     const cold = came.headers[FOUND_HEADER] === "load" ? "load" : "warm";
     const inSystemMs = came.endedMs - startMs - dueMs;
     const waitedMs = queuedMsOf(came) ?? (served ? 0 : inSystemMs);
     outcomes.push({ ...blank(), waitedMs, inSystemMs, cold, served });
     if (served) reasons.push(came.headers["x-warmpath-reason"] ?? "none");
-    else errors.push(`${came.status ?? came.end} ${came.errorType ?? came.cause ?? "wrong answer"}`);
+    else errors.push(result);
     progress(outcomes.length);
   };
   const requests = workload.map(({ atMs, hint, serviceMs }, index) => {

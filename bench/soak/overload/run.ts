@@ -3,11 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../../../scripts/bundle.ts";
 import type { Running } from "../../command.ts";
 import { send } from "../../live/client.ts";
-import { poisson, serviceMs, zipf, type ServiceTimes } from "../../live/draw.ts";
+import { poisson, sendOpenLoop, serviceMs, type ServiceTimes, zipf } from "../../live/load.ts";
 import { Fleet } from "../../live/fleet.ts";
 import { residentMib } from "../../live/machine.ts";
-import { sendOpenLoop } from "../../live/open-loop.ts";
-import { isProven, queuedMsOf, type Came, type Sending } from "../../live/sending.ts";
+import { queuedMsOf, resultOf, type Came, type Sending } from "../../live/records.ts";
 import { short } from "../../report.ts";
 import { seeded, seedFor } from "../../simulate/random.ts";
 import { capacityOf, PHASES, type History, type Line, type Phase, type Sample, type Span } from "./figures.ts";
@@ -149,9 +148,7 @@ function requestsOf(seed: number, phase: Phase, lowShare: number): () => Overloa
 }
 
 function lineOf({ phase, low }: OverloadSending, came: Came): Line {
-  const { sentMs, endedMs, end, status, headers, errorType, cause } = came;
-  const failure = end === "answered" ? `${status} ${errorType ?? "wrong answer"}` : `${end} ${cause ?? ""}`.trim();
+  const { sentMs, endedMs, headers } = came;
   const retryAfterS = headers["retry-after"] === undefined ? null : Number(headers["retry-after"]);
-  const outcome = isProven(came) ? "200" : failure;
-  return { phase, low, sentMs, endedMs, outcome, queuedMs: isProven(came) ? queuedMsOf(came) : null, retryAfterS };
+  return { phase, low, sentMs, endedMs, outcome: resultOf(came), queuedMs: queuedMsOf(came), retryAfterS };
 }
