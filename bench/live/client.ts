@@ -15,7 +15,7 @@ import {
   UPLOAD_HEADER,
   uploadOf,
 } from "./proof.ts";
-import type { Came, Sending, Upload, Way } from "./sending.ts";
+import type { Came, Sending, Upload, Way } from "./records.ts";
 
 const UPLOAD_PIECES = 8;
 const MESSAGES = 3;

@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Running } from "../command.ts";
 import type { LoadMs } from "./load-times.ts";
 import { seeded, seedFor } from "./random.ts";
-import type { Run } from "./ledger.ts";
+import type { Run } from "./outcome.ts";
 import type { MakeRouter } from "./router.ts";
 import { idealRun } from "./ideal.ts";
 import { measure, yardstick, type Figures, type Yardstick } from "./statistics.ts";

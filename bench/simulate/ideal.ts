@@ -1,5 +1,5 @@
 // The bound that figures are compared with: one queue, first come first served, where loads cost nothing and nothing fails.
-import { blank, type Run } from "./ledger.ts";
+import { blank, type Run } from "./outcome.ts";
 import type { Workload } from "./workload.ts";
 
 export interface Servers {
