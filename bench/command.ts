@@ -11,6 +11,7 @@ import {
 } from "@commander-js/extra-typings";
 import { interrupted } from "../scripts/interrupted.ts";
 
+export const MINUTE_MS = 60_000;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 /** What an interrupted run gets to tidy up, before it is left as it is: workerd ends with this process anyway. */
@@ -53,6 +54,16 @@ export function names<T extends string>(known: readonly T[]): (text: string) => 
     if (unknown !== undefined) throw new InvalidArgumentError(`${JSON.stringify(unknown)} is none of ${known.join(", ")}.`);
     return known.filter((name) => named.includes(name));
   };
+}
+
+/** If something goes wrong, blames the option, unless the message names another one. */
+export function blaming<T>(option: string, what: () => T): T {
+  try {
+    return what();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new BadInput(message.startsWith("--") ? message : `${option}: ${message}`, { cause: error });
+  }
 }
 
 /** A command with what it does. `run` says whether all is well. */

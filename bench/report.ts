@@ -1,5 +1,6 @@
 // How results are said: tables, counts, figures with few digits, and what a verdict found.
 import { quantileSorted } from "simple-statistics";
+import type { Held } from "./live/fleet.ts";
 
 /** What a verdict says of one check. Null: not judged, which fails nothing. */
 export interface Finding {
@@ -13,6 +14,15 @@ export const isWell = (findings: readonly Finding[]) => findings.every(({ ok }) 
 export function verdict(findings: readonly Finding[]): string {
   const word = (ok: boolean | null) => (ok === null ? "-     " : ok ? "ok    " : "FAILED");
   return findings.map(({ check, ok, says }) => `${word(ok)} ${check}: ${says}`).join("\n");
+}
+
+/** What must be as before when a run is over. */
+export function leftovers(missing: readonly string[], held: readonly Held[]): Finding[] {
+  const still = held.map((its) => `${its.waiting} waiting, ${its.in_flight} in flight, ${its.running} at replicas after the end`);
+  return [
+    { check: "fleet whole", ok: missing.length === 0, says: missing.join(", ") || "every replica ready" },
+    { check: "nothing held", ok: held.length === 0, says: still.join("; ") || "nothing after the end" },
+  ];
 }
 
 /** The first column to the left, the others to the right; null is a dash. */

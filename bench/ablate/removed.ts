@@ -1,5 +1,5 @@
-// Each constant of src/routing/tuning.ts, and the value at which the rule behind it does nothing (or, for a memory or a prior, that forgets or believes
-// far less).
+// Each constant of src/routing/tuning.ts, and the value at which the rule behind it does nothing. A memory or a prior gets a value at which it
+// forgets or believes far less.
 import type { TUNING } from "../../src/routing/tuning.ts";
 
 export type Constant = keyof typeof TUNING;
@@ -16,7 +16,7 @@ export const REMOVED: Readonly<Record<Constant, number>> = {
   waitPerWaiting: 0,
   /** A request that outlives its expectation is expected to end at once. */
   overrun: 1e-3,
-  /** What is evicted is not looked at. */
+  /** What a load evicts does not matter. */
   horizon: 1e-6,
   hintMemory: 500,
   fleetMemory: 20,

@@ -1,58 +1,70 @@
-// What constants are chosen on, and what they are judged on. The traces are not part of this repository; without them the synthetic workloads are left.
+// The workloads that constants are chosen on, and those that they are judged on. The traces are not part of this repository. Without them
+// the synthetic workloads are left.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { GENTD26_LIKE, synthetic } from "../simulate/synthetic.ts";
 import { readTrace } from "../simulate/trace.ts";
 import type { Workload } from "../simulate/workload.ts";
 
-export interface AblationWorkload {
-  readonly name: string;
-  /** `choose`: constants may be chosen on it. */
+interface Shape {
+  /** `choose`: constants may be chosen on the workload. */
   readonly role: "choose" | "judge";
   readonly slots: number;
   readonly coldMs: number;
   /** Resampled paths beside the workload itself. */
   readonly bootstraps: number;
+}
+
+export interface AblationWorkload extends Shape {
+  readonly name: string;
   readonly requests: Workload;
 }
 
-/** In the order of the tables. */
-export const WORKLOAD_NAMES = [
-  ...["genai-first-half", "genai-second-half", "claude-code", "azure-http", "mooncake-conv"],
-  ...["synthetic-2", "synthetic-3", "synthetic-4"],
-];
+/** Makes the requests. `trace` gives none if the trace is not at hand. */
+type Make = (trace: (name: string, serviceScale?: number) => Workload) => Workload;
 
-const SERVICE_SCALE = 0.63;
+const JUDGED: Shape = { role: "judge", slots: 12, coldMs: 12_000, bootstraps: 0 };
+const FEW_SLOTS: Shape = { ...JUDGED, slots: 3 };
+const GENAI_SCALE = 0.63;
+/** Service time of a request whose trace gives none. */
 const SERVICE_MS = 8000;
+const REQUESTS_MOST = 20_000;
 
-/** `directory`: where the traces are; null: none are at hand. */
-export function ablationWorkloads(directory: string | null): readonly AblationWorkload[] {
-  const trace = (name: string, serviceScale: number): Workload | null => {
+const made = (seed: number): Make => {
+  const half = { ...GENTD26_LIKE, requests: GENTD26_LIKE.requests / 2, spanMs: GENTD26_LIKE.spanMs / 2 };
+  return () => synthetic(half, seed);
+};
+
+/** The first or the second half of a workload's time. */
+function halfOf(workload: Workload, which: "first" | "second"): Workload {
+  const halfMs = ((workload[0]?.atMs ?? 0) + (workload.at(-1)?.atMs ?? 0)) / 2;
+  return workload.filter(({ atMs }) => atMs < halfMs === (which === "first"));
+}
+
+/** In the order of the tables. */
+const WORKLOADS: Readonly<Record<string, readonly [Shape, Make]>> = {
+  "genai-first-half": [
+    { ...FEW_SLOTS, role: "choose", bootstraps: 3 },
+    (trace) => halfOf(trace("genai-lora", GENAI_SCALE), "first"),
+  ],
+  "genai-second-half": [{ ...FEW_SLOTS, bootstraps: 3 }, (trace) => halfOf(trace("genai-lora", GENAI_SCALE), "second")],
+  "claude-code": [{ ...JUDGED, coldMs: 4400 }, (trace) => trace("claude-code").slice(0, REQUESTS_MOST)],
+  "azure-http": [JUDGED, (trace) => trace("azure-http").slice(0, REQUESTS_MOST)],
+  "mooncake-conv": [{ ...JUDGED, slots: 64, coldMs: 4000 }, (trace) => trace("mooncake-conv")],
+  "synthetic-2": [FEW_SLOTS, made(2)],
+  "synthetic-3": [FEW_SLOTS, made(3)],
+  "synthetic-4": [FEW_SLOTS, made(4)],
+};
+export const WORKLOAD_NAMES = Object.keys(WORKLOADS);
+
+/** Those of the named workloads that are at hand. `directory`: where the traces are; null: there are none. */
+export function ablationWorkloads(names: readonly string[], directory: string | null): readonly AblationWorkload[] {
+  const trace = (name: string, serviceScale = 1): Workload => {
     const path = directory === null ? "" : join(directory, `${name}.csv.gz`);
-    return existsSync(path) ? readTrace(path, { serviceScale, serviceMs: SERVICE_MS }) : null;
+    return existsSync(path) ? readTrace(path, { serviceScale, serviceMs: SERVICE_MS }) : [];
   };
-  const genai = trace("genai-lora", SERVICE_SCALE) ?? [];
-  const halfMs = ((genai[0]?.atMs ?? 0) + (genai.at(-1)?.atMs ?? 0)) / 2;
-  const small = { slots: 3, coldMs: 12_000, bootstraps: 3 };
-  const made = [2, 3, 4].map((seed) => ({
-    ...{ name: `synthetic-${seed}`, role: "judge" as const, slots: 3, coldMs: 12_000, bootstraps: 0 },
-    requests: synthetic({ ...GENTD26_LIKE, requests: 13_400, spanMs: GENTD26_LIKE.spanMs / 2 }, seed),
-  }));
-  return [
-    { name: "genai-first-half", role: "choose" as const, ...small, requests: genai.filter(({ atMs }) => atMs < halfMs) },
-    { name: "genai-second-half", role: "judge" as const, ...small, requests: genai.filter(({ atMs }) => atMs >= halfMs) },
-    {
-      ...{ name: "claude-code", role: "judge" as const, slots: 12, coldMs: 4400, bootstraps: 0 },
-      requests: (trace("claude-code", 1) ?? []).slice(0, 20_000),
-    },
-    {
-      ...{ name: "azure-http", role: "judge" as const, slots: 12, coldMs: 12_000, bootstraps: 0 },
-      requests: (trace("azure-http", 1) ?? []).slice(0, 20_000),
-    },
-    {
-      ...{ name: "mooncake-conv", role: "judge" as const, slots: 64, coldMs: 4000, bootstraps: 0 },
-      requests: trace("mooncake-conv", 1) ?? [],
-    },
-    ...made,
-  ].filter(({ requests }) => requests.length > 0);
+  const wanted = Object.entries(WORKLOADS).filter(([name]) => names.includes(name));
+  return wanted
+    .map(([name, [shape, make]]) => ({ name, ...shape, requests: make(trace) }))
+    .filter(({ requests }) => requests.length > 0);
 }

@@ -1,5 +1,5 @@
 // The kinds of faults, as data: what each befalls, for how long, and how long after its end it can still be felt.
-import { TUNNEL_STATUSES } from "../live/run.ts";
+import { TUNNEL_STATUSES } from "../live/records.ts";
 import { TIMES_MS } from "./settings.ts";
 
 export type Target = "replica" | "object" | "app" | "directory" | "router";

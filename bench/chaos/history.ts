@@ -1,8 +1,8 @@
 // Everything that is known of a run when it is over, as plain data: the checker reads nothing else.
 import type { Held } from "../live/fleet.ts";
 import type { Beat } from "../live/heartbeats.ts";
-import type { Sent } from "../live/open-loop.ts";
-import type { Run } from "../live/run.ts";
+import type { Sent } from "../live/load.ts";
+import type { Run } from "../live/records.ts";
 import type { Injected } from "./faults.ts";
 import type { ReplicaShape } from "./settings.ts";
 import type { ChaosSending } from "./traffic.ts";
@@ -16,13 +16,6 @@ export interface Sample {
   readonly listed: readonly string[];
 }
 
-/** A request of the final round. */
-export interface Touch {
-  readonly app: string;
-  readonly hint: string;
-  readonly sent: Sent<ChaosSending>;
-}
-
 export interface End {
   /** When the last fault was over. */
   readonly quietMs: number;
@@ -31,7 +24,7 @@ export interface End {
   /** What was missing last, where it was not in time. */
   readonly missing: readonly string[];
   /** For each app and hint two requests, one after the other. */
-  readonly touches: readonly Touch[];
+  readonly touches: readonly Sent<ChaosSending>[];
   /** What was still held or ran after everything had ended; empty: nothing. */
   readonly held: readonly Held[];
   /** Apps that the Directory lists. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Member } from "../live/fleet.ts";
 import type { Disturbance } from "../live/heartbeats.ts";
-import { TUNNEL_STATUSES, type Trouble } from "../live/run.ts";
+import { TUNNEL_STATUSES, type Trouble } from "../live/records.ts";
 import { FAULTS, type Fault, type FaultKind, type Injected } from "./faults.ts";
 
 /** An hour: how far a clock jumps. */
@@ -33,10 +33,10 @@ export async function inject(fleet: Fleet, fault: Fault, onInjected: (injected: 
 const NOTHING: Undo = () => {};
 
 const BEGIN: Readonly<Record<FaultKind, Begin>> = {
-  dies: at((member) => stop(member, { says: false })),
+  dies: at((member) => stop(member)),
   stops: at((member) => stop(member, { says: true })),
-  clock_back: at((member) => stop(member, { says: false, jumpsMs: -JUMP_MS })),
-  clock_ahead: at((member) => stop(member, { says: false, jumpsMs: JUMP_MS })),
+  clock_back: at((member) => stop(member, { jumpsMs: -JUMP_MS })),
+  clock_ahead: at((member) => stop(member, { jumpsMs: JUMP_MS })),
   cut: at(async ({ replica }) => {
     await replica.cut();
     return () => replica.revive();
@@ -137,17 +137,10 @@ function turn(what: string): Begin {
   };
 }
 
-/** The process ends, and a new one is started in its place when the fault ends. `says`: it tells the router so. */
-async function stop({ replica, heartbeats }: Member, { says, jumpsMs = 0 }: { says: boolean; jumpsMs?: number }): Promise<Undo> {
-  heartbeats.pause();
-  if (says) await heartbeats.beat("stopped");
-  await replica.die();
-  return async () => {
-    // Another fault may have brought it back meanwhile: that process ends too.
-    await replica.die();
-    await replica.revive(Date.now() + jumpsMs);
-    heartbeats.resume();
-  };
+/** The process ends. A new one, whose clock is `jumpsMs` ahead, takes its place when the fault ends. */
+async function stop(member: Member, { says = false, jumpsMs = 0 } = {}): Promise<Undo> {
+  await member.stop(says);
+  return () => member.restart(Date.now() + jumpsMs);
 }
 
 /** What the replica holds before the requests of a crowd come. The router is told before the fault begins. */

@@ -1,13 +1,11 @@
 // `npm run chaos`: the router under faults drawn from a seed, and a checker that knows every request.
 import { writeFileSync } from "node:fs";
-import { main, names, number, program, SEED } from "../command.ts";
+import { main, MINUTE_MS, names, number, program, SEED } from "../command.ts";
 import { check } from "./check/check.ts";
 import { FAULT_KINDS, FAULTS } from "./faults.ts";
 import { summaryOf, tables } from "./report.ts";
 import { run } from "./run.ts";
 import { scheduleOf } from "./schedule.ts";
-
-const MINUTE_MS = 60_000;
 
 const NOTES = `
 The router's real sources on workerd, with switches in its objects; two apps of four HTTP replicas each; and clients, some of which leave, read

@@ -1,4 +1,5 @@
 // A checked run: its figures, and tables of them.
+import { MINUTE_MS } from "../command.ts";
 import { counted, listed, short, table } from "../report.ts";
 import type { Checked } from "./check/check.ts";
 import type { Case } from "./check/facts.ts";
@@ -9,12 +10,11 @@ export type Summary = ReturnType<typeof summaryOf>;
 
 /** Of violations of one rule that are printed; the rest is counted. */
 const SHOWN_MOST = 10;
-const MINUTE_MS = 60_000;
 
 export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Checked, tookMs: number) {
   const { cases, history } = facts;
   const { quietMs, wholeMs } = history.end;
-  const complete = cases.filter(({ outcome }) => outcome === "complete");
+  const complete = cases.filter(({ outcome }) => outcome === "200");
   return {
     ok: violations.length === 0,
     seed: schedule.seed,
@@ -23,7 +23,7 @@ export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Ch
     requests: cases.length,
     runs: history.runs.length,
     /** Requests by how they ended, and served ones by why their replica was chosen. */
-    outcomes: counted(cases.map(({ outcome, came }) => (outcome === "replica_error" ? `${outcome} ${came?.status}` : outcome))),
+    outcomes: counted(cases.map(({ outcome }) => outcome)),
     reasons: counted(complete.map(({ came }) => came?.headers["x-warmpath-reason"] ?? "none")),
     faults: counted(history.injected.map(({ fault }) => fault.kind)),
     over_concurrency: rest.overConcurrency,

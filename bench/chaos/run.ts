@@ -5,12 +5,12 @@ import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { Fleet } from "../live/fleet.ts";
 import type { Beat } from "../live/heartbeats.ts";
-import { sendOpenLoop, type OpenLoop, type Sent } from "../live/open-loop.ts";
+import { sendOpenLoop, type OpenLoop, type Sent } from "../live/load.ts";
 import type { LiveRouter } from "../live/router.ts";
-import type { Run } from "../live/run.ts";
+import type { Run } from "../live/records.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
 import type { Injected } from "./faults.ts";
-import type { End, History, Sample, Touch } from "./history.ts";
+import type { End, History, Sample } from "./history.ts";
 import { inject } from "./inject.ts";
 import type { Schedule } from "./schedule.ts";
 import { APPS, HINTS, HINT_SLOTS, LOAD_MS, REPLICAS, SETTINGS, TIMES_MS } from "./settings.ts";
@@ -74,14 +74,14 @@ async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSendin
   const wholeMs = missing.length === 0 ? performance.now() : null;
   trickle.abort();
   await trickling;
-  const touches: Touch[] = [];
+  const touches: Sent<ChaosSending>[] = [];
   for (const app of APPS) {
     for (const hint of HINTS) {
       for (const touch of [1, 2]) {
         const sending = sendingOf(random, `f.${app}.${hint}.${touch}`, "get", app, hint);
-        const onSent = (sent: Sent<ChaosSending>, lateMs: number) => {
-          loop.onSent?.(sent, lateMs);
-          touches.push({ app, hint, sent });
+        const onSent = (sent: Sent<ChaosSending>) => {
+          loop.onSent?.(sent);
+          touches.push(sent);
         };
         await sendOpenLoop([{ atMs: 0, sending }], { ...loop, onSent });
       }

@@ -2,7 +2,7 @@
 // same seed gives the same schedule whatever the run makes of it.
 import { seeded, seedFor, type Random } from "../simulate/random.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
-import type { Timed } from "../live/open-loop.ts";
+import type { Timed } from "../live/load.ts";
 import { FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./faults.ts";
 import { APPS, REPLICAS, type ReplicaShape } from "./settings.ts";
 import { burst, crowd, draw, steadyTraffic, type ChaosSending } from "./traffic.ts";

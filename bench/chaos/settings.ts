@@ -8,8 +8,6 @@ export const TIMES_MS = {
   firstByteTimeoutMs: 1500,
   idleTimeoutMs: 1000,
   ejectionMostMs: 4000,
-  /** After a restart of an app's object: it settles, and requests that run report themselves. */
-  restartMs: 2000,
 } as const;
 
 export const MAX_ATTEMPTS = 3;

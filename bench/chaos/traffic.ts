@@ -1,9 +1,8 @@
 // The clients' side of a schedule: which requests go out when, of which kind. Drawn from the seed alone.
-import { poisson, weighted, type Shape } from "../live/draw.ts";
+import { poisson, type Shape, type Timed, weighted } from "../live/load.ts";
 import type { Random } from "../simulate/random.ts";
-import type { Timed } from "../live/open-loop.ts";
 import type { Asked } from "../live/proof.ts";
-import type { Sending, Upload } from "../live/sending.ts";
+import type { Sending, Upload } from "../live/records.ts";
 import type { Fault } from "./faults.ts";
 import { APPS, HINTS, RETRY_BODY_MAX_BYTES } from "./settings.ts";
 

@@ -4,9 +4,18 @@ import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { ASKED_HEADER, CLOSE_CODE, CLOSE_WORD, digestOf, provenBy, signedBy, UPLOAD_HEADER, uploadOf } from "./proof.ts";
-import type { Signed } from "./proof.ts";
-import type { Came, Sending, Upload, Way } from "./sending.ts";
+import {
+  ASKED_HEADER,
+  CLOSE_CODE,
+  CLOSE_WORD,
+  digestOf,
+  provenBy,
+  type Signed,
+  signedBy,
+  UPLOAD_HEADER,
+  uploadOf,
+} from "./proof.ts";
+import type { Came, Sending, Upload, Way } from "./records.ts";
 
 const UPLOAD_PIECES = 8;
 const MESSAGES = 3;

@@ -4,13 +4,32 @@ import { keptConnections } from "./client.ts";
 import { Heartbeats, type Beat } from "./heartbeats.ts";
 import { LiveReplica } from "./replica.ts";
 import { LiveRouter, type LiveRouterOptions } from "./router.ts";
-import type { Way } from "./sending.ts";
+import type { Way } from "./records.ts";
 import type { ReplicaOptions } from "./service.ts";
 
 /** A replica and its reports. */
-export interface Member {
+export class Member {
   readonly replica: LiveReplica;
   readonly heartbeats: Heartbeats;
+
+  constructor(replica: LiveReplica, heartbeats: Heartbeats) {
+    this.replica = replica;
+    this.heartbeats = heartbeats;
+  }
+
+  /** The process ends. `says`: its last report tells the router so. */
+  async stop(says = false): Promise<void> {
+    this.heartbeats.pause();
+    if (says) await this.heartbeats.beat("stopped");
+    await this.replica.die();
+  }
+
+  /** A new process takes the place of the old one, which ends if it still runs. */
+  async restart(incarnation = Date.now()): Promise<void> {
+    await this.replica.die();
+    await this.replica.revive(incarnation);
+    this.heartbeats.resume();
+  }
 }
 
 export interface FleetOptions extends LiveRouterOptions {
@@ -67,7 +86,7 @@ export class Fleet implements AsyncDisposable {
       const replica = await LiveReplica.start(shape);
       const its = { router: fleet.router, agent: fleet.#reports, everyMs: heartbeatMs, oneByOne, seed: seed + index, onBeat };
       const heartbeats = new Heartbeats(replica, its);
-      fleet.members.push({ replica, heartbeats });
+      fleet.members.push(new Member(replica, heartbeats));
       await heartbeats.beat();
     }
     for (const [index, { heartbeats }] of fleet.members.entries()) {

@@ -6,7 +6,7 @@ import { post } from "./client.ts";
 import type { LiveReplica } from "./replica.ts";
 import type { LiveRouter } from "./router.ts";
 
-export type Status = "starting" | "ready" | "draining" | "stopped";
+type Status = "ready" | "draining" | "stopped";
 
 /** What happens to reports on their way. */
 export type Disturbance = "lost" | "doubled" | "late" | "reordered";
@@ -24,18 +24,17 @@ export interface Beat {
   readonly answered: number | null;
 }
 
-/** `seed`: of what is drawn, how late a late report is. */
 export interface HeartbeatOptions {
   readonly router: LiveRouter;
   readonly agent: Agent;
   readonly everyMs: number;
-  /** No report is made while one is on its way; else one on its way does not delay the next. The time for an answer bounds how many are. */
+  /** No report is made while one is on its way. Otherwise a report on its way delays no other; the time for an answer bounds their number. */
   readonly oneByOne: boolean;
+  /** How late a late report is, is drawn from it. */
   readonly seed: number;
   readonly onBeat: (beat: Beat) => void;
 }
 
-/** As it is sent, with what else a replica says. */
 type Report = Omit<Beat, "sentMs" | "answeredMs" | "answered">;
 
 const ANSWER_TIMEOUT_MS = 5000;
@@ -44,7 +43,7 @@ const LATE_SHARE = { least: 0.2, most: 0.8 };
 
 export class Heartbeats implements Disposable {
   disturbance: Disturbance | null = null;
-  status: Status = "ready";
+  #status: Status = "ready";
   readonly #replica: LiveReplica;
   readonly #options: HeartbeatOptions;
   readonly #random: Random;
@@ -60,28 +59,27 @@ export class Heartbeats implements Disposable {
     this.#random = seeded(options.seed);
   }
 
-  /** No reports while it is paused: the process is down. */
+  /** The process is down: no reports. */
   pause(): void {
     this.#paused = true;
     this.#heldBack = null;
   }
 
-  /** As a process that has just started, which begins with a report. */
+  /** A process has just started, and begins with a report. */
   resume(): void {
-    this.status = "ready";
     this.#paused = false;
     this.#sequence = 0;
-    void this.beat();
+    void this.become("ready");
   }
 
-  /** Says from now on that it is so. */
+  /** Reports this status from now on. */
   become(status: Status): Promise<void> {
-    this.status = status;
+    this.#status = status;
     return this.beat();
   }
 
   /** Sends one report now, whatever disturbs others. Never fails. */
-  beat(status = this.status): Promise<void> {
+  beat(status = this.#status): Promise<void> {
     return this.#send(this.#report(status));
   }
 
@@ -89,16 +87,17 @@ export class Heartbeats implements Disposable {
     this.#over.abort();
   }
 
-  /** Reports until it is disposed, the first after so long. */
+  /** Reports until it is disposed, the first time after `firstMs`. */
   async keepBeating(firstMs: number): Promise<void> {
-    for (let nextMs = performance.now() + firstMs; ; nextMs = Math.max(nextMs + this.#options.everyMs, performance.now())) {
+    const { everyMs, oneByOne } = this.#options;
+    for (let nextMs = performance.now() + firstMs; ; nextMs = Math.max(nextMs + everyMs, performance.now())) {
       await this.#wait(nextMs - performance.now());
-      // Where the event loop stood still, requests may have arrived that it has not come to: a report must not miss them.
+      // If the event loop stood still, requests may have arrived that it has not come to. A report must not miss them.
       await turn();
       if (this.#over.signal.aborted) return;
       if (this.#paused) continue;
-      const sent = this.#sendDisturbed(this.#report(this.status));
-      if (this.#options.oneByOne) await sent;
+      const sent = this.#sendDisturbed(this.#report(this.#status));
+      if (oneByOne) await sent;
     }
   }
 
@@ -114,9 +113,7 @@ export class Heartbeats implements Disposable {
     if (disturbance === "doubled") void this.#send(report);
     const { least, most } = LATE_SHARE;
     if (disturbance === "late") await this.#wait(this.#options.everyMs * (least + (most - least) * this.#random()));
-    if (this.#paused) return;
-    await this.#send(report);
-    if (heldBack !== null && !this.#paused) await this.#send(heldBack);
+    for (const its of [report, heldBack]) if (its !== null && !this.#paused) await this.#send(its);
   }
 
   async #wait(ms: number): Promise<void> {
@@ -135,13 +132,9 @@ export class Heartbeats implements Disposable {
     if (this.#over.signal.aborted) return;
     const { app, replica, incarnation, sequence, status } = report;
     const sentMs = performance.now();
-    let answered: number | null = null;
-    try {
-      const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-      answered = await post(`${router.url}/-/heartbeat`, agent, { authorization: `Bearer ${router.token}` }, report, signal);
-    } catch {
-      // No answer is what the record says.
-    }
+    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+    const headers = { authorization: `Bearer ${router.token}` };
+    const answered = await post(`${router.url}/-/heartbeat`, agent, headers, report, signal).catch(() => null);
     onBeat({ app, replica, incarnation, sequence, status, sentMs, answeredMs: performance.now(), answered });
   }
 }

@@ -1,14 +1,12 @@
-// A replica as a real HTTP server: holds a few hints in memory, serves as many requests at once as its concurrency says and lets others wait
-// in order, proves each answer, notes each request. It can be given trouble, die, and come back on the same port.
+// A replica as a real HTTP server that can die and come back on the same port. service.ts says how it serves.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
-import { acceptSocket } from "./replica-socket.ts";
 import { Service, type ReplicaOptions } from "./service.ts";
 
-/** The port is kept while the replica is down, but an outgoing connection of somebody may have it for a moment. */
+/** The port is kept while the replica is down, but some outgoing connection may have it for a moment. */
 const LISTEN_ATTEMPTS = 50;
 const LISTEN_AGAIN_MS = 100;
 
@@ -16,25 +14,21 @@ export class LiveReplica extends Service implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #webSockets = new WebSocketServer({ noServer: true });
   #server: Server = this.#createServer();
-  #port = 0;
+  port = 0;
 
-  /** Listens when this returns. */
+  /** The replica listens when this returns. */
   static async start(options: ReplicaOptions): Promise<LiveReplica> {
     const replica = new LiveReplica(options, Date.now());
     await replica.#listen();
     return replica;
   }
 
-  get port(): number {
-    return this.#port;
-  }
-
-  /** Nothing listens any more, and every connection is reset. What ran is over, what was in memory stays: a network that is cut. */
+  /** A network that is cut: nothing listens any more, every connection is reset, and what ran is over. The memory stays. */
   async cut(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
     this.#server.close();
-    this.end("died");
+    this.end();
     for (const socket of this.#sockets) socket.resetAndDestroy();
     await closed;
   }
@@ -45,7 +39,7 @@ export class LiveReplica extends Service implements AsyncDisposable {
     this.hints = [];
   }
 
-  /** Listens again where it listened before, as the process with this incarnation. */
+  /** Listens again on the same port, as the process with this incarnation. */
   async revive(incarnation = this.incarnation): Promise<void> {
     this.incarnation = incarnation;
     if (this.#server.listening) return;
@@ -59,7 +53,7 @@ export class LiveReplica extends Service implements AsyncDisposable {
   }
 
   #createServer(): Server {
-    // Slow uploads and idle connections are not the replica's to end: a router that sends while it closes one would see a dead replica.
+    // A replica does not end slow uploads and idle connections: a router that sends while it closes one would see a dead replica.
     const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 });
     server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
@@ -67,18 +61,18 @@ export class LiveReplica extends Service implements AsyncDisposable {
       socket.on("error", () => {});
     });
     server.on("request", (request, response) => void this.serve(request, response));
-    server.on("upgrade", (request: IncomingMessage, _: Socket, head: Buffer) => {
-      acceptSocket(this, this.#webSockets, request, head);
+    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.serveSocket(this.#webSockets, request, head).catch(() => socket.destroy());
     });
     return server;
   }
 
   async #listen(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      this.#server.listen(this.#port, "127.0.0.1");
+      this.#server.listen(this.port, "127.0.0.1");
       try {
         await once(this.#server, "listening");
-        this.#port = (this.#server.address() as AddressInfo).port;
+        this.port = (this.#server.address() as AddressInfo).port;
         return;
       } catch (error) {
         if (attempt === LISTEN_ATTEMPTS) throw error;

@@ -5,8 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICE, startRouter, type RouterProcess } from "../../scripts/router-process.ts";
-import { heapBytesCollected } from "./inspector.ts";
-import { residentMib } from "./machine.ts";
+import { heapBytesCollected, residentMib } from "./machine.ts";
 
 export interface LiveRouterOptions {
   /** Begins the name of the state folder in the system's folder for temporary files. */

@@ -1,4 +1,4 @@
-// How a live replica serves: turns in order of arrival, loads of hints, answers in one piece or several, and the trouble it was given.
+// How a live replica serves: turns in order of arrival, loads of hints, answers in one piece or several, WebSockets, and its trouble.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
@@ -7,47 +7,45 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 // Turns: so many at once, the rest in order of arrival.
 import pLimit from "p-limit";
-import { answerBody, ASKED_HEADER, digestOf, FOUND_HEADER, UPLOAD_HEADER, type Asked } from "./proof.ts";
-import type { Run, RunEnd, Trouble } from "./run.ts";
+import type { WebSocketServer } from "ws";
+import { answerBody, ASKED_HEADER, CLOSE_CODE, CLOSE_WORD, digestOf, FOUND_HEADER, UPLOAD_HEADER, type Asked } from "./proof.ts";
+import type { Run, Trouble } from "./records.ts";
 
 export interface ReplicaOptions {
   readonly app: string;
   /** Its id. */
   readonly replica: string;
   readonly concurrency: number;
-  /** Hints it holds at once; the least recently used makes room. */
+  /** Hints it holds at once. The least recently used makes room. */
   readonly hintSlots: number;
-  /** How long a load takes. */
   readonly loadMs: number;
-  /** Hears of each request, as it begins; the record changes until its end. */
+  /** Hears of each request, as it begins. The record changes until its end. */
   readonly onRun?: (run: Run) => void;
 }
 
 /** A request that is there. */
-export interface Present {
+interface Present {
   readonly asked: Asked;
   readonly run: Run;
   readonly trouble: Trouble | null;
-  /** Aborted when it is over, however it ends. */
+  /** Aborted when the request is over, however it ends. */
   readonly over: AbortController;
-  /** Ends the connection as a crash does. */
   readonly socket: Socket;
 }
 
-/** Pieces of a paced or chunked answer; the service time is spread over them. */
+/** Pieces of a paced or chunked answer. The service time is spread over them. */
 const PIECES = 5;
 
 export class Service {
   readonly options: ReplicaOptions;
   /** What befalls requests that arrive now; null: they are served. */
   trouble: Trouble | null = null;
-  /** Of the process that it seems to be. */
   incarnation: number;
   readonly #present = new Set<Present>();
   readonly #turns: ReturnType<typeof pLimit>;
   /** Connections that have had a request. */
   readonly #kept = new WeakSet<Socket>();
-  /** What it holds, the least recently used first; loads in progress are not among it. */
+  /** What it holds, the least recently used first. Loads in progress are not among it. */
   hints: string[] = [];
   /** Resolved when it is thawed; null: it is not frozen. */
   #frozen: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
@@ -67,56 +65,81 @@ export class Service {
     this.hints = [...this.hints.filter((held) => held !== hint), hint].slice(-this.options.hintSlots);
   }
 
-  /** As SIGSTOP: nothing goes on, connections are accepted and stay open. Its reports are the caller's to hold back. */
+  /** Like SIGSTOP: nothing goes on, connections are accepted and stay open. The caller holds its reports back. */
   freeze(): void {
     this.trouble = { kind: "freeze" };
     this.#frozen ??= Promise.withResolvers();
   }
 
-  /** As SIGCONT: everything goes on where it was. */
+  /** Like SIGCONT: everything goes on. */
   thaw(): void {
     this.trouble = null;
     this.#frozen?.resolve();
     this.#frozen = null;
   }
 
-  /** Waits while it is frozen. Throws where the request is over by then. */
-  async thawed({ over }: Present): Promise<void> {
-    if (this.#frozen !== null) await this.#frozen.promise;
-    over.signal.throwIfAborted();
+  /** Everything that is there is over: the process dies. */
+  end(): void {
+    for (const present of [...this.#present]) this.#leave(present, "died");
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const present = this.arrive(request);
+    const present = this.#arrive(request);
     request.on("error", () => {});
     response.on("error", () => {});
-    response.on("close", () => this.leave(present, "left"));
+    response.on("close", () => this.#leave(present, "left"));
     try {
-      if (this.#closesAtOnce(present)) return this.reset(present);
+      if (this.#closesAtOnce(present)) return this.#reset(present);
       present.run.upload = digestOf(await buffer(request));
-      await this.thawed(present);
-      if (present.trouble?.kind === "reset_before_headers") return this.reset(present);
+      await this.#thawed(present);
+      if (present.trouble?.kind === "reset_before_headers") return this.#reset(present);
       if (present.trouble?.kind !== "hang") await this.#answer(present, response);
     } catch {
       // The other side left, or the replica died: the record says so already.
-      if (!present.over.signal.aborted) this.reset(present);
+      if (!present.over.signal.aborted) this.#reset(present);
     }
   }
 
-  /** Whether the trouble ends a WebSocket before its handshake. */
-  refusesSocket(present: Present): boolean {
-    const { trouble } = present;
-    return trouble?.kind === "reset_before_headers" || trouble?.kind === "reset_mid_body" || this.#closesAtOnce(present);
+  /** A WebSocket: says who serves it, sends back what it gets, and closes when it is told to. */
+  async serveSocket(server: WebSocketServer, request: IncomingMessage, head: Buffer): Promise<void> {
+    const present = this.#arrive(request);
+    const { socket, asked, trouble, run } = present;
+    socket.on("close", () => this.#leave(present, "left"));
+    // The end of a socket that is not read is not seen.
+    const ended = () => socket.destroy();
+    socket.on("end", ended).resume();
+    if (trouble?.kind === "hang") return;
+    if (trouble?.kind === "reset_before_headers" || trouble?.kind === "reset_mid_body" || this.#closesAtOnce(present)) {
+      return this.#reset(present);
+    }
+    await this.#thawed(present);
+    const found = await this.#attend(present, asked.serviceMs);
+    await this.#thawed(present);
+    if (typeof found === "number") {
+      begins(run, found);
+      this.#leave(present, "complete");
+      return void socket.end(`HTTP/1.1 ${found} Trouble\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    }
+    begins(run, 101);
+    socket.off("end", ended);
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      const hear = (data: Buffer, binary: boolean) => {
+        run.lastSentMs = performance.now();
+        if (data.toString() !== CLOSE_WORD) return webSocket.send(data, { binary });
+        this.#leave(present, "complete");
+        webSocket.close(CLOSE_CODE, "as told");
+      };
+      webSocket.on("error", () => {});
+      webSocket.on("message", (data: Buffer, binary) => {
+        const heard = this.#thawed(present).then(() => hear(data, binary));
+        heard.catch(() => {});
+      });
+      const { key, app, replica, incarnation } = run;
+      webSocket.send(JSON.stringify({ key, app, replica, incarnation }));
+    });
   }
 
-  /** It closed the connection after the last answer, without a word. */
-  #closesAtOnce({ trouble, socket }: Present): boolean {
-    const isKept = this.#kept.has(socket);
-    this.#kept.add(socket);
-    return trouble?.kind === "closes_kept" && isKept;
-  }
-
-  arrive({ headers, method = "", socket }: IncomingMessage): Present {
+  #arrive({ headers, method = "", socket }: IncomingMessage): Present {
     const { trouble, incarnation, options } = this;
     const { app, replica, concurrency } = options;
     const asked = readAsked(headers[ASKED_HEADER]);
@@ -133,48 +156,48 @@ export class Service {
   }
 
   /** The first end counts. */
-  leave(present: Present, how: RunEnd): void {
+  #leave(present: Present, how: NonNullable<Run["end"]>): void {
     if (!this.#present.delete(present)) return;
     present.run.end = how;
     present.run.endedMs = performance.now();
     present.over.abort();
   }
 
-  reset(present: Present): void {
-    this.leave(present, "reset");
+  /** Ends the connection as a crash does. */
+  #reset(present: Present): void {
+    this.#leave(present, "reset");
     present.socket.resetAndDestroy();
   }
 
-  /** Everything that is there is over. */
-  end(how: RunEnd): void {
-    for (const present of [...this.#present]) this.leave(present, how);
+  /** The replica closed the connection after the last answer, without a word. */
+  #closesAtOnce({ trouble, socket }: Present): boolean {
+    const isKept = this.#kept.has(socket);
+    this.#kept.add(socket);
+    return trouble?.kind === "closes_kept" && isKept;
   }
 
-  begins({ run }: Present, status: number): void {
-    run.status = status;
-    run.headersMs = run.lastSentMs = performance.now();
+  /** Waits while the replica is frozen. Throws if the request is over by then. */
+  async #thawed({ over }: Present): Promise<void> {
+    if (this.#frozen !== null) await this.#frozen.promise;
+    over.signal.throwIfAborted();
   }
 
   /**
-   * Waits for a turn, which it keeps until it is over, loads the hint where it is not there, and works. Gives what it found, or the status
-   * that its trouble answers with.
+   * Waits for a turn, which the request keeps until it is over, loads the hint if it is not there, and works. Gives what was found, or the status
+   * that the request's trouble answers with.
    */
-  async attend({ asked, run, trouble, over }: Present, workMs: number): Promise<"warm" | "load" | number> {
+  async #attend({ asked, run, trouble, over }: Present, workMs: number): Promise<"warm" | "load" | number> {
     const { signal } = over;
     const { loadMs, hintSlots, concurrency, replica } = this.options;
     const { hint, key } = asked;
     if (trouble?.kind === "status") return trouble.status;
     if (trouble?.kind === "full" && run.present > Math.floor(concurrency / 2)) return 503;
     if (takesSlot(run)) await this.#turn(signal);
-    if (trouble?.kind === "fails_hint" && hint === trouble.hint) {
-      await sleep(loadMs, undefined, { signal });
-      return 500;
-    }
-    const found = hint === null || this.hints.includes(hint) ? "warm" : "load";
-    if (found === "load") {
-      if (this.hints.length >= hintSlots) this.hints = this.hints.slice(1);
-      await sleep(loadMs, undefined, { signal });
-    }
+    const fails = trouble?.kind === "fails_hint" && hint === trouble.hint;
+    const found = fails || (hint !== null && !this.hints.includes(hint)) ? "load" : "warm";
+    if (found === "load" && !fails && this.hints.length >= hintSlots) this.hints = this.hints.slice(1);
+    if (found === "load") await sleep(loadMs, undefined, { signal });
+    if (fails) return 500;
     if (hint !== null) this.hold(hint);
     await sleep(workMs, undefined, { signal });
     return trouble?.kind === "errs" && isAmong(trouble.share, key, replica) ? 500 : found;
@@ -195,17 +218,18 @@ export class Service {
     const factor = trouble?.kind === "slow" ? trouble.factor : 1;
     const whole = asked.shape === "whole" || run.method === "OPTIONS";
     const share = (asked.serviceMs * factor) / (whole ? 1 : PIECES + 1);
-    const found = await this.attend(present, share);
-    await this.thawed(present);
+    const found = await this.#attend(present, share);
+    await this.#thawed(present);
     const status = typeof found === "number" ? found : 200;
     const body = status === 200 ? answerBody(asked, run) : Buffer.from(`${status} in trouble\n`);
-    this.begins(present, status);
+    begins(run, status);
     response.writeHead(status, {
       ...{ "x-fal-runner-hints": this.hints.join(","), [FOUND_HEADER]: found, [UPLOAD_HEADER]: run.upload ?? "" },
       ...(status === 200 && asked.shape === "chunked" ? {} : { "content-length": body.length }),
     });
+    // With the last byte the request is over for the other side, even if this side hears of it later.
     const finish = (last: Buffer) => {
-      this.leave(present, "complete");
+      this.#leave(present, "complete");
       response.end(last);
     };
     const breaks = trouble?.kind === "reset_mid_body";
@@ -215,11 +239,10 @@ export class Service {
     const size = Math.ceil(body.length / PIECES);
     for (let piece = 0; piece < PIECES; piece++) {
       await sleep(share, undefined, { signal: over.signal });
-      await this.thawed(present);
-      if (breaks && piece > 0) return this.reset(present);
-      // Nothing more is sent; the request is over when the other side closes.
+      await this.#thawed(present);
+      if (breaks && piece > 0) return this.#reset(present);
+      // Nothing more is sent. The request is over when the other side closes.
       if (stalls && piece > 0) return;
-      // With the last byte it is over for the other side, whenever this side comes to know of it.
       if (piece === PIECES - 1) return finish(body.subarray(piece * size));
       const isTaken = response.write(body.subarray(piece * size, (piece + 1) * size));
       if (!isTaken) await once(response, "drain", { signal: over.signal });
@@ -228,11 +251,16 @@ export class Service {
   }
 }
 
+function begins(run: Run, status: number): void {
+  run.status = status;
+  run.headersMs = run.lastSentMs = performance.now();
+}
+
 function takesSlot({ method }: Pick<Run, "method">): boolean {
   return method !== "OPTIONS";
 }
 
-/** Whether a request is among a share of all, the same each time for its key and the replica. */
+/** Whether a request is among a share of all: the same each time for its key and the replica. */
 function isAmong(share: number, key: string, replica: string): boolean {
   const drawn = createHash("sha256").update(`${replica} ${key}`).digest().readUInt32BE();
   return drawn < share * 2 ** 32;

@@ -1,15 +1,14 @@
-// Replays a workload for real: a live fleet that holds, loads and serves as the simulated one. Whatever was started has ended when it
+// Replays a workload for real: a live fleet that holds, loads and serves like the simulated one. Whatever was started has ended when it
 // returns or throws.
 import { bundle } from "../../scripts/bundle.ts";
 import { Fleet } from "../live/fleet.ts";
-import { sendOpenLoop } from "../live/open-loop.ts";
+import { sendOpenLoop } from "../live/load.ts";
 import { FOUND_HEADER } from "../live/proof.ts";
-import type { Run } from "../live/run.ts";
-import { isProven, queuedMsOf, type Came, type Sending } from "../live/sending.ts";
-import type { Outcome } from "../simulate/ledger.ts";
+import { type Came, queuedMsOf, resultOf, type Run, type Sending } from "../live/records.ts";
+import { blank, type Outcome } from "../simulate/outcome.ts";
 import type { WarmpathOptions } from "../simulate/routers/warmpath.ts";
 import { DAY_MS } from "../simulate/inputs.ts";
-import type { Request, Workload } from "../simulate/workload.ts";
+import type { Workload } from "../simulate/workload.ts";
 
 export interface Replaying {
   readonly replicas: number;
@@ -24,26 +23,16 @@ export interface Replaying {
   readonly progress: (answered: number) => void;
 }
 
-export interface Replayed {
-  /** In real time. */
-  readonly outcomes: readonly Outcome[];
-  /** Of served requests why their replica was chosen, of others what went wrong. */
-  readonly reasons: readonly string[];
-  readonly errors: readonly string[];
-  /** What should not have happened; empty where all is well. */
-  readonly faults: readonly string[];
-}
-
-/** In rendezvous hashing only hints and replicas count, so that the simulator's choices are the same. */
+/** Hash orders follow from hints and replicas alone, so they are the same as in the simulator. */
 const APP = "simulated";
-/** What a router may answer under load; anything else is a fault. */
+/** What a router may answer under load. Anything else is a fault. */
 const GIVEN_UP = new Set(["429 queue_full", "504 request_timeout"]);
 
 interface ReplaySending extends Sending {
   readonly dueMs: number;
 }
 
-export async function replay(workload: Workload, replaying: Replaying): Promise<Replayed> {
+export async function replay(workload: Workload, replaying: Replaying) {
   const { replicas, slots, loadMs, heartbeatMs, settings, seed, limitMs, signal, progress } = replaying;
   bundle();
   let [refusedBeats, overfull] = [0, 0];
@@ -51,19 +40,12 @@ export async function replay(workload: Workload, replaying: Replaying): Promise<
     if (present > concurrency) overfull++;
   };
   const onBeat = ({ answered }: { readonly answered: number | null }) => {
-    // One that another has overtaken is refused as a late one.
+    // 409: a later report has overtaken it.
     if (answered !== 200 && answered !== 409 && !signal.aborted) refusedBeats++;
   };
   await using fleet = await Fleet.start({
-    ...{
-      name: "replay",
-      heartbeatMs,
-      oneByOne: true,
-      seed,
-      signal,
-      onBeat,
-      log: (line: string) => console.error(`router: ${line}`),
-    },
+    ...{ name: "replay", heartbeatMs, oneByOne: true, seed, signal, onBeat },
+    log: (line: string) => console.error(`router: ${line}`),
     settings: {
       COLD_START_MS: String(settings.coldStartMs),
       QUEUE_TIMEOUT_MS: String(settings.queueTimeoutMs),
@@ -79,32 +61,31 @@ export async function replay(workload: Workload, replaying: Replaying): Promise<
     }),
   });
   const outcomes: Outcome[] = [];
+  /** Why the replica of a served request was chosen, and what went wrong with the others. */
   const [reasons, errors]: [string[], string[]] = [[], []];
   const startMs = performance.now();
   const onCame = ({ dueMs }: ReplaySending, came: Came) => {
-    const served = isProven(came);
-    const found = came.headers[FOUND_HEADER] === "load" ? "load" : "warm";
+    const result = resultOf(came);
+    const served = result === "200";
+    const cold = came.headers[FOUND_HEADER] === "load" ? "load" : "warm";
     const inSystemMs = came.endedMs - startMs - dueMs;
     const waitedMs = queuedMsOf(came) ?? (served ? 0 : inSystemMs);
-    outcomes.push({ waitedMs, inSystemMs, cold: found, loadMs: 0, home: 0, served, failed: false, refused: null });
+    outcomes.push({ ...blank(), waitedMs, inSystemMs, cold, served });
     if (served) reasons.push(came.headers["x-warmpath-reason"] ?? "none");
-    else errors.push(`${came.status ?? came.end} ${came.errorType ?? came.cause ?? "wrong answer"}`);
+    else errors.push(result);
     progress(outcomes.length);
   };
-  await sendOpenLoop(workload.map(timed), { way: () => fleet.way(limitMs), signal: fleet.signal, onCame });
+  const requests = workload.map(({ atMs, hint, serviceMs }, index) => {
+    const asked = { key: `r${index}`, app: APP, hint, serviceMs, bytes: 2, shape: "whole" } as const;
+    return { atMs, sending: { asked, target: `/${APP}`, dueMs: atMs } };
+  });
+  await sendOpenLoop(requests, { way: () => fleet.way(limitMs), signal: fleet.signal, onCame });
   fleet.signal.throwIfAborted();
   const odd = errors.filter((error) => !GIVEN_UP.has(error));
-  return {
-    ...{ outcomes, reasons, errors },
-    faults: [
-      ...(odd.length === 0 ? [] : [`${odd.length} requests failed, the first: ${odd[0]}`]),
-      ...(refusedBeats === 0 ? [] : [`${refusedBeats} heartbeats were refused or lost`]),
-      ...(overfull === 0 ? [] : [`${overfull} times a replica got a request while as many as it takes were there`]),
-    ],
-  };
-}
-
-function timed({ atMs, hint, serviceMs }: Request, index: number): { atMs: number; sending: ReplaySending } {
-  const asked = { key: `r${index}`, app: APP, hint, serviceMs, bytes: 2, shape: "whole" } as const;
-  return { atMs, sending: { asked, target: `/${APP}`, dueMs: atMs } };
+  const faults = [
+    ...(odd.length === 0 ? [] : [`${odd.length} requests failed, the first: ${odd[0]}`]),
+    ...(refusedBeats === 0 ? [] : [`${refusedBeats} heartbeats were refused or lost`]),
+    ...(overfull === 0 ? [] : [`${overfull} times a replica got a request while as many as it takes were there`]),
+  ];
+  return { outcomes, reasons, errors, faults };
 }

@@ -1,16 +1,13 @@
 // Every policy at every load on every path: the original workload and its bootstraps. Nothing is read or printed here.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Running } from "../command.ts";
-import { bootstrap } from "./bootstrap.ts";
 import type { LoadMs } from "./load-times.ts";
 import { seeded, seedFor } from "./random.ts";
-import { retime, type Retiming } from "./retime.ts";
-import type { Run } from "./ledger.ts";
+import type { Run } from "./outcome.ts";
 import type { MakeRouter } from "./router.ts";
-import { ideal } from "./routers/ideal.ts";
+import { idealRun } from "./ideal.ts";
 import { measure, yardstick, type Figures, type Yardstick } from "./statistics.ts";
-import type { Workload } from "./workload.ts";
-import { NO_FAULTS } from "./faults.ts";
+import { bootstrap, retime, type Retiming, type Workload } from "./workload.ts";
 import { simulate, type WorldOptions } from "./world.ts";
 
 /** The world of a run, but for what is drawn in it. */
@@ -40,7 +37,6 @@ export const IDEAL = "ideal";
 
 /** As production: a replica counts as live for three heartbeats, and no less than 15 s (src/routing/ledger/liveness.ts). */
 const timeToLiveMs = (heartbeatMs: number) => Math.max(15_000, 3 * heartbeatMs);
-const DAY_MS = 86_400_000;
 
 /** Results of one load after the other. */
 export async function* experiment(
@@ -79,14 +75,9 @@ export function runOf(workload: Workload, makeRouter: MakeRouter, fleet: Fleet, 
   return simulate(workload, makeRouter, { ...world, ...drawn, timeToLiveMs: timeToLiveMs(world.heartbeatMs) }, progress);
 }
 
-/**
- * Loads cost nothing, replicas never lack room for what they serve, nothing fails, and nobody listens to heartbeats. What is free is not
- * worth avoiding: misses say nothing of the ideal queue.
- */
+/** Loads cost the ideal queue nothing, so it has no figures of them. */
 function idealOf(workload: Workload, fleet: Fleet): [figures: Figures, measures: Yardstick] {
-  const slots = Math.max(fleet.slots, fleet.concurrency);
-  const its = { ...fleet, slots, makeLoadMs: () => () => 0, heartbeatMs: DAY_MS, faults: NO_FAULTS, costs: false };
-  const run = runOf(workload, ideal, its);
+  const run = idealRun(workload, fleet);
   const measures = yardstick(workload, run);
   const figures = measure(workload, run, measures);
   return [{ ...figures, miss: NaN, load_s: NaN, first_home: NaN, second_home: NaN }, measures];

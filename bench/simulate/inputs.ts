@@ -1,11 +1,10 @@
 // What the simulator and the replay have in common: which requests there are, as options and as a workload.
 import { Option, type Command } from "@commander-js/extra-typings";
 import { parseSettings } from "../../src/settings/settings.ts";
-import { BadInput, number, SEED } from "../command.ts";
-import { RETIMINGS } from "./retime.ts";
+import { BadInput, blaming, number, SEED } from "../command.ts";
+import { RETIMINGS, totalServiceMs, type Workload } from "./workload.ts";
 import { GENTD26_LIKE, synthetic } from "./synthetic.ts";
 import { readTrace } from "./trace.ts";
-import { totalServiceMs, type Workload } from "./workload.ts";
 
 export const DAY_MS = 86_400_000;
 
@@ -55,14 +54,4 @@ function drawn(requests: number, serviceScale: number, seed: number): Workload {
   const spanMs = (GENTD26_LIKE.spanMs * requests) / GENTD26_LIKE.requests;
   const workload = synthetic({ ...GENTD26_LIKE, requests, spanMs }, seed);
   return workload.map((request) => ({ ...request, serviceMs: request.serviceMs * serviceScale }));
-}
-
-/** Whatever goes wrong is the option's, unless the message names another. */
-export function blaming<T>(option: string, what: () => T): T {
-  try {
-    return what();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new BadInput(message.startsWith("--") ? message : `${option}: ${message}`, { cause: error });
-  }
 }

@@ -1,18 +1,17 @@
 // `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together.
 import { readFileSync, writeFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { BadInput, main, names, number, program } from "../command.ts";
-import { blockCount } from "./bootstrap.ts";
+import { BadInput, blaming, main, names, number, program } from "../command.ts";
+import { blockCount, type Workload } from "./workload.ts";
 import { experiment, type Fleet, type Plan, type Result } from "./experiment.ts";
 import { canFail, IDLE_TIMEOUT_MS, type Faults } from "./faults.ts";
-import { blaming, PRODUCTION, requestsOf, withWorkload } from "./inputs.ts";
+import { PRODUCTION, requestsOf, withWorkload } from "./inputs.ts";
 import { drawnLoadMs, LOAD_MS_MAX, parsePercentiles, type LoadMs } from "./load-times.ts";
 import { seedFor } from "./random.ts";
 import { header, jsonLine, LEGEND, tables } from "./report.ts";
 import { BASELINES } from "./routers/index.ts";
 import { policyOf, type Scheduling } from "../../src/routing/policy/index.ts";
 import { warmpath } from "./routers/warmpath.ts";
-import type { Workload } from "./workload.ts";
 
 /** The policy that charts put in front. */
 const OURS = "warmpath";

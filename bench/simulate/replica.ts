@@ -1,97 +1,167 @@
-// A simulated replica: a few hints in memory, the least recently used making room; requests that run, wait for their load, wait for
-// room, or (sent over the concurrency) wait for a slot. It knows the truth; routers see only what it reports.
-
-export interface Job {
-  readonly id: number;
-  readonly hint: string;
-  readonly serviceMs: number;
-}
+// A simulated replica: a few hints in memory, the least recently used making room; requests that run, wait for their load, wait for room, or
+// (sent over the concurrency) wait for a slot. It knows the truth. Routers see only what it reports.
+import { IDLE_TIMEOUT_MS, type failuresOf, type Faults } from "./faults.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Random } from "./random.ts";
+import type { Router } from "./router.ts";
+import type { Request } from "./workload.ts";
 
 interface Entry {
   loaded: boolean;
   users: number;
-  readonly waiting: Job[];
+  /** Requests that wait for the load. */
+  readonly waiting: number[];
 }
 
-export interface Happenings {
-  /** The job has a slot; what it needs may still have to be loaded. */
-  starts(job: Job): void;
-  /** The job will be over at that time. */
-  runs(job: Job, untilMs: number): void;
-  /** The hint will be loaded at that time. */
-  loads(hint: string, job: Job, untilMs: number): void;
-  /** The job found its hint being loaded. */
-  joinsLoad(job: Job): void;
-  /** The job will fail at that time, and is not served. */
-  fails(job: Job, untilMs: number): void;
-}
-
-export interface ReplicaOptions {
+/** The world as its replicas see it. */
+export interface Surroundings {
   readonly slots: number;
   readonly concurrency: number;
   readonly loadMs: (hint: string) => number;
-  /** After how long it fails a request for the hint; null: it serves it. */
-  readonly failsAfterMs: (hint: string) => number | null;
+  readonly faults: Faults;
+  readonly faultRandom: Random;
+  readonly failures: ReturnType<typeof failuresOf>;
+  readonly router: Router;
+  readonly nowMs: () => number;
+  readonly requestOf: (id: number) => Request;
+  readonly outcomeOf: (id: number) => Outcome;
+  readonly sinceArrivalMs: (id: number) => number;
+  /** How many replicas are before this one in the hint's hash order. */
+  readonly homeOf: (index: number, hint: string) => number;
+  readonly ended: (id: number) => void;
+  /** Something happens after this time, unless the replica has died by then. */
+  readonly foreseeFor: (replica: SimulatedReplica, inMs: number, happen: () => void) => void;
 }
 
-export type SimulatedReplica = ReturnType<typeof simulatedReplica>;
-
-export function simulatedReplica({ slots, concurrency, loadMs, failsAfterMs }: ReplicaOptions, happenings: Happenings) {
+/** A process. After its death another begins in its place. */
+export class SimulatedReplica {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly jobs = new Set<number>();
+  alive: boolean;
+  sequence = 0;
+  readonly #world: Surroundings;
+  readonly #speed: number;
   /** Least recently used first. */
-  const entries = new Map<string, Entry>();
-  const queue: Job[] = [];
-  const roomless: Job[] = [];
-  let active = 0;
+  readonly #entries = new Map<string, Entry>();
+  readonly #queue: number[] = [];
+  readonly #roomless: number[] = [];
+  #active = 0;
+  /** What late reports may still say, oldest first. */
+  readonly #before: { readonly atMs: number; readonly hints: readonly string[] }[] = [];
 
-  const start = (job: Job, nowMs: number) => {
-    active++;
-    happenings.starts(job);
-    const failsMs = failsAfterMs(job.hint);
-    if (failsMs === null) use(job, nowMs);
-    else happenings.fails(job, nowMs + failsMs);
-  };
+  constructor(world: Surroundings, index: number, incarnation: number, alive: boolean, speed: number) {
+    this.#world = world;
+    this.index = index;
+    this.incarnation = incarnation;
+    this.alive = alive;
+    this.#speed = speed;
+  }
 
-  const use = (job: Job, nowMs: number) => {
-    const { hint } = job;
-    const entry = entries.get(hint);
+  /** The hints that a report of now names: those held now or some time ago, less what is dropped. */
+  reported(): readonly string[] {
+    const { lateMs, dropped } = this.#world.faults;
+    const held = lateMs === 0 ? this.#loaded() : this.#loadedAt(this.#world.nowMs() - lateMs);
+    return dropped === 0 ? held : held.filter(() => this.#world.faultRandom() >= dropped);
+  }
+
+  accept(id: number): void {
+    this.jobs.add(id);
+    if (this.#active >= this.#world.concurrency) this.#queue.push(id);
+    else this.#start(id);
+  }
+
+  #start(id: number): void {
+    const { failures, loadMs, outcomeOf, sinceArrivalMs, requestOf } = this.#world;
+    this.#active++;
+    outcomeOf(id).waitedMs = sinceArrivalMs(id);
+    const failsMs = failures.refusesAfterMs(this.index, requestOf(id).hint, loadMs);
+    if (failsMs === null) this.#use(id);
+    else this.#willEnd(id, "error", failsMs, failsMs);
+  }
+
+  #use(id: number): void {
+    const { slots, outcomeOf, requestOf } = this.#world;
+    const { hint } = requestOf(id);
+    const entry = this.#entries.get(hint);
     if (entry === undefined) {
-      if (entries.size >= slots && !evict()) return void roomless.push(job);
-      entries.set(hint, { loaded: false, users: 1, waiting: [job] });
-      return happenings.loads(hint, job, nowMs + loadMs(hint));
+      if (this.#entries.size >= slots && !this.#evict()) return void this.#roomless.push(id);
+      return this.#load(hint, id);
     }
-    entries.delete(hint);
-    entries.set(hint, entry);
+    this.#entries.delete(hint);
+    this.#entries.set(hint, entry);
     entry.users++;
-    if (entry.loaded) return happenings.runs(job, nowMs + job.serviceMs);
-    entry.waiting.push(job);
-    happenings.joinsLoad(job);
-  };
+    if (entry.loaded) return this.#run(id);
+    entry.waiting.push(id);
+    outcomeOf(id).cold = "joined";
+  }
 
   /** Makes room: the least recently used hint that is idle goes. */
-  const evict = () => {
-    const victim = [...entries].find(([, { users, loaded }]) => users === 0 && loaded);
-    return victim !== undefined && entries.delete(victim[0]);
-  };
+  #evict(): boolean {
+    const victim = [...this.#entries].find(([, { users, loaded }]) => users === 0 && loaded);
+    return victim !== undefined && this.#entries.delete(victim[0]);
+  }
 
-  return {
-    loaded: () => [...entries].filter(([, { loaded }]) => loaded).map(([hint]) => hint),
-    accept(job: Job, nowMs: number): void {
-      if (active >= concurrency) queue.push(job);
-      else start(job, nowMs);
-    },
-    loadDone(hint: string, nowMs: number): void {
-      const entry = entries.get(hint);
-      if (entry === undefined) return;
+  #load(hint: string, id: number): void {
+    const { loadMs, outcomeOf, homeOf, foreseeFor } = this.#world;
+    const entry: Entry = { loaded: false, users: 1, waiting: [id] };
+    this.#entries.set(hint, entry);
+    const takesMs = loadMs(hint) / this.#speed;
+    Object.assign(outcomeOf(id), { cold: "load", loadMs: takesMs, home: homeOf(this.index, hint) });
+    this.#note();
+    foreseeFor(this, takesMs, () => {
       entry.loaded = true;
-      for (const job of entry.waiting.splice(0)) happenings.runs(job, nowMs + job.serviceMs);
-    },
-    finish(job: Job, nowMs: number): void {
-      const entry = entries.get(job.hint);
-      if (entry !== undefined) entry.users--;
-      active--;
-      for (const waiting of roomless.splice(0)) use(waiting, nowMs);
-      const next = active < concurrency ? queue.shift() : undefined;
-      if (next !== undefined) start(next, nowMs);
-    },
-  };
+      for (const waiting of entry.waiting.splice(0)) this.#run(waiting);
+      this.#note();
+    });
+  }
+
+  #run(id: number): void {
+    const { failures, requestOf } = this.#world;
+    const ends = failures.endingOf(this.index, id);
+    const serviceMs = requestOf(id).serviceMs / this.#speed;
+    this.#willEnd(id, ends, serviceMs, ends === "stall" ? serviceMs + IDLE_TIMEOUT_MS : serviceMs);
+  }
+
+  #willEnd(id: number, ends: "served" | "error" | "stall", answersMs: number, overMs: number): void {
+    const { faults, router, foreseeFor, nowMs } = this.#world;
+    foreseeFor(this, answersMs, () => {
+      const hints = faults.noInBand ? null : this.#loaded();
+      router.answered(id, { status: ends === "error" ? 500 : 200, hints }, nowMs());
+    });
+    foreseeFor(this, overMs, () => {
+      this.#finish(id);
+      Object.assign(this.#world.outcomeOf(id), { served: ends === "served", failed: ends !== "served" });
+      this.#world.ended(id);
+      if (ends === "stall") router.brokeOff(id, nowMs());
+      else router.finished(id, nowMs());
+    });
+  }
+
+  #finish(id: number): void {
+    const { concurrency, requestOf } = this.#world;
+    this.jobs.delete(id);
+    const entry = this.#entries.get(requestOf(id).hint);
+    if (entry !== undefined) entry.users--;
+    this.#active--;
+    for (const waiting of this.#roomless.splice(0)) this.#use(waiting);
+    const next = this.#active < concurrency ? this.#queue.shift() : undefined;
+    if (next !== undefined) this.#start(next);
+    this.#note();
+  }
+
+  #loaded(): string[] {
+    return [...this.#entries].filter(([, { loaded }]) => loaded).map(([hint]) => hint);
+  }
+
+  /** What is held has changed. */
+  #note(): void {
+    if (this.#world.faults.lateMs > 0) this.#before.push({ atMs: this.#world.nowMs(), hints: this.#loaded() });
+  }
+
+  #loadedAt(thenMs: number): readonly string[] {
+    while ((this.#before[1]?.atMs ?? Infinity) <= thenMs) this.#before.shift();
+    const [first] = this.#before;
+    return first !== undefined && first.atMs <= thenMs ? first.hints : [];
+  }
 }

@@ -1,7 +1,7 @@
 // What one run comes to, in figures that can be averaged over several. Times are of requests that were served; those given up have a
 // share of their own beside them.
 import { max, mean, quantileSorted, sampleStandardDeviation } from "simple-statistics";
-import type { Outcome, Run } from "./ledger.ts";
+import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
 
 /** In the order in which they are reported. `_s` are seconds; the others shares and ratios. A figure with nothing to be made from is NaN. */

@@ -1,43 +1,27 @@
-// The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report,
-// and faults. No wall clock and no randomness of its own: the same options give the same run.
+// The simulated world: a discrete-event loop around one router, with requests from a workload, replicas that load, serve and report, and
+// faults. It has no wall clock and no randomness of its own: the same options give the same run.
 import TinyQueue from "tinyqueue";
-import { failuresOf, IDLE_TIMEOUT_MS, reportedLists, type Ending, type Faults } from "./faults.ts";
 import { hashName, score } from "../../src/routing/rendezvous.ts";
-import { blank, type Outcome, type Run } from "./ledger.ts";
-import { simulatedReplica, type Happenings, type Job, type SimulatedReplica } from "./replica.ts";
+import { failuresOf } from "./faults.ts";
+import { blank, type Outcome, type Run } from "./outcome.ts";
+import { SimulatedReplica, type Surroundings } from "./replica.ts";
 import type { Random } from "./random.ts";
 import type { MakeRouter } from "./router.ts";
-import type { Workload } from "./workload.ts";
+import type { Request, Workload } from "./workload.ts";
 
-export interface WorldOptions {
+export interface WorldOptions extends Pick<Surroundings, "slots" | "concurrency" | "loadMs" | "faults" | "faultRandom"> {
   readonly replicas: number;
-  readonly slots: number;
-  readonly concurrency: number;
-  readonly loadMs: (hint: string) => number;
-  /** How fast each replica is, the first first; 1 if the list does not say. */
+  /** How fast each replica is, by its place; 1 if the list does not say. */
   readonly speeds?: readonly number[];
   readonly heartbeatMs: number;
   readonly timeToLiveMs: number;
-  readonly faults: Faults;
   /** Clients say what a request costs. */
   readonly costs: boolean;
-  /** What routers draw from, and what faults are drawn from: the same faults for every router. */
+  /** Routers draw from this one. Faults draw from `faultRandom`, so that they are the same for every router. */
   readonly random: Random;
-  readonly faultRandom: Random;
 }
 
-/** A replica's life. Another begins after its death. */
-interface Life {
-  readonly index: number;
-  readonly incarnation: number;
-  readonly replica: SimulatedReplica;
-  alive: boolean;
-  sequence: number;
-  readonly lists: ReturnType<typeof reportedLists>;
-  readonly jobs: Map<number, Job>;
-}
-
-/** Of events at one time, what was foreseen first happens first. */
+/** Of events at one time, the event that was foreseen first happens first. */
 interface Event {
   readonly atMs: number;
   readonly order: number;
@@ -48,9 +32,8 @@ const REJOIN_MS = 60_000;
 /** A dead replica refuses a connection after this long. */
 const REFUSAL_MS = 1;
 const PROGRESS_EVERY = 1000;
-/** What a router that does nothing sensible is allowed: events at one moment, and time without any request ending. */
-const EVENTS_AT_ONCE = 1_000_000;
-const STALLED_MS = 30 * 86_400_000;
+/** What a router that does nothing sensible is allowed: events at one moment, and time in which no request ends. */
+const STANDSTILL = { eventsAtOnce: 1_000_000, lastsMs: 30 * 86_400_000 };
 
 /** Runs the workload to its end. `progress` hears now and then how many requests have arrived. */
 export function simulate(
@@ -63,9 +46,20 @@ export function simulate(
   const events = new TinyQueue<Event>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
   const outcomes = workload.map(blank);
   const failures = failuresOf(faults, workload, replicas, faultRandom);
-  const lives = Array.from({ length: replicas }, (_, index) => makeLife(index, 1, true));
   const waiting = new Set<number>();
   const router = makeRouter({ send, refuse }, { replicas, concurrency, random, timeToLiveMs });
+  const surroundings: Surroundings = {
+    ...{ slots, concurrency, loadMs, faults, faultRandom, failures, router },
+    ...{ nowMs: () => nowMs, requestOf, outcomeOf, sinceArrivalMs, homeOf, ended },
+    foreseeFor(replica, inMs, happen) {
+      foresee(nowMs + inMs, () => {
+        if (lives[replica.index] === replica) happen();
+      });
+    },
+  };
+  const begin = (index: number, incarnation: number, alive: boolean) =>
+    new SimulatedReplica(surroundings, index, incarnation, alive, options.speeds?.[index] ?? 1);
+  const lives = Array.from({ length: replicas }, (_, index) => begin(index, 1, true));
   let foreseen = 0;
   let nowMs = 0;
   let tickMs = Infinity;
@@ -93,13 +87,6 @@ export function simulate(
     events.push({ atMs, order: foreseen++, happen });
   }
 
-  /** It does not happen where the replica has died by then. */
-  function foreseeIn(life: Life, atMs: number, happen: () => void): void {
-    foresee(atMs, () => {
-      if (lives[life.index] === life) happen();
-    });
-  }
-
   function nextArrival(id: number): void {
     const request = workload[id];
     if (request !== undefined) foresee(Math.max(nowMs, request.atMs), () => arrive(id));
@@ -115,23 +102,18 @@ export function simulate(
 
   function send(id: number, index: number): void {
     if (!waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
-    const { hint, serviceMs } = requestOf(id);
-    const life = lifeOf(index);
-    if (!life.alive) {
-      waiting.add(id);
-      return foresee(nowMs + REFUSAL_MS, () => router.failed(id, nowMs));
+    const replica = existing(lives, index);
+    if (replica.alive) {
+      outcomeOf(id).cold = "warm";
+      return replica.accept(id);
     }
-    const job = { id, hint, serviceMs: serviceMs / speedOf(index) };
-    life.jobs.set(id, job);
-    outcomeOf(id).cold = "warm";
-    life.replica.accept(job, nowMs);
+    waiting.add(id);
+    foresee(nowMs + REFUSAL_MS, () => router.failed(id, nowMs));
   }
 
   function refuse(id: number, why: "timed_out" | "queue_full"): void {
-    const outcome = outcomeOf(id);
     if (!waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
-    outcome.refused = why;
-    outcome.waitedMs = sinceArrivalMs(id);
+    Object.assign(outcomeOf(id), { refused: why, waitedMs: sinceArrivalMs(id) });
     ended(id);
   }
 
@@ -141,36 +123,6 @@ export function simulate(
     lastEndMs = nowMs;
   }
 
-  function willEnd(life: Life, job: Job, ends: Ending, answersMs: number, overMs: number): void {
-    foreseeIn(life, answersMs, () => {
-      const hints = faults.noInBand ? null : life.replica.loaded();
-      router.answered(job.id, { status: ends === "error" ? 500 : 200, hints }, nowMs);
-    });
-    foreseeIn(life, overMs, () => over(life, job, ends));
-  }
-
-  function over(life: Life, job: Job, ends: Ending): void {
-    life.jobs.delete(job.id);
-    life.replica.finish(job, nowMs);
-    life.lists.note(life.replica, nowMs);
-    const outcome = outcomeOf(job.id);
-    outcome.served = ends === "served";
-    outcome.failed = ends !== "served";
-    ended(job.id);
-    if (ends === "stall") router.brokeOff(job.id, nowMs);
-    else router.finished(job.id, nowMs);
-  }
-
-  function loads(life: Life, hint: string, job: Job, untilMs: number): void {
-    Object.assign(outcomeOf(job.id), { cold: "load", loadMs: untilMs - nowMs, home: homeOf(life.index, hint) });
-    life.lists.note(life.replica, nowMs);
-    foreseeIn(life, untilMs, () => {
-      life.replica.loadDone(hint, nowMs);
-      life.lists.note(life.replica, nowMs);
-    });
-  }
-
-  /** How many replicas are before this one in the hint's hash order. */
   function homeOf(index: number, hint: string): number {
     const hash = hashName(hint);
     const scores = lives.map((_, other) => score(hash, { hash: hashName(String(other)), weight: concurrency }));
@@ -184,16 +136,15 @@ export function simulate(
   }
 
   function die(index: number): void {
-    const { incarnation, jobs } = lifeOf(index);
-    const lost = [...jobs.keys()];
-    const life = makeLife(index, incarnation + 1, false);
-    lives[index] = life;
-    for (const id of lost) {
+    const { incarnation, jobs } = existing(lives, index);
+    const next = begin(index, incarnation + 1, false);
+    lives[index] = next;
+    for (const id of jobs) {
       waiting.add(id);
       router.failed(id, nowMs);
     }
     foresee(nowMs + REJOIN_MS, () => {
-      life.alive = true;
+      next.alive = true;
       report(index);
       scheduleDeath(index);
     });
@@ -201,62 +152,24 @@ export function simulate(
 
   function keepReporting(index: number, atMs: number): void {
     foresee(atMs, () => {
-      if (lifeOf(index).alive) report(index);
+      if (existing(lives, index).alive) report(index);
       keepReporting(index, nowMs + heartbeatMs);
     });
   }
 
   function report(index: number): void {
-    const life = lifeOf(index);
-    const hints = life.lists.report(life.replica, nowMs);
-    const rest = { hintSlots: faults.noHintSlots ? null : slots, concurrency, inFlight: life.jobs.size };
-    const { incarnation } = life;
-    router.report({ replica: index, incarnation, sequence: ++life.sequence, hints, ...rest }, nowMs);
-  }
-
-  function makeLife(index: number, incarnation: number, alive: boolean): Life {
-    const happenings: Happenings = {
-      starts: ({ id }) => {
-        outcomeOf(id).waitedMs = sinceArrivalMs(id);
-      },
-      runs: (job, untilMs) => {
-        const ends = failures.endingOf(index, job.id);
-        willEnd(life, job, ends, untilMs, ends === "stall" ? untilMs + IDLE_TIMEOUT_MS : untilMs);
-      },
-      loads: (hint, job, untilMs) => loads(life, hint, job, untilMs),
-      joinsLoad: ({ id }) => {
-        outcomeOf(id).cold = "joined";
-      },
-      fails: (job, untilMs) => willEnd(life, job, "error", untilMs, untilMs),
-    };
-    const failsAfterMs = (hint: string) => failures.refusesAfterMs(index, hint, loadMs);
-    const loadMsHere = (hint: string) => loadMs(hint) / speedOf(index);
-    const replica = simulatedReplica({ slots, concurrency, loadMs: loadMsHere, failsAfterMs }, happenings);
-    const lists = reportedLists(faults, faultRandom);
-    const life: Life = { index, incarnation, replica, alive, sequence: 0, lists, jobs: new Map() };
-    return life;
-  }
-
-  function lifeOf(index: number): Life {
-    const life = lives[index];
-    if (life === undefined) throw new Error(`there is no replica ${index}`);
-    return life;
-  }
-
-  function speedOf(index: number): number {
-    return options.speeds?.[index] ?? 1;
+    const replica = existing(lives, index);
+    const { incarnation, jobs } = replica;
+    const said = { hints: replica.reported(), hintSlots: faults.noHintSlots ? null : slots, concurrency, inFlight: jobs.size };
+    router.report({ replica: index, incarnation, sequence: ++replica.sequence, ...said }, nowMs);
   }
 
   function outcomeOf(id: number): Outcome {
-    const outcome = outcomes[id];
-    if (outcome === undefined) throw new Error(`there is no request ${id}`);
-    return outcome;
+    return existing(outcomes, id);
   }
 
-  function requestOf(id: number): Workload[number] {
-    const request = workload[id];
-    if (request === undefined) throw new Error(`there is no request ${id}`);
-    return request;
+  function requestOf(id: number): Request {
+    return existing(workload, id);
   }
 
   function sinceArrivalMs(id: number): number {
@@ -266,11 +179,11 @@ export function simulate(
   function watchForStandstill(atMs: number): void {
     eventsAtOnce = atMs === nowMs ? eventsAtOnce + 1 : 0;
     const lastMs = Math.max(lastEndMs, workload.at(-1)?.atMs ?? 0);
-    if (eventsAtOnce <= EVENTS_AT_ONCE && atMs <= lastMs + STALLED_MS) return;
+    if (eventsAtOnce <= STANDSTILL.eventsAtOnce && atMs <= lastMs + STANDSTILL.lastsMs) return;
     throw new Error(`${open} requests are left and none ends: the router has lost them or goes round in circles`);
   }
 
-  /** A timer that was set for later happens nevertheless, and nothing is done then. */
+  /** If the router moves its timer, the old event still happens, and does nothing. */
   function watchTimer(): void {
     const next = router.nextEventMs();
     if (next >= tickMs) return;
@@ -282,4 +195,10 @@ export function simulate(
       router.tick(nowMs);
     });
   }
+}
+
+function existing<T>(all: readonly T[], index: number): T {
+  const found = all[index];
+  if (found === undefined) throw new Error(`there is no request or replica ${index}`);
+  return found;
 }

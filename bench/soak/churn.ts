@@ -1,19 +1,10 @@
-// Replicas come and go while a soak runs: they drain and are ready again, are replaced as in a rolling update, or die. Drawn from a seed; each
-// comes back, with a new incarnation where its process ended.
+// Replicas come and go while a soak runs: they drain and are ready again, are replaced as in a rolling update, or die. Drawn from a seed. Each
+// comes back, with a new incarnation if its process ended.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Member } from "../live/fleet.ts";
 import { seeded } from "../simulate/random.ts";
 
 const KINDS = ["drains", "is_replaced", "dies"] as const;
-type Kind = (typeof KINDS)[number];
-
-export interface Churn {
-  readonly counts: Readonly<Record<Kind, number>>;
-  /** Whether a replica was dead at some time between the two, or had just come back. */
-  readonly diedBetween: (fromMs: number, toMs: number) => boolean;
-  /** When no more are begun, after the signal; every replica is back then. */
-  readonly over: Promise<void>;
-}
 
 const AWAY_MS = { least: 500, most: 3000 };
 /** A request can fail at a dead replica this long after it is back: the answer was on its way. */
@@ -25,12 +16,18 @@ const POLL_MS = 20;
 /** A request that was granted before the drain may still be on its way to the replica. */
 const ON_ITS_WAY_MS = 200;
 
-/** `everyMs` on average from the end of one to the start of the next. */
-export function startChurn({ members }: Fleet, seed: number, everyMs: number, signal: AbortSignal): Churn {
+/** `everyMs` on average from the end of one change to the start of the next. None begins after the signal. */
+export function startChurn({ members }: Fleet, seed: number, everyMs: number, signal: AbortSignal) {
   const random = seeded(seed);
-  const counts: Record<Kind, number> = { drains: 0, is_replaced: 0, dies: 0 };
+  const counts = { drains: 0, is_replaced: 0, dies: 0 };
   const deaths: { readonly fromMs: number; toMs: number }[] = [];
-  return { counts, over: loop(), diedBetween: (from, to) => deaths.some(({ fromMs, toMs }) => fromMs <= to && from <= toMs) };
+  return {
+    counts,
+    /** Resolved after the signal, when every replica is back. */
+    over: loop(),
+    /** Whether a replica was dead at some time between the two, or had just come back. */
+    diedBetween: (from: number, to: number) => deaths.some(({ fromMs, toMs }) => fromMs <= to && from <= toMs),
+  };
 
   async function loop(): Promise<void> {
     for (let turn = 0; ; turn++) {
@@ -38,38 +35,33 @@ export function startChurn({ members }: Fleet, seed: number, everyMs: number, si
       const member = members[Math.floor(random() * members.length)];
       if (signal.aborted || member === undefined) return;
       const kind = KINDS[turn % KINDS.length] ?? "dies";
+      const awayMs = AWAY_MS.least + (Math.min(AWAY_MS.most, everyMs) - AWAY_MS.least) * random();
       counts[kind]++;
-      await befall(member, kind, AWAY_MS.least + (Math.min(AWAY_MS.most, everyMs) - AWAY_MS.least) * random());
+      if (kind === "dies") await die(member, awayMs);
+      else await drain(member, awayMs, kind === "is_replaced");
     }
   }
 
-  async function befall(member: Member, kind: Kind, awayMs: number): Promise<void> {
-    const { heartbeats } = member;
-    if (kind === "dies") {
-      heartbeats.pause();
-      const death = { fromMs: performance.now(), toMs: Infinity };
-      deaths.push(death);
-      if (deaths.length > DEATHS_KEPT) deaths.shift();
-      await comeBack(member, awayMs);
-      death.toMs = performance.now() + LINGERS_MS;
-      return;
-    }
-    await heartbeats.become("draining");
+  async function die(member: Member, awayMs: number): Promise<void> {
+    const death = { fromMs: performance.now(), toMs: Infinity };
+    deaths.push(death);
+    if (deaths.length > DEATHS_KEPT) deaths.shift();
+    await member.stop();
     await away(awayMs);
-    if (kind === "drains" || !(await isDrained(member))) return heartbeats.become("ready");
-    heartbeats.pause();
-    await heartbeats.beat("stopped");
-    await comeBack(member, awayMs);
+    await member.restart();
+    death.toMs = performance.now() + LINGERS_MS;
   }
 
-  async function comeBack({ replica, heartbeats }: Member, awayMs: number): Promise<void> {
-    await replica.die();
+  async function drain(member: Member, awayMs: number, replaced: boolean): Promise<void> {
+    await member.heartbeats.become("draining");
     await away(awayMs);
-    await replica.revive(Date.now());
-    heartbeats.resume();
+    if (!replaced || !(await isDrained(member))) return member.heartbeats.become("ready");
+    await member.stop(true);
+    await away(awayMs);
+    await member.restart();
   }
 
-  /** Cut short by the end of the run, so that the replica comes back all the same. */
+  /** The end of the run cuts it short, so that the replica comes back all the same. */
   async function away(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal }).catch(() => {});
   }

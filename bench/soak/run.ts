@@ -5,17 +5,16 @@ import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { send } from "../live/client.ts";
 import { Fleet } from "../live/fleet.ts";
-import { cpuMs, residentMib, starvedMs } from "../live/machine.ts";
-import { sendOpenLoop } from "../live/open-loop.ts";
+import { cpuMs, residentMib } from "../live/machine.ts";
+import { sendOpenLoop } from "../live/load.ts";
 import { LiveReplica } from "../live/replica.ts";
-import type { Run } from "../live/run.ts";
-import { queuedMsOf, type Came } from "../live/sending.ts";
+import { type Came, queuedMsOf, type Run } from "../live/records.ts";
 import { short } from "../report.ts";
 import { seedFor } from "../simulate/random.ts";
 import { startChurn } from "./churn.ts";
 import { APP, outcomeOf, SERVICE, soakTraffic, type SoakSending } from "./traffic.ts";
 import type { Ending } from "./verdict.ts";
-import { Windows, type Ended, type Window } from "./windows.ts";
+import { Windows, type Ended } from "./windows.ts";
 
 export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly forMs: number;
@@ -23,13 +22,7 @@ export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly seed: number;
 }
 
-export interface Soaked {
-  readonly windows: readonly Window[];
-  readonly ending: Ending;
-  readonly churn: Readonly<Record<string, number>>;
-}
-
-/** Of 16 slots; as many hints fit as 32 slots hold, so that the rarest are loaded now and then. Otherwise production's settings. */
+/** 16 slots. As many hints fit as 32 slots hold, so that the rarest are loaded now and then. Other settings are production's. */
 export const CONCURRENCIES = [1, 2, 2, 3, 1, 2, 2, 3];
 export const HINT_SLOTS = 4;
 const LOAD_MS = 80;
@@ -45,16 +38,16 @@ const CHURNS = 6;
 const PATIENCE_MS = 60_000;
 const EMPTY_WITHIN_MS = 60_000;
 const CONTROL_EVERY_MS = 100;
-/** Of one kind of outcome that may not happen, the cases that are told. */
+/** Of one kind of outcome that may not happen, so many cases are told. */
 const CASES_MOST = 3;
 
-/** Requests a second whose service times are such a part of what the fleet has. */
+/** The requests a second whose service times add up to such a part of what the fleet has. */
 export function perSecondAt(load: number): number {
   return (load * SLOTS * 1000) / SERVICE.meanMs;
 }
 
-export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking): Promise<Soaked> {
-  /** Requests that have not ended, with what replicas noted of them. */
+export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking) {
+  /** Requests that have not ended, with the runs that replicas noted of them. */
   const open = new Map<string, Run[]>();
   const onRun = (run: Run) => open.get(run.key)?.push(run);
   bundle();
@@ -67,8 +60,7 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   });
   await fleet.whole();
   const before = await fleet.router.retained();
-  const startMs = performance.now();
-  const windows = new Windows(startMs);
+  const windows = new Windows(performance.now());
   const ending = new AbortController();
   const watched = AbortSignal.any([fleet.signal, ending.signal]);
   const churn = startChurn(fleet, seedFor(seed, "churn"), clamp(forMs / CHURNS, CHURN_MS), watched);
@@ -83,11 +75,11 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
     windows.ended.push(endedOf(name, came, runs));
     if (expected) return;
     const why = came.cause ?? (typeof came.proof === "string" ? came.proof : (came.detail ?? ""));
-    const told = `${sending.kind} ${key} at ${((came.sentMs - startMs) / 1000).toFixed(1)} s (${why})`;
+    const told = `${sending.kind} ${key} at ${((came.sentMs - windows.startMs) / 1000).toFixed(1)} s (${why})`;
     unexpected.set(name, [...(unexpected.get(name) ?? []), told]);
   };
   const reading = readWindows(fleet, windows, clamp(forMs / WINDOWS, WINDOW_MS), watched, (doing) => {
-    progress(doing, (performance.now() - startMs) / forMs);
+    progress(doing, (performance.now() - windows.startMs) / forMs);
   });
   const controlling = readControls(fleet, windows, watched);
   await sendOpenLoop(soakTraffic(seedFor(seed, "traffic"), perSecond, forMs), {
@@ -101,13 +93,14 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   const held = await fleet.empty(EMPTY_WITHIN_MS);
   const heap = { first: before.heap_mib, last: (await fleet.router.retained()).heap_mib };
   const told = [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`);
-  return { windows: windows.closed, ending: { unexpected: told, missing, held, heap }, churn: churn.counts };
+  const end: Ending = { unexpected: told, missing, held, heap };
+  return { windows: windows.closed, ending: end, churn: churn.counts };
 }
 
-function endedOf(outcome: string, came: Came, runs: readonly Run[]): Ended {
+function endedOf(outcome: string, came: Came, [run, ...others]: readonly Run[]): Ended {
   const queuedMs = queuedMsOf(came);
-  const heldMs = heldMsOf(runs[0]);
-  if (outcome !== "200" || runs.length !== 1 || queuedMs === null || heldMs === null) {
+  const heldMs = heldMsOf(run);
+  if (outcome !== "200" || others.length > 0 || queuedMs === null || heldMs === null) {
     return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
   }
   const inSystemMs = came.endedMs - came.sentMs;
@@ -118,7 +111,7 @@ function heldMsOf(run: Run | undefined): number | null {
   return run === undefined || run.endedMs === null ? null : run.endedMs - run.beganMs;
 }
 
-/** A window at a time until the signal; the last one is dropped where it is not whole. */
+/** A window at a time until the signal. The last window is dropped if it is not whole. */
 async function readWindows(
   { router }: Fleet,
   windows: Windows,
@@ -126,25 +119,19 @@ async function readWindows(
   signal: AbortSignal,
   tell: (doing: string) => void,
 ): Promise<void> {
-  let last = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? 0, starved: starvedMs(router.pid) };
-  for (let closesMs = last.atMs + windowMs; ; closesMs += windowMs) {
+  let usedMs = cpuMs(router.pid) ?? 0;
+  for (let closesMs = windows.startMs + windowMs; ; closesMs += windowMs) {
     await sleep(Math.max(0, closesMs - performance.now()), undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    const now = { atMs: performance.now(), cpu: cpuMs(router.pid) ?? last.cpu, starved: starvedMs(router.pid) };
-    const ranMs = now.cpu - last.cpu;
-    // A thread that ended takes its time with it: less than before is nothing.
-    const waitedMs = now.starved === null ? null : Math.max(0, now.starved - (last.starved ?? 0));
-    const { resident_mb, router_p50_ms, router_p95_ms } = windows.close(now.atMs, {
-      resident_mb: short(residentMib(router.pid) ?? 0),
-      cpu_share: Math.round((ranMs / (now.atMs - last.atMs)) * 10_000) / 10_000,
-      starved_share: waitedMs === null ? null : waitedMs === 0 ? 0 : short(waitedMs / (waitedMs + ranMs)),
-    });
-    last = now;
+    const soFarMs = cpuMs(router.pid) ?? usedMs;
+    const reading = { resident_mb: short(residentMib(router.pid) ?? 0), cpuMs: soFarMs - usedMs };
+    const { resident_mb, router_p50_ms, router_p95_ms } = windows.close(performance.now(), reading);
+    usedMs = soFarMs;
     tell(`${resident_mb.toFixed(0)} MiB, router ${router_p50_ms ?? "-"} / ${router_p95_ms ?? "-"} ms`);
   }
 }
 
-/** Requests to a replica that the router does not know, from the same clients. */
+/** Requests from the same clients to a replica that the router does not know. */
 async function readControls(fleet: Fleet, windows: Windows, signal: AbortSignal): Promise<void> {
   let run: Run | undefined;
   const onRun = (its: Run) => (run = its);

@@ -1,13 +1,12 @@
-// The clients of a soak: which requests go out when and of which kind, drawn from the seed alone, made as they are needed; and what came of
-// one, in a word, and whether that may happen in a fleet that is well but for replicas that die.
-import { poisson, serviceMs, weighted, zipf, type ServiceTimes, type Shape } from "../live/draw.ts";
-import type { Timed } from "../live/open-loop.ts";
-import { isProven, type Came, type Sending, type Upload } from "../live/sending.ts";
+// The clients of a soak: which requests go out when and of which kind, drawn from the seed alone, made as they are needed; and whether the
+// outcome of a request may happen in a fleet whose only trouble is that replicas die.
+import { poisson, serviceMs, weighted, zipf, type ServiceTimes, type Shape, type Timed } from "../live/load.ts";
+import { resultOf, type Came, type Sending, type Upload } from "../live/records.ts";
 import { seeded } from "../simulate/random.ts";
 
 export interface SoakSending extends Sending {
   readonly kind: ClientKind;
-  /** The router may send it again: its body, where it has one, can be kept. */
+  /** The router may send the request again: its body, if it has one, can be kept. */
   readonly replayable: boolean;
 }
 
@@ -44,15 +43,8 @@ export function* soakTraffic(seed: number, perSecond: number, untilMs: number): 
   for (const atMs of poisson(random, perSecond, 0, untilMs)) {
     const hint = drawHint();
     const kind = weighted(random, WEIGHTS);
-    const { weight: _, answer = "whole", leaving, ...rest }: Shape = SHAPES[kind];
-    const asked = {
-      key: `s${++number}`,
-      app: APP,
-      hint,
-      serviceMs: serviceMs(random, SERVICE),
-      bytes: BYTES[answer],
-      shape: answer,
-    };
+    const { weight: _, answer: shape = "whole", leaving, ...rest }: Shape = SHAPES[kind];
+    const asked = { key: `s${++number}`, app: APP, hint, serviceMs: serviceMs(random, SERVICE), bytes: BYTES[shape], shape };
     const leaves = leaving === undefined ? {} : { leaving: leaving(random) };
     const replayable = rest.upload?.chunked !== true;
     yield { atMs, sending: { ...rest, ...leaves, kind, replayable, asked, target: `/${APP}/run` } };
@@ -60,21 +52,13 @@ export function* soakTraffic(seed: number, perSecond: number, untilMs: number): 
 }
 
 /** `aDeath`: a replica was dead while the request was there. */
-export function outcomeOf(
-  { leaving, webSocket, replayable }: SoakSending,
-  came: Came,
-  aDeath: boolean,
-): { readonly name: string; readonly expected: boolean } {
-  const { end, status, errorType, headersMs } = came;
-  const isOkay = end === "answered" && status === 200;
-  if (end === "left") return { name: end, expected: leaving !== undefined };
-  if (isProven(came)) return { name: "200", expected: true };
+export function outcomeOf({ leaving, webSocket, replayable }: SoakSending, came: Came, aDeath: boolean) {
+  const name = resultOf(came);
+  if (name === "left") return { name, expected: leaving !== undefined };
   // What has begun to be answered, or can't be sent again, shares its replica's fate. A WebSocket is closed then, with another code than the
   // replica's.
-  const brokenOff = end === "broken" ? headersMs !== null : isOkay && webSocket === true;
-  if (aDeath && brokenOff) return { name: "broken off by a death", expected: true };
-  const lost = status === 502 && errorType === "runner_disconnected" && !replayable;
-  if (aDeath && lost) return { name: "502 by a death", expected: true };
-  const name = isOkay ? "wrong answer" : end === "answered" ? `${status} ${errorType ?? ""}`.trim() : end;
-  return { name, expected: false };
+  const brokenOff = (name === "broken" && came.headersMs !== null) || (name === "wrong answer" && webSocket === true);
+  const lost = name === "502 runner_disconnected" && !replayable;
+  if (aDeath && (brokenOff || lost)) return { name: `${name} by a death`, expected: true };
+  return { name, expected: name === "200" };
 }

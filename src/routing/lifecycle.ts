@@ -95,9 +95,19 @@ export function failed(
   inBandHints: readonly string[] | null,
   now: number,
 ): Replica | null {
+  const its = grantOf(scheduler.fleet, id);
+  return its === undefined ? null : failedBy(scheduler, its, failure, inBandHints, now);
+}
+
+/** The same of a request that may hold no slot of the object: an isolate has sent it by itself. */
+export function failedBy(
+  scheduler: Scheduler,
+  its: Grant,
+  failure: Failure,
+  inBandHints: readonly string[] | null,
+  now: number,
+): Replica | null {
   const { fleet, counters } = scheduler;
-  const its = grantOf(fleet, id);
-  if (its === undefined) return null;
   counters.failed[failure.kind]++;
   if (failGrant(fleet, its, failure, now)) counters.ejected++;
   if (HINT_FAILURES.has(failure.kind) || (failure.kind === "declined" && failure.forHint)) failHint(fleet, its, now);
@@ -169,7 +179,7 @@ function lacksHint({ hintFailures }: Fleet, { replica, hint, warmth }: Grant): b
 }
 
 /** The replica did not serve the request, perhaps because of the hint. */
-function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
+export function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
   if (hint === null) return;
   const failuresToBar = warmth === "warm" ? LIMITS.errorsToEject : LIMITS.hintFailuresToBar;
   fleet.hintFailures.failed(replica, hint, failuresToBar, grantedAtMs, now);

@@ -93,6 +93,30 @@ export const LIMITS = {
   unjudgedPerApp: 10_000,
   /** Records of departed replicas, kept to refuse late heartbeats and to count requests that still run there. */
   tombstonesPerApp: 10_000,
+  /**
+   * The object compares its image of a fleet with the fleet this often at most: that takes some 10 ms of the largest fleet, and 0.2 ms of 1,000 replicas.
+   * Isolates ask for it ten times less often.
+   */
+  imageAgeMs: 100,
+  /**
+   * How often an isolate refreshes its copy; less often if isolates are so many that an object of about 1,000 requests a second would have more than half
+   * of them from that.
+   */
+  refreshMs: SECOND_MS,
+  refreshesPerSecond: 500,
+  /** An isolate whose copy is older than this leaves its requests to the object: more than the longest interval, that of `isolatesPerApp`. */
+  directAgeMs: 15 * SECOND_MS,
+  /**
+   * An isolate that has not reported for this long, three of the longest intervals, is forgotten with the requests that it had not finished; how many
+   * isolates are remembered, and how many pairs of replica and hint for all of them and in one report. Some 100 bytes a pair.
+   */
+  isolateForgottenMs: 30 * SECOND_MS,
+  isolatesPerApp: 5000,
+  directPairsPerApp: 100_000,
+  directPairsPerReport: 1000,
+  /** Failures, and lists of hints, in one report; what is more is not told. */
+  failuresPerReport: 100,
+  listsPerReport: 100,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
 } as const;

@@ -155,7 +155,7 @@ test.each<[string, string, (history: Draft) => void]>([
     "a hint that is cold when it is asked for again",
     "a hint asked for again is warm",
     ({ end }) =>
-      Object.assign(end.touches[1]?.sent.came ?? {}, {
+      Object.assign(end.touches[1]?.came ?? {}, {
         headers: { "x-fal-served-from": "r4", "x-warmpath-reason": "hash_owner" },
       }),
   ],

@@ -68,9 +68,7 @@ test("what is said of it names the fault, the request, the replica and the times
   expect(violation?.what).toContain(
     "fails_fast alpha r2 c0 10.000 to 14.200 s: 90 of 200 judged requests failed, at most 12 may",
   );
-  expect(violation?.what).toContain(
-    "c0.10, crowd for alpha c0: replica_error after 5 ms (500, hint_match); ran at alpha r2 10.201",
-  );
+  expect(violation?.what).toContain("c0.10, crowd for alpha c0: 500 after 5 ms (hint_match); ran at alpha r2 10.201");
 });
 
 test.each<[string, (history: Draft) => void]>([

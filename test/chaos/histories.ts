@@ -1,9 +1,8 @@
 // Histories for tests of the checker: a small one in which all is well, made by hand, to be doctored.
 import type { Beat } from "../../bench/live/heartbeats.ts";
-import type { Sent } from "../../bench/live/open-loop.ts";
+import type { Sent } from "../../bench/live/load.ts";
 import { digestOf, uploadOf } from "../../bench/live/proof.ts";
-import type { Run } from "../../bench/live/run.ts";
-import type { Came } from "../../bench/live/sending.ts";
+import type { Came, Run } from "../../bench/live/records.ts";
 import { check } from "../../bench/chaos/check/check.ts";
 import type { FaultKind, Injected } from "../../bench/chaos/faults.ts";
 import type { History } from "../../bench/chaos/history.ts";
@@ -66,7 +65,7 @@ export function goodHistory(): Draft {
     HINTS.flatMap((hint) =>
       [1, 2].map((touch) => {
         const sending = sendingOf(() => 0.5, `f.${app}.${hint}.${touch}`, "get", app, hint);
-        return { app, hint, sent: { sending, came: came(sending, "r4", 5000) } };
+        return { sending, came: came(sending, "r4", 5000) };
       }),
     ),
   );
@@ -74,11 +73,11 @@ export function goodHistory(): Draft {
     replicas: [...REPLICAS],
     sent: [
       ...requests.map(({ sending, atMs }): Sent<ChaosSending> => ({ sending, came: came(sending, "r4", atMs) })),
-      ...touches.map(({ sent }) => sent),
+      ...touches,
     ],
     runs: [
       ...requests.map(({ sending, atMs }) => ran(sending, "r4", atMs + 1)),
-      ...touches.map(({ sent }) => ran(sent.sending, "r4", 5001)),
+      ...touches.map(({ sending }) => ran(sending, "r4", 5001)),
     ],
     beats: beats(),
     injected: [],

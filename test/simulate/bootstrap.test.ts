@@ -1,6 +1,6 @@
 // Bootstraps: whole blocks of the workload's own time, with what is in them unchanged, in seeded order.
 import { expect, test } from "vitest";
-import { blockCount, bootstrap } from "../../bench/simulate/bootstrap.ts";
+import { blockCount, bootstrap } from "../../bench/simulate/workload.ts";
 
 /** Block b holds requests at 10 b + 1 and 10 b + 4 after the first, which is at 100. */
 const WORKLOAD = [0, 1, 2, 3].flatMap((block) => [

@@ -1,7 +1,7 @@
 // Replicas that fail requests: which requests fail, when, what it costs, and what the router is told.
 import { expect, test } from "vitest";
 import { IDLE_TIMEOUT_MS, NO_FAULTS, type Faults } from "../../bench/simulate/faults.ts";
-import type { Run } from "../../bench/simulate/ledger.ts";
+import type { Run } from "../../bench/simulate/outcome.ts";
 import { seeded } from "../../bench/simulate/random.ts";
 import type { Answer, MakeRouter } from "../../bench/simulate/router.ts";
 import { BASELINES } from "../../bench/simulate/routers/index.ts";

@@ -1,8 +1,7 @@
 // Retiming: exactly the wanted load, order and service times as they were, spacing inside an hour in proportion.
 import { expect, test } from "vitest";
-import { retime, RETIMINGS } from "../../bench/simulate/retime.ts";
+import { retime, RETIMINGS, totalServiceMs } from "../../bench/simulate/workload.ts";
 import { GENTD26_LIKE, synthetic } from "../../bench/simulate/synthetic.ts";
-import { totalServiceMs } from "../../bench/simulate/workload.ts";
 
 const HOUR_MS = 3_600_000;
 const WORKLOAD = synthetic({ ...GENTD26_LIKE, requests: 2000, spanMs: 40 * HOUR_MS }, 1);

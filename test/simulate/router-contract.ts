@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { seeded } from "../../bench/simulate/random.ts";
 import type { MakeRouter } from "../../bench/simulate/router.ts";
 import type { Workload } from "../../bench/simulate/workload.ts";
-import type { Run } from "../../bench/simulate/ledger.ts";
+import type { Run } from "../../bench/simulate/outcome.ts";
 import { NO_FAULTS } from "../../bench/simulate/faults.ts";
 import { simulate, type WorldOptions } from "../../bench/simulate/world.ts";
 import { recorded, type Recording } from "./recorded.ts";

@@ -1,7 +1,7 @@
 // Figures of a run small enough to be worked out by hand; means over paths.
 import { expect, test } from "vitest";
 import { averaged, deviations, leastPopularTenth, measure, yardstick } from "../../bench/simulate/statistics.ts";
-import type { Outcome, Run } from "../../bench/simulate/ledger.ts";
+import type { Outcome, Run } from "../../bench/simulate/outcome.ts";
 
 const HINTS = ["hot", "hot", "hot", "hot", "hot", "hot", "warm", "warm", "warm", "rare"];
 const WORKLOAD = HINTS.map((hint, index) => ({ atMs: index * 1000, hint, serviceMs: 1000 }));

@@ -5,7 +5,6 @@ import type { Window } from "../../bench/soak/windows.ts";
 
 const windowAt = (at_s: number): Window => ({
   ...{ at_s, requests: 350, outcomes: { "200": 350 }, resident_mb: 200 + (at_s % 7), cpu_share: 0.1, cpu_ms_per_request: 1.5 },
-  ...{ starved_share: 0.1 },
   ...{ in_system_p50_ms: 150, in_system_p95_ms: 401 + (at_s % 3), queue_p95_ms: 100 },
   ...{ router_p50_ms: 3, router_p95_ms: 10.2, control_p50_ms: 0.5, control_p95_ms: 1 },
 });

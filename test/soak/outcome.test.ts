@@ -1,7 +1,7 @@
 // Which ends of a request a soak expects: a death excuses what it can explain, and nothing else.
 import { expect, test } from "vitest";
 import { outcomeOf, soakTraffic, type SoakSending } from "../../bench/soak/traffic.ts";
-import type { Came } from "../../bench/live/sending.ts";
+import type { Came } from "../../bench/live/records.ts";
 
 const CAME: Came = {
   ...{
@@ -10,7 +10,7 @@ const CAME: Came = {
     end: "answered",
     headersMs: 90,
     status: 200,
-    headers: {},
+    headers: { "x-fal-served-from": "r1" },
     errorType: null,
     detail: null,
     cause: null,

@@ -77,11 +77,11 @@ function history({
   const { heapGrows = 0, residentGrows = 0 } = grows;
   const retainedAfter = (phases: number) => ({ heap_mib: 2.5 + phases * heapGrows, resident_mib: 150 + phases * residentGrows });
   const retained = { before: retainedAfter(0), after: retainedAfter(1), low_flood: retainedAfter(2) };
-  return { lines, samples, spans: SPANS, retained };
+  return { lines, samples, spans: SPANS, retained, missing: [], held: [] };
 }
 
 function failed(made: Made = {}): string[] {
-  return judge(figuresOf(history(made)), [], [], QUEUE_LENGTH_MAX, GOODPUT)
+  return judge(figuresOf(history(made)), history(made), QUEUE_LENGTH_MAX, GOODPUT)
     .filter(({ ok }) => !ok)
     .map(({ check }) => check);
 }
@@ -138,6 +138,6 @@ test("low priority that overtakes, and normal requests that are refused, are cau
 
 test("what is left at the end is caught", () => {
   const held = [{ app: "overloaded", waiting: 0, in_flight: 1, running: 0 }];
-  const findings = judge(figuresOf(history()), ["r2"], held, QUEUE_LENGTH_MAX, GOODPUT);
+  const findings = judge(figuresOf(history()), { ...history(), missing: ["r2"], held }, QUEUE_LENGTH_MAX, GOODPUT);
   expect(findings.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["fleet whole", "nothing held"]);
 });

@@ -1,27 +1,23 @@
 // The table of allowed outcomes: how a request may have ended, given what happened to it and to the fleet; and why it was not sent to another
-// replica. An outcome is allowed where one of its rows holds; the row's name is the reason.
-import type { Run } from "../../live/run.ts";
+// replica. An outcome is allowed if one of its rows holds. The row's name is the reason.
+import type { Run } from "../../live/records.ts";
 import { MAX_ATTEMPTS, QUEUE_LENGTH_MAX, TIMES_MS } from "../settings.ts";
-import { brokeOff, erred, failed, isGivenUp, isStalled, isTriedElsewhere } from "./cases.ts";
+import { brokeOff, erred, failed, isStalled, isTriedElsewhere } from "./cases.ts";
 import type { Case, Facts } from "./facts.ts";
-import type { Outcome } from "./outcomes.ts";
 
 type Rows = Readonly<Record<string, (its: Case, facts: Facts) => boolean>>;
 
 /** How much earlier than its time a timer may seem to fire, seen from another process, and how much later under load. */
 const EARLY_MS = 50;
 const LATE_MS = 3000;
-/** Failed requests lately from which on an app's budget for retries may be spent. It has at least 20 and earns five a second here. */
+/** If so many requests failed lately, an app's budget for retries may be spent. It has at least 20 and earns five a second here. */
 const FAILED_LATELY = 12;
 const LATELY_MS = 6000;
 
-const ALLOWED: Readonly<Record<Outcome, Rows>> = {
-  complete: { "a replica ran it to its end and says so": answeredSo },
-  replica_error: {
-    "its last replica answered so, and it was not to be sent to another": (its, facts) =>
-      answeredSo(its) && isNotRetried(its, facts),
-  },
-  runner_disconnected: {
+/** Outcomes that are not in the table are never allowed: wrong answers, other errors of the router, requests without an end. */
+const ALLOWED: Readonly<Record<string, Rows>> = {
+  "200": { "a replica ran it to its end and says so": answeredSo },
+  "502 runner_disconnected": {
     "its last replica was cut, died, reset it or fell silent before the headers, and it was not to be sent to another": (
       its,
       facts,
@@ -31,7 +27,7 @@ const ALLOWED: Readonly<Record<Outcome, Rows>> = {
     "the handshake of a WebSocket was passed on, and the replica left it": ({ sending, runs }) =>
       sending.webSocket === true && runs.some(brokeOff),
   },
-  first_byte_timeout: {
+  "504 first_byte": {
     "its last replica had it for as long as it may be silent": ({ last, endedMs }) =>
       last !== undefined &&
       (last.headersMs ?? Infinity) > endedMs - EARLY_MS &&
@@ -39,30 +35,30 @@ const ALLOWED: Readonly<Record<Outcome, Rows>> = {
     "its replica was killed or cut while it was silent for that long": ({ app, span, sentMs, endedMs }, facts) =>
       endedMs - sentMs >= TIMES_MS.firstByteTimeoutMs - EARLY_MS && facts.felt(app, span, ({ refuses }) => refuses),
   },
-  queue_timeout: { "its deadline passed without a slot, in an app whose slots were taken or away": waitedInVain },
-  upload_timeout: {
+  "504 request_timeout": { "its deadline passed without a slot, in an app whose slots were taken or away": waitedInVain },
+  "408 upload_timeout": {
     "its short body took longer than a replica may be silent": ({ sending, runs }) =>
       (sending.upload?.overMs ?? 0) > TIMES_MS.firstByteTimeoutMs && runs.length === 0,
   },
-  queue_full: {
+  "429 queue_full": {
     "as many waited as the queue takes": (its, facts) => waited(its, facts, QUEUE_LENGTH_MAX / 2),
     "more waited than the client would join": (its, facts) => waited(its, facts, its.sending.queueMax ?? Infinity),
     "others waited, and the wait was predicted to be longer than its deadline": ({ app, came, endedMs }, facts) =>
       /longer than the request's deadline/.test(came?.detail ?? "") && facts.waitingAt(app, endedMs) > 1,
   },
-  no_replicas: {
+  "503 no_replicas": {
     "no replica was listed": (its, facts) => !isUnknown(its) && !facts.isAlwaysListed(its.app, its.span),
     "OPTIONS never waits, and no replica was ready": ({ sending, app, span }, facts) =>
       sending.method === "OPTIONS" && facts.felt(app, span, ({ away }) => away),
     "the Directory was out of reach, so that some made-up names count as apps": (its, facts) =>
       isUnknown(its) && directoryDisturbed(its, facts),
   },
-  scheduling_failure: {
+  "503 runner_scheduling_failure": {
     "the app's object was out of reach, and there was no snapshot": ({ app, span }, facts) => facts.objectDisturbed(app, span),
     "the Directory was out of reach, and there were too many made-up names": (its, facts) =>
       isUnknown(its) && directoryDisturbed(its, facts),
   },
-  app_not_found: { "there is no such app": isUnknown },
+  "404 app_not_found": { "there is no such app": isUnknown },
   broken: {
     "its replica broke off in the middle of the answer, or stalled there": endedMidAnswer,
     "the router's process was killed": ({ app, span }, facts) => facts.feltOf(app, span, "router_killed"),
@@ -74,9 +70,12 @@ const ALLOWED: Readonly<Record<Outcome, Rows>> = {
     },
   },
   left: { "the client was told to leave": ({ sending }) => sending.leaving !== undefined },
-  wrong_answer: {},
-  other_error: {},
-  unanswered: {},
+};
+
+/** An error status of a replica's own. */
+const REPLICA_ERROR: Rows = {
+  "its last replica answered so, and it was not to be sent to another": (its, facts) =>
+    answeredSo(its) && isNotRetried(its, facts),
 };
 
 /** Why a request that failed at a replica was given to the client as it was, and not sent to another replica. */
@@ -95,10 +94,10 @@ const NOT_RETRIED: Rows = {
   },
   "the app's budget for retries may have been spent": ({ app, endedMs }, facts) => {
     const span = { fromMs: endedMs - LATELY_MS, toMs: endedMs };
-    // Where connections are refused, a second attempt may have left no trace.
+    // If connections are refused, a second attempt may have left no trace.
     const refuses = facts.felt(app, span, (shape) => shape.refuses);
     const spends = ({ runs, outcome }: Case) =>
-      runs.length > 1 || outcome === "runner_disconnected" || (refuses && runs.some(failed));
+      runs.length > 1 || outcome === "502 runner_disconnected" || (refuses && runs.some(failed));
     return facts.endedIn(app, span).filter(spends).length >= FAILED_LATELY;
   },
   "the app's object was out of reach, and the last snapshot had no other replica": ({ app, span }, facts) =>
@@ -110,7 +109,8 @@ const NOT_RETRIED: Rows = {
 };
 
 export function isAllowed(its: Case, facts: Facts): boolean {
-  return Object.values(ALLOWED[its.outcome]).some((holds) => holds(its, facts));
+  const rows = ALLOWED[its.outcome] ?? (/^\d+$/.test(its.outcome) ? REPLICA_ERROR : {});
+  return Object.values(rows).some((holds) => holds(its, facts));
 }
 
 function isNotRetried(its: Case, facts: Facts): boolean {
@@ -123,9 +123,9 @@ function answeredSo({ came, runs }: Case): boolean {
   return runs.some((run) => run.replica === came?.headers["x-fal-served-from"] && run.end === "complete" && isIt(run));
 }
 
-/** By the last run, or, where a connection was refused, by a fault that refuses them. */
+/** By the last run, or by a fault that refuses connections. */
 function lostBeforeHeaders({ last, app, span }: Case, facts: Facts): boolean {
-  if (last !== undefined && (failed(last) || isGivenUp(last, facts))) return true;
+  if (last !== undefined && (failed(last) || facts.isGivenUp(last))) return true;
   return facts.felt(app, span, ({ refuses }) => refuses);
 }
 

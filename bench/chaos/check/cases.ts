@@ -1,5 +1,5 @@
 // What the rules ask of one run, and what violations say of runs, requests and faults, with the times to find them in the history.
-import { TUNNEL_STATUSES, type Run } from "../../live/run.ts";
+import { TUNNEL_STATUSES, type Run } from "../../live/records.ts";
 import type { Injected } from "../faults.ts";
 import { TIMES_MS } from "../settings.ts";
 import type { Case, Facts, Span } from "./facts.ts";
@@ -14,28 +14,16 @@ export function failed(run: Run): boolean {
   return run.headersMs === null ? brokeOff(run) : isTriedElsewhere(run);
 }
 
-/** It was answered with a status in whose place another replica is asked. */
 export function isTriedElsewhere({ end, status }: Run): boolean {
   return end === "complete" && status !== null && TRIED_ELSEWHERE.has(status);
 }
 
-/** It was answered with an error. */
+/** The run was answered with an error. */
 export function erred({ end, status }: Run): boolean {
   return end === "complete" && status !== null && status >= 400;
 }
 
-/** The router left it before headers came, and nothing had been heard of its replica for its time to live. */
-export function isGivenUp(run: Run, facts: Facts): boolean {
-  return run.headersMs === null && run.end === "left" && run.endedMs !== null && isGone(run, run.endedMs, facts);
-}
-
-/** The time to live of its replica may have been over by then, or at some time since the run began: a report may have come too late. */
-export function isGone({ app, replica, beganMs }: Run, atMs: number, facts: Facts): boolean {
-  const silences = facts.silences(app, replica, TIMES_MS.timeToLiveMs - EARLY_MS);
-  return silences.some(({ fromMs, toMs }) => fromMs <= atMs && toMs >= beganMs);
-}
-
-/** The other side left it when it had sent nothing for as long as an answer may be silent. */
+/** The other side left the run when it had sent nothing for as long as an answer may be silent. */
 export function isStalled({ headersMs, lastSentMs, endedMs, end }: Run): boolean {
   if (headersMs === null || lastSentMs === null || endedMs === null || end !== "left") return false;
   return endedMs - lastSentMs >= TIMES_MS.idleTimeoutMs - EARLY_MS;
@@ -51,17 +39,16 @@ export function described({ replica, app, trouble, status, end, beganMs, endedMs
   return `${app} ${replica} ${fromTo(beganMs, endedMs)}${trouble === null ? "" : ` in ${trouble}`} ${how}`;
 }
 
-/** Kind, hint, how it ended, and where it ran. */
+/** Kind, hint, how the request ended, and where it ran. */
 export function describedCase({ app, came, sending, outcome, runs, sentMs, endedMs }: Case): string {
   const proof = typeof came?.proof === "string" ? came.proof : null;
-  const said = [came?.status, came?.errorType, came?.detail, proof, came?.cause, came?.headers["x-warmpath-reason"]];
+  const said = [came?.detail, proof, came?.cause, came?.headers["x-warmpath-reason"]];
   const words = said.filter((word) => word !== null && word !== undefined).join(", ");
   const ran = runs.length === 0 ? "no replica ran it" : `ran at ${runs.map(described).join(", then ")}`;
   const what = `${sending.kind} for ${app} ${sending.asked.hint ?? "without a hint"}`;
   return `${what}: ${outcome} after ${Math.round(endedMs - sentMs)} ms (${words}); ${ran}`;
 }
 
-/** The faults that could be felt by the app in the span. */
 export function faultsFelt(facts: Facts, app: string, span: Span): string {
   const felt = facts.faults(app, span).map(describedFault);
   return felt.length === 0 ? "no fault could be felt" : `faults that could be felt: ${felt.join(", ")}`;

@@ -2,12 +2,10 @@
 import type { History } from "../history.ts";
 import { isAllowed } from "./allowed.ts";
 import { describedCase, faultsFelt } from "./cases.ts";
-import { checkConcurrency } from "./concurrency.ts";
 import { checkCrowds } from "./crowds.ts";
 import { Facts, type Violation } from "./facts.ts";
-import { checkEnd, checkGrants, checkListed } from "./held.ts";
-import { checkLog } from "./log-lines.ts";
-import { checkRuns, checkWaits } from "./runs.ts";
+import { checkEnd, checkGrants, checkListed, checkLog } from "./held.ts";
+import { checkConcurrency, checkRuns, checkWaits } from "./runs.ts";
 
 export type Checked = ReturnType<typeof check>;
 

@@ -79,8 +79,8 @@ function feltBy({ runs }: Case, { fault }: Injected): number {
 
 /** Where nothing excuses it. */
 function usual({ outcome }: Case): Verdict {
-  if (outcome === "complete") return "fine";
-  return outcome === "queue_full" || outcome === "queue_timeout" ? "turned_away" : "failed";
+  if (outcome === "200") return "fine";
+  return outcome === "429 queue_full" || outcome === "504 request_timeout" ? "turned_away" : "failed";
 }
 
 function verdictOn(its: Case, injected: Injected, facts: Facts): Verdict {

@@ -1,13 +1,11 @@
 // A history made ready for questions: the runs of a request, the faults of a time, who was open or listed then.
 import type { Beat } from "../../live/heartbeats.ts";
-import type { Sent } from "../../live/open-loop.ts";
-import type { Run } from "../../live/run.ts";
-import type { Came } from "../../live/sending.ts";
+import type { Sent } from "../../live/load.ts";
+import { resultOf, type Came, type Run } from "../../live/records.ts";
 import { FAULTS, type FaultKind, type FaultShape, type Injected } from "../faults.ts";
 import type { History } from "../history.ts";
 import { TIMES_MS } from "../settings.ts";
 import type { ChaosSending } from "../traffic.ts";
-import { outcomeOf, type Outcome } from "./outcomes.ts";
 
 export interface Span {
   readonly fromMs: number;
@@ -15,26 +13,12 @@ export interface Span {
 }
 
 /** A request and all that is known of it. */
-export interface Case {
-  readonly app: string;
-  readonly key: string;
-  readonly sending: ChaosSending;
-  readonly came: Came | null;
-  readonly outcome: Outcome;
-  /** In order of their beginning, and the last of them. */
-  readonly runs: readonly Run[];
-  readonly last: Run | undefined;
-  readonly sentMs: number;
-  /** Infinity: it has not ended. */
-  readonly endedMs: number;
-  /** From when it was sent until it ended. */
-  readonly span: Span;
-}
+export type Case = ReturnType<typeof caseOf>;
 
 /** What a rule found broken. */
 export interface Violation {
   readonly rule: string;
-  /** The request, where it is about one. */
+  /** Null: it is not about one request. */
   readonly key: string | null;
   /** `performance.now()`; null: it is about the run as a whole. */
   readonly atMs: number | null;
@@ -80,12 +64,10 @@ export class Facts {
     });
   }
 
-  /** Whether there is any such fault. */
   felt(app: string, span: Span, is?: Is): boolean {
     return this.faults(app, span, is).length > 0;
   }
 
-  /** Whether there is any of these kinds. */
   feltOf(app: string, span: Span, ...kinds: readonly FaultKind[]): boolean {
     return this.felt(app, span, (_, kind) => kinds.includes(kind));
   }
@@ -106,7 +88,7 @@ export class Facts {
     return this.#casesOf(app).filter((its) => its.sentMs <= atMs && seenMs(its) >= atMs).length;
   }
 
-  /** Cases of the app that ended in the span. */
+  /** Requests of the app that ended in the span. */
   endedIn(app: string, { fromMs, toMs }: Span): readonly Case[] {
     return this.#casesOf(app).filter(({ endedMs }) => endedMs >= fromMs && endedMs <= toMs);
   }
@@ -121,13 +103,19 @@ export class Facts {
     return this.#heard(app, replica).findLast(({ answeredMs }) => answeredMs <= byMs)?.answeredMs ?? -Infinity;
   }
 
-  /** When no report of the replica had been accepted for so long, until one was. */
-  silences(app: string, replica: string, forMs: number): Span[] {
+  /** The router left the run before headers came, and nothing had been heard of its replica for its time to live. */
+  isGivenUp(run: Run): boolean {
+    return run.headersMs === null && run.end === "left" && run.endedMs !== null && this.isGone(run, run.endedMs);
+  }
+
+  /** The time to live of the run's replica may have been over by then, or at some time since the run began: a report may have come too late. */
+  isGone({ app, replica, beganMs }: Run, atMs: number): boolean {
     const accepted = this.#heard(app, replica);
-    const starts = [-Infinity, ...accepted.map(({ sentMs }) => sentMs + forMs)];
-    return starts
-      .map((fromMs, index) => ({ fromMs, toMs: accepted[index]?.answeredMs ?? Infinity }))
-      .filter(({ fromMs, toMs }) => fromMs <= toMs);
+    const starts = [-Infinity, ...accepted.map(({ sentMs }) => sentMs + TIMES_MS.timeToLiveMs - TURN_MS)];
+    return starts.some((fromMs, index) => {
+      const toMs = accepted[index]?.answeredMs ?? Infinity;
+      return fromMs <= toMs && fromMs <= atMs && toMs >= beganMs;
+    });
   }
 
   /** Whether a report of the replica was on its way or accepted in the span. */
@@ -144,11 +132,9 @@ export class Facts {
     const aliveMs = TIMES_MS.timeToLiveMs - 2 * TURN_MS;
     const span = { fromMs: fromMs - aliveMs, toMs };
     const deletions = this.faults(app, span, (_, kind) => kind === "deleted_by_admin");
-    const deleted = new Set(deletions.map(({ fault }) => fault.replica));
     return this.replicasOf(app).some((replica) => {
-      if (deleted.has(replica)) return false;
       const stops = ({ status, sentMs }: Beat) => status === "stopped" && sentMs >= span.fromMs && sentMs <= toMs;
-      if (this.#beats(app, replica).some(stops)) return false;
+      if (deletions.some(({ fault }) => fault.replica === replica) || this.#beats(app, replica).some(stops)) return false;
       const heard = this.#heard(app, replica).filter(({ status, answeredMs }) => status !== "stopped" && answeredMs <= toMs);
       const times = heard.map(({ answeredMs }) => answeredMs);
       const before = times.filter((atMs) => atMs < fromMs);
@@ -171,11 +157,21 @@ export class Facts {
   }
 }
 
-function caseOf({ sending, came }: Sent<ChaosSending>, unsorted: readonly Run[]): Case {
+function caseOf({ sending, came }: Sent<ChaosSending>, unsorted: readonly Run[]) {
   const { app, key } = sending.asked;
+  /** In order of their beginning. */
   const runs = unsorted.toSorted((a, b) => a.beganMs - b.beganMs);
   const sentMs = came?.sentMs ?? 0;
+  /** Infinity: the request has not ended. */
   const endedMs = came === null || came.end === "unanswered" ? Infinity : came.endedMs;
-  const span = { fromMs: sentMs, toMs: endedMs };
+  const span: Span = { fromMs: sentMs, toMs: endedMs };
   return { app, key, sending, came, outcome: outcomeOf(came), runs, last: runs.at(-1), sentMs, endedMs, span };
+}
+
+/** As `resultOf`. A timeout of the first byte is told from a timeout of the queue. */
+export function outcomeOf(came: Came | null): string {
+  if (came === null) return "unanswered";
+  const result = resultOf(came);
+  const inVain = result === "504 request_timeout" && came.detail?.startsWith("The replica did not begin") === true;
+  return inVain ? "504 first_byte" : result;
 }

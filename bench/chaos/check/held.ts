@@ -1,8 +1,8 @@
-// Rules on what the router holds: no grant outlives its request, the fleet is whole again after the faults, and every hint then finds its
-// replica.
+// Rules on what the router holds and says: no grant outlives its request, the fleet is whole again after the faults, every hint then finds its
+// replica, and nothing is logged that chaos does not explain.
+import { FAULTS } from "../faults.ts";
 import { APPS, TIMES_MS } from "../settings.ts";
-import type { Facts, Violation } from "./facts.ts";
-import { outcomeOf } from "./outcomes.ts";
+import { outcomeOf, type Facts, type Violation } from "./facts.ts";
 
 /** A request that has ended may hold its slot for as long as a cancelled answer takes to be noticed. */
 const NOTICED_MS = 2000;
@@ -28,7 +28,7 @@ export function checkGrants(facts: Facts): Violation[] {
   });
 }
 
-/** A replica that is silent is removed; a restarted object gives each another time to live. */
+/** A replica that is silent is removed. A restarted object gives each replica another time to live. */
 export function checkListed(facts: Facts): Violation[] {
   return facts.history.samples.flatMap(({ app, atMs, listed }) => {
     const span = { fromMs: atMs - TIMES_MS.timeToLiveMs - NOTICED_MS, toMs: atMs };
@@ -50,15 +50,47 @@ export function checkEnd({ history: { end } }: Facts): Violation[] {
   if (end.wholeMs === null) found(WHOLE, end.missing.join("; "));
   for (const app of APPS) if (!end.apps.includes(app)) found(WHOLE, `the Directory does not list ${app}`);
   const touched = new Set<string>();
-  for (const { app, hint, sent } of end.touches) {
+  for (const { sending, came } of end.touches) {
+    const { app, hint, key } = sending.asked;
     const name = `${app} ${hint}`;
-    const outcome = outcomeOf(sent.came);
-    const reason = sent.came?.headers["x-warmpath-reason"] ?? "none";
-    const { key } = sent.sending.asked;
-    if (outcome !== "complete") found(SUCCEEDS, `${name}: ${outcome}`, key);
+    const outcome = outcomeOf(came);
+    const reason = came?.headers["x-warmpath-reason"] ?? "none";
+    if (outcome !== "200") found(SUCCEEDS, `${name}: ${outcome}`, key);
     else if (touched.has(name) && reason !== "hint_match") found("a hint asked for again is warm", `${name}: ${reason}`, key);
     touched.add(name);
   }
   if (end.touches.length === 0) found(SUCCEEDS, "there was no final round");
   return violations;
+}
+
+/** What is logged of an object or of the router's other half that fails, ends or is out of reach, by whoever asked it. */
+const ASKED = [
+  "the fleet did not answer",
+  "a ticket was lost",
+  "the fleet did not adopt a request",
+  "no new snapshot",
+  "the Directory could not be (asked|told)",
+  "a request failed in the router",
+].join("|");
+const WHY =
+  "chaos: the |Network connection lost|object to be reset|execution context which hosts this callback is no longer running";
+const OUT_OF_REACH = new RegExp(`^{"message":"(${ASKED})",.*"error":"[^"]*(${WHY})`);
+
+/** A 502 of the router. The table of outcomes says whether its client may have got that. */
+const NOT_ANSWERED = /^{"message":"a request was not answered",.*"why":"(refused|reset|expired|broke_off)"}$/;
+
+/** Once a process: the end of a streamed answer can end its request before the slot is given back. Then the runtime does that, and says so. */
+const BY_RUNTIME = /^An RPC stub was not disposed properly\./;
+
+/** What is out of reach is explained only while something is wrong with an object, the Directory or the process. */
+export function checkLog({ history }: Facts): Violation[] {
+  const disturbed = history.injected.filter(({ fault }) => ["object", "directory", "router"].includes(FAULTS[fault.kind].target));
+  const isDisturbed = (atMs: number) =>
+    disturbed.some(({ fault, beganMs, endedMs }) => {
+      return beganMs <= atMs && atMs <= (endedMs ?? Infinity) + FAULTS[fault.kind].lingersMs;
+    });
+  return history.log
+    .filter(({ line }) => !BY_RUNTIME.test(line) && !NOT_ANSWERED.test(line))
+    .filter(({ line, atMs }) => !(OUT_OF_REACH.test(line) && isDisturbed(atMs)))
+    .map(({ atMs, line }) => ({ rule: "nothing unexpected is logged", key: null, atMs, what: line.slice(0, 500) }));
 }

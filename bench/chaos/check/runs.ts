@@ -1,15 +1,16 @@
-// Rules on what replicas ran: nothing that nobody sent, nothing twice that must not be, no upload cut short as if it were whole. And nobody
-// waits for ever: not for a replica of which nothing has been heard for its time to live, nor for the rest of an answer that has stopped.
+// Rules on what replicas ran: nothing that nobody sent, nothing twice that must not be, no upload cut short as if it were whole, no more at
+// once than a replica takes. And no request waits for ever, neither for a replica that has been silent for its time to live, nor for the rest
+// of an answer that has stopped.
 import { digestOf, uploadOf } from "../../live/proof.ts";
-import type { Run } from "../../live/run.ts";
+import type { Run } from "../../live/records.ts";
 import { BOUNDS } from "../../../src/limits.ts";
 import { REPLICAS_MAX, TIMES_MS } from "../settings.ts";
-import { brokeOff, described, failed, isGivenUp, isGone } from "./cases.ts";
+import { brokeOff, described, failed } from "./cases.ts";
 import type { Case, Facts, Violation } from "./facts.ts";
 
-/** A connection that is reset within this time of the request's beginning may have been closed before: the replica is tried again, as often as may be. */
+/** A connection that is reset so soon may have been closed before the request. The replica is tried again, as often as may be. */
 const MOMENT_MS = 500;
-/** A replica may hear that the router has left it after the next one has the request. */
+/** A replica may hear that the router has left it after the next one has the request, and after its slot has the next request. */
 const HEARD_LATE_MS = 150;
 /** From the time at which a request must leave its replica until it has. */
 const LEFT_LATE_MS = 1000;
@@ -58,9 +59,9 @@ function checkCase({ app, key, sending, runs, last }: Case, facts: Facts): Viola
 function isOver(run: Run, byMs: number, facts: Facts): boolean {
   if (run.endedMs === null) return false;
   if (failed(run)) return run.endedMs <= byMs;
-  if (isGivenUp(run, facts)) return run.endedMs <= byMs + HEARD_LATE_MS;
-  // Its answer was on the way when its replica's time to live was over. The next replica may have been waited for.
-  return run.headersMs !== null && run.headersMs <= byMs && isGone(run, run.headersMs + HEARD_LATE_MS, facts);
+  if (facts.isGivenUp(run)) return run.endedMs <= byMs + HEARD_LATE_MS;
+  // Its answer was on the way when its replica's time to live was over. The request may have waited for the next replica.
+  return run.headersMs !== null && run.headersMs <= byMs && facts.isGone(run, run.headersMs + HEARD_LATE_MS);
 }
 
 function isResetSoon(run: Run): boolean {
@@ -71,7 +72,7 @@ export function checkWaits(facts: Facts): Violation[] {
   // A client that does not read keeps its replica from sending.
   const slow = new Set(facts.cases.filter(({ sending }) => sending.readPauseMs !== undefined).map(({ key }) => key));
   return facts.history.runs.flatMap((run) => {
-    // What takes no slot is not known to the object, nor is what was sent while that was out of reach.
+    // The object does not know of what takes no slot, nor of what was sent while it was out of reach.
     if (run.headersMs === null) return run.method === "OPTIONS" ? [] : checkSilent(run, facts);
     return run.status === 101 || slow.has(run.key) ? [] : checkStalled(run);
   });
@@ -81,7 +82,7 @@ function checkSilent(run: Run, facts: Facts): Violation[] {
   const { app, replica, beganMs, endedMs, end } = run;
   if (endedMs === null || end !== "left") return [];
   const span = { fromMs: beganMs, toMs: endedMs };
-  // It ended by its reports alone.
+  // Faults that end with the replica's reports.
   const silent = facts.faults(app, span, (_, kind) => kind === "freezes" || kind === "beats_lost");
   if (!silent.some(({ fault }) => fault.replica === replica) || facts.objectDisturbed(app, span)) return [];
   const goneMs = Math.max(beganMs, facts.lastHeardMs(app, replica, endedMs) + TIMES_MS.timeToLiveMs);
@@ -98,4 +99,52 @@ function checkStalled(run: Run): Violation[] {
   const since = `${(lastSentMs / 1000).toFixed(3)} s`;
   const what = `${described(run)} had been silent for ${Math.round(silentMs)} ms since ${since} when it ended`;
   return [found("an answer that stalls is ended", run, what)];
+}
+
+/**
+ * No replica gets more at once than it takes. Cases that a restart of the object, a snapshot or a new process explains are counted. Others are
+ * violations.
+ */
+export function checkConcurrency(facts: Facts) {
+  const { runs } = facts.history;
+  /** `atNewProcess`: what was granted to a process and reached the one after it. `mostAbove`: a concurrency. */
+  const counted = { afterRestart: 0, bySnapshot: 0, atNewProcess: 0, mostAbove: 0 };
+  const violations: Violation[] = [];
+  const caseOf = new Map(facts.cases.map((its) => [its.key, its]));
+  const byReplica = Map.groupBy(runs, ({ app, replica }) => `${app} ${replica}`);
+  for (const run of runs.filter(({ method, present, concurrency }) => method !== "OPTIONS" && present > concurrency)) {
+    const { app, replica, concurrency, beganMs } = run;
+    const then = { fromMs: beganMs, toMs: beganMs };
+    const endsMs = ({ endedMs }: Run) => endedMs ?? Infinity;
+    const same = byReplica.get(`${app} ${replica}`) ?? [];
+    const there = same.filter((its) => its.method !== "OPTIONS" && its.beganMs <= beganMs && endsMs(its) > beganMs);
+    const isGoing = (other: Run) => other !== run && other.end === "left" && endsMs(other) <= beganMs + HEARD_LATE_MS;
+    if (there.filter((other) => !isGoing(other)).length <= concurrency) continue;
+    counted.mostAbove = Math.max(counted.mostAbove, run.present - concurrency);
+    if (there.some((other) => mayBeBySnapshot(other, caseOf.get(other.key), facts))) counted.bySnapshot++;
+    // What ran before a restart of the object is counted again within about a second, as `lingersMs` of these faults says. After a stall that
+    // was longer than two heartbeats both come at once, and miss requests that were granted with them.
+    else if (facts.feltOf(app, then, "object_crashes", "router_killed", "object_stalls")) counted.afterRestart++;
+    else if (there.some((other) => isBeforeItsProcess(other, caseOf.get(other.key), facts))) counted.atNewProcess++;
+    else {
+      const others = there.map((other) => `${other.key} ${described(other)}`).join("; ");
+      violations.push(
+        found("no replica gets more than it takes", run, `${run.present} of ${concurrency} at ${described(run)}: ${others}`),
+      );
+    }
+  }
+  return { counted, violations };
+}
+
+/** The client was told so. Of an earlier run nobody was told, and then the object must have been out of reach. */
+function mayBeBySnapshot(run: Run, its: Case | undefined, facts: Facts): boolean {
+  const reason = its?.last === run ? its.came?.headers["x-warmpath-reason"] : undefined;
+  if (reason !== undefined) return reason === "snapshot_hash";
+  const then = { fromMs: run.beganMs, toMs: run.beganMs };
+  return facts.feltOf(run.app, then, "object_throws", "object_overloaded", "object_stalls");
+}
+
+/** The request was granted to the process before the one that ran it, whose first report the router had not accepted yet. */
+function isBeforeItsProcess({ app, replica, incarnation, beganMs }: Run, its: Case | undefined, facts: Facts): boolean {
+  return (its?.sentMs ?? beganMs) < facts.firstHeardMs(app, replica, incarnation);
 }

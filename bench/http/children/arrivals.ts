@@ -1,7 +1,7 @@
 // Requests that arrive as a Poisson process, whatever became of those before.
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { poisson, zipf } from "../../live/draw.ts";
+import { poisson, zipf } from "../../live/load.ts";
 import { at, counted } from "../../report.ts";
 import { seeded } from "../../simulate/random.ts";
 import type { Arrivals, Seen } from "../rate.ts";

@@ -1,17 +1,14 @@
 // All baselines by name, from those that know nothing to those that know most.
 import type { MakeRouter } from "../router.ts";
-import { boundedLoad } from "./bounded-load.ts";
-import { fal } from "./fal.ts";
-import { leastLoaded } from "./least-loaded.ts";
-import { rayServe } from "./ray-serve.ts";
-import { residentFirst } from "./resident-first.ts";
-import { sglang } from "./sglang.ts";
+import { boundedLoad, leastLoaded, residentFirst, sglang } from "./early.ts";
+import { Fal } from "./fal.ts";
+import { RayServe } from "./ray-serve.ts";
 
 export const BASELINES: Readonly<Record<string, MakeRouter>> = {
   "least-loaded": leastLoaded,
   "bounded-1.25": boundedLoad(1.25),
   sglang,
-  fal,
-  "ray-serve": rayServe,
+  fal: (actions, options) => new Fal(actions, options),
+  "ray-serve": (actions, options) => new RayServe(actions, options),
   "resident-first": residentFirst,
 };

@@ -1,26 +1,22 @@
 // Ray Serve's model multiplexing (ray-project/ray, python/ray/serve/_private/request_router/: request_router.py and pow_2_router.py,
-// at 0048e228). Up to two routing tasks a replica, 50 in all, each take the next request and look for a replica for its model: of the
-// candidates two at random, of those the one with the shorter queue that is below its concurrency; a task that finds none tries again,
-// the first time at once, then after 25 ms, 50 ms, ... 500 ms. What it finds goes to the OLDEST waiting request of that model, or of any.
+// at 0048e228). Up to two routing tasks a replica, 50 in all, each take the next request and look for a replica for its model. Of the
+// candidates a task draws two, and takes the one with the shorter queue that is below its concurrency. A task that finds none tries again, at
+// first at once, then after 25 ms, 50 ms, ... 500 ms. What it finds goes to the OLDEST waiting request of that model, or of any model.
 //
-// The candidates of each try are as in the code, which waits less than its documentation says: within the matching timeout (1 to 2 s,
-// drawn anew at each try) the replicas that hold or load the model at the FIRST try only, and those with the fewest models after that;
-// past the timeout once those with the fewest models, then all. Left out: queue length probes (the router's own count is exact with one
-// router) and locality. Loads in progress, which replicas push within 0.1 s there, are the router's own unfinished sends here.
-import type { MakeRouter } from "../router.ts";
-import { cheapest, hintsHeld, holds, isFree, withPolicy, type ReplicaView, type Waiting } from "./fleet-view.ts";
+// The candidates of each try are as in the code, which waits less than its documentation says. Within the matching timeout (1 to 2 s,
+// drawn anew at each try) the first try looks at the replicas that hold or load the model, later tries at those with the fewest models.
+// After the timeout one try looks at those with the fewest models, and the next at all. Left out: queue length probes (the router's own count
+// is exact with one router) and locality. Loads in progress, which replicas push within 0.1 s in Ray, are the router's own unfinished sends.
+import { Baseline, cheapest, holds, isFree, type ReplicaView, type Waiting } from "./baseline.ts";
 
-/** RAY_SERVE_MULTIPLEXED_MODEL_ID_MATCHING_TIMEOUT_S, and up to twice that. */
+/** RAY_SERVE_MULTIPLEXED_MODEL_ID_MATCHING_TIMEOUT_S. The timeout is up to twice as long. */
 const MATCHING_TIMEOUT_MS = 1000;
 /** RAY_SERVE_ROUTER_RETRY_INITIAL_BACKOFF_S, _BACKOFF_MULTIPLIER and _MAX_BACKOFF_S. */
-const BACKOFF_FIRST_MS = 25;
-const BACKOFF_FACTOR = 2;
-const BACKOFF_MAX_MS = 500;
-const TASKS_MAX = 50;
-const TASKS_PER_REPLICA = 2;
+const BACKOFF = { firstMs: 25, factor: 2, mostMs: 500 };
+const TASKS = { most: 50, perReplica: 2 };
 
 interface Task {
-  /** Undefined: it looks for any replica for any request. */
+  /** Undefined: the task looks for any replica for any request. */
   request: Waiting | undefined;
   /** Tries for this request that failed. */
   failures: number;
@@ -28,89 +24,93 @@ interface Task {
 }
 
 interface Matching {
-  startedMs: number | null;
+  readonly startedMs: number;
   triedHolders: boolean;
   triedFewest: boolean;
 }
 
-export const rayServe: MakeRouter = (actions, options) =>
-  withPolicy(actions, options, (fleet) => {
-    const tasks = new Set<Task>();
-    const toRoute: Waiting[] = [];
-    const matchings = new WeakMap<Waiting, Matching>();
-    /** Models that some request is being placed for although nobody holds them: others of the same model skip one try. */
-    const beingPlaced = new Set<string>();
-    const tasksWanted = () => Math.min(fleet.line.length, TASKS_PER_REPLICA * options.replicas, TASKS_MAX);
+export class RayServe extends Baseline {
+  readonly #tasks = new Set<Task>();
+  /** Requests that a task has taken. */
+  readonly #taken = new WeakSet<Waiting>();
+  readonly #matchings = new WeakMap<Waiting, Matching>();
+  /** Models that a request is being placed for although no replica holds them. Other requests of the same model skip one try. */
+  readonly #beingPlaced = new Set<string>();
 
-    const candidatesFor = (request: Waiting | undefined, nowMs: number): ReplicaView[] => {
-      const live = fleet.live(nowMs);
-      if (request === undefined) return live;
-      const matching = matchings.get(request) ?? { startedMs: null, triedHolders: false, triedFewest: false };
-      matchings.set(request, matching);
-      matching.startedMs ??= nowMs;
-      if (nowMs - matching.startedMs < MATCHING_TIMEOUT_MS * (1 + options.random())) {
-        const holders = live.filter((replica) => holds(replica, request.hint));
-        const place = matching.triedHolders || (holders.length === 0 && !beingPlaced.has(request.hint));
-        matching.triedHolders = true;
-        if (place) beingPlaced.add(request.hint);
-        else if (holders.length > 0) beingPlaced.delete(request.hint);
-        return place ? withFewestModels(live) : holders;
-      }
-      if (matching.triedFewest) return live;
-      matching.triedFewest = true;
-      return withFewestModels(live);
-    };
+  protected dispatch(nowMs: number): void {
+    while (this.#tasks.size < this.#tasksWanted()) this.#tasks.add({ request: this.#take(), failures: 0, dueMs: nowMs });
+    for (const task of this.#tasks) if (task.dueMs <= nowMs) this.#run(task, nowMs);
+  }
 
-    /** Runs a task until it sleeps or ends. */
-    const run = (task: Task, nowMs: number) => {
-      while (tasks.size <= tasksWanted()) {
-        const pair = twoOf(candidatesFor(task.request, nowMs), options.random);
-        const replica = cheapest(pair.filter(isFree), ({ outstanding }) => outstanding);
-        if (replica !== undefined) {
-          const hint = task.request?.hint;
-          const oldest = fleet.line.find((waiting) => waiting.hint === hint) ?? fleet.line[0];
-          if (oldest !== undefined) fleet.send(oldest, replica, nowMs);
-          task.request = nextToRoute();
-          task.failures = 0;
-        } else if (++task.failures > 1) {
-          task.dueMs = nowMs + Math.min(BACKOFF_FIRST_MS * BACKOFF_FACTOR ** (task.failures - 2), BACKOFF_MAX_MS);
-          return;
+  override nextEventMs(): number {
+    return Math.min(Infinity, ...[...this.#tasks].map(({ dueMs }) => dueMs));
+  }
+
+  #tasksWanted(): number {
+    return Math.min(this.line.length, TASKS.perReplica * this.options.replicas, TASKS.most);
+  }
+
+  /** The next request that no task has taken. */
+  #take(): Waiting | undefined {
+    const next = this.line.find((waiting) => !this.#taken.has(waiting));
+    if (next !== undefined) this.#taken.add(next);
+    return next;
+  }
+
+  /** Runs a task until it sleeps or ends. */
+  #run(task: Task, nowMs: number): void {
+    while (this.#tasks.size <= this.#tasksWanted()) {
+      const pair = twoOf(this.#candidatesFor(task.request, nowMs), this.options.random);
+      const replica = cheapest(pair.filter(isFree), ({ outstanding }) => outstanding);
+      if (replica !== undefined) {
+        const hint = task.request?.hint;
+        const oldest = this.line.find((waiting) => waiting.hint === hint) ?? this.line[0];
+        if (oldest !== undefined) {
+          // If the request comes back, a task takes it again.
+          this.#taken.delete(oldest);
+          this.send(oldest, replica);
         }
+        Object.assign(task, { request: this.#take(), failures: 0 });
+      } else if (++task.failures > 1) {
+        task.dueMs = nowMs + Math.min(BACKOFF.firstMs * BACKOFF.factor ** (task.failures - 2), BACKOFF.mostMs);
+        return;
       }
-      tasks.delete(task);
-    };
+    }
+    this.#tasks.delete(task);
+  }
 
-    const nextToRoute = (): Waiting | undefined => {
-      let next = toRoute.shift();
-      while (next !== undefined && !fleet.isWaiting(next)) next = toRoute.shift();
-      return next;
-    };
-
-    return {
-      arrived: (waiting) => void toRoute.push(waiting),
-      returned(waiting) {
-        const later = toRoute.findIndex(({ place }) => place > waiting.place);
-        toRoute.splice(later < 0 ? toRoute.length : later, 0, waiting);
-      },
-      dispatch(nowMs) {
-        while (tasks.size < tasksWanted()) tasks.add({ request: nextToRoute(), failures: 0, dueMs: nowMs });
-        for (const task of tasks) if (task.dueMs <= nowMs) run(task, nowMs);
-      },
-      nextEventMs() {
-        let next = Infinity;
-        for (const { dueMs } of tasks) next = Math.min(next, dueMs);
-        return next;
-      },
-    };
-  });
+  #candidatesFor(request: Waiting | undefined, nowMs: number): ReplicaView[] {
+    const live = this.live(nowMs);
+    if (request === undefined) return live;
+    const matching = this.#matchings.get(request) ?? { startedMs: nowMs, triedHolders: false, triedFewest: false };
+    this.#matchings.set(request, matching);
+    if (nowMs - matching.startedMs < MATCHING_TIMEOUT_MS * (1 + this.options.random())) {
+      const holders = live.filter((replica) => holds(replica, request.hint));
+      const place = matching.triedHolders || (holders.length === 0 && !this.#beingPlaced.has(request.hint));
+      matching.triedHolders = true;
+      if (place) this.#beingPlaced.add(request.hint);
+      else if (holders.length > 0) this.#beingPlaced.delete(request.hint);
+      return place ? withFewestModels(live) : holders;
+    }
+    if (matching.triedFewest) return live;
+    matching.triedFewest = true;
+    return withFewestModels(live);
+  }
+}
 
 function withFewestModels(replicas: readonly ReplicaView[]): ReplicaView[] {
-  const models = replicas.map(hintsHeld);
+  const models = replicas.map(modelsHeld);
   const fewest = Math.min(...models);
   return replicas.filter((_, index) => models[index] === fewest);
 }
 
-/** (At most) two different ones at random, in random order. */
+/** Models that the replica holds or will hold. A model that is sent cold takes the place of another, which the list still names. */
+function modelsHeld({ hints, inUse, hintSlots, longestList }: ReplicaView): number {
+  const held = new Set([...hints, ...inUse.keys()]).size;
+  return Math.min(held, hintSlots ?? longestList);
+}
+
+/** At most two different items at random, in random order. */
 function twoOf<T>(items: readonly T[], random: () => number): T[] {
   if (items.length < 2) return [...items];
   const first = Math.floor(random() * items.length);

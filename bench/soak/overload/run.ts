@@ -3,11 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../../../scripts/bundle.ts";
 import type { Running } from "../../command.ts";
 import { send } from "../../live/client.ts";
-import { poisson, serviceMs, zipf, type ServiceTimes } from "../../live/draw.ts";
-import { Fleet, type Held } from "../../live/fleet.ts";
+import { poisson, sendOpenLoop, serviceMs, type ServiceTimes, zipf } from "../../live/load.ts";
+import { Fleet } from "../../live/fleet.ts";
 import { residentMib } from "../../live/machine.ts";
-import { sendOpenLoop } from "../../live/open-loop.ts";
-import { isProven, queuedMsOf, type Came, type Sending } from "../../live/sending.ts";
+import { queuedMsOf, resultOf, type Came, type Sending } from "../../live/records.ts";
 import { short } from "../../report.ts";
 import { seeded, seedFor } from "../../simulate/random.ts";
 import { capacityOf, PHASES, type History, type Line, type Phase, type Sample, type Span } from "./figures.ts";
@@ -20,31 +19,22 @@ export interface Overloading extends Pick<Running, "signal" | "progress"> {
   readonly queueTimeoutMs: number;
 }
 
-export interface Overloaded {
-  readonly history: History;
-  readonly missing: readonly string[];
-  readonly held: readonly Held[];
-}
-
 interface OverloadSending extends Sending {
   readonly phase: Phase;
   readonly low: boolean;
 }
 
-/** Wrapped, as a promise of a promise would wait for both. */
-interface Offers {
-  /** When the last request has ended. */
-  readonly ended: Promise<unknown>;
-}
+/** Begins to send. The promise is wrapped, as `await` would wait for both otherwise: it is fulfilled when the last request has ended. */
+type Offer = (lastsMs: number) => { readonly ended: Promise<unknown> };
 
-/** Parts of the whole time; what is left is for warming up and for the pauses in which everything ends. */
+/** Parts of the whole time. The rest is for warming up and for the pauses in which everything ends. */
 const SHARES: Readonly<Record<Phase, number>> = { saturated: 0.15, before: 0.2, overload: 1 / 3, after: 0.1, low_flood: 0.15 };
 const HALF = 0.5;
 const LOW_SHARE = 0.1;
 const REPLICAS = 8;
 /** Clients in the closed loop for each slot: two of three wait, so that no slot is ever idle. */
 const CLIENTS_PER_SLOT = 3;
-/** `after` lasts so many times as long as the longest backlog should take, and as `before`, but no more than this on top. */
+/** `after` lasts so many times as long as the longest backlog should take, and as long as `before`, but at most `moreMostMs`, on top. */
 const RECOVERY = { times: 1.5, moreMostMs: 10_000 };
 const SAMPLE_MS = 250;
 const PATIENCE_MS = 120_000;
@@ -56,14 +46,13 @@ const SERVICE: ServiceTimes = { leastMs: 150, meanMs: 250, mostMs: 1000 };
 const LOAD_MS = 100;
 const HEARTBEAT_MS = 1000;
 
-export async function overload(overloading: Overloading): Promise<Overloaded> {
-  const { times, forMs, seed, queueLengthMax, queueTimeoutMs, signal, progress } = overloading;
+export async function overload({ times, forMs, seed, signal, progress, ...queue }: Overloading): Promise<History> {
   bundle();
   await using fleet = await Fleet.start({
     ...{ name: "overload", inspect: true, signal, heartbeatMs: HEARTBEAT_MS, seed: seedFor(seed, "heartbeats") },
     settings: {
       ...{ COLD_START_MS: String(LOAD_MS), HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS) },
-      ...{ QUEUE_LENGTH_MAX: String(queueLengthMax), QUEUE_TIMEOUT_MS: String(queueTimeoutMs) },
+      ...{ QUEUE_LENGTH_MAX: String(queue.queueLengthMax), QUEUE_TIMEOUT_MS: String(queue.queueTimeoutMs) },
     },
     replicas: Array.from({ length: REPLICAS }, (_, index) => {
       return { app: APP, replica: `r${index + 1}`, concurrency: 1, hintSlots: 3, loadMs: LOAD_MS };
@@ -84,38 +73,41 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
   };
 
   const warmUpMs = (1 - PHASES.reduce((sum, phase) => sum + SHARES[phase], 0)) * forMs;
-  await offerClosed(seed, warmUpMs).ended;
+  await offerClosed(seed)(warmUpMs).ended;
   lines.length = 0;
-  await perform("saturated", SHARES.saturated * forMs, (lastsMs) => offerClosed(seed + 1, lastsMs));
+  await perform("saturated", offerClosed(seed + 1));
   const capacity = capacityOf(lines, spans.saturated);
-  await perform("before", SHARES.before * forMs, offerOpen("before", HALF, 0));
+  await perform("before", offerOpen("before", HALF, 0));
   const before = await router.retained();
-  const backlogMs = Math.min(queueTimeoutMs / HALF, (queueLengthMax / (capacity * (1 - HALF))) * 1000);
+  const backlogMs = Math.min(queue.queueTimeoutMs / HALF, (queue.queueLengthMax / (capacity * (1 - HALF))) * 1000);
   const moreMs = Math.min(RECOVERY.moreMostMs, SHARES.before * forMs);
-  const rest = await measure("overload", SHARES.overload * forMs, offerOpen("overload", times, LOW_SHARE));
-  await perform("after", Math.max(SHARES.after * forMs, backlogMs * RECOVERY.times + moreMs), offerOpen("after", HALF, 0));
-  await rest.ended;
+  const rest = await measure("overload", offerOpen("overload", times, LOW_SHARE));
+  const afterMs = Math.max(SHARES.after * forMs, backlogMs * RECOVERY.times + moreMs);
+  const recovering = await measure("after", offerOpen("after", HALF, 0), afterMs);
+  await Promise.all([rest.ended, recovering.ended]);
   const after = await router.retained();
-  await perform("low_flood", SHARES.low_flood * forMs, offerOpen("low_flood", times, 1 - HALF / times));
+  await perform("low_flood", offerOpen("low_flood", times, 1 - HALF / times));
   const retained = { before, after, low_flood: await router.retained() };
   const missing = await fleet.whole();
-  return { history: { lines, samples, spans, retained }, missing, held: await fleet.empty(EMPTY_WITHIN_MS) };
+  return { lines, samples, spans, retained, missing, held: await fleet.empty(EMPTY_WITHIN_MS) };
 
-  /** By clients that each wait for their answer. */
-  function offerClosed(seed: number, lastsMs: number): Offers {
-    const next = requestsOf(seed, "saturated", 0);
-    const untilMs = performance.now() + lastsMs;
-    const client = async () => {
-      while (!fleet.signal.aborted && performance.now() < untilMs) {
-        const sending = next();
-        onCame(sending, await send(sending, way()));
-      }
+  /** Clients that each wait for their answer before they send again. */
+  function offerClosed(seed: number): Offer {
+    return (lastsMs) => {
+      const next = requestsOf(seed, "saturated", 0);
+      const untilMs = performance.now() + lastsMs;
+      const client = async () => {
+        while (!fleet.signal.aborted && performance.now() < untilMs) {
+          const sending = next();
+          onCame(sending, await send(sending, way()));
+        }
+      };
+      return { ended: Promise.all(Array.from({ length: CLIENTS_PER_SLOT * REPLICAS }, client)) };
     };
-    return { ended: Promise.all(Array.from({ length: CLIENTS_PER_SLOT * REPLICAS }, client)) };
   }
 
-  /** At times of their own whatever becomes of them: so many times the capacity. */
-  function offerOpen(phase: Phase, load: number, lowShare: number): (lastsMs: number) => Offers {
+  /** Requests at random times, `load` times the capacity, whatever becomes of those before. */
+  function offerOpen(phase: Phase, load: number, lowShare: number): Offer {
     return (lastsMs) => {
       const next = requestsOf(seed, phase, lowShare);
       const times = poisson(seeded(seedFor(seed, `arrivals of ${phase}`)), load * capacity, 0, lastsMs);
@@ -124,25 +116,25 @@ export async function overload(overloading: Overloading): Promise<Overloaded> {
     };
   }
 
-  /** Measures a phase, and waits until what it began has ended. */
-  async function perform(phase: Phase, lastsMs: number, offer: (lastsMs: number) => Offers): Promise<void> {
-    const { ended } = await measure(phase, lastsMs, offer);
+  /** Measures a phase, and waits until its requests have ended. */
+  async function perform(phase: Phase, offer: Offer): Promise<void> {
+    const { ended } = await measure(phase, offer);
     await ended;
-    if (phase !== "after") await fleet.empty(EMPTY_WITHIN_MS);
+    await fleet.empty(EMPTY_WITHIN_MS);
     fleet.signal.throwIfAborted();
   }
 
-  async function measure(phase: Phase, lastsMs: number, offer: (lastsMs: number) => Offers): Promise<Offers> {
+  async function measure(phase: Phase, offer: Offer, lastsMs = SHARES[phase] * forMs): Promise<ReturnType<Offer>> {
     progress(phase, PHASES.indexOf(phase) / PHASES.length);
     const fromMs = performance.now();
-    const offers = offer(lastsMs);
+    const offered = offer(lastsMs);
     await sleep(lastsMs, undefined, { signal: fleet.signal }).catch(() => {});
     spans[phase] = { fromMs, toMs: performance.now() };
-    return offers;
+    return offered;
   }
 }
 
-/** Requests alike but for their hint, their time of service and their priority, drawn from the seed alone. */
+/** Requests that differ in their hint, time of service and priority, drawn from the seed alone. */
 function requestsOf(seed: number, phase: Phase, lowShare: number): () => OverloadSending {
   const random = seeded(seedFor(seed, phase));
   const drawHint = zipf(HINTS.count, HINTS.exponent, random);
@@ -156,12 +148,7 @@ function requestsOf(seed: number, phase: Phase, lowShare: number): () => Overloa
 }
 
 function lineOf({ phase, low }: OverloadSending, came: Came): Line {
-  const { sentMs, endedMs, end, status, headers, errorType, cause } = came;
-  const failure = end === "answered" ? `${status} ${errorType ?? "wrong answer"}` : `${end} ${cause ?? ""}`.trim();
-  const retryAfterS = Number(headers["retry-after"] ?? NaN);
-  return {
-    ...{ phase, low, sentMs, endedMs, outcome: isProven(came) ? "200" : failure },
-    queuedMs: isProven(came) ? queuedMsOf(came) : null,
-    retryAfterS: Number.isFinite(retryAfterS) ? retryAfterS : null,
-  };
+  const { sentMs, endedMs, headers } = came;
+  const retryAfterS = headers["retry-after"] === undefined ? null : Number(headers["retry-after"]);
+  return { phase, low, sentMs, endedMs, outcome: resultOf(came), queuedMs: queuedMsOf(came), retryAfterS };
 }

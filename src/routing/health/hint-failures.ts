@@ -57,6 +57,11 @@ export class HintFailures {
     return last !== undefined && last !== replica.id;
   }
 
+  /** Pairs of replica and hint that are remembered. */
+  get size(): number {
+    return this.#all.size;
+  }
+
   /** Until when the replica is passed over for the hint; 0: the replica is not. O(1). */
   barredUntilMs(replica: Process, hint: string, now: number): number {
     const untilMs = this.#of(replica, hint)?.untilMs ?? 0;

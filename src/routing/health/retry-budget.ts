@@ -16,7 +16,7 @@ export function createRetryBudget(): RetryBudget {
 /** Lets a request in. A first attempt earns a part of a retry, and a retry takes one. False: no retry is left. O(1). */
 export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now: number): boolean {
   if (!isRetry) {
-    budget.owed = Math.max(0, budget.owed - 1);
+    earnRetries(budget, 1);
     return true;
   }
   const { requestsPerRetry, retriesPerSecond, retryReserveLeast } = LIMITS;
@@ -27,4 +27,9 @@ export function admit(budget: RetryBudget, isRetry: boolean, slots: number, now:
   if (owed > requestsPerRetry * Math.max(retryReserveLeast, slots)) return false;
   budget.owed = owed;
   return true;
+}
+
+/** So many first attempts were let in. O(1). */
+export function earnRetries(budget: RetryBudget, requests: number): void {
+  budget.owed = Math.max(0, budget.owed - requests);
 }

@@ -76,6 +76,7 @@ export function applyHeartbeat(
  */
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now: number): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
+  replica.listedAtMs = now;
   return advertise(fleet, replica, hints, now);
 }
 
@@ -223,6 +224,7 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   replica.reportsHints = reportsHints;
   replica.hintSlots = said.hintSlots;
   const advertised = heard && advertise(fleet, replica, said.hints, madeAtMs);
+  if (heard) replica.listedAtMs = Math.max(replica.listedAtMs, madeAtMs);
   if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;
@@ -242,9 +244,10 @@ function believeInFlight(fleet: Fleet, replica: Replica, inFlight: number | null
   const before = replica.surplus;
   replica.surplus = null;
   if (inFlight === null) return 0;
-  holdReclaimed(fleet, replica, inFlight - replica.grants.size);
+  // Of the requests that isolates sent some may be over since the last reports, so none of them shows that a slot is surplus.
+  holdReclaimed(fleet, replica, inFlight - replica.direct - replica.grants.size);
   const held = replica.grants.size;
-  const excess = Math.max(0, inFlight - held);
+  const excess = Math.max(0, inFlight - replica.direct - held);
   replica.unadopted = replica.restored ? Math.min(excess, replica.concurrency) : Math.min(replica.unadopted, excess);
   replica.restored = false;
   if (held <= inFlight) return 0;

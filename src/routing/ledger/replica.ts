@@ -73,6 +73,8 @@ export class Replica implements Weighted {
   advertised: ReadonlySet<string> | null = null;
   /** `hashNames` of the advertised hints. */
   advertisedHash = 0;
+  /** When the last list of what it holds was made, at the latest. */
+  listedAtMs = -Infinity;
   /** Whether its heartbeats say what it holds. If not, only lists in responses change `advertised`. */
   reportsHints = false;
   readonly loading = new Map<string, Loading>();
@@ -102,6 +104,8 @@ export class Replica implements Weighted {
   reclaimedAtMs = -Infinity;
   /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */
   unadopted = 0;
+  /** Unfinished requests that isolates have sent there by themselves, as their last reports say. They take slots. */
+  direct = 0;
   /** Slots that count as taken until `withheldUntilMs`, because the replica has refused requests. */
   withheld = 0;
   withheldUntilMs = 0;
@@ -160,8 +164,8 @@ export function loadOf(replica: Replica): number {
 }
 
 /** Requests that the replica serves, as far as the router knows. */
-export function inFlight({ grants, unadopted }: Replica): number {
-  return grants.size + unadopted;
+export function inFlight({ grants, unadopted, direct }: Replica): number {
+  return grants.size + unadopted + direct;
 }
 
 /** Whether the replica holds the hint: its list or one of its answers says so. */

@@ -129,6 +129,13 @@ export function warmthOf(replica: Replica, hint: string | null, warm: boolean): 
   return replica.loading.has(hint) && !holdsHint(replica, hint) ? "loading" : "warm";
 }
 
+/** So many more running requests use the hint there. */
+export function countUsers({ users }: Replica, hint: string, more: number): void {
+  const its = (users.get(hint) ?? 0) + more;
+  if (its > 0) users.set(hint, its);
+  else users.delete(hint);
+}
+
 function hold(fleet: Fleet, grant: Grant): Grant {
   if (grant.hint !== null) noteUse(grant.replica, grant.hint, grant.grantedAtMs);
   count(fleet, grant);
@@ -139,7 +146,7 @@ function count(fleet: Fleet, grant: Grant): void {
   const { replica, hint } = grant;
   fleet.grants.set(grant.id, grant);
   replica.grants.set(grant.id, grant);
-  if (hint !== null) replica.users.set(hint, (replica.users.get(hint) ?? 0) + 1);
+  if (hint !== null) countUsers(replica, hint, 1);
   reindexSlots(fleet, replica);
 }
 
@@ -147,11 +154,7 @@ function uncount(fleet: Fleet, grant: Grant): void {
   const { replica, hint } = grant;
   fleet.grants.delete(grant.id);
   replica.grants.delete(grant.id);
-  if (hint !== null) {
-    const users = (replica.users.get(hint) ?? 1) - 1;
-    if (users > 0) replica.users.set(hint, users);
-    else replica.users.delete(hint);
-  }
+  if (hint !== null) countUsers(replica, hint, -1);
   stopLoading(fleet, grant, null);
   reindexSlots(fleet, replica);
 }

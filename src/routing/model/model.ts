@@ -84,6 +84,11 @@ export function demandShare(model: Model, hint: string): number {
 
 /** The demand for all hints together: the fading count of all arrivals. */
 function allDemand({ arrivals }: Model): number {
+  return fadingCount(arrivals);
+}
+
+/** So many arrivals, each of which makes those before it fade. */
+function fadingCount(arrivals: number): number {
   return (1 - Math.exp(-arrivals / TUNING.demandMemory)) / (1 - Math.exp(-1 / TUNING.demandMemory));
 }
 
@@ -91,12 +96,12 @@ function demandNow({ arrivals }: Model, { demand, atArrival }: HintModel): numbe
   return demand * Math.exp((atArrival - arrivals) / TUNING.demandMemory);
 }
 
-/** A request for the hint has arrived. Gives the number of the arrival. Forgets the hint longest not asked for if the hints are too many. */
-export function countArrival(model: Model, hint: string): number {
+/** A request for the hint has arrived, or so many in a row. Gives the number of the last arrival. Forgets the hint longest not asked for if the hints are too many. */
+export function countArrival(model: Model, hint: string, requests = 1): number {
   const { hints } = model;
-  const arrival = ++model.arrivals;
+  const arrival = (model.arrivals += requests);
   const its = hints.get(hint) ?? { service: emptyMean(), answer: emptyMean(), load: emptyMean(), demand: 0, atArrival: arrival };
-  its.demand = demandNow(model, its) + 1;
+  its.demand = demandNow(model, its) + fadingCount(requests);
   its.atArrival = arrival;
   setNewest(hints, hint, its, LIMITS.learnedHints);
   return arrival;
@@ -118,7 +123,7 @@ export function uncountArrival({ hints }: Model, hint: string, arrival: number):
  * A request has its response headers. A warm request teaches how long that takes. Once a warm request has taught that, a cold one teaches how much
  * longer it takes with a load.
  */
-export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: number): void {
+export function learnAnswer(model: Model, { hint, warmth }: Pick<Grant, "hint" | "warmth">, afterMs: number): void {
   const its = model.hints.get(hint ?? "");
   const expected = shrunk(its?.answer, valueOf(model.newAnswer, 0), TUNING.prior);
   if (warmth === "warm" || warmth === "none") {
@@ -136,7 +141,11 @@ export function learnAnswer(model: Model, { hint, warmth }: Grant, afterMs: numb
  * A request went well and is over. If it waited for the load of another request, or was granted before a restart, it teaches nothing of its hint. A
  * cold request teaches the time that is left beside the expected load, if any is left.
  */
-export function learnHeld(model: Model, { replica, hint, warmth, declaredMs }: Grant, heldMs: number): void {
+export function learnHeld(
+  model: Model,
+  { replica, hint, warmth, declaredMs }: Pick<Grant, "replica" | "hint" | "warmth" | "declaredMs">,
+  heldMs: number,
+): void {
   const name = hint ?? "";
   addSample(model.held, Math.max(0, heldMs), TUNING.recentMemory);
   const expected = serviceMs(model, name);

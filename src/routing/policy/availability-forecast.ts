@@ -37,6 +37,10 @@ function forecastOf(view: View, hint: string, eligible: Eligible, now: number): 
     slots += loadOf(replica);
     // Of before a restart; when these requests began is not known.
     for (let request = 0; request < replica.unadopted && ends.length < LIMITS.slotsForecast; request++) ends.push(service);
+    // When isolates sent theirs is not known either, but not all at once: they end one after the other.
+    for (let request = 1; request <= replica.direct && ends.length < LIMITS.slotsForecast; request++) {
+      ends.push((service * request) / (replica.direct + 1));
+    }
     for (const grant of replica.grants.values()) {
       if (ends.length >= LIMITS.slotsForecast) break;
       ends.push(remainingMs(grant, now));

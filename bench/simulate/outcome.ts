@@ -1,12 +1,12 @@
-// The books of a simulated run: what became of each request.
+// What became of each request of a simulated run.
 
-/** Times are from its arrival; 0 where it never came so far. */
+/** Times are from the request's arrival. */
 export interface Outcome {
-  /** Until it had a slot, or was given up. Waiting for its load, or for room to load, is not in it. */
+  /** Until it had a slot, or was given up. Waiting for its load, or for room to load, does not count. */
   waitedMs: number;
   inSystemMs: number;
   cold: "warm" | "load" | "joined";
-  /** How long its load took, and how many replicas are before its own in the hint's hash order, up or not; both 0 without a load. */
+  /** How long its load took, and how many replicas, up or not, are before its own in the hint's hash order. Both 0 without a load. */
   loadMs: number;
   home: number;
   served: boolean;

@@ -1,0 +1,136 @@
+// An isolate's copy of a fleet, brought up to date by what the object sends, and what the isolate adds to it: the requests that it has sent there itself.
+import { drop, put } from "../ledger/maps.ts";
+import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
+import { BadBytes } from "./bytes.ts";
+import { decode, type Known, type Sent, type SentRow } from "./codec.ts";
+
+/** One process of a replica. The same object as long as the copy has that process. */
+export interface DirectReplica extends Weighted {
+  readonly id: string;
+  readonly incarnation: number;
+  readonly hash: NameHash;
+  weight: number;
+  origin: string;
+  concurrency: number;
+  /** Whether requests may be sent there without the object. */
+  open: boolean;
+  hints: readonly string[];
+  /** Slots taken, as the object knew, and by how many a millisecond that had grown since the snapshot before; never less than 0. */
+  load: number;
+  growthPerMs: number;
+  /** Requests of this isolate that are not over; and how many of them the last report said, and the one that `load` includes. */
+  unfinished: number;
+  told: number;
+  included: number;
+}
+
+export class FleetCopy {
+  #known: Known | null = null;
+  #names: string[] = [];
+  #rows: (DirectReplica | null)[] = [];
+  #replicas: readonly DirectReplica[] = [];
+  #byHint = new Map<string, Set<DirectReplica>>();
+  /** When the object was asked for what the copy shows. */
+  atMs = -Infinity;
+
+  /** What the object is told, to be sent only what is new. */
+  get known(): Known | null {
+    return this.#known;
+  }
+
+  /** Every ready replica. */
+  get replicas(): readonly DirectReplica[] {
+    return this.#replicas;
+  }
+
+  /** Those that hold the hint warm. */
+  holding(hint: string): Iterable<DirectReplica> {
+    return this.#byHint.get(hint) ?? [];
+  }
+
+  /** The next snapshot will include what is unfinished now: the report says it. O(replicas). */
+  noteReport(): void {
+    for (const replica of this.#replicas) replica.told = replica.unfinished;
+  }
+
+  /**
+   * Takes over what the object sent when it was asked at a time. Throws `BadBytes`, and changes nothing, if the bytes are damaged or do not follow on what
+   * the copy has; the whole is then to be asked for (`known` null). O(replicas + hints sent).
+   */
+  apply(bytes: Uint8Array, atMs: number): void {
+    const sent = decode(bytes);
+    this.#check(sent);
+    const departed = new Map<string, DirectReplica>();
+    if (sent.since === null) {
+      for (const replica of this.#replicas) departed.set(replica.id, replica);
+      [this.#names, this.#rows, this.#byHint] = [[], [], new Map()];
+    }
+    for (const { index, name } of sent.names) this.#names[index] = name;
+    const elapsedMs = atMs - this.atMs;
+    for (const replica of this.#replicas) {
+      replica.growthPerMs = 0;
+      replica.included = replica.told;
+    }
+    for (const row of sent.left) {
+      const its = this.#rows[row] ?? null;
+      if (its !== null) departed.set(its.id, its);
+      this.#put(row, null);
+    }
+    for (const its of sent.rows) {
+      const before = this.#rows[its.row] ?? null;
+      const same = before?.id === its.id ? before : departed.get(its.id);
+      this.#put(its.row, this.#replicaOf(its, same ?? null, elapsedMs));
+    }
+    for (const { row, load } of sent.loads) setLoad(this.#rows[row]!, load, elapsedMs);
+    // A row that is sent for the first time may lie beyond rows that are vacant.
+    for (let row = 0; row < this.#rows.length; row++) this.#rows[row] ??= null;
+    this.#replicas = this.#rows.filter((row) => row !== null);
+    this.#known = { epoch: sent.epoch, version: sent.version };
+    this.atMs = atMs;
+  }
+
+  #check({ epoch, since, names, rows, left, loads }: Sent): void {
+    const isWhole = since === null;
+    if (!isWhole && (this.#known?.epoch !== epoch || this.#known.version !== since))
+      throw new BadBytes("follows on another version");
+    const named = new Set(names.map(({ index }) => index));
+    const gone = new Set(left);
+    const has = (row: number) => !isWhole && (this.#rows[row] ?? null) !== null && !gone.has(row);
+    for (const { hints } of rows) {
+      for (const hint of hints) {
+        if (!named.has(hint) && (isWhole || this.#names[hint] === undefined)) throw new BadBytes("a hint without a name");
+      }
+    }
+    if (!loads.every(({ row }) => has(row))) throw new BadBytes("a load of nobody");
+    if (isWhole && left.length > 0) throw new BadBytes("nobody can have left");
+  }
+
+  #put(row: number, replica: DirectReplica | null): void {
+    const before = this.#rows[row] ?? null;
+    if (before !== null && before !== replica) for (const hint of before.hints) drop(this.#byHint, hint, before);
+    this.#rows[row] = replica;
+  }
+
+  #replicaOf(its: SentRow, before: DirectReplica | null, elapsedMs: number): DirectReplica {
+    const { id, incarnation, origin, concurrency, open, load } = its;
+    const hints = its.hints.map((index) => this.#names[index] ?? "");
+    const said = { origin, concurrency, weight: concurrency, open };
+    if (before?.incarnation === incarnation) {
+      for (const hint of before.hints) drop(this.#byHint, hint, before);
+      for (const hint of hints) put(this.#byHint, hint, before);
+      Object.assign(before, said, { hints });
+      before.included = before.told;
+      setLoad(before, load, elapsedMs);
+      return before;
+    }
+    const own = { growthPerMs: 0, unfinished: 0, told: 0, included: 0 };
+    const replica: DirectReplica = { id, incarnation, hash: hashName(id), ...said, hints, load, ...own };
+    for (const hint of hints) put(this.#byHint, hint, replica);
+    return replica;
+  }
+}
+
+function setLoad(replica: DirectReplica, load: number, elapsedMs: number): void {
+  replica.growthPerMs = Math.max(0, (load - replica.load) / Math.max(1, elapsedMs));
+  replica.load = load;
+}

@@ -1,0 +1,167 @@
+// The object's side of reports: the requests that isolates have sent by themselves count in the load of replicas, as demand, and as experience.
+import { earnRetries } from "../health/retry-budget.ts";
+import { addSample } from "../model/mean.ts";
+import { applyInBandHints } from "../ledger/membership.ts";
+import type { Fleet } from "../ledger/fleet.ts";
+import type { Grant, Replica } from "../ledger/replica.ts";
+import { noteUse, reindexSlots } from "../ledger/residency.ts";
+import { countUsers } from "../ledger/slots.ts";
+import { failedBy, failHint } from "../lifecycle.ts";
+import { LIMITS } from "../limits.ts";
+import { countArrival, learnAnswer, learnHeld } from "../model/model.ts";
+import { noteFull } from "../model/utilisation.ts";
+import type { Scheduler } from "../scheduler.ts";
+import { TUNING } from "../tuning.ts";
+import type { DirectReport, ReportedFailure, ReportedPair } from "./report.ts";
+
+/** Requests of one isolate that run, for one hint at one replica. */
+interface Share {
+  readonly replica: Replica;
+  readonly hint: string | null;
+  readonly unfinished: number;
+}
+
+interface Isolate {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly shares: readonly Share[];
+}
+
+export interface Applied {
+  /** The replicas whose load may have changed. */
+  readonly touched: ReadonlySet<string>;
+  /** Those of which a restart must know something new. */
+  readonly changed: ReadonlySet<Replica>;
+}
+
+export class Isolates {
+  /** The one that has not reported for the longest first. */
+  readonly #isolates = new Map<string, Isolate>();
+  #shares = 0;
+
+  /** How soon an isolate should refresh its copy, and report: the more isolates, the later. */
+  get refreshMs(): number {
+    return Math.max(LIMITS.refreshMs, (1000 * this.#isolates.size) / LIMITS.refreshesPerSecond);
+  }
+
+  /** A report comes. One that is older than another of its isolate changes nothing. O(pairs + hints in lists), and what it forgets. */
+  apply(scheduler: Scheduler, report: DirectReport, now: number): Applied {
+    const { fleet, model } = scheduler;
+    const touched = new Set<string>();
+    const changed = new Set<Replica>();
+    const before = this.#isolates.get(report.isolate);
+    if (before !== undefined && before.sequence >= report.sequence) return { touched, changed };
+    const loaded = new Set<Replica>();
+    this.#forget(report.isolate, loaded);
+    const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
+    const shares: Share[] = [];
+    for (const pair of pairs) {
+      const replica = processOf(fleet, pair);
+      if (replica === null) continue;
+      learn(scheduler, replica, pair, now);
+      if (pair.unfinished > 0) {
+        const { hint, unfinished } = pair;
+        shares.push({ replica, hint, unfinished: Math.min(unfinished, LIMITS.concurrencyPerReplica) });
+      }
+    }
+    this.#remember(report.isolate, { sequence: report.sequence, atMs: now, shares }, loaded);
+    this.#forgetOld(now, loaded);
+    for (const replica of loaded) {
+      reindexSlots(fleet, replica);
+      touched.add(replica.id);
+    }
+    for (const [hint, requests] of report.demand.slice(0, LIMITS.directPairsPerReport)) countArrival(model, hint, requests);
+    for (const failure of report.failures.slice(0, LIMITS.failuresPerReport)) {
+      const replica = processOf(fleet, failure);
+      if (replica === null) continue;
+      fail(scheduler, replica, failure, now);
+      touched.add(replica.id);
+    }
+    for (const { hints, agoMs, ...process } of report.lists.slice(0, LIMITS.listsPerReport)) {
+      const replica = processOf(fleet, process);
+      // The object may have had a later list, with another answer or in a heartbeat.
+      if (replica === null || replica.listedAtMs > now - agoMs) continue;
+      if (applyInBandHints(fleet, replica, hints.slice(0, LIMITS.hintsPerReplica), now - agoMs)) changed.add(replica);
+      touched.add(replica.id);
+    }
+    return { touched, changed };
+  }
+
+  /** Isolates that have not reported for long are gone, and their requests with them. Gives the replicas whose load has changed. O(those). */
+  expire(fleet: Fleet, now: number): ReadonlySet<string> {
+    const loaded = new Set<Replica>();
+    this.#forgetOld(now, loaded);
+    for (const replica of loaded) reindexSlots(fleet, replica);
+    return new Set([...loaded].map(({ id }) => id));
+  }
+
+  #forgetOld(now: number, loaded: Set<Replica>): void {
+    for (const [name, { atMs }] of this.#isolates) {
+      const tooMany = this.#isolates.size > LIMITS.isolatesPerApp || this.#shares > LIMITS.directPairsPerApp;
+      if (!tooMany && now - atMs < LIMITS.isolateForgottenMs) return;
+      this.#forget(name, loaded);
+    }
+  }
+
+  #forget(name: string, loaded: Set<Replica>): void {
+    const isolate = this.#isolates.get(name);
+    if (isolate === undefined) return;
+    this.#isolates.delete(name);
+    this.#shares -= isolate.shares.length;
+    for (const share of isolate.shares) count(share, -1, loaded);
+  }
+
+  #remember(name: string, isolate: Isolate, loaded: Set<Replica>): void {
+    this.#isolates.set(name, isolate);
+    this.#shares += isolate.shares.length;
+    for (const share of isolate.shares) count(share, 1, loaded);
+  }
+}
+
+function count({ replica, hint, unfinished }: Share, sign: 1 | -1, loaded: Set<Replica>): void {
+  replica.direct += sign * unfinished;
+  if (hint !== null) countUsers(replica, hint, sign * unfinished);
+  loaded.add(replica);
+}
+
+/** The process that is meant; null: it has left the fleet. */
+function processOf({ replicas }: Fleet, { replica: id, incarnation }: { replica: string; incarnation: number }): Replica | null {
+  const replica = replicas.get(id);
+  return replica?.incarnation === incarnation ? replica : null;
+}
+
+/** As each of the requests would have taught had the object sent it; of many, as many as count. They were all warm. */
+function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: number): void {
+  const { fleet, model, retries } = scheduler;
+  const { hint, sent, succeeded, answerMs, heldMs } = pair;
+  replica.served += sent;
+  earnRetries(retries, sent);
+  const full = fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size);
+  for (let one = 0; one < Math.min(sent, TUNING.recentMemory); one++) noteFull(model.utilisation, full);
+  if (hint !== null && sent > 0) noteUse(replica, hint, now);
+  if (succeeded === 0) return;
+  const its = { replica, hint, warmth: hint === null ? "none" : "warm", declaredMs: null } as const;
+  for (let one = 0; one < Math.min(succeeded, TUNING.hintMemory); one++) {
+    learnAnswer(model, its, answerMs / succeeded);
+    learnHeld(model, its, heldMs / succeeded);
+    addSample(replica.errors, 0, LIMITS.errorMemory);
+  }
+  replica.failuresInARow = 0;
+  replica.refusalsInARow = 0;
+  if (hint !== null) fleet.hintFailures.served(replica, hint);
+}
+
+/** As if the object had granted the request. */
+function fail(scheduler: Scheduler, replica: Replica, { hint, failure, sentAgoMs }: ReportedFailure, now: number): void {
+  const answered = failure.kind === "broken";
+  const grant: Grant = {
+    ...{ id: NO_GRANT, replica, hint, warmth: hint === null ? "none" : "warm", declaredMs: null, expectedMs: 0 },
+    ...{ grantedAtMs: now - sentAgoMs, countedAt: null, answered, succeeded: false, streams: false },
+    ...{ failures: 0, failed: true, proves: false },
+  };
+  if (failure.kind === "excused") failHint(scheduler.fleet, grant, now);
+  else failedBy(scheduler, grant, failure, null, now);
+}
+
+/** No grant has this id. */
+const NO_GRANT = -1;

@@ -1,0 +1,132 @@
+// When an isolate sends a request by itself, and where.
+import { describe, expect, test } from "vitest";
+import { seeded } from "../../../bench/simulate/random.ts";
+import { SnapshotEncoder } from "../../../src/routing/direct/codec.ts";
+import { FleetCopy } from "../../../src/routing/direct/copy.ts";
+import { decideDirect } from "../../../src/routing/direct/decide.ts";
+import { Reporter } from "../../../src/routing/direct/report.ts";
+import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
+import { LIMITS } from "../../../src/routing/limits.ts";
+import { fleetWith, load, occupy, schedulerOf, unreachable, type Said } from "../support/fleets.ts";
+
+const ANY = () => true;
+
+/** A fleet, so many slots of each replica taken, and a copy of it made at time 0. */
+function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<string, number>> = {}) {
+  const fleet = fleetWith(replicas);
+  for (const [id, slots] of Object.entries(taken)) occupy(fleet, id, slots);
+  const image = new FleetImage(1);
+  const encoder = new SnapshotEncoder();
+  const copy = new FleetCopy();
+  const reporter = new Reporter("isolate", copy);
+  const random = seeded(1);
+  const its = {
+    ...{ fleet, copy, reporter },
+    refresh(now: number) {
+      image.refresh(fleet, now);
+      copy.apply(encoder.encode(image, copy.known), now);
+    },
+    choice: (hints: readonly string[], now = 0, usable: Parameters<typeof decideDirect>[2] = ANY) =>
+      decideDirect(copy, hints, usable, now, random),
+    /** Where it goes, and by which hint. */
+    goes(hints: readonly string[], now = 0, usable: Parameters<typeof decideDirect>[2] = ANY): string {
+      const choice = its.choice(hints, now, usable);
+      return choice === null ? "object" : `${choice.replica.id} ${choice.hint}`;
+    },
+    sends(hints: readonly string[], now = 0) {
+      const choice = its.choice(hints, now);
+      return choice && reporter.begin(choice, hints, now);
+    },
+  };
+  its.refresh(0);
+  return its;
+}
+
+const holds = (hint: string, concurrency = 8): Said => ({ hints: [hint], concurrency });
+
+test.each<[string, Readonly<Record<string, Said>>, Readonly<Record<string, number>>, readonly string[], string]>([
+  ["a warm replica with room", { a: holds("x"), b: holds("y") }, {}, ["x"], "a x"],
+  ["the first hint that has one", { a: holds("x"), b: holds("y") }, { a: 8 }, ["x", "y"], "b y"],
+  ["the object, if none is warm", { a: holds("x") }, {}, ["y"], "object"],
+  ["the object, if the copy is empty", {}, {}, [], "object"],
+  ["any with room, without hints", { a: holds("x"), b: { concurrency: 8 } }, { a: 7 }, [], "b null"],
+  ["one with a quarter of its slots free", { a: holds("x") }, { a: 6 }, ["x"], "a x"],
+  ["the object, if less is free", { a: holds("x") }, { a: 7 }, ["x"], "object"],
+  ["one of four slots with one free", { a: holds("x", 4) }, { a: 3 }, ["x"], "a x"],
+  ["the object, for a replica of three slots", { a: holds("x", 3) }, {}, ["x"], "object"],
+  ["the object, if the replica is not ready", { a: { ...holds("x"), status: "draining" } }, {}, ["x"], "object"],
+])("a request goes to %s", (_, replicas, taken, hints, goes) => {
+  expect(world(replicas, taken).goes(hints)).toBe(goes);
+});
+
+test("a hint that is being loaded is not warm, and a replica that failed is not open", () => {
+  const its = world({ a: holds("x"), b: holds("x") });
+  load(its.fleet, "a", "y");
+  const [grant] = occupy(its.fleet, "b", 1, 1);
+  unreachable(schedulerOf(its.fleet), grant!.id, 2);
+  its.refresh(LIMITS.imageAgeMs);
+  expect([its.goes(["y"]), its.goes(["x"])]).toEqual(["object", "a x"]);
+});
+
+test("a replica that the isolate may not use is passed over", () => {
+  const its = world({ a: holds("x"), b: holds("x") });
+  expect(its.goes(["x"], 0, ({ id }) => id !== "a")).toBe("b x");
+  expect(its.goes(["x"], 0, () => false)).toBe("object");
+});
+
+test("an old copy is not used", () => {
+  const its = world({ a: holds("x") });
+  expect([its.goes(["x"], LIMITS.directAgeMs), its.goes(["x"], LIMITS.directAgeMs + 1)]).toEqual(["a x", "object"]);
+});
+
+describe("room is what is left", () => {
+  test("after the isolate's own requests, until they are over", () => {
+    const its = world({ a: holds("x") });
+    const sends = Array.from({ length: 7 }, () => its.sends(["x"])!);
+    expect(its.goes(["x"])).toBe("object");
+    sends[0]!.finish(true, 1);
+    expect(its.goes(["x"])).toBe("a x");
+  });
+
+  test("and of those counts once what the snapshot includes", () => {
+    const its = world({ a: holds("x") });
+    const sends = Array.from({ length: 4 }, () => its.sends(["x"])!);
+    its.reporter.take(50);
+    // The object has counted them.
+    occupy(its.fleet, "a", 4);
+    its.refresh(LIMITS.imageAgeMs);
+    const [replica] = its.copy.replicas;
+    expect([replica?.load, replica?.unfinished, replica?.included]).toEqual([4, 4, 4]);
+    its.sends(["x"], 100);
+    its.sends(["x"], 100);
+    expect(its.goes(["x"], 100)).toBe("a x");
+    its.sends(["x"], 100);
+    expect(its.goes(["x"], 100)).toBe("object");
+    for (const send of sends.slice(0, 2)) send.finish(true, 101);
+    expect(its.goes(["x"], 101)).toBe("a x");
+  });
+
+  test("if load grows on as it did", () => {
+    const its = world({ a: holds("x", 16) });
+    occupy(its.fleet, "a", 4);
+    its.refresh(1000);
+    // 4 a second: 12 are free now, and 4 are after two seconds.
+    expect([its.goes(["x"], 3000), its.goes(["x"], 3001)]).toEqual(["a x", "object"]);
+    its.refresh(2000);
+    expect(its.goes(["x"], 5000)).toBe("a x");
+  });
+});
+
+test("equal views spread requests in proportion to room", () => {
+  const its = world({ a: holds("x", 16), b: holds("x", 16), c: holds("x", 16), d: holds("x", 16) }, { a: 0, b: 8, c: 12, d: 14 });
+  const counts: Record<string, number> = { a: 0, b: 0, c: 0, d: 0 };
+  for (let request = 0; request < 7000; request++) counts[its.choice(["x"])!.replica.id]!++;
+  expect(counts["d"]).toBe(0);
+  for (const [id, room] of [
+    ["a", 16],
+    ["b", 8],
+    ["c", 4],
+  ] as const) {
+    expect(Math.abs(counts[id]! / 7000 - room / 28)).toBeLessThan(0.02);
+  }
+});
