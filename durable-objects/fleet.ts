@@ -7,6 +7,8 @@ import type { Wanted } from "../src/routing/ledger/queue.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
+import type { Known } from "../src/routing/direct/codec.ts";
+import type { DirectReport } from "../src/routing/direct/report.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
@@ -14,9 +16,9 @@ import { policyOf } from "../src/routing/policy/index.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
-import { takeSnapshot, type SnapshotReplica } from "../src/routing/ledger/snapshot.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
+import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
@@ -46,9 +48,9 @@ export class Fleet extends DurableObject {
   readonly #options: WaitingOptions;
   /** Ids never repeat over restarts: an id of before a restart names nobody. */
   #nextId = Date.now() * 1024;
-  readonly #epoch = this.#nextId;
   readonly #timer = new EarliestTimer(() => this.#tick());
   readonly #sockets: HeartbeatSockets;
+  readonly #direct: DirectDispatch;
   readonly #beats = { second: 0, count: 0 };
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
@@ -92,6 +94,7 @@ export class Fleet extends DurableObject {
     };
     const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS } = this.#settings;
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
+    this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
@@ -199,11 +202,16 @@ export class Fleet extends DurableObject {
     return choice === null ? null : answerOfChoice(choice);
   }
 
-  /** The ready replicas; null: the caller's version is still true. */
-  snapshot(known: string | null): { readonly version: string; readonly replicas: readonly SnapshotReplica[] } | null {
-    this.#now();
-    const version = `${this.#epoch}.${this.#scheduler.fleet.version}`;
-    return version === known ? null : { ...takeSnapshot(this.#scheduler.fleet), version };
+  /** An isolate brings its copy of the fleet up to date, and reports the requests that it has sent by that. `known`: the copy's version; null: it has none. */
+  refresh(known: Known | null, report: DirectReport | null): Refreshed {
+    const now = this.#now();
+    const { bytes, refreshMs, changed } = this.#direct.refresh(known, report, now);
+    for (const replica of changed) this.#storeSoon(replica, now);
+    if (report !== null) {
+      this.#dispatch(now);
+      this.#timer.wakeAt(this.#direct.expire(now));
+    }
+    return { bytes, refreshMs };
   }
 
   /** The whole fleet as the object believes it to be; null: it has no replicas. */
@@ -308,13 +316,13 @@ export class Fleet extends DurableObject {
     this.#stored.flush();
     this.#expire(this.#timing().timeToLiveMs, now);
     this.#dispatch(now);
-    this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+    this.#timer.wakeAt(Math.min(scheduling.nextEventMs(this.#scheduler), this.#direct.expire(now)));
     this.#rest();
   }
 
   /** Without a timer the object may hibernate. */
   #rest(): void {
-    if (this.#stored.isComplete && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
+    if (this.#stored.isComplete && this.#direct.isIdle && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 
   /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */

@@ -74,6 +74,8 @@ export const BOUNDS = {
   directoryMs: 5 * SECOND_MS,
   /** Requests of an app that went well, of which an isolate tells the object with its next request: as many as come while an object restarts. */
   successesKept: 64,
+  /** How long after a request of an isolate another one counts as near. */
+  nextRequestMs: 100,
   /** How soon the one timer of a request fires at the latest, and the most that the runtime's timers take. */
   alarmTickMs: SECOND_MS,
   alarmMostMs: 2 ** 31 - 1,

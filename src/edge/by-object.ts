@@ -62,7 +62,7 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
       queueLengthMax: client.queueLengthMax,
       declaredMs: client.declaredMs,
       priority: client.priority,
-      successes: [...takeSuccesses(client.app)],
+      successes: [...takeSuccesses(client.app, now)],
     }) as Promise<EnqueueAnswer & Disposable>,
   );
   const answer = await exchange.alarm.within(enqueuing, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());

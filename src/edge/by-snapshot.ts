@@ -3,9 +3,8 @@
 import { decideBySnapshot } from "../routing/policy/by-snapshot.ts";
 import { admit, createRetryBudget } from "../routing/health/retry-budget.ts";
 import type { Admission, Admitting } from "./grant.ts";
-import { LocalHealth } from "./local-health.ts";
 import { SnapshotSlot } from "./snapshot-slot.ts";
-import { lastSnapshot, type EdgeReplica } from "./snapshots.ts";
+import { healthOf, snapshotOf } from "./snapshots.ts";
 
 /** For all apps of this isolate: the apps' own budgets are in their objects, which are out of reach. */
 const retries = createRetryBudget();
@@ -21,17 +20,18 @@ export function bySnapshot(admitting: Admitting, takesSlot: false): Admission;
 export function bySnapshot({ exchange, avoid, waitedMs }: Admitting, takesSlot: boolean): Admission | Full {
   const { client, requestId, settings } = exchange;
   const now = Date.now();
-  const open = lastSnapshot(client.app, settings.SNAPSHOT_MAX_AGE_MS, now).filter(({ id }) => !avoid.includes(id));
-  if (open.length === 0) {
+  const snapshot = snapshotOf(client.app, settings.SNAPSHOT_MAX_AGE_MS, now);
+  const open = snapshot?.copy.replicas.filter(({ id }) => !avoid.includes(id)) ?? [];
+  if (snapshot === null || open.length === 0) {
     return avoid.length > 0 ? { kind: "refused", refusal: { kind: "no_other_replica" } } : { kind: "unknown" };
   }
   const found = decideBySnapshot(open, client.hints[0] ?? requestId, {
-    hasFailed: ({ health }: EdgeReplica) => health?.hasFailed(now) === true,
-    hasRoom: ({ health, concurrency }: EdgeReplica) => !takesSlot || (health?.running(now) ?? 0) < concurrency,
+    hasFailed: (replica) => snapshot.health.get(replica)?.hasFailed(now) === true,
+    hasRoom: (replica) => !takesSlot || (snapshot.health.get(replica)?.running(now) ?? 0) < replica.concurrency,
   });
   if (found === null) return { kind: "full" };
   if (!admit(retries, avoid.length > 0, 0, now)) return { kind: "refused", refusal: { kind: "no_retry_left" } };
   const { id: replica, origin } = found;
   const to = { replica, origin, reason: "snapshot_hash", waitedMs, sentAtMs: now } as const;
-  return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot((found.health ??= new LocalHealth())) : null };
+  return { kind: "granted", to, slot: takesSlot ? new SnapshotSlot(healthOf(snapshot, found)) : null };
 }

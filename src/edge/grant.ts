@@ -27,10 +27,12 @@ export interface Destination {
 export interface HeldSlot {
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
+  /** Whether an answer of known length passes untouched: with its headers the replica has done its work, and nobody watches how the rest goes. */
+  readonly passes: boolean;
   /** Calls the function once the replica is gone, unless the answer has begun. Only the last function that was given is called. */
   onLost(end: () => void): void;
-  /** Response headers came that are no failure. `streams`: the object is told how the body ends. */
-  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void>;
+  /** Response headers came that are no failure. `streams`: the object is told how the body ends. Null: nobody need be told now. */
+  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> | null;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
   /** The answer came whole. Gives the slot back, at once (null) or when the object has heard of it. */
   done(): Promise<void> | null;

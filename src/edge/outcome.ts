@@ -54,8 +54,10 @@ async function reportAnswer(response: Response, { granted, body, ctx }: Reportin
   const inBand = response.headers.get("x-fal-runner-hints");
   const hints = inBand === null ? null : parseInBandHints(inBand);
   const verdict = verdictOf(response);
-  if ("answer" in verdict) ctx.waitUntil(slot.answered(verdict.answer, hints, !isShort(response)));
-  else if (!body.streamed || !MAY_BE_CLIENTS_DOING.has(verdict.failure.kind)) {
+  if ("answer" in verdict) {
+    const told = slot.answered(verdict.answer, hints, !isShort(response));
+    if (told !== null) ctx.waitUntil(told);
+  } else if (!body.streamed || !MAY_BE_CLIENTS_DOING.has(verdict.failure.kind)) {
     await slot.failed(verdict.failure, verdict.failure.kind === "unreachable" ? null : hints);
   }
   return response;

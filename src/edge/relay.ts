@@ -49,6 +49,7 @@ export async function relay(exchange: Exchange, { granted, response, streamed }:
     slot?.proves === true ? (passed: Promise<void>) => ctx.waitUntil(proof(passed, slot, request.signal)) : undefined;
   const relayed = await relayBody({
     upstream: response,
+    passes: slot?.passes === true,
     alarm,
     idleMs: settings.IDLE_TIMEOUT_MS,
     whole,
@@ -65,6 +66,7 @@ export async function relay(exchange: Exchange, { granted, response, streamed }:
 
 interface BodyRelay {
   readonly upstream: Response;
+  readonly passes: boolean;
   readonly alarm: Alarm;
   /** How long the replica may send nothing in the middle of its answer; 0: for ever. */
   readonly idleMs: number;
@@ -77,13 +79,17 @@ interface BodyRelay {
 }
 
 /** Null: a short body broke off before anything was sent. */
-async function relayBody({ upstream, alarm, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
+async function relayBody({ upstream, passes, alarm, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
   const { status, statusText, body, headers } = upstream;
   const init = { status, statusText, headers, encodeBody: "manual" } as const;
   const length = lengthOf(upstream.headers);
   if (body === null || length === 0) {
     whole();
     return new Response(body && new ArrayBuffer(0), init);
+  }
+  if (passes && length !== null) {
+    whole();
+    return new Response(body, init);
   }
   const incoming = new IncomingBody(body, idleMs);
   if (isShort(upstream) && length !== null) {

@@ -43,6 +43,8 @@ export class Slot implements HeldSlot {
     this.#endWatch = exchange.alarm.after(BOUNDS.watchAfterMs, () => void this.#watchRequest());
   }
 
+  readonly passes = false;
+
   get proves(): boolean {
     return this.#grant.proves;
   }
@@ -52,12 +54,12 @@ export class Slot implements HeldSlot {
     if (this.#lost) end();
   }
 
-  async answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> {
+  answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> | null {
     this.#answeredAtMs ??= Date.now();
-    if (!this.#isNews(kind, inBandHints)) return;
+    if (!this.#isNews(kind, inBandHints)) return null;
     this.#told = true;
     this.#streams = streams;
-    await this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
+    return this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
   }
 
   /** The first failure alone is told. Awaited before a retry, so that the next decision knows of the failure. */
@@ -93,8 +95,9 @@ export class Slot implements HeldSlot {
   }
 
   #succeeded(answeredAfterMs: number): Promise<void> | null {
-    const heldMs = Date.now() - this.#grantedAtMs;
-    const told = keepSuccess(this.#exchange.client.app, this.#enqueuedBefore, [this.#id, answeredAfterMs, heldMs])
+    const now = Date.now();
+    const heldMs = now - this.#grantedAtMs;
+    const told = keepSuccess(this.#exchange.client.app, this.#enqueuedBefore, [this.#id, answeredAfterMs, heldMs], now)
       ? null
       : this.#tell((ticket) => ticket.succeeded(answeredAfterMs, heldMs));
     this.release();

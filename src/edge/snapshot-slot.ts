@@ -6,6 +6,7 @@ import type { LocalHealth } from "./local-health.ts";
 
 export class SnapshotSlot implements HeldSlot {
   readonly proves = false;
+  readonly passes = false;
   readonly release: () => void;
   readonly #health: LocalHealth;
 
@@ -17,8 +18,9 @@ export class SnapshotSlot implements HeldSlot {
   /** Never calls the function: no object says that the replica has expired. */
   onLost(): void {}
 
-  async answered(): Promise<void> {
+  answered(): null {
     this.#health.note(false, Date.now());
+    return null;
   }
 
   done(): null {

@@ -1,36 +1,39 @@
-// The last snapshot of each fleet that this isolate has seen, for the time when the fleet's object is out of reach. Plain data, never a promise: a
-// promise that requests share ends with the request that made it.
-import { hashName, type Weighted } from "../routing/rendezvous.ts";
+// This isolate's copies of fleets. A copy says where requests may be sent without asking the object (direct.ts), and where they go while the object is out
+// of reach (by-snapshot.ts). Plain data, never a promise: a promise that requests share ends with the request that made it.
+import type { Fleet } from "../../durable-objects/fleet.ts";
+import { BadBytes } from "../routing/direct/bytes.ts";
+import { FleetCopy, type DirectReplica } from "../routing/direct/copy.ts";
+import { DIRECT_RULE } from "../routing/direct/decide.ts";
+import { Reporter } from "../routing/direct/report.ts";
 import { BOUNDS } from "../limits.ts";
-import type { SnapshotReplica } from "../routing/ledger/snapshot.ts";
 import type { Exchange } from "./exchange.ts";
-import { fleetOf } from "./fleet-stub.ts";
+import { objectOf } from "./fleet-stub.ts";
+import { LiveSends } from "./live-sends.ts";
+import { LocalHealth } from "./local-health.ts";
 import { LruMap } from "./lru.ts";
-import type { LocalHealth } from "./local-health.ts";
-import type { Settings } from "../settings/settings.ts";
 
-export interface EdgeReplica extends SnapshotReplica, Weighted {
-  /** Null: this isolate has sent no request there by a snapshot yet. */
-  health: LocalHealth | null;
-}
-
-interface Held {
-  readonly version: string;
-  readonly replicas: readonly EdgeReplica[];
-  /** When the object last confirmed the snapshot. */
-  trueAtMs: number;
+/** What this isolate has of one fleet. */
+export interface Snapshot {
+  readonly copy: FleetCopy;
+  readonly reporter: Reporter;
+  readonly sends: LiveSends;
+  readonly health: WeakMap<DirectReplica, LocalHealth>;
+  /** How old the copy may be before one request has it refreshed, as the object says, spread a little. */
+  refreshMs: number;
+  /** Whether the fleet has replicas of so many slots that the object need not be asked for each request. */
+  isWide: boolean;
 }
 
 const SHARE = Math.floor(BOUNDS.snapshotReplicas / BOUNDS.snapshotApps);
 /** Snapshots with replicas alone, so that names without replicas push none of them out. Each costs at least one share, which bounds their number too. */
-const held = new LruMap<Held>(BOUNDS.snapshotReplicas, (entry) => Math.max(SHARE, entry.replicas.length));
+const held = new LruMap<Snapshot>(BOUNDS.snapshotReplicas, ({ copy }) => Math.max(SHARE, copy.replicas.length));
 /** When each app's snapshot was last asked for. This is the lock that lets one request alone refresh it. */
 const askedAtMs = new LruMap<number>(BOUNDS.knownApps);
 
-/** The replicas of the last snapshot. None if it is older than `maxAgeMs`: an origin in it may be somebody else's now. */
-export function lastSnapshot(app: string, maxAgeMs: number, now: number): readonly EdgeReplica[] {
+/** Null: the last copy is older than `maxAgeMs`, so that an origin in it may be somebody else's now; or there is none. */
+export function snapshotOf(app: string, maxAgeMs: number, now: number): Snapshot | null {
   const snapshot = held.get(app);
-  return snapshot === undefined || now - snapshot.trueAtMs > maxAgeMs ? [] : snapshot.replicas;
+  return snapshot === undefined || now - snapshot.copy.atMs > maxAgeMs ? null : snapshot;
 }
 
 /** Whether this isolate has ever seen replicas of the app, as far as it remembers. */
@@ -38,30 +41,60 @@ export function hasSnapshot(app: string): boolean {
   return held.get(app) !== undefined;
 }
 
-/** Has a new snapshot fetched if the last one is older than 10 s and no other request fetches it. */
-export function keepSnapshot({ env, ctx, settings, client: { app }, arrivedAtMs: now }: Exchange): void {
-  if (now - (askedAtMs.get(app) ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
+/** What this isolate knows of the replica by its own requests. */
+export function healthOf({ health }: Snapshot, replica: DirectReplica): LocalHealth {
+  let its = health.get(replica);
+  if (its === undefined) health.set(replica, (its = new LocalHealth()));
+  return its;
+}
+
+/** Has the snapshot refreshed if it is too old and no other request does that. The object hears then what this isolate has sent by itself. */
+export function keepSnapshot(exchange: Exchange): void {
+  const { ctx, settings, client, arrivedAtMs: now } = exchange;
+  const { app } = client;
+  const snapshot = held.get(app);
+  const wanted = snapshot !== undefined && (settings.DISPATCH === "edge" || (settings.DISPATCH === "auto" && snapshot.isWide));
+  const ageMs = wanted ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
+  if (now - (askedAtMs.get(app) ?? -Infinity) < ageMs) return;
   askedAtMs.set(app, now);
-  ctx.waitUntil(refresh(env, settings, app, now));
+  ctx.waitUntil(refresh(exchange, snapshot, now));
 }
 
 /** Never fails. */
-async function refresh(env: Cloudflare.Env, settings: Settings, app: string, now: number): Promise<void> {
-  const before = held.get(app);
+async function refresh(exchange: Exchange, before: Snapshot | undefined, now: number): Promise<void> {
+  const { app } = exchange.client;
   try {
-    const fresh = await fleetOf(env, settings, app).snapshot(before?.version ?? null);
-    if (fresh === null) {
-      if (before !== undefined) before.trueAtMs = now;
-    } else if (fresh.replicas.length === 0) held.delete(app);
-    else held.set(app, { version: fresh.version, replicas: toEdge(fresh.replicas, before?.replicas ?? []), trueAtMs: now });
+    before?.sends.sweep(now);
+    const report = before?.reporter.hasNews === true ? before.reporter.take(now) : null;
+    const fleet: DurableObjectStub<Fleet> = objectOf(exchange);
+    const { bytes, refreshMs } = await fleet.refresh(before?.copy.known ?? null, report);
+    const snapshot = before ?? created();
+    if (!take(snapshot.copy, bytes, now)) {
+      askedAtMs.delete(app);
+      return;
+    }
+    snapshot.isWide = snapshot.copy.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);
+    snapshot.refreshMs = refreshMs * (0.75 + 0.5 * Math.random());
+    if (snapshot.copy.replicas.length === 0) held.delete(app);
+    else held.set(app, snapshot);
   } catch (error) {
     console.warn(JSON.stringify({ message: "no new snapshot", app, error: String(error) }));
   }
 }
 
-function toEdge(fresh: readonly SnapshotReplica[], before: readonly EdgeReplica[]): readonly EdgeReplica[] {
-  const healthByOrigin = new Map(before.filter(({ health }) => health !== null).map(({ origin, health }) => [origin, health]));
-  return fresh.map(({ id, origin, concurrency }) => {
-    return { id, origin, concurrency, hash: hashName(id), weight: concurrency, health: healthByOrigin.get(origin) ?? null };
-  });
+function created(): Snapshot {
+  const copy = new FleetCopy();
+  const reporter = new Reporter(crypto.randomUUID(), copy);
+  return { copy, reporter, sends: new LiveSends(), health: new WeakMap(), refreshMs: BOUNDS.snapshotAgeMs, isWide: false };
+}
+
+/** False: the bytes do not follow on what the copy has now, because another refresh was quicker, or the copy is of another life of the object. */
+function take(copy: FleetCopy, bytes: Uint8Array, now: number): boolean {
+  try {
+    if (now >= copy.atMs) copy.apply(bytes, now);
+    return true;
+  } catch (error) {
+    if (!(error instanceof BadBytes)) throw error;
+    return false;
+  }
 }

@@ -10,7 +10,6 @@ import { noteUse, stopLoading } from "./ledger/residency.ts";
 import { leave } from "./ledger/queue.ts";
 import { grantOf, releaseSlot } from "./ledger/slots.ts";
 import { LIMITS } from "./limits.ts";
-import { addSample } from "./model/mean.ts";
 import { learnAnswer, learnHeld, uncountArrival } from "./model/model.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -61,8 +60,8 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
 }
 
 /**
- * A request went well and is over. Its edge may tell that after the slot was given back, with a later request: then the news teaches, but changes no
- * verdict on the replica, which may have failed since. Idempotent. O(1).
+ * A request went well and is over. Its edge may tell that after the slot was given back, with a later request: then the news teaches, but ends no
+ * ejection that began after the answer. Idempotent. O(1).
  */
 export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }: Success, now: number): void {
   const { fleet, model } = scheduler;
@@ -77,7 +76,7 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
   const { hint, replica } = its;
   learnAnswer(model, its, answeredAfterMs);
   learnHeld(model, its, heldMs);
-  addSample(replica.errors, 0, LIMITS.errorMemory);
+  if (its.grantedAtMs + answeredAfterMs > replica.ejectedAtMs) trustAnswer(fleet, replica, true);
   if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
 }
 

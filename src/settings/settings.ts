@@ -182,13 +182,7 @@ const SettingsSchema = v.object({
   ALLOW_PRIVATE_ORIGINS: setting(flag, false),
   APP_FROM: setting<AppFrom>(appFrom, { kind: "path", segments: 1 }),
   HINT_HEADERS: setting<readonly string[]>(headerNames, ["x-fal-runner-hint"]),
-  DISPATCH: setting(
-    v.pipe(
-      choice(["auto", "registry", "edge"]),
-      v.check((value) => value !== "edge", "edge is not built yet: use auto or registry"),
-    ),
-    "auto",
-  ),
+  DISPATCH: setting(choice(["auto", "registry", "edge"]), "auto"),
   FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
   MAX_ATTEMPTS: setting(integer(1, 10), 3),
   RETRY_BODY_MAX_BYTES: setting(integer(0, BOUNDS.keptBytesPerIsolate), 1_048_576),

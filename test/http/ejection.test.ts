@@ -157,7 +157,8 @@ describe("back", () => {
     const held: ServerResponse[] = [];
     await using its = await pair((request, response) => {
       if (request.headers["x-hold"] === undefined) says(530)(request, response);
-      else held.push(response);
+      else if (held.length === 0) held.push(response);
+      else response.end("ok");
     });
     const first = its.send({ "x-hold": "1" });
     await until("it is there", () => held.length === 1);
@@ -165,6 +166,8 @@ describe("back", () => {
     expect((await its.state()).on_probation).toBe(true);
     held[0]?.end("ok");
     expect((await first).headers["x-fal-served-from"]).toBe("bad");
+    // The object may hear of the answer with the next request only.
+    await its.send({ "x-hold": "1" });
     await until("it is trusted again", async () => !(await its.state()).on_probation);
     expect((await its.state()).ejected_for_ms).toBe(0);
   });

@@ -1,7 +1,7 @@
 // The last snapshot of each fleet in an isolate, in workerd with real Fleet objects: which objects are asked for one, and what pushes one out.
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test, vi } from "vitest";
-import { keepSnapshot, lastSnapshot } from "../../src/edge/snapshots.ts";
+import { keepSnapshot, snapshotOf } from "../../src/edge/snapshots.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { exchangeOf } from "./exchange.ts";
 
@@ -34,7 +34,7 @@ function watched(): { readonly watchedEnv: Cloudflare.Env; readonly asked: reado
 }
 
 const MAX_AGE_MS = 300_000;
-const idsOf = (app: string, now = NOW) => lastSnapshot(app, MAX_AGE_MS, now).map(({ id }) => id);
+const idsOf = (app: string, now = NOW) => snapshotOf(app, MAX_AGE_MS, now)?.copy.replicas.map(({ id }) => id) ?? [];
 
 test("of apps without replicas nothing is kept, so that any number of them pushes no snapshot out", async () => {
   await beat("kept", "ready");
@@ -47,7 +47,7 @@ test("of apps without replicas nothing is kept, so that any number of them pushe
 test("nor is anything kept of apps whose object fails", async () => {
   await beat("kept-too", "ready");
   await refreshSnapshot(env, "kept-too", NOW);
-  const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
+  const failing = { ...env, FLEET: { getByName: () => ({ refresh: () => Promise.reject(new Error("out of reach")) }) } };
   for (let n = 0; n < BOUNDS.snapshotApps + 50; n++) {
     await refreshSnapshot(failing as unknown as Cloudflare.Env, `failing-${n}`, NOW);
   }
@@ -69,7 +69,7 @@ test.each(["ready", "stopped"] as const)("requests at once ask once, again after
 test("a snapshot goes with the last ready replica, and stays while the object fails", async () => {
   await beat("comes-and-goes", "ready");
   await refreshSnapshot(env, "comes-and-goes", NOW);
-  const failing = { ...env, FLEET: { getByName: () => ({ snapshot: () => Promise.reject(new Error("out of reach")) }) } };
+  const failing = { ...env, FLEET: { getByName: () => ({ refresh: () => Promise.reject(new Error("out of reach")) }) } };
   await refreshSnapshot(failing as unknown as Cloudflare.Env, "comes-and-goes", NOW + BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual(["r"]);
   await beat("comes-and-goes", "stopped");

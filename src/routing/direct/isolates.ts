@@ -39,6 +39,11 @@ export class Isolates {
   readonly #isolates = new Map<string, Isolate>();
   #shares = 0;
 
+  /** Isolates that are remembered. */
+  get size(): number {
+    return this.#isolates.size;
+  }
+
   /** How soon an isolate should refresh its copy, and report: the more isolates, the later. */
   get refreshMs(): number {
     return Math.max(LIMITS.refreshMs, (1000 * this.#isolates.size) / LIMITS.refreshesPerSecond);
@@ -132,9 +137,10 @@ function processOf({ replicas }: Fleet, { replica: id, incarnation }: { replica:
 
 /** As each of the requests would have taught had the object sent it; of many, as many as count. They were all warm. */
 function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: number): void {
-  const { fleet, model, retries } = scheduler;
+  const { fleet, model, retries, counters } = scheduler;
   const { hint, sent, succeeded, answerMs, heldMs } = pair;
   replica.served += sent;
+  counters.granted[hint === null ? "least_loaded" : "hint_match"] += sent;
   earnRetries(retries, sent);
   const full = fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size);
   for (let one = 0; one < Math.min(sent, TUNING.recentMemory); one++) noteFull(model.utilisation, full);

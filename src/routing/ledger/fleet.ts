@@ -51,6 +51,4 @@ export class Fleet {
   /** The number of hints that all replicas advertise, and their characters: what the limits of one fleet are about. */
   advertisedHints = 0;
   advertisedText = 0;
-  /** Grows with every change of the ready replicas and of where they are reached. */
-  version = 0;
 }

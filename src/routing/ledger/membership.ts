@@ -85,7 +85,6 @@ export function setDrained(fleet: Fleet, replica: Replica, drained: boolean, gra
   if (replica.drained === drained) return false;
   replica.drained = drained;
   replica.graceUntilMs = graceUntilMs;
-  fleet.version++;
   reindexSlots(fleet, replica);
   return true;
 }
@@ -225,7 +224,6 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   replica.hintSlots = said.hintSlots;
   const advertised = heard && advertise(fleet, replica, said.hints, madeAtMs);
   if (heard) replica.listedAtMs = Math.max(replica.listedAtMs, madeAtMs);
-  if (routed) fleet.version++;
   reindexSlots(fleet, replica);
   return routed || hinted || advertised;
 }
@@ -269,5 +267,4 @@ function depart(fleet: Fleet, replica: Replica, untilMs: number, said: Partial<T
   orphan(fleet, replica, untilMs);
   const record = incarnation === replica.incarnation ? replica : null;
   setNewest(fleet.tombstones, replica.id, { untilMs, incarnation, sequence, forbidden, record }, LIMITS.tombstonesPerApp);
-  fleet.version++;
 }

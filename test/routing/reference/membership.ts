@@ -266,7 +266,6 @@ export function restarts(state: State, now: number): void {
     slotlessDebt: { ms: 0, atMs: now },
     heldMs: [],
     loadsSeen: false,
-    snapshot: null,
     hintFailures: new Map(),
     servedBy: new Map(),
     counters: noCounters(),

@@ -157,8 +157,6 @@ export interface State {
   heldMs: number[];
   /** Whether a load has been answered, so that load times are learned. */
   loadsSeen: boolean;
-  /** The list of ready replicas as it was last seen, and its version. */
-  snapshot: { readonly text: string; readonly version: number } | null;
   counters: Omit<Counters, "cold" | "granted"> & { granted: Record<string, number> };
 
   /** By hint and process; and who was the last to serve each hint. */
@@ -194,7 +192,6 @@ export function createState(policy: HeartbeatPolicy, options: WaitingOptions, ne
     slotlessDebt: { ms: 0, atMs: 0 },
     heldMs: [],
     loadsSeen: false,
-    snapshot: null,
     counters: noCounters(),
     hintFailures: new Map(),
     servedBy: new Map(),

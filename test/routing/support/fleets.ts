@@ -204,7 +204,7 @@ export function picture(fleet: Fleet): unknown {
     byOrigin: [...fleet.byOrigin].map(([origin, replica]) => [origin, name(replica)]),
     reclaimed: [...fleet.reclaimed.keys()],
     orphaning: [...fleet.orphaning].map(([replica, lostAtMs]) => [name(replica), lostAtMs]),
-    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs, fleet.version],
+    totals: [fleet.advertisedHints, fleet.advertisedText, fleet.slots, fleet.nextExpiryMs],
   };
 }
 
