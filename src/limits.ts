@@ -117,6 +117,10 @@ export const BOUNDS = {
   keptAnswerMs: 2 * SECOND_MS,
   /** The age at which an isolate fetches a new snapshot, and what its cache may hold over all apps. SNAPSHOT_MAX_AGE_MS says how long a snapshot is used. */
   snapshotAgeMs: 10 * SECOND_MS,
+  /** Requests of an isolate for one app since it last asked for a snapshot, from which on a fresh copy is worth a call, with `auto`. */
+  directRequests: 20,
+  /** A copy that is older than this many times its refresh interval sends no request by itself: so few requests come that the object may be asked. */
+  directRefreshes: 2,
   snapshotApps: 100,
   snapshotReplicas: 20_000,
   /** The pause before a request that waits in an isolate for its object polls again, doubled up to the most and spread. */

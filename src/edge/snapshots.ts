@@ -6,6 +6,7 @@ import { FleetCopy, type DirectReplica } from "../routing/direct/copy.ts";
 import { DIRECT_RULE } from "../routing/direct/decide.ts";
 import { Reporter } from "../routing/direct/report.ts";
 import { BOUNDS } from "../limits.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Exchange } from "./exchange.ts";
 import { objectOf } from "./fleet-stub.ts";
 import { LiveSends } from "./live-sends.ts";
@@ -27,8 +28,8 @@ export interface Snapshot {
 const SHARE = Math.floor(BOUNDS.snapshotReplicas / BOUNDS.snapshotApps);
 /** Snapshots with replicas alone, so that names without replicas push none of them out. Each costs at least one share, which bounds their number too. */
 const held = new LruMap<Snapshot>(BOUNDS.snapshotReplicas, ({ copy }) => Math.max(SHARE, copy.replicas.length));
-/** When each app's snapshot was last asked for. This is the lock that lets one request alone refresh it. */
-const askedAtMs = new LruMap<number>(BOUNDS.knownApps);
+/** By app: when its snapshot was last asked for, which is the lock that lets one request alone refresh it; and how many requests came since. */
+const asked = new LruMap<{ readonly atMs: number; requests: number }>(BOUNDS.knownApps);
 
 /** Null: the last copy is older than `maxAgeMs`, so that an origin in it may be somebody else's now; or there is none. */
 export function snapshotOf(app: string, maxAgeMs: number, now: number): Snapshot | null {
@@ -70,7 +71,7 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, now: nu
     const { bytes, refreshMs } = await fleet.refresh(before?.copy.known ?? null, report);
     const snapshot = before ?? created();
     if (!take(snapshot.copy, bytes, now)) {
-      askedAtMs.delete(app);
+      asked.delete(app);
       return;
     }
     snapshot.isWide = snapshot.copy.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);

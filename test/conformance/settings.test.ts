@@ -26,7 +26,6 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["APP_FROM", "fixed:"],
     ["APP_FROM", "fixed:bad name"],
     ["HINT_HEADERS", "not a name: x"],
-    ["DISPATCH", "edge"],
     ["DISPATCH", "random"],
     ["FLEET_LOCATION", "moon"],
     ["MAX_ATTEMPTS", "0"],

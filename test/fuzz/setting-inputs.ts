@@ -61,7 +61,6 @@ export function boundsFault(settings: Settings): string | null {
     if (tokens.includes("")) return `an empty token for ${app}`;
   }
   if (settings.APP_FROM.kind === "fixed" && !isAppName(settings.APP_FROM.app)) return "the fixed app";
-  if ((settings.DISPATCH as string) === "edge") return "DISPATCH=edge";
   return null;
 }
 

@@ -86,6 +86,7 @@ describe("values of a closed set", () => {
     ["ALLOW_PRIVATE_ORIGINS", false, false],
     ["DISPATCH", "auto", "auto"],
     ["DISPATCH", "registry", "registry"],
+    ["DISPATCH", "edge", "edge"],
     ["SCHEDULING", "fifo", "fifo"],
     ["AFFINITY_WAIT", "auto", "auto"],
     ["AFFINITY_WAIT", "never", "never"],
@@ -99,7 +100,6 @@ describe("values of a closed set", () => {
   test.each<[keyof Settings, unknown[], RegExp]>([
     ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /^fault: .*\btrue\b.*\bfalse\b/],
     ["DISPATCH", ["none", "AUTO", true, 1], /^fault: .*\bauto\b.*\bregistry\b/],
-    ["DISPATCH", ["edge"], /^fault: .*\bauto\b.*\bregistry\b/],
     ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
     ["FLEET_LOCATION", ["europe", "WEUR", "apac-nw", 1], /^fault: .*\bwnam\b/],
@@ -209,7 +209,7 @@ describe("a bad setting", () => {
   });
 
   test("is found among good ones; of several the first in the order of the table", () => {
-    const env = { ADMIN_TOKEN: "t", MAX_ATTEMPTS: "none", DISPATCH: "edge", COLD_START_MS: 0 };
+    const env = { ADMIN_TOKEN: "t", MAX_ATTEMPTS: "none", DISPATCH: "never", COLD_START_MS: 0 };
     expect(parseSettings(env)).toMatchObject({ ok: false, setting: "DISPATCH" });
   });
 });
