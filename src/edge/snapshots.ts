@@ -49,16 +49,26 @@ export function healthOf({ health }: Snapshot, replica: DirectReplica): LocalHea
   return its;
 }
 
-/** Has the snapshot refreshed if it is too old and no other request does that. The object hears then what this isolate has sent by itself. */
+/**
+ * Has the snapshot refreshed if it is too old and no other request does that. The object hears then what this isolate has sent by itself. A copy that is
+ * kept only for the case that the object is out of reach may be older.
+ */
 export function keepSnapshot(exchange: Exchange): void {
   const { ctx, settings, client, arrivedAtMs: now } = exchange;
   const { app } = client;
+  const last = asked.get(app);
+  const requests = last === undefined ? 1 : ++last.requests;
   const snapshot = held.get(app);
-  const wanted = snapshot !== undefined && (settings.DISPATCH === "edge" || (settings.DISPATCH === "auto" && snapshot.isWide));
-  const ageMs = wanted ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
-  if (now - (askedAtMs.get(app) ?? -Infinity) < ageMs) return;
-  askedAtMs.set(app, now);
+  const ageMs =
+    snapshot !== undefined && isWanted(settings.DISPATCH, snapshot, requests) ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
+  if (last !== undefined && now - last.atMs < ageMs) return;
+  asked.set(app, { atMs: now, requests: 0 });
   ctx.waitUntil(refresh(exchange, snapshot, now));
+}
+
+/** With `auto` an isolate keeps a fresh copy only if replicas take many requests at once and so many come that one call in place of theirs is worth it. */
+function isWanted(dispatch: Settings["DISPATCH"], { isWide }: Snapshot, requests: number): boolean {
+  return dispatch === "edge" || (dispatch === "auto" && isWide && requests >= BOUNDS.directRequests);
 }
 
 /** Never fails. */
