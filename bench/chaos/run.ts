@@ -9,9 +9,8 @@ import { sendOpenLoop, type OpenLoop, type Sent } from "../live/load.ts";
 import type { LiveRouter } from "../live/router.ts";
 import type { Run } from "../live/records.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
-import type { Injected } from "./faults.ts";
+import { FAULTS, type Fault, type Injected } from "./faults.ts";
 import type { End, History, Sample } from "./history.ts";
-import { inject } from "./inject.ts";
 import type { Schedule } from "./schedule.ts";
 import { APPS, HINTS, HINT_SLOTS, LOAD_MS, REPLICAS, SETTINGS, TIMES_MS } from "./settings.ts";
 import { sendingOf, steadyTraffic, type ChaosSending } from "./traffic.ts";
@@ -53,12 +52,31 @@ export async function run(schedule: Schedule, { signal, progress }: Pick<Running
   const injecting = faults.map(async (fault) => {
     const earlyMs = startMs + fault.atMs - performance.now();
     await sleep(Math.max(0, earlyMs), undefined, { signal: fleet.signal });
-    await inject(fleet, fault, (its: Injected) => known.injected.push(its));
+    await inject(fleet, fault, known.injected);
   });
   await Promise.all([sendOpenLoop(requests, loop), ...injecting]);
   const end = await heal(fleet, schedule, loop);
   fleet.signal.throwIfAborted();
   return { ...known, replicas: REPLICAS, end };
+}
+
+/** Begins the fault, waits until it is over and ends it. */
+async function inject(fleet: Fleet, fault: Fault, known: Injected[]): Promise<void> {
+  const injected: Injected = { fault, beganMs: performance.now(), endedMs: null };
+  known.push(injected);
+  const { begin, crowd } = FAULTS[fault.kind];
+  if (crowd !== null) {
+    const { replica, heartbeats } = fleet.member(fault.app, fault.replica);
+    if (crowd.warm) replica.hold(fault.hint);
+    else replica.hints = [];
+    // The router is told before the fault begins.
+    await heartbeats.beat();
+  }
+  const undo = await begin(fleet, fault);
+  const leftMs = injected.beganMs + fault.forMs - performance.now();
+  if (leftMs > 0) await sleep(leftMs, undefined, { signal: fleet.signal }).catch(() => {});
+  await undo();
+  injected.endedMs = performance.now();
 }
 
 /** After the last fault: until the fleet is whole again, every hint asked for twice, and nothing held any more. */
