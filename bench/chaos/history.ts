@@ -1,4 +1,4 @@
-// Everything that is known of a run when it is over, as plain data: the checker reads nothing else.
+// Everything that is known of a run when it is over, as plain data. The checker reads nothing else.
 import type { Held } from "../live/fleet.ts";
 import type { Beat } from "../live/heartbeats.ts";
 import type { Sent } from "../live/load.ts";
@@ -19,13 +19,12 @@ export interface Sample {
 export interface End {
   /** When the last fault was over. */
   readonly quietMs: number;
-  /** When every replica was listed, ready and not passed over; null: not in time. */
+  /** When every replica was listed, ready and not passed over; null: not in time. Then `missing` says what was missing last. */
   readonly wholeMs: number | null;
-  /** What was missing last, where it was not in time. */
   readonly missing: readonly string[];
-  /** For each app and hint two requests, one after the other. */
+  /** The final round: for each app and hint two requests, one after the other. */
   readonly touches: readonly Sent<ChaosSending>[];
-  /** What was still held or ran after everything had ended; empty: nothing. */
+  /** What was still held or ran after everything had ended. */
   readonly held: readonly Held[];
   /** Apps that the Directory lists. */
   readonly apps: readonly string[];
@@ -38,7 +37,7 @@ export interface History {
   readonly beats: readonly Beat[];
   readonly injected: readonly Injected[];
   readonly samples: readonly Sample[];
-  /** Of workerd. */
+  /** workerd's log. */
   readonly log: readonly { readonly atMs: number; readonly line: string }[];
   readonly end: End;
 }
