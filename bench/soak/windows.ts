@@ -12,57 +12,29 @@ export interface Ended {
   readonly routerMs: number | null;
 }
 
-/** The router's process. */
-export interface Reading {
-  readonly resident_mb: number;
-  /** Its CPU time in the window. */
-  readonly cpuMs: number;
-}
-
 export type Window = ReturnType<typeof windowOf>;
 export type Key = Exclude<keyof Window, "outcomes">;
 
-export class Windows {
-  readonly startMs: number;
-  #openedMs: number;
-  ended: Ended[] = [];
-  controls: number[] = [];
-  readonly closed: Window[] = [];
-
-  constructor(startMs: number) {
-    this.startMs = startMs;
-    this.#openedMs = startMs;
-  }
-
-  close(nowMs: number, reading: Reading): Window {
-    const span = { at_s: Math.round(nowMs - this.startMs) / 1000, lastedMs: nowMs - this.#openedMs };
-    const window = windowOf(span, this.ended, this.controls, reading);
-    this.closed.push(window);
-    this.#openedMs = nowMs;
-    [this.ended, this.controls] = [[], []];
-    return window;
-  }
+/** What has ended since the last window. `controls`: how long requests took that go straight to a replica. */
+export interface Open {
+  ended: Ended[];
+  controls: number[];
 }
 
-/** `at_s`: the end of the window, from the start of the run. Times are in ms; null: nothing that ended in the window says. */
-function windowOf(
-  { at_s, lastedMs }: { at_s: number; lastedMs: number },
-  ended: readonly Ended[],
-  direct: readonly number[],
-  { resident_mb, cpuMs }: Reading,
-) {
+/** `at_s`: the end of the window, from the start of the run. `cpuMs`: CPU time of the router's process in the window. Null: nothing says. */
+export function windowOf(at_s: number, lastedMs: number, { ended, controls }: Open, resident_mb: number, cpuMs: number) {
   const inSystem = sorted(ended.map(({ inSystemMs }) => inSystemMs));
   const queued = sorted(ended.map(({ queuedMs }) => queuedMs));
   const router = sorted(ended.map(({ routerMs }) => routerMs));
-  const controls = sorted(direct);
+  const direct = sorted(controls);
   return {
-    ...{ at_s, requests: ended.length, outcomes: counted(ended.map(({ outcome }) => outcome)), resident_mb },
+    ...{ at_s: short(at_s), requests: ended.length, outcomes: counted(ended.map(({ outcome }) => outcome)), resident_mb },
     /** Of one core's time. */
     cpu_share: short(cpuMs / lastedMs),
     cpu_ms_per_request: ended.length === 0 ? null : short(cpuMs / ended.length),
     ...{ in_system_p50_ms: at(inSystem, 0.5), in_system_p95_ms: at(inSystem, 0.95), queue_p95_ms: at(queued, 0.95) },
     ...{ router_p50_ms: at(router, 0.5), router_p95_ms: at(router, 0.95) },
-    /** Requests that go straight to a replica: what the machine alone costs. */
-    ...{ control_p50_ms: at(controls, 0.5), control_p95_ms: at(controls, 0.95) },
+    /** What the machine alone costs. */
+    ...{ control_p50_ms: at(direct, 0.5), control_p95_ms: at(direct, 0.95) },
   };
 }
