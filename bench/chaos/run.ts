@@ -4,10 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { Fleet } from "../live/fleet.ts";
-import type { Beat } from "../live/heartbeats.ts";
 import { sendOpenLoop, type OpenLoop, type Sent } from "../live/load.ts";
 import type { LiveRouter } from "../live/router.ts";
-import type { Run } from "../live/records.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
 import { FAULTS, type Fault, type Injected } from "./faults.ts";
 import type { End, History, Sample } from "./history.ts";
@@ -31,17 +29,18 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer E
 export async function run(schedule: Schedule, { signal, progress }: Pick<Running, "signal" | "progress">): Promise<History> {
   const { seed, forMs, faults, requests } = schedule;
   const known: Mutable<Omit<History, "end" | "replicas">> = { sent: [], runs: [], beats: [], injected: [], samples: [], log: [] };
-  const onRun = (its: Run) => known.runs.push(its);
   await using fleet = await Fleet.start({
     ...{ name: "chaos", settings: SETTINGS, bundle: bundle(ENTRY), signal },
     ...{ heartbeatMs: TIMES_MS.heartbeatMs, seed: seedFor(seed, "heartbeats") },
-    replicas: REPLICAS.map((shape) => ({ ...shape, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun })),
-    log: (line: string) => known.log.push({ atMs: performance.now(), line }),
-    onBeat: (beat: Beat) => known.beats.push(beat),
+    replicas: REPLICAS.map((shape) => {
+      return { ...shape, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun: (its) => known.runs.push(its) };
+    }),
+    log: (line) => known.log.push({ atMs: performance.now(), line }),
+    onBeat: (beat) => known.beats.push(beat),
   });
   const loop: OpenLoop<ChaosSending> = {
     ...{ way: () => fleet.way(PATIENCE_MS), signal: fleet.signal },
-    onSent: (line: Sent<ChaosSending>) => known.sent.push(line),
+    onSent: (sent) => known.sent.push(sent),
   };
   await fleet.whole();
   const startMs = performance.now();
@@ -79,7 +78,7 @@ async function inject(fleet: Fleet, fault: Fault, known: Injected[]): Promise<vo
   injected.endedMs = performance.now();
 }
 
-/** After the last fault: until the fleet is whole again, every hint asked for twice, and nothing held any more. */
+/** After the last fault: waits until the fleet is whole again, asks for every hint twice, and waits until nothing is held any more. */
 async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSending>): Promise<End> {
   const quietMs = performance.now();
   const random = seeded(seedFor(seed, "healing"));
@@ -93,17 +92,14 @@ async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSendin
   trickle.abort();
   await trickling;
   const touches: Sent<ChaosSending>[] = [];
-  for (const app of APPS) {
-    for (const hint of HINTS) {
-      for (const touch of [1, 2]) {
-        const sending = sendingOf(random, `f.${app}.${hint}.${touch}`, "get", app, hint);
-        const onSent = (sent: Sent<ChaosSending>) => {
-          loop.onSent?.(sent);
-          touches.push(sent);
-        };
-        await sendOpenLoop([{ atMs: 0, sending }], { ...loop, onSent });
-      }
-    }
+  const onSent = (sent: Sent<ChaosSending>) => {
+    loop.onSent?.(sent);
+    touches.push(sent);
+  };
+  const wanted = APPS.flatMap((app) => HINTS.flatMap((hint) => [1, 2].map((touch) => ({ app, hint, touch }))));
+  for (const { app, hint, touch } of wanted) {
+    const sending = sendingOf(random, `f.${app}.${hint}.${touch}`, "get", app, hint);
+    await sendOpenLoop([{ atMs: 0, sending }], { ...loop, onSent });
   }
   return { quietMs, wholeMs, missing, touches, held: await fleet.empty(EMPTY_WITHIN_MS), apps: await listedApps(fleet.router) };
 }
@@ -111,9 +107,7 @@ async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSendin
 async function sampleOf(router: LiveRouter, app: string): Promise<Sample[]> {
   const atMs = performance.now();
   const view = router.pid === null ? null : await router.view(app);
-  if (view === null) return [];
-  const { replicas, in_flight: inFlight } = view;
-  return [{ atMs, app, inFlight, listed: replicas.map(({ replica }) => replica) }];
+  return view === null ? [] : [{ atMs, app, inFlight: view.in_flight, listed: view.replicas.map(({ replica }) => replica) }];
 }
 
 async function listedApps(router: LiveRouter): Promise<string[]> {
