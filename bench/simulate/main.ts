@@ -1,7 +1,7 @@
 // `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together.
 import { readFileSync, writeFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { policyOf, type Scheduling } from "../../src/routing/policy/index.ts";
+import { policyOf, SCHEDULING, type Scheduling } from "../../src/routing/policy/index.ts";
 import { BadInput, blaming, main, names, number, program } from "../command.ts";
 import { experiment, type Plan, type Result } from "./experiment.ts";
 import { canFail, IDLE_TIMEOUT_MS } from "./faults.ts";
@@ -13,9 +13,10 @@ import { BASELINES } from "./routers/index.ts";
 import { warmpath } from "./routers/warmpath.ts";
 import { blockCount, type Workload } from "./workload.ts";
 
-/** The policy that charts put in front. */
+/** The name of the policy `cost` here. Charts put it in front. */
 const OURS = "warmpath";
-const POLICIES = [OURS, "fifo", ...Object.keys(BASELINES)];
+const nameOf = (scheduling: Scheduling) => (scheduling === "cost" ? OURS : scheduling);
+const POLICIES = [...SCHEDULING.map(nameOf), ...Object.keys(BASELINES)];
 const HOUR_MS = 3_600_000;
 const HEARTBEAT_MS = 5000;
 const LOADS_MAX = 50;
@@ -71,13 +72,13 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
   .optionsGroup("Policies:")
   .option("--policies <names>", `some of ${POLICIES.join(", ")}`, names(POLICIES), POLICIES)
   .addOption(
-    new Option("--affinity-wait <how>", "AFFINITY_WAIT of warmpath and fifo")
+    new Option("--affinity-wait <how>", "AFFINITY_WAIT of the policies of SCHEDULING")
       .choices(["auto", "never"] as const)
       .default("auto" as const),
   )
   .option(
     "--production-defaults",
-    `warmpath and fifo: at most ${PRODUCTION.queueLengthMax} requests wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
+    `policies of SCHEDULING: at most ${PRODUCTION.queueLengthMax} requests wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
     false,
   )
   .optionsGroup("Output:")
@@ -111,7 +112,10 @@ function planOf(options: Options): Plan {
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
     warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
-  const known = Object.entries({ [OURS]: ours("cost"), fifo: ours("fifo"), ...BASELINES });
+  const known = [
+    ...SCHEDULING.map((scheduling) => [nameOf(scheduling), ours(scheduling)] as const),
+    ...Object.entries(BASELINES),
+  ];
   const faults = {
     ...{ noHintSlots: !options.hintSlots, noInBand: !options.inBand, lateMs: options.lateMs, dropped: options.drop },
     ...{ churnMs: churnS * 1000, errorShare: options.errorShare, failingHint },
