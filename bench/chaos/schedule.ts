@@ -2,17 +2,11 @@
 // same seed gives the same schedule whatever the run makes of it.
 import { seeded, seedFor, type Random } from "../simulate/random.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
-import type { Timed } from "../live/load.ts";
 import { FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./faults.ts";
 import { APPS, REPLICAS, type ReplicaShape } from "./settings.ts";
-import { burst, crowd, draw, steadyTraffic, type ChaosSending } from "./traffic.ts";
+import { burst, crowd, draw, steadyTraffic } from "./traffic.ts";
 
-export interface Schedule {
-  readonly seed: number;
-  readonly forMs: number;
-  readonly faults: readonly Fault[];
-  readonly requests: readonly Timed<ChaosSending>[];
-}
+export type Schedule = ReturnType<typeof scheduleOf>;
 
 export interface ScheduleOptions {
   readonly seed: number;
@@ -38,7 +32,7 @@ const TRIES = 6;
 /** Names tried for a hint that a replica owns. It owns a ninth of all names at least. */
 const NAMES_MOST = 1000;
 
-export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions): Schedule {
+export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions) {
   const drawing = (name: string) => seeded(seedFor(seed, name));
   const crowding = kinds.filter((kind) => FAULTS[kind].crowd !== null);
   const others = kinds.filter((kind) => FAULTS[kind].crowd === null);

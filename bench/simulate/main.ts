@@ -92,7 +92,9 @@ await main(command, async (options, running) => {
   const plan = planOf(options);
   const workload = workloadOf(options);
   const fails = canFail(plan.fleet.faults);
-  const head = header(workload, plan, options);
+  const { coldMs, coldPercentiles, coldEntry = "percentiles" } = options;
+  const takes = coldPercentiles === undefined ? `${coldMs / 1000} s` : `drawn from ${coldEntry}`;
+  const head = header(workload, plan, options.trace, takes);
   if (!json) running.print(head);
   const all: Result[] = [];
   for await (const results of experiment(workload, plan, running)) {

@@ -32,23 +32,19 @@ export const LEGEND = `Times in system, from arrival to the end of the answer. x
 until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the
 hash order. rare: requests of the least popular hints, a tenth of all at most.`;
 
-interface Asked {
-  readonly trace?: string | undefined;
-  readonly coldMs: number;
-  readonly coldPercentiles?: string | undefined;
-  readonly coldEntry?: string | undefined;
-}
-
-export function header(workload: Workload, { fleet, retiming, bootstraps }: Plan, asked: Asked): string {
+/** `loads`: how long loads take, in words. */
+export function header(
+  workload: Workload,
+  { fleet, retiming, bootstraps }: Plan,
+  trace: string | undefined,
+  loads: string,
+): string {
   const { replicas, slots, concurrency, faults, seed } = fleet;
   const hints = new Set(workload.map(({ hint }) => hint)).size;
-  const drawn = `drawn from ${asked.coldEntry ?? "percentiles"}`;
-  const loads = asked.coldPercentiles === undefined ? `${asked.coldMs / 1000} s` : drawn;
   const flaws = Object.entries(faults).filter(([name, value]) => value !== NO_FAULTS[name as keyof typeof faults]);
   const named = flaws.map(([name, value]) => `, ${name} ${value}`).join("");
-  const name = asked.trace === undefined ? "synthetic" : basename(asked.trace);
   return [
-    `${name}: ${workload.length} requests, ${hints} hints, retimed flat by ${retiming}, 1 h windows, seed ${seed}`,
+    `${basename(trace ?? "synthetic")}: ${workload.length} requests, ${hints} hints, retimed flat by ${retiming}, 1 h windows, seed ${seed}`,
     `${replicas} replicas of ${slots} hint slots, concurrency ${concurrency}, loads ${loads}${named}`,
     ...(bootstraps > 0 ? [`means ± standard deviations over this path and ${bootstraps} bootstraps of 12 h blocks`] : []),
   ].join("\n");

@@ -7,13 +7,6 @@ import { hintsOf, type Workload } from "./workload.ts";
 export type Figures = Readonly<ReturnType<typeof measure>>;
 export type FigureName = keyof Figures;
 
-/** What a path's runs are compared with: the ideal queue's times, and which hints are the tail. */
-export interface Yardstick {
-  readonly meanS: number;
-  readonly p95S: number;
-  readonly tail: ReadonlySet<string>;
-}
-
 const TAIL_SHARE = 0.1;
 
 /**
@@ -32,13 +25,14 @@ export function leastPopularTenth(workload: Workload): ReadonlySet<string> {
   return tail;
 }
 
-export function yardstick(workload: Workload, ideal: Run): Yardstick {
+/** What a path's runs are compared with: the ideal queue's times, and which hints are the tail. */
+export function yardstick(workload: Workload, ideal: Run) {
   const times = timesOf(ideal.outcomes);
   return { meanS: times.mean_s, p95S: times.p95_s, tail: leastPopularTenth(workload) };
 }
 
 /** O(n log n). */
-export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: Yardstick) {
+export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: ReturnType<typeof yardstick>) {
   const times = timesOf(outcomes);
   const share = (is: (outcome: Outcome) => boolean) => outcomes.filter(is).length / outcomes.length;
   const loads = outcomes.filter(({ cold }) => cold === "load");
