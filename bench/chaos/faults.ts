@@ -93,9 +93,9 @@ const NAMED = {
   status_503: replica([300, 1500], status(503), EJECTED),
   drains: replica(
     [500, 2000],
-    member(({ heartbeats }) => {
-      void heartbeats.become("draining");
-      return () => void heartbeats.become("ready");
+    member((its) => {
+      void its.become("draining");
+      return () => void its.become("ready");
     }),
     { away: true },
   ),

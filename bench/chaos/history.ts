@@ -1,6 +1,6 @@
 // Everything that is known of a run when it is over, as plain data. The checker reads nothing else.
 import type { Held } from "../live/fleet.ts";
-import type { Beat } from "../live/heartbeats.ts";
+import type { Beat } from "../live/member.ts";
 import type { Sent } from "../live/load.ts";
 import type { Run } from "../live/records.ts";
 import type { Injected } from "./faults.ts";

@@ -1,7 +1,7 @@
 // How faults happen: what each does when it begins, and what undoes that when it ends. None fails because the router is down.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fleet, Member } from "../live/fleet.ts";
-import type { Disturbance } from "../live/heartbeats.ts";
+import type { Fleet } from "../live/fleet.ts";
+import type { Disturbance, Member } from "../live/member.ts";
 import type { Trouble } from "../live/records.ts";
 
 /** A call to a switch of the router under chaos. Stalls take as long as they last. */
@@ -41,18 +41,18 @@ export function status(its: number): Begin {
 }
 
 export function disturbed(what: Disturbance): Begin {
-  return member(({ heartbeats }) => {
-    heartbeats.disturbance = what;
-    return () => void (heartbeats.disturbance = null);
+  return member((its) => {
+    its.disturbance = what;
+    return () => void (its.disturbance = null);
   });
 }
 
-export const freeze: Begin = member(({ replica, heartbeats }) => {
-  replica.freeze();
-  heartbeats.disturbance = "lost";
+export const freeze: Begin = member((its) => {
+  its.replica.freeze();
+  its.disturbance = "lost";
   return () => {
-    replica.thaw();
-    heartbeats.disturbance = null;
+    its.replica.thaw();
+    its.disturbance = null;
   };
 });
 

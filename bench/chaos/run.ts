@@ -65,11 +65,11 @@ async function inject(fleet: Fleet, fault: Fault, known: Injected[]): Promise<vo
   known.push(injected);
   const { begin, crowd } = FAULTS[fault.kind];
   if (crowd !== null) {
-    const { replica, heartbeats } = fleet.member(fault.app, fault.replica);
-    if (crowd.warm) replica.hold(fault.hint);
-    else replica.hints = [];
+    const member = fleet.member(fault.app, fault.replica);
+    if (crowd.warm) member.replica.hold(fault.hint);
+    else member.replica.hints = [];
     // The router is told before the fault begins.
-    await heartbeats.beat();
+    await member.beat();
   }
   const undo = await begin(fleet, fault);
   const leftMs = injected.beganMs + fault.forMs - performance.now();

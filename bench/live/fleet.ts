@@ -1,36 +1,11 @@
 // A live fleet: the built router on workerd, and replicas in this process that serve and report to it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { keptConnections } from "./client.ts";
-import { Heartbeats, type Beat } from "./heartbeats.ts";
+import { Member, type Beat } from "./member.ts";
 import { LiveReplica } from "./replica.ts";
 import { LiveRouter, type LiveRouterOptions } from "./router.ts";
 import type { Way } from "./records.ts";
 import type { ReplicaOptions } from "./service.ts";
-
-/** A replica and its reports. */
-export class Member {
-  readonly replica: LiveReplica;
-  readonly heartbeats: Heartbeats;
-
-  constructor(replica: LiveReplica, heartbeats: Heartbeats) {
-    this.replica = replica;
-    this.heartbeats = heartbeats;
-  }
-
-  /** The process ends. `says`: its last report tells the router so. */
-  async stop(says = false): Promise<void> {
-    this.heartbeats.pause();
-    if (says) await this.heartbeats.beat("stopped");
-    await this.replica.die();
-  }
-
-  /** A new process takes the place of the old one, which ends if it still runs. */
-  async restart(incarnation = Date.now()): Promise<void> {
-    await this.replica.die();
-    await this.replica.revive(incarnation);
-    this.heartbeats.resume();
-  }
-}
 
 export interface FleetOptions extends LiveRouterOptions {
   readonly replicas: readonly ReplicaOptions[];
@@ -85,13 +60,11 @@ export class Fleet implements AsyncDisposable {
     for (const [index, shape] of replicas.entries()) {
       const replica = await LiveReplica.start(shape);
       const its = { router: fleet.router, agent: fleet.#reports, everyMs: heartbeatMs, oneByOne, seed: seed + index, onBeat };
-      const heartbeats = new Heartbeats(replica, its);
-      fleet.members.push(new Member(replica, heartbeats));
-      await heartbeats.beat();
+      const member = new Member(replica, its);
+      fleet.members.push(member);
+      await member.beat();
     }
-    for (const [index, { heartbeats }] of fleet.members.entries()) {
-      void heartbeats.keepBeating((heartbeatMs * (index + 1)) / replicas.length);
-    }
+    for (const [index, member] of fleet.members.entries()) void member.keepBeating((heartbeatMs * (index + 1)) / replicas.length);
     started.move();
     return fleet;
   }
@@ -139,7 +112,7 @@ export class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort(new Error("the run is over"));
-    for (const { heartbeats } of this.members) heartbeats[Symbol.dispose]();
+    for (const member of this.members) member[Symbol.dispose]();
     await Promise.all(this.members.map(({ replica }) => replica[Symbol.asyncDispose]()));
     this.#clients.destroy();
     this.#reports.destroy();

@@ -1,7 +1,8 @@
 // Replicas come and go while a soak runs: they drain and are ready again, are replaced as in a rolling update, or die. Drawn from a seed. Each
 // comes back, with a new incarnation if its process ended.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fleet, Member } from "../live/fleet.ts";
+import type { Fleet } from "../live/fleet.ts";
+import type { Member } from "../live/member.ts";
 import { seeded } from "../simulate/random.ts";
 
 const KINDS = ["drains", "is_replaced", "dies"] as const;
@@ -46,9 +47,9 @@ export function startChurn({ members }: Fleet, seed: number, everyMs: number, si
       deaths.push(death);
       if (deaths.length > DEATHS_KEPT) deaths.shift();
     } else {
-      await member.heartbeats.become("draining");
+      await member.become("draining");
       await away(awayMs);
-      if (kind === "drains" || !(await isDrained(member))) return member.heartbeats.become("ready");
+      if (kind === "drains" || !(await isDrained(member))) return member.become("ready");
     }
     await member.stop(kind === "is_replaced");
     await away(awayMs);

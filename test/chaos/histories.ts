@@ -1,5 +1,5 @@
 // Histories for tests of the checker: a small one in which all is well, made by hand, to be doctored.
-import type { Beat } from "../../bench/live/heartbeats.ts";
+import type { Beat } from "../../bench/live/member.ts";
 import type { Sent } from "../../bench/live/load.ts";
 import { digestOf, uploadOf } from "../../bench/live/proof.ts";
 import type { Came, Run } from "../../bench/live/records.ts";

@@ -1,5 +1,5 @@
 // A history made ready for questions: the runs of a request, the faults of a time, who was open or listed then.
-import type { Beat } from "../../live/heartbeats.ts";
+import type { Beat } from "../../live/member.ts";
 import type { Sent } from "../../live/load.ts";
 import { resultOf, type Came, type Run } from "../../live/records.ts";
 import { FAULTS, type FaultKind, type FaultShape, type Injected } from "../faults.ts";
