@@ -5,10 +5,11 @@ import { bundle } from "../../scripts/bundle.ts";
 import type { Running } from "../command.ts";
 import { Fleet } from "../live/fleet.ts";
 import { sendOpenLoop, type OpenLoop, type Sent } from "../live/load.ts";
+import type { Beat } from "../live/member.ts";
+import type { Run } from "../live/records.ts";
 import type { LiveRouter } from "../live/router.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
 import { FAULTS, type Fault, type Injected } from "./faults.ts";
-import type { End, History, Sample } from "./history.ts";
 import type { Schedule } from "./schedule.ts";
 import { APPS, HINTS, HINT_SLOTS, LOAD_MS, REPLICAS, SETTINGS, TIMES_MS } from "./settings.ts";
 import { sendingOf, steadyTraffic, type ChaosSending } from "./traffic.ts";
@@ -24,11 +25,25 @@ const EMPTY_WITHIN_MS = 5000;
 /** Replicas that were passed over come back by being tried. */
 const HEALING_REQUESTS_PER_SECOND = 40;
 
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Each)[] ? Each[] : T[Key] };
+/** What the router said of an app at a moment: what it held, and the ids of the replicas that it knew. */
+interface Sample {
+  readonly atMs: number;
+  readonly app: string;
+  readonly inFlight: number;
+  readonly listed: readonly string[];
+}
 
-export async function run(schedule: Schedule, { signal, progress }: Pick<Running, "signal" | "progress">): Promise<History> {
+/** Everything that is known of a run when it is over, as plain data. The checker reads nothing else. */
+export type History = Awaited<ReturnType<typeof run>>;
+
+export async function run(schedule: Schedule, { signal, progress }: Pick<Running, "signal" | "progress">) {
   const { seed, forMs, faults, requests } = schedule;
-  const known: Mutable<Omit<History, "end" | "replicas">> = { sent: [], runs: [], beats: [], injected: [], samples: [], log: [] };
+  const known = {
+    ...{ replicas: REPLICAS, sent: [] as Sent<ChaosSending>[], runs: [] as Run[], beats: [] as Beat[] },
+    ...{ injected: [] as Injected[], samples: [] as Sample[] },
+    /** workerd's. */
+    log: [] as { readonly atMs: number; readonly line: string }[],
+  };
   await using fleet = await Fleet.start({
     ...{ name: "chaos", settings: SETTINGS, bundle: bundle(ENTRY), signal },
     ...{ heartbeatMs: TIMES_MS.heartbeatMs, seed: seedFor(seed, "heartbeats") },
@@ -56,7 +71,7 @@ export async function run(schedule: Schedule, { signal, progress }: Pick<Running
   await Promise.all([sendOpenLoop(requests, loop), ...injecting]);
   const end = await heal(fleet, schedule, loop);
   fleet.signal.throwIfAborted();
-  return { ...known, replicas: REPLICAS, end };
+  return { ...known, end };
 }
 
 /** Begins the fault, waits until it is over and ends it. */
@@ -79,7 +94,7 @@ async function inject(fleet: Fleet, fault: Fault, known: Injected[]): Promise<vo
 }
 
 /** After the last fault: waits until the fleet is whole again, asks for every hint twice, and waits until nothing is held any more. */
-async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSending>): Promise<End> {
+async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSending>) {
   const quietMs = performance.now();
   const random = seeded(seedFor(seed, "healing"));
   const trickle = new AbortController();
@@ -88,9 +103,11 @@ async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSendin
   });
   const trickling = sendOpenLoop(requests, { ...loop, signal: AbortSignal.any([fleet.signal, trickle.signal]) });
   const missing = await fleet.whole(true);
+  /** Null: the fleet was not whole in time. */
   const wholeMs = missing.length === 0 ? performance.now() : null;
   trickle.abort();
   await trickling;
+  /** For each app and hint two requests, one after the other. */
   const touches: Sent<ChaosSending>[] = [];
   const onSent = (sent: Sent<ChaosSending>) => {
     loop.onSent?.(sent);

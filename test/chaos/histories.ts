@@ -5,7 +5,7 @@ import { digestOf, uploadOf } from "../../bench/live/proof.ts";
 import type { Came, Run } from "../../bench/live/records.ts";
 import { check } from "../../bench/chaos/check/check.ts";
 import type { FaultKind, Injected } from "../../bench/chaos/faults.ts";
-import type { History } from "../../bench/chaos/history.ts";
+import type { History } from "../../bench/chaos/run.ts";
 import { APPS, HINTS, REPLICAS } from "../../bench/chaos/settings.ts";
 import { sendingOf, type ChaosSending, type ClientKind } from "../../bench/chaos/traffic.ts";
 

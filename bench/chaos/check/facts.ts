@@ -3,7 +3,7 @@ import type { Beat } from "../../live/member.ts";
 import type { Sent } from "../../live/load.ts";
 import { resultOf, type Came, type Run } from "../../live/records.ts";
 import { FAULTS, type FaultKind, type FaultShape, type Injected } from "../faults.ts";
-import type { History } from "../history.ts";
+import type { History } from "../run.ts";
 import { TIMES_MS } from "../settings.ts";
 import type { ChaosSending } from "../traffic.ts";
 
