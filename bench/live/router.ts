@@ -15,11 +15,7 @@ export interface LiveRouterOptions extends Pick<RouterOptions, "bundle" | "log" 
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** What is left once garbage is collected: in the isolate, array buffers included, and of the whole process. */
-export interface RetainedMib {
-  readonly heap_mib: number;
-  readonly resident_mib: number;
-}
+export type RetainedMib = Awaited<ReturnType<LiveRouter["retained"]>>;
 
 /** The parts of the admin view that runs look at. */
 export interface AppView {
@@ -112,8 +108,11 @@ export class LiveRouter implements AsyncDisposable {
     }
   }
 
-  /** Collects garbage. Use it only in moments in which nothing is under way. */
-  async retained(): Promise<RetainedMib> {
+  /**
+   * Collects garbage, and says what is left in the isolate, array buffers included, and of the whole process. For moments in which nothing is
+   * under way.
+   */
+  async retained() {
     const { inspectorPort = null, pid = null } = this.#process ?? {};
     if (inspectorPort === null) throw new Error("the router is down, or was not started with `inspect`");
     // An idle isolate does not hear its inspector.

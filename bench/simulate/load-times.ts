@@ -4,11 +4,8 @@ import { seeded, seedFor, type Random } from "./random.ts";
 
 export type LoadMs = (hint: string) => number;
 
-/** A point of a distribution function: a `share` of loads take at most `ms`. Both rise. */
-export interface Percentile {
-  readonly share: number;
-  readonly ms: number;
-}
+/** Points of a distribution function: a `share` of loads take at most `ms`. Both rise. */
+export type Percentiles = ReturnType<typeof parsePercentiles>;
 
 /** Longest load that may be simulated. */
 export const LOAD_MS_MAX = 3_600_000;
@@ -20,7 +17,7 @@ const LoadMsSchema = v.pipe(v.number(), v.minValue(0), v.maxValue(LOAD_MS_MAX));
  * One entry of a file like `{"pipeline_update": {"p01": 0, "p50": 8454, "p99": 54286}}`, other fields ignored. `entry` may be null if there
  * is but one. Throws an Error that says what is wrong.
  */
-export function parsePercentiles(text: string, name: string, entry: string | null): readonly Percentile[] {
+export function parsePercentiles(text: string, name: string, entry: string | null) {
   const parsed = v.safeParse(EntriesSchema, text);
   if (!parsed.success) throw new Error(`${name} is no JSON object of entries with percentiles`);
   const known = Object.keys(parsed.output);
@@ -40,7 +37,7 @@ export function parsePercentiles(text: string, name: string, entry: string | nul
 }
 
 /** Inverse of the distribution function, linear between percentiles. The outermost ones stand for the tails, which are not known. */
-export function atShare(percentiles: readonly Percentile[], share: number): number {
+export function atShare(percentiles: Percentiles, share: number): number {
   const above = percentiles.findIndex((percentile) => percentile.share >= share);
   const high = percentiles[above];
   const low = percentiles[above - 1];
@@ -50,7 +47,7 @@ export function atShare(percentiles: readonly Percentile[], share: number): numb
 }
 
 /** Each hint draws from a stream of its own, so its n-th load takes as long under every policy. */
-export function drawnLoadMs(percentiles: readonly Percentile[], seed: number): LoadMs {
+export function drawnLoadMs(percentiles: Percentiles, seed: number): LoadMs {
   const streams = new Map<string, Random>();
   return (hint) => {
     const random = streams.get(hint) ?? seeded(seedFor(seed, hint));

@@ -8,13 +8,13 @@ import { Fleet } from "../live/fleet.ts";
 import { cpuMs, residentMib } from "../live/machine.ts";
 import { sendOpenLoop } from "../live/load.ts";
 import { LiveReplica } from "../live/replica.ts";
-import { type Came, queuedMsOf, type Run } from "../live/records.ts";
+import type { Came, Run } from "../live/records.ts";
 import { short } from "../report.ts";
 import { seedFor } from "../simulate/random.ts";
 import { startChurn } from "./churn.ts";
 import { APP, outcomeOf, SERVICE, soakTraffic, type SoakSending } from "./traffic.ts";
 import type { Ending } from "./verdict.ts";
-import { windowOf, type Ended, type Open, type Window } from "./windows.ts";
+import { endedOf, heldMsOf, windowOf, type Open, type Window } from "./windows.ts";
 
 export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly forMs: number;
@@ -112,20 +112,6 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
       progress(`${residentMb.toFixed(0)} MiB, ${windows.length} windows`, (now.atMs - startMs) / forMs);
     }
   }
-}
-
-function endedOf(outcome: string, came: Came, [run, ...others]: readonly Run[]): Ended {
-  const queuedMs = queuedMsOf(came);
-  const heldMs = heldMsOf(run);
-  if (outcome !== "200" || others.length > 0 || queuedMs === null || heldMs === null) {
-    return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
-  }
-  const inSystemMs = came.endedMs - came.sentMs;
-  return { outcome, inSystemMs, queuedMs, routerMs: Math.max(0, inSystemMs - queuedMs - heldMs) };
-}
-
-function heldMsOf(run: Run | undefined): number | null {
-  return run === undefined || run.endedMs === null ? null : run.endedMs - run.beganMs;
 }
 
 /** Requests from the same clients to a replica that the router does not know. */

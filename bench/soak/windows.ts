@@ -1,23 +1,14 @@
 // A soak's course in windows of equal length: what ended in each, how long it took, and what the machine said at its end. Of a request
 // nothing but its times is kept, and only until its window closes.
+import { queuedMsOf, type Came, type Run } from "../live/records.ts";
 import { at, counted, short, sorted } from "../report.ts";
-
-/** A request that has ended. Times are in ms; null: the request says nothing of that. */
-export interface Ended {
-  readonly outcome: string;
-  readonly inSystemMs: number | null;
-  /** In the router's queue, by the router's clock. */
-  readonly queuedMs: number | null;
-  /** Neither in the queue nor at the replica: the router's own share, with the way there and back. */
-  readonly routerMs: number | null;
-}
 
 export type Window = ReturnType<typeof windowOf>;
 export type Key = Exclude<keyof Window, "outcomes">;
 
 /** What has ended since the last window. `controls`: how long requests took that go straight to a replica. */
 export interface Open {
-  ended: Ended[];
+  ended: ReturnType<typeof endedOf>[];
   controls: number[];
 }
 
@@ -37,4 +28,22 @@ export function windowOf(at_s: number, lastedMs: number, { ended, controls }: Op
     /** What the machine alone costs. */
     ...{ control_p50_ms: at(direct, 0.5), control_p95_ms: at(direct, 0.95) },
   };
+}
+
+/**
+ * A request that has ended, with its runs at replicas. Times are in ms. `routerMs`: neither in the queue, by the router's clock, nor at the
+ * replica, so the router's own share, with the way there and back. Null: the request says nothing of that.
+ */
+export function endedOf(outcome: string, came: Came, [run, ...others]: readonly Run[]) {
+  const queuedMs = queuedMsOf(came);
+  const heldMs = heldMsOf(run);
+  if (outcome !== "200" || others.length > 0 || queuedMs === null || heldMs === null) {
+    return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
+  }
+  const inSystemMs = came.endedMs - came.sentMs;
+  return { outcome, inSystemMs, queuedMs, routerMs: Math.max(0, inSystemMs - queuedMs - heldMs) };
+}
+
+export function heldMsOf(run: Run | undefined): number | null {
+  return run === undefined || run.endedMs === null ? null : run.endedMs - run.beganMs;
 }
