@@ -4,7 +4,7 @@ import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import type { Answer, MakeRouter } from "../router.ts";
+import type { MakeRouter } from "../router.ts";
 
 export interface WarmpathOptions {
   /** Infinity: requests wait for ever. */
@@ -19,12 +19,11 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
     const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
     const arrivals = new Map<number, Arrival>();
-    const failedAt = new Map<number, string[]>();
 
     const pass = (id: number, outcome: scheduling.Outcome, now: number): void => {
       if (outcome.kind === "granted") return actions.send(id, Number(outcome.grant.replica.id));
       const why = outcome.refusal.kind;
-      // Its client sends it again.
+      // The client sends the request again, to any replica.
       if (why === "no_other_replica" || why === "no_retry_left") return enqueue(id, [], now);
       arrivals.delete(id);
       actions.refuse(id, why === "timed_out" ? "timed_out" : "queue_full");
@@ -39,67 +38,53 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
       if (result.kind !== "waiting") pass(id, result, now);
       if (result.kind === "granted") dispatch(now);
     }
+    const over = (id: number, now: number) => {
+      finish(scheduler, id, now);
+      arrivals.delete(id);
+      dispatch(now);
+    };
 
     return {
-      report(report, now) {
-        const { replica, incarnation, sequence, hints, hintSlots, concurrency, inFlight } = report;
+      report({ replica, ...said }, now) {
         const id = String(replica);
-        const said = { incarnation, sequence, hints, hintSlots, concurrency, inFlight, status: "ready" } as const;
-        applyHeartbeat(fleet, { app: "simulated", replica: id, origin: `http://${id}`, ...said }, timeToLiveMs, now);
+        const its = { app: "simulated", replica: id, origin: `http://${id}`, status: "ready" } as const;
+        applyHeartbeat(fleet, { ...its, ...said }, timeToLiveMs, now);
         dispatch(now);
       },
       arrive({ id, hint, costMs }, now) {
-        const deadlineMs = now + queueTimeoutMs;
         arrivals.set(id, {
-          hints: [hint],
-          avoid: [],
-          arrivedAtMs: now,
-          deadlineMs,
-          queueLengthMax: null,
-          declaredMs: costMs,
-          priority: "normal",
+          ...{ hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs: now + queueTimeoutMs },
+          ...{ queueLengthMax: null, declaredMs: costMs, priority: "normal" },
         });
         enqueue(id, [], now);
       },
-      answered(id, answer, now) {
-        tellAnswer(scheduler, id, answer, now);
+      answered(id, { status, hints }, now) {
+        if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
+        else failed(scheduler, id, { kind: "error" }, hints, now);
         dispatch(now);
       },
-      finished(id, now) {
-        finish(scheduler, id, now);
-        arrivals.delete(id);
-        failedAt.delete(id);
-        dispatch(now);
-      },
+      finished: over,
       brokeOff(id, now) {
         failed(scheduler, id, { kind: "broken" }, null, now);
-        finish(scheduler, id, now);
-        arrivals.delete(id);
-        failedAt.delete(id);
-        dispatch(now);
+        over(id, now);
       },
       failed(id, now) {
         const replica = fleet.grants.get(id)?.replica.id;
+        const arrival = arrivals.get(id);
         failed(scheduler, id, { kind: "unreachable" }, null, now);
         finish(scheduler, id, now);
-        const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
-        failedAt.set(id, avoid);
+        const avoid = [...(arrival?.avoid ?? []), ...(replica === undefined ? [] : [replica])];
+        if (arrival !== undefined) arrivals.set(id, { ...arrival, avoid });
         enqueue(id, avoid, now);
         dispatch(now);
       },
       tick(now) {
         scheduling.expire(scheduler, timeToLiveMs, now);
-        // Its clients know by themselves that a process is gone.
+        // The world has told of each request whose process is gone.
         sweepOrphaning(fleet, now);
         dispatch(now);
       },
       nextEventMs: () => scheduling.nextEventMs(scheduler),
     };
   };
-}
-
-/** As the edge tells of an answer: an error is a failure of the replica. */
-function tellAnswer(scheduler: scheduling.Scheduler, id: number, { status, hints }: Answer, now: number): void {
-  if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
-  else failed(scheduler, id, { kind: "error" }, hints, now);
 }
