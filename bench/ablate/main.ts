@@ -33,32 +33,48 @@ const command = program("ablate", description, EXAMPLES)
   .option("--load <loads>", "service time asked for over what the fleet has", loadsOf, [0.4, 0.6, 0.8])
   .option("--only <constants>", `some of ${CONSTANTS.join(", ")}, none`, names([...CONSTANTS, "none" as const]), CONSTANTS)
   .option("--workloads <names>", `some of ${WORKLOAD_NAMES.join(", ")}`, names(WORKLOAD_NAMES), WORKLOAD_NAMES)
+  .option("--greedy", "then remove together, the least missed first, as long as nothing is worse", false)
   .option("--costs", "clients say what a request costs", false)
   .option("--json", "one object a line", false);
 
-await main(command, async ({ traces = null, load: loads, only, workloads: chosen, costs, json }, running) => {
+await main(command, async ({ traces = null, load: loads, only, workloads: chosen, greedy, costs, json }, running) => {
   const workloads = ablationWorkloads(chosen, traces);
   if (workloads.length === 0) throw new BadInput("--workloads: none of these is at hand; see --traces");
-  const measureAll = async (): Promise<readonly Figure[]> => {
+  const measureWithout = async (removed: readonly Constant[]): Promise<readonly Figure[]> => {
+    const before = { ...TUNING };
+    for (const name of removed) Object.assign(TUNING, { [name]: REMOVED[name] });
     const figures: Figure[] = [];
     for (const workload of workloads) figures.push(...(await figuresOf(workload, loads, costs, running)));
+    Object.assign(TUNING, before);
     return figures;
   };
   const print = (worth: ReturnType<typeof compare>) => running.print(json ? JSON.stringify(worth) : line(worth));
-  const base = await measureAll();
+  const base = await measureWithout([]);
   if (!json) {
     running.print("| removed | to | mean | at most | longest wait | at most | cold | missed |");
     running.print("| ------- | -- | ---- | ------- | ------------ | ------- | ---- | ------ |");
   }
   print(compare("nothing", null, base, base));
+  const unmissed: { readonly name: Constant; readonly mean: number }[] = [];
   for (const name of CONSTANTS.filter((its) => only.includes(its))) {
-    const before = TUNING[name];
-    Object.assign(TUNING, { [name]: REMOVED[name] });
-    print(compare(name, REMOVED[name], await measureAll(), base));
-    Object.assign(TUNING, { [name]: before });
+    const worth = compare(name, REMOVED[name], await measureWithout([name]), base);
+    print(worth);
+    if (!isMissed(worth)) unmissed.push({ name, mean: worth.mean });
+  }
+  const removed: Constant[] = [];
+  for (const { name } of greedy ? unmissed.toSorted((a, b) => a.mean - b.mean) : []) {
+    const worth = compare([...removed, name].join(", "), null, await measureWithout([...removed, name]), base);
+    print(worth);
+    if (isMissed(worth)) break;
+    removed.push(name);
   }
   return true;
 });
+
+/** Whether what was removed is worth having on what is judged. */
+function isMissed({ mean, wait }: Pick<ReturnType<typeof compare>, "mean" | "wait">): boolean {
+  return mean > WORTH.mean || wait > WORTH.wait;
+}
 
 async function figuresOf(workload: AblationWorkload, loads: readonly number[], costs: boolean, running: Running) {
   const { name, role, slots, coldMs, bootstraps, requests } = workload;
@@ -101,10 +117,9 @@ function compare(constant: string, value: number | null, figures: readonly Figur
 function line({ constant, value, mean, mean_worst, wait, wait_worst, miss }: ReturnType<typeof compare>): string {
   const signed = (its: number, digits: number) => `${its < 0 ? "" : "+"}${its.toFixed(digits)}`;
   const percent = (share: number) => `${signed(100 * share, 0)} %`;
-  const isMissed = mean > WORTH.mean || wait > WORTH.wait;
   const somewhere = mean_worst > WORTH.mean || wait_worst > WORTH.wait ? "on some" : "no";
   const changes = [signed(mean, 3), signed(mean_worst, 3), percent(wait), percent(wait_worst), signed(miss, 3)];
-  return `| ${[constant, value ?? "", ...changes, isMissed ? "yes" : somewhere].join(" | ")} |`;
+  return `| ${[constant, value ?? "", ...changes, isMissed({ mean, wait }) ? "yes" : somewhere].join(" | ")} |`;
 }
 
 function loadsOf(text: string): number[] {
