@@ -125,13 +125,14 @@ export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
 /** The whole fleet as it is believed to be. O(replicas). */
 export function viewOf(app: string, scheduler: Scheduler, timing: HeartbeatTiming, now: number): FleetView {
   const { fleet, queue, counters } = scheduler;
+  const replicas = [...fleet.replicas.values()];
   return {
     app,
-    replicas: [...fleet.replicas.values()].map((replica) => viewReplica(replica, now)),
+    replicas: replicas.map((replica) => viewReplica(replica, now)),
     waiting: queue.waiting.size,
     waiting_high: queue.count.high,
     waiting_low: queue.count.low,
-    in_flight: fleet.grants.size,
+    in_flight: replicas.reduce((sum, { direct }) => sum + direct, fleet.grants.size),
     counters,
     next_heartbeat_ms: timing.nextHeartbeatMs,
     time_to_live_ms: timing.timeToLiveMs,

@@ -30,6 +30,7 @@ interface SeenReplica {
   readonly incarnation: number;
   readonly status: string;
   readonly drained: boolean;
+  readonly served: number;
   readonly in_flight: number;
   readonly ejected_for_ms: number;
   readonly on_probation?: boolean;

@@ -18,7 +18,7 @@ export function sendDirect(exchange: Exchange): Granted | null {
   if (settings.DISPATCH === "registry") return null;
   const now = Date.now();
   const snapshot = snapshotOf(client.app, settings.SNAPSHOT_MAX_AGE_MS, now);
-  if (snapshot === null || now - snapshot.copy.atMs > BOUNDS.directRefreshes * snapshot.refreshMs) return null;
+  if (snapshot === null || now > snapshot.directUntilMs) return null;
   snapshot.sends.sweep(now);
   const usable = (replica: DirectReplica) => snapshot.health.get(replica)?.hasFailed(now) !== true;
   const rule = settings.DISPATCH === "edge" ? EDGE_RULE : DIRECT_RULE;

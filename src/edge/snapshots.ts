@@ -21,6 +21,8 @@ export interface Snapshot {
   readonly health: WeakMap<DirectReplica, LocalHealth>;
   /** How old the copy may be before one request has it refreshed, as the object says, spread a little. */
   refreshMs: number;
+  /** Until when requests may be sent by the copy without asking the object. */
+  directUntilMs: number;
   /** Whether the fleet has replicas of so many slots that the object need not be asked for each request. */
   isWide: boolean;
 }
@@ -59,20 +61,20 @@ export function keepSnapshot(exchange: Exchange): void {
   const last = asked.get(app);
   const requests = last === undefined ? 1 : ++last.requests;
   const snapshot = held.get(app);
-  const ageMs =
-    snapshot !== undefined && isWanted(settings.DISPATCH, snapshot, requests) ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
+  const isForDirect = isWanted(settings.DISPATCH, snapshot, requests);
+  const ageMs = snapshot !== undefined && isForDirect ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
   if (last !== undefined && now - last.atMs < ageMs) return;
   asked.set(app, { atMs: now, requests: 0 });
-  ctx.waitUntil(refresh(exchange, snapshot, now));
+  ctx.waitUntil(refresh(exchange, snapshot, isForDirect, now));
 }
 
 /** With `auto` an isolate keeps a fresh copy only if replicas take many requests at once and so many come that one call in place of theirs is worth it. */
-function isWanted(dispatch: Settings["DISPATCH"], { isWide }: Snapshot, requests: number): boolean {
-  return dispatch === "edge" || (dispatch === "auto" && isWide && requests >= BOUNDS.directRequests);
+function isWanted(dispatch: Settings["DISPATCH"], snapshot: Snapshot | undefined, requests: number): boolean {
+  return dispatch === "edge" || (dispatch === "auto" && snapshot?.isWide === true && requests >= BOUNDS.directRequests);
 }
 
 /** Never fails. */
-async function refresh(exchange: Exchange, before: Snapshot | undefined, now: number): Promise<void> {
+async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDirect: boolean, now: number): Promise<void> {
   const { app } = exchange.client;
   try {
     before?.sends.sweep(now);
@@ -86,6 +88,7 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, now: nu
     }
     snapshot.isWide = snapshot.copy.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);
     snapshot.refreshMs = refreshMs * (0.75 + 0.5 * Math.random());
+    snapshot.directUntilMs = isForDirect ? now + BOUNDS.directRefreshes * snapshot.refreshMs : 0;
     if (snapshot.copy.replicas.length === 0) held.delete(app);
     else held.set(app, snapshot);
   } catch (error) {
@@ -96,7 +99,15 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, now: nu
 function created(): Snapshot {
   const copy = new FleetCopy();
   const reporter = new Reporter(crypto.randomUUID(), copy);
-  return { copy, reporter, sends: new LiveSends(), health: new WeakMap(), refreshMs: BOUNDS.snapshotAgeMs, isWide: false };
+  return {
+    copy,
+    reporter,
+    sends: new LiveSends(),
+    health: new WeakMap(),
+    refreshMs: BOUNDS.snapshotAgeMs,
+    isWide: false,
+    directUntilMs: 0,
+  };
 }
 
 /** False: the bytes do not follow on what the copy has now, because another refresh was quicker, or the copy is of another life of the object. */
