@@ -7,6 +7,7 @@ import type { Fleet } from "../src/routing/ledger/fleet.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
 import { viewReplica, type ReplicaView } from "../src/views/replica.ts";
+import type { Failure } from "../src/routing/health/outcome.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What a Worker asks for a request. */
@@ -19,6 +20,8 @@ export interface EnqueueRequest extends Wanted {
   /** What serving costs, ms, as the client says; null: it does not say. */
   readonly declaredMs: number | null;
   readonly priority: Priority;
+  /** The request's last slot, on a replica that failed it; null: there was none, or the object knows. The slot is given back. */
+  readonly after: { readonly id: number; readonly failure: Failure; readonly hints: readonly string[] | null } | null;
   /** Earlier requests of this Worker that went well: for each its id, the time until its headers and until its end, ms from the grant on. */
   readonly successes: readonly number[];
 }
@@ -76,7 +79,7 @@ export interface FleetView {
 
 /** The request as the scheduler needs it: by the object's clock. */
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
-  const { waitedMs, timeoutMs, successes: _, ...rest } = request;
+  const { waitedMs, timeoutMs, successes: _, after: __, ...rest } = request;
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
 }
 

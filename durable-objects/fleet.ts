@@ -159,6 +159,11 @@ export class Fleet extends DurableObject {
     const now = this.#now();
     const id = this.#nextId++;
     this.#hearSuccesses(request.successes, now);
+    if (request.after !== null) {
+      const { id: last, failure, hints } = request.after;
+      this.#holder.failed(last, failure, hints);
+      this.#holder.finished(last);
+    }
     const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
     if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);

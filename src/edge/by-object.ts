@@ -62,11 +62,13 @@ async function askOnce(admitting: Admitting, enqueued: () => void): Promise<Admi
       queueLengthMax: client.queueLengthMax,
       declaredMs: client.declaredMs,
       priority: client.priority,
+      after: admitting.after,
       successes: [...takeSuccesses(client.app, now)],
     }) as Promise<EnqueueAnswer & Disposable>,
   );
   const answer = await exchange.alarm.within(enqueuing, timeoutMs + BOUNDS.deadlineGraceMs, (late) => late[Symbol.dispose]());
   if (answer === TOO_LATE) return TIMED_OUT;
+  admitting.after = null;
   enqueued();
   // Now, and not once a slot is free: until this note, the others that wait in this isolate do not ask the object.
   noteReach(client.app, true, Date.now());

@@ -6,7 +6,7 @@ import type { DirectSend } from "../routing/direct/report.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Granted, HeldSlot } from "./grant.ts";
+import type { Granted, HeldSlot, ReplicaFailure } from "./grant.ts";
 import { healthOf, snapshotOf, type Snapshot } from "./snapshots.ts";
 
 /** `edge`: replicas of few slots too. */
@@ -59,6 +59,11 @@ class DirectSlot implements HeldSlot {
   async failed(failure: Failure, hints: readonly string[] | null = null): Promise<void> {
     this.#send.failed(failure, hints, Date.now());
     if (CORRECTS.has(failure.kind)) healthOf(this.#snapshot, this.#send.replica).note(true, Date.now());
+  }
+
+  handOver({ failure, hints }: ReplicaFailure): null {
+    void this.failed(failure, hints);
+    return null;
   }
 
   done(): null {

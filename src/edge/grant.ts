@@ -12,6 +12,8 @@ export interface Admitting {
   readonly deadlineMs: number;
   /** Time spent in the queue so far, over restarts of the object. */
   waitedMs: number;
+  /** The slot on the last replica, which failed; null: there was none, or the object knows. */
+  after: FailedSlot | null;
 }
 
 export interface Destination {
@@ -21,6 +23,17 @@ export interface Destination {
   /** Time in the queue. */
   readonly waitedMs: number;
   readonly sentAtMs: number;
+}
+
+/** How a replica failed a request, and what it said then that it holds; null: nothing. */
+export interface ReplicaFailure {
+  readonly failure: Failure;
+  readonly hints: readonly string[] | null;
+}
+
+/** What the object is told of a request's last slot with the request's next enqueue. */
+export interface FailedSlot extends ReplicaFailure {
+  readonly id: number;
 }
 
 /** A request's hold on a replica, and what the fleet is told of the request. No method fails. The promises are for `waitUntil`. */
@@ -34,6 +47,8 @@ export interface HeldSlot {
   /** Response headers came that are no failure. `streams`: the object is told how the body ends. Null: nobody need be told now. */
   answered(kind: AnswerKind, inBandHints: readonly string[] | null, streams: boolean): Promise<void> | null;
   failed(failure: Failure, inBandHints?: readonly string[] | null): Promise<void>;
+  /** The replica failed the request, which goes on elsewhere. Gives what the object is told with the next enqueue; null: nothing. */
+  handOver(failure: ReplicaFailure): FailedSlot | null;
   /** The answer came whole. Gives the slot back, at once (null) or when the object has heard of it. */
   done(): Promise<void> | null;
   /** The answer broke off, and nobody knows by whose fault. Gives the slot back when the object has heard of it. */

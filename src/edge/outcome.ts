@@ -6,7 +6,7 @@ import type { Settings } from "../settings/settings.ts";
 import { brokeAtOnce, type Attempt } from "./attempt.ts";
 import type { ClientBody } from "./body.ts";
 import { diagnose, type Cause } from "./diagnosis.ts";
-import type { Granted } from "./grant.ts";
+import type { Granted, ReplicaFailure } from "./grant.ts";
 import { isShort } from "./incoming-body.ts";
 import { verdictOf } from "./verdict.ts";
 
@@ -17,6 +17,8 @@ export interface Outcome {
   readonly cause: Cause | null;
   /** The request may never have got to the replica, which is gone. */
   readonly unreached: boolean;
+  /** How the replica failed, which its fleet is still to be told; null: it has not failed, or that does not count. */
+  readonly failure: ReplicaFailure | null;
 }
 
 interface Reporting {
@@ -26,41 +28,44 @@ interface Reporting {
   readonly ctx: ExecutionContext;
 }
 
-const NO_ANSWER: Outcome = { response: null, cause: null, unreached: false };
+const NO_ANSWER = { response: null, cause: null, unreached: false } as const;
 
-/** Tells the fleet what its replica did. */
+/** What the attempt says of its replica. The fleet is told of an answer that is no failure. */
 export async function reportOutcome(attempt: Attempt, reporting: Reporting): Promise<Outcome> {
-  const { granted, body } = reporting;
+  const { body } = reporting;
   switch (attempt.kind) {
     case "answered":
-      return { response: await reportAnswer(attempt.response, reporting), cause: null, unreached: false };
+      return { ...ofAnswer(attempt.response, reporting), unreached: false };
     case "timed_out":
       // The replica may be waiting for a client that is still sending.
-      if (!body.streamed) await granted.slot?.failed({ kind: "timed_out", detail: "no answer in time" });
-      return NO_ANSWER;
+      return { ...NO_ANSWER, failure: body.streamed ? null : timedOut("no answer in time") };
     case "lost":
-      await granted.slot?.failed({ kind: "timed_out", detail: "silent for its time to live" });
-      return { ...NO_ANSWER, cause: "expired" };
+      return { ...NO_ANSWER, cause: "expired", failure: timedOut("silent for its time to live") };
     case "unreachable":
-      if (attempt.response !== null)
-        return { response: await reportAnswer(attempt.response, reporting), cause: null, unreached: true };
+      if (attempt.response !== null) return { ...ofAnswer(attempt.response, reporting), unreached: true };
       return reportBreak(attempt, reporting);
   }
 }
 
-async function reportAnswer(response: Response, { granted, body, ctx }: Reporting): Promise<Response> {
+function timedOut(detail: string): ReplicaFailure {
+  return { failure: { kind: "timed_out", detail }, hints: null };
+}
+
+function ofAnswer(response: Response, { granted, body, ctx }: Reporting): Omit<Outcome, "unreached"> {
   const { slot } = granted;
-  if (slot === null) return response;
+  const answer = { response, cause: null };
+  if (slot === null) return { ...answer, failure: null };
   const inBand = response.headers.get("x-fal-runner-hints");
   const hints = inBand === null ? null : parseInBandHints(inBand);
   const verdict = verdictOf(response);
   if ("answer" in verdict) {
     const told = slot.answered(verdict.answer, hints, !isShort(response));
     if (told !== null) ctx.waitUntil(told);
-  } else if (!body.streamed || !MAY_BE_CLIENTS_DOING.has(verdict.failure.kind)) {
-    await slot.failed(verdict.failure, verdict.failure.kind === "unreachable" ? null : hints);
+    return { ...answer, failure: null };
   }
-  return response;
+  const { failure } = verdict;
+  const counts = !body.streamed || !MAY_BE_CLIENTS_DOING.has(failure.kind);
+  return { ...answer, failure: counts ? { failure, hints: failure.kind === "unreachable" ? null : hints } : null };
 }
 
 /** Failures that a client can cause while it is still sending its body. */
@@ -69,11 +74,11 @@ const MAY_BE_CLIENTS_DOING: ReadonlySet<Failure["kind"]> = new Set(["timed_out",
 /** No response headers came. The replica is asked whether it is there, which shows whether it failed and whether it is gone. */
 async function reportBreak(attempt: Attempt & { kind: "unreachable" }, reporting: Reporting): Promise<Outcome> {
   const { granted, body, settings } = reporting;
-  const { slot, to } = granted;
+  const { to } = granted;
   const { reachable, cause } = await diagnose(to, attempt.error, settings);
   const bodyBytes = body.streamed ? Infinity : (body.bytes?.byteLength ?? 0);
   // The client may have caused it by a long body, or an idle connection was closed as the request came.
   const excused = reachable && (bodyBytes > BOUNDS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));
-  if (!excused) await slot?.failed({ kind: reachable ? "disconnected" : "unreachable", detail: cause });
-  return { response: null, cause, unreached: !reachable && brokeAtOnce(attempt) };
+  const failure: ReplicaFailure = { failure: { kind: reachable ? "disconnected" : "unreachable", detail: cause }, hints: null };
+  return { response: null, cause, unreached: !reachable && brokeAtOnce(attempt), failure: excused ? null : failure };
 }

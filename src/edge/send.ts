@@ -31,16 +31,20 @@ export async function send(exchange: Exchange, body: ClientBody, first: Granted)
   for (;;) {
     const attempt = await attemptAt(exchange, granted, body, mayRepeat);
     const outcome = await reportOutcome(attempt, { granted, body, settings, ctx });
-    if (attempt.kind === "timed_out") return timedOut(granted);
+    if (attempt.kind === "timed_out") return timedOut(granted, outcome);
     const word = outcome.response && wordOnRetry(outcome.response);
     const isWanted = outcome.response === null || (word ?? isReplaceable(outcome.response));
     const tried = { replica: granted.to.replica, afterMs: attempt.afterMs, unreached: outcome.unreached, word };
-    if (!isWanted || !mayRepeat || !tries.mayGoOn(tried)) return resultOf(exchange, granted, outcome, streamed);
+    if (!isWanted || !mayRepeat || !tries.mayGoOn(tried)) {
+      await tellFailure(granted, outcome);
+      return resultOf(exchange, granted, outcome, streamed);
+    }
     // The answer is kept in case no other replica gives one. The slot is given back: a request holds none while it waits for another replica.
     const buffered = await bufferAnswer(outcome.response);
+    const after = (outcome.failure && granted.slot?.handOver(outcome.failure)) ?? null;
     granted.slot?.release();
     try {
-      const admission = await admit(exchange, tries.failed);
+      const admission = await admit(exchange, tries.failed, after);
       if (admission.kind !== "granted") {
         return resultOf(exchange, granted, { response: buffered.response, cause: outcome.cause }, streamed);
       }
@@ -79,7 +83,12 @@ export function unanswered({ requestId, client }: Exchange, { to }: Granted, cau
   return { type: "runner_disconnected", replica, cause };
 }
 
-function timedOut({ slot }: Granted): Result<never> {
-  slot?.release();
+async function tellFailure({ slot }: Granted, { failure }: Outcome): Promise<void> {
+  if (failure !== null) await slot?.failed(failure.failure, failure.hints);
+}
+
+async function timedOut(granted: Granted, outcome: Outcome): Promise<Result<never>> {
+  await tellFailure(granted, outcome);
+  granted.slot?.release();
   return failed({ type: "request_timeout", timeout: "router", detail: "The replica did not begin to answer in time." });
 }

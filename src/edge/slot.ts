@@ -8,7 +8,7 @@ import { hashNames } from "../routing/rendezvous.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import type { Exchange } from "./exchange.ts";
 import { isOverloaded, objectOf } from "./fleet-stub.ts";
-import type { HeldSlot } from "./grant.ts";
+import type { FailedSlot, HeldSlot, ReplicaFailure } from "./grant.ts";
 import { enqueuedSoFar, keepSuccess } from "./successes.ts";
 
 /** The methods that the stub of a ticket has. */
@@ -62,11 +62,17 @@ export class Slot implements HeldSlot {
     return this.#tell((ticket) => ticket.answered({ kind, hints: inBandHints && [...inBandHints], streams }));
   }
 
-  /** The first failure alone is told. Awaited before a retry, so that the next decision knows of the failure. */
+  /** The first failure alone is told. */
   async failed(failure: Failure, inBandHints: readonly string[] | null = null): Promise<void> {
     if (this.#failed) return;
     this.#failed = true;
     await this.#tell((ticket) => ticket.failed(failure, inBandHints && [...inBandHints]));
+  }
+
+  handOver({ failure, hints }: ReplicaFailure): FailedSlot | null {
+    if (this.#failed) return null;
+    this.#failed = true;
+    return { id: this.#id, failure, hints: hints && [...hints] };
   }
 
   done(): Promise<void> | null {

@@ -1,7 +1,7 @@
 // A place on a replica for a request that is routed by the last snapshot, while the object that counts slots is out of reach. Each isolate then
 // counts its own requests and avoids a replica that has just failed one. That is not the whole truth, but all that the isolate can know.
 import type { Failure } from "../routing/health/outcome.ts";
-import type { HeldSlot } from "./grant.ts";
+import type { HeldSlot, ReplicaFailure } from "./grant.ts";
 import type { LocalHealth } from "./local-health.ts";
 
 export class SnapshotSlot implements HeldSlot {
@@ -20,6 +20,11 @@ export class SnapshotSlot implements HeldSlot {
 
   answered(): null {
     this.#health.note(false, Date.now());
+    return null;
+  }
+
+  handOver({ failure }: ReplicaFailure): null {
+    void this.failed(failure);
     return null;
   }
 

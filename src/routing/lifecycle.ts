@@ -84,7 +84,7 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
 const HINT_FAILURES: ReadonlySet<Failure["kind"]> = new Set(["error", "timed_out", "disconnected"]);
 
 /**
- * The replica failed the request. `inBandHints`: the hints that the replica says it holds; null: it does not say. Gives the replica if something has
+ * The replica failed the request, which may have given its slot back a moment before. `inBandHints`: the hints that the replica says it holds; null: it does not say. Gives the replica if something has
  * changed that a restart must know, else null.
  */
 export function failed(
@@ -94,7 +94,9 @@ export function failed(
   inBandHints: readonly string[] | null,
   now: number,
 ): Replica | null {
-  const its = grantOf(scheduler.fleet, id);
+  const { fleet } = scheduler;
+  const its = grantOf(fleet, id) ?? fleet.unjudged.get(id);
+  fleet.unjudged.delete(id);
   return its === undefined ? null : failedBy(scheduler, its, failure, inBandHints, now);
 }
 

@@ -46,6 +46,7 @@ const REQUEST: EnqueueRequest = {
   declaredMs: null,
   priority: "normal" as const,
   successes: [],
+  after: null,
 };
 
 const rowsChanged = (stub: DurableObjectStub<Fleet>) =>

@@ -28,7 +28,7 @@ function fleet(): Joined {
 
 const REQUEST = {
   ...{ hints: ["m"], avoid: [], waitedMs: 0, timeoutMs: 60_000 },
-  ...{ queueLengthMax: null, declaredMs: null, priority: "normal" as const, successes: [] },
+  ...{ queueLengthMax: null, declaredMs: null, priority: "normal" as const, successes: [], after: null },
 };
 
 interface Held extends Disposable {

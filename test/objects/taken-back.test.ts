@@ -23,6 +23,7 @@ test("the request is watched like any other, and is not taken for a request of b
     declaredMs: null,
     priority: "normal" as const,
     successes: [],
+    after: null,
   };
   const held = (await stub.enqueue(request)) as unknown as { result: { id: number }; ticket: Disposable };
   await until("its slot is taken back", async () => {
