@@ -7,7 +7,7 @@ import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Granted, HeldSlot, ReplicaFailure } from "./grant.ts";
-import { healthOf, snapshotOf, type Snapshot } from "./snapshots.ts";
+import { healthOf, reportEnd, snapshotOf, type Snapshot } from "./snapshots.ts";
 
 /** `edge`: replicas of few slots too. */
 const EDGE_RULE = { ...DIRECT_RULE, concurrencyLeast: 1 };
@@ -86,7 +86,9 @@ class DirectSlot implements HeldSlot {
 
   #end(whole: boolean): void {
     this.#endRenewal();
-    this.#snapshot.sends.end(this.#send, whole, Date.now());
+    const now = Date.now();
+    this.#snapshot.sends.end(this.#send, whole, now);
+    reportEnd(this.#exchange, this.#snapshot, now);
   }
 }
 

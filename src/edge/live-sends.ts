@@ -7,6 +7,10 @@ export class LiveSends {
   /** When each counts as over, the next first. */
   readonly #untilMs = new Map<DirectSend, number>();
 
+  get size(): number {
+    return this.#untilMs.size;
+  }
+
   /** The request lives, or begins. O(1). */
   renew(send: DirectSend, now: number): void {
     this.#untilMs.delete(send);

@@ -4,7 +4,7 @@ import type { Fleet } from "../../durable-objects/fleet.ts";
 import { BadBytes } from "../routing/direct/bytes.ts";
 import { FleetCopy, type DirectReplica } from "../routing/direct/copy.ts";
 import { DIRECT_RULE } from "../routing/direct/decide.ts";
-import { Reporter } from "../routing/direct/report.ts";
+import { Reporter, type DirectReport } from "../routing/direct/report.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Exchange } from "./exchange.ts";
@@ -21,6 +21,8 @@ export interface Snapshot {
   readonly health: WeakMap<DirectReplica, LocalHealth>;
   /** How old the copy may be before one request has it refreshed, as the object says, spread a little. */
   refreshMs: number;
+  /** Requests that the last report said are running. */
+  reported: number;
   /** Until when requests may be sent by the copy without asking the object. */
   directUntilMs: number;
   /** Whether the fleet has replicas of so many slots that the object need not be asked for each request. */
@@ -68,6 +70,13 @@ export function keepSnapshot(exchange: Exchange): void {
   ctx.waitUntil(refresh(exchange, snapshot, isForDirect, now));
 }
 
+/** The last request that this isolate has sent by itself is over. The object hears that at once if it thinks otherwise: the next request may be far. */
+export function reportEnd(exchange: Exchange, snapshot: Snapshot, now: number): void {
+  if (snapshot.reported === 0 || snapshot.sends.size > 0) return;
+  asked.set(exchange.client.app, { atMs: now, requests: 0 });
+  exchange.ctx.waitUntil(refresh(exchange, snapshot, now <= snapshot.directUntilMs, now));
+}
+
 /** With `auto` an isolate keeps a fresh copy only if replicas take many requests at once and so many come that one call in place of theirs is worth it. */
 function isWanted(dispatch: Settings["DISPATCH"], snapshot: Snapshot | undefined, requests: number): boolean {
   return dispatch === "edge" || (dispatch === "auto" && snapshot?.isWide === true && requests >= BOUNDS.directRequests);
@@ -77,8 +86,7 @@ function isWanted(dispatch: Settings["DISPATCH"], snapshot: Snapshot | undefined
 async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDirect: boolean, now: number): Promise<void> {
   const { app } = exchange.client;
   try {
-    before?.sends.sweep(now);
-    const report = before?.reporter.hasNews === true ? before.reporter.take(now) : null;
+    const report = before === undefined ? null : reportOf(before, now);
     const fleet: DurableObjectStub<Fleet> = objectOf(exchange);
     const { bytes, refreshMs } = await fleet.refresh(before?.copy.known ?? null, report);
     const snapshot = before ?? created();
@@ -96,6 +104,13 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDi
   }
 }
 
+/** Null: there is nothing to tell. */
+function reportOf(snapshot: Snapshot, now: number): DirectReport | null {
+  snapshot.sends.sweep(now);
+  snapshot.reported = snapshot.sends.size;
+  return snapshot.reporter.hasNews ? snapshot.reporter.take(now) : null;
+}
+
 function created(): Snapshot {
   const copy = new FleetCopy();
   const reporter = new Reporter(crypto.randomUUID(), copy);
@@ -107,6 +122,7 @@ function created(): Snapshot {
     refreshMs: BOUNDS.snapshotAgeMs,
     isWide: false,
     directUntilMs: 0,
+    reported: 0,
   };
 }
 

@@ -107,8 +107,9 @@ test("what a replica is answered", async () => {
   expectUntold(await router().beat({ ...beat, replica: "late", incarnation: 5 }, BEARER), "origin_taken");
   await using slow = await TestRouter.start({ ...SECRETS, HEARTBEAT_RATE_MAX: "1" });
   const replies: Reply[] = [];
-  for (let n = 0; n < 6; n++) replies.push(await slow.beat(beat, BEARER));
-  expectUntold(replies.at(-1) as Reply, "rate_limited");
+  // A burst may fall into two seconds.
+  for (let n = 0; n < 12; n++) replies.push(await slow.beat(beat, BEARER));
+  expectUntold(replies.find(({ status }) => status === 429) ?? (replies[0] as Reply), "rate_limited");
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, expect, test, vi } from "vitest";
 import { keepSnapshot, snapshotOf } from "../../src/edge/snapshots.ts";
 import { BOUNDS } from "../../src/limits.ts";
+import { LIMITS } from "../../src/routing/limits.ts";
 import { exchangeOf } from "./exchange.ts";
 
 /** Each failure is logged. */
@@ -73,6 +74,8 @@ test("a snapshot goes with the last ready replica, and stays while the object fa
   await refreshSnapshot(failing as unknown as Cloudflare.Env, "comes-and-goes", NOW + BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual(["r"]);
   await beat("comes-and-goes", "stopped");
+  // The object compares its image with the fleet no more often.
+  await scheduler.wait(LIMITS.imageAgeMs);
   await refreshSnapshot(env, "comes-and-goes", NOW + 2 * BOUNDS.snapshotAgeMs);
   expect(idsOf("comes-and-goes")).toEqual([]);
 });
