@@ -9,7 +9,7 @@ import { fails, letsIn, usable } from "./failures.ts";
 import { serves } from "./hint-failures.ts";
 import { adopts, deletes, expires, hears, restarts } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
-import { answers, arrives, believesList, ends, endsAnswer, isCold, joins, takes } from "./requests.ts";
+import { answers, arrives, believesList, ends, endsAnswer, isCold, joins, takes, wentWellBefore } from "./requests.ts";
 import { dispatches } from "./dispatch.ts";
 import { requestOf, timeToLiveMs, type Request, type State, type Ticket } from "./state.ts";
 
@@ -164,6 +164,21 @@ export function isOver(state: State, real: FleetObject, id: number): void {
 export function isOverAgain(state: State, real: FleetObject, id: number): void {
   dispatches(state, real.finished(id), real.nowMs);
   state.note("ended twice");
+}
+
+/** Its edge tells at the end that it went well; `after`: the slot was given back before. */
+export function isSaidToBeWell(state: State, real: FleetObject, id: number, after: boolean): void {
+  const [answeredAfterMs, heldMs] = [700, 900];
+  if (after) isOver(state, real, id);
+  const run = requestOf(state, id);
+  const unjudged = state.unjudged.find((its) => its.id === id);
+  if (run !== undefined) {
+    answers(state, run, { kind: "success", hints: null }, real.nowMs);
+    endsAnswer(state, run, true);
+    ends(state, id, real.nowMs);
+    state.ended.push(id);
+  } else if (unjudged !== undefined) wentWellBefore(state, unjudged, answeredAfterMs, heldMs);
+  dispatches(state, real.succeeded({ id, answeredAfterMs, heldMs }), real.nowMs);
 }
 
 /** A request that takes no slot. */

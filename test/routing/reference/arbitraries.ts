@@ -76,6 +76,7 @@ const ARGUMENTS: { readonly [Name in CommandName]: readonly [weight: number, arg
   fail: [3, fc.record({ which, failure, inBand: orNull(some) })],
   endAnswer: [3, fc.record({ which, whole: fc.constantFrom(true, true, false) })],
   end: [6, fc.record({ which })],
+  succeed: [3, fc.record({ which, after: fc.boolean() })],
   endAgain: [1, fc.record({ which })],
   leave: [1, fc.record({ which })],
   choose: [1, fc.record({ hints: ordered, avoid })],

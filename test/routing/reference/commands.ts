@@ -35,6 +35,8 @@ export interface Arguments {
   /** The answer came whole, or broke off by whose doing ever. */
   endAnswer: { readonly which: number; readonly whole: boolean };
   end: { readonly which: number };
+  /** `after`: its slot was given back before. */
+  succeed: { readonly which: number; readonly after: boolean };
   endAgain: { readonly which: number };
   leave: { readonly which: number };
   choose: Pick<Request, "hints" | "avoid">;
@@ -106,6 +108,7 @@ const NEEDS: Partial<Record<CommandName, (state: Readonly<State>) => readonly un
   fail: (state) => state.tickets,
   endAnswer: (state) => state.tickets,
   end: (state) => state.tickets,
+  succeed: (state) => state.tickets,
   endAgain: (state) => state.ended,
   leave: (state) => state.waiting,
   adopt: (state) => state.lost,
@@ -146,6 +149,7 @@ const ACTS: { readonly [Name in CommandName]: Act<Name> } = {
   },
   endAnswer: (state, real, { which, whole }) => act.isEnded(state, real, pick(state.tickets, which).id, whole),
   end: (state, real, { which }) => act.isOver(state, real, pick(state.tickets, which).id),
+  succeed: (state, real, { which, after }) => act.isSaidToBeWell(state, real, pick(state.tickets, which).id, after),
   endAgain: (state, real, { which }) => act.isOverAgain(state, real, pick(state.ended, which)),
   leave: (state, real, { which }) => act.isOver(state, real, pick(state.waiting, which).id),
   choose: (state, real, { hints, avoid }) => act.isChosen(state, real, hints, avoid),

@@ -35,6 +35,11 @@ export function servesHint(state: State, process: Process, hint: string): void {
   state.servedBy.set(hint, process.id);
 }
 
+/** Whether any process failed the hint and has not served it since. */
+export function knowsFailure(state: State, hint: string): boolean {
+  return [...state.hintFailures.keys()].some((key) => key.startsWith(`${hint} of `));
+}
+
 /** For how long it is passed over for the hint. */
 export function barredForMs(state: State, process: Process, hint: string, now: number): number {
   return Math.max(0, (state.hintFailures.get(keyOf(process, hint)) ?? NONE).untilMs - now);

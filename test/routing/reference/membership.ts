@@ -258,6 +258,7 @@ export function restarts(state: State, now: number): void {
   state.lost.push(...state.tickets);
   state.asking.push(...state.waiting);
   Object.assign(state, {
+    unjudged: [],
     tickets: [],
     waiting: [],
     running: [],

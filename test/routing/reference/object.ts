@@ -101,6 +101,11 @@ export class FleetObject {
     return this.#dispatch();
   }
 
+  succeeded(success: lifecycle.Success): Told | null {
+    lifecycle.succeeded(this.scheduler, success, this.nowMs);
+    return this.#dispatch();
+  }
+
   finished(id: number): Told | null {
     lifecycle.finish(this.scheduler, id, this.nowMs);
     return this.#dispatch();

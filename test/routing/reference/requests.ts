@@ -7,7 +7,7 @@ import { LIMITS } from "../../../src/routing/limits.ts";
 import type { Refusal } from "../../../src/routing/refusals.ts";
 import type { Choice, Outcome } from "../../../src/routing/scheduler.ts";
 import { probeIsAnswered, probes, trustsAnswer, trustsWhole, usable } from "./failures.ts";
-import { barredForMs, failsHint, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
+import { barredForMs, failsHint, knowsFailure, lacksHint, loadable, serves, servesHint } from "./hint-failures.ts";
 import { lists } from "./lists.ts";
 import {
   hasLoaded,
@@ -250,11 +250,24 @@ export function ends(state: State, id: number, now: number): void {
   if (process.probe?.id === id) process.probe = null;
   if (!heldSlot) return state.note("an end of a request whose slot was taken back");
   if (well) state.heldMs.push(now - run.grantedAtMs);
+  else if (run.answered === null && !run.failed) state.unjudged.push(run);
   // It was there when slots were taken back: maybe that one was over, and the one whose slot was taken runs on.
   const [again] = process.reclaimed;
   if (again === undefined || run.grantedAtMs >= process.reclaimedAtMs) return;
   givesBack(state, again);
   state.note("a request whose slot was taken back had it again");
+}
+
+/** An edge tells later that a request went well: this teaches, and ends an ejection that began before the answer. */
+export function wentWellBefore(state: State, run: Running, answeredAfterMs: number, heldMs: number): void {
+  const { process, hint } = run;
+  state.unjudged = state.unjudged.filter((other) => other !== run);
+  state.heldMs.push(heldMs);
+  if (run.cold) state.loadsSeen = true;
+  const ends = run.grantedAtMs + answeredAfterMs > process.ejectedAtMs;
+  if (ends) trustsAnswer(state, process, true);
+  state.note(ends ? "a success that was told later" : "a success that was told after an ejection");
+  if (hint !== null && !knowsFailure(state, hint)) servesHint(state, process, hint);
 }
 
 /** Its slot is taken back, though it may go on. */

@@ -165,6 +165,8 @@ export interface State {
 
   // What Workers and replicas know, whatever becomes of the object.
   tickets: Ticket[];
+  /** Requests that gave their slots back before it was known how they went. */
+  unjudged: Running[];
   /** Tickets of requests that the object of before a restart granted, and that have not been claimed. */
   lost: Ticket[];
   /** Requests that waited when the object restarted, and have not asked again. */
@@ -196,6 +198,7 @@ export function createState(policy: HeartbeatPolicy, options: WaitingOptions, ne
     hintFailures: new Map(),
     servedBy: new Map(),
     tickets: [],
+    unjudged: [],
     lost: [],
     asking: [],
     ended: [],
