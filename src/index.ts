@@ -1,6 +1,6 @@
 // The Worker's entry: /-/ is the control plane's, everything else is a client's request and goes to a replica. The control plane answers in HTTP itself;
 // any other error becomes HTTP here.
-import { control } from "./control/control.ts";
+import { answerControl } from "./control/control.ts";
 import { withCors } from "./edge/cors.ts";
 import { route } from "./edge/route.ts";
 import { problemResponse } from "./problem.ts";
@@ -32,7 +32,7 @@ async function answerTo(
     const url = urlOf(request);
     if (url === null) return failed({ type: "bad_request", detail: "The Host header must be a host, or a host and a port." });
     if (!isControlPath(url.path)) return await route(request, url, env, ctx, settings, requestId);
-    return { ok: true, value: await control.fetch(request, { env, settings, requestId }, ctx) };
+    return { ok: true, value: await answerControl(request, url.path, { env, settings, requestId }, ctx) };
   } catch (error) {
     console.error(JSON.stringify({ message: "a request failed in the router", requestId, error: describe(error) }));
     return failed({ type: "internal_error" });

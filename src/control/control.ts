@@ -29,7 +29,7 @@ const HEARTBEAT = "/-/heartbeat";
 /** Methods by path. Another method on such a path is 405, any other path 404. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/healthz": { GET: health },
-  [HEARTBEAT]: { POST: heartbeat },
+  [HEARTBEAT]: { POST: (call) => heartbeat(call.req.raw, call.env) },
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
@@ -41,8 +41,18 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 /** A path without a route that may hold the name of an app or a replica with a `/` that was not encoded. */
 const SPLIT_NAME = /^\/-\/apps\/[^/]+\/.*[^/]$/;
 
+/** A call of the control plane. Nearly all are heartbeats, which need no routing. */
+export function answerControl(
+  request: Request,
+  path: string,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+): Response | Promise<Response> {
+  return path === HEARTBEAT && request.method === "POST" ? heartbeat(request, bindings) : control.fetch(request, bindings, ctx);
+}
+
 /** Reads the path as src/index.ts does, which tells control plane and client traffic apart. */
-export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
+const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 control.get(HEARTBEAT, (call, next) => (asksForWebSocket(call.req.raw.headers) ? heartbeatSocket(call) : next()));
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
@@ -61,9 +71,9 @@ control.onError((error) => {
   throw error;
 });
 
-async function heartbeat(call: Call): Promise<Response> {
-  const result = await takeHeartbeat(call.req.raw, call.env.env, call.env.settings);
-  return result.ok ? answer(call, result.value) : problem(call, result.error);
+async function heartbeat(request: Request, { env, settings, requestId }: Bindings): Promise<Response> {
+  const result = await takeHeartbeat(request, env, settings);
+  return result.ok ? json(result.value, requestId) : problemResponse(result.error, request, requestId);
 }
 
 /** The same path with `Upgrade: websocket`. Any other GET of it is 405. */
@@ -81,7 +91,7 @@ function health(call: Call): Response {
 function admin(handler: Handler): Handler {
   return async (call) => {
     const token = call.env.settings.ADMIN_TOKEN;
-    const admitted = token !== null && (await bearsToken(call.req.raw, token));
+    const admitted = token !== null && bearsToken(call.req.raw, token);
     return admitted ? handler(call) : problem(call, { type: "unauthorized" });
   };
 }
@@ -140,8 +150,11 @@ function noReplica(call: Call, replica: string): Response {
 }
 
 function answer(call: Call, body: object): Response {
-  const headers = { "cache-control": "no-store", "x-fal-request-id": call.env.requestId };
-  return Response.json(body, { headers });
+  return json(body, call.env.requestId);
+}
+
+function json(body: object, requestId: string): Response {
+  return Response.json(body, { headers: { "cache-control": "no-store", "x-fal-request-id": requestId } });
 }
 
 function problem(call: Call, error: RouterError): Response {

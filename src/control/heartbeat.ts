@@ -61,7 +61,7 @@ export async function openHeartbeatSocket(request: Request, env: Cloudflare.Env,
 
 /** The apps that the request's token is for. */
 async function admittedApps(request: Request, env: Cloudflare.Env, settings: Settings): Promise<Result<ReadonlySet<string>>> {
-  const apps = await appsOfToken(request, settings.HEARTBEAT_TOKENS);
+  const apps = appsOfToken(request, settings.HEARTBEAT_TOKENS);
   if (apps.size > 0) return { ok: true, value: apps };
   const tooMany = "Too many heartbeats without a valid token.";
   const limited = await rateFault(env, "HEARTBEAT_LIMIT", clientKey(request), tooMany);
