@@ -11,6 +11,7 @@ import { seedFor } from "./random.ts";
 import { header, jsonLine, LEGEND, tables } from "./report.ts";
 import { BASELINES } from "./routers/index.ts";
 import { policyOf, type Scheduling } from "../../src/routing/policy/index.ts";
+import { RULES } from "./routers/isolates.ts";
 import { warmpath } from "./routers/warmpath.ts";
 
 /** The policy that charts put in front. */
@@ -73,6 +74,18 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
       .choices(["auto", "never"] as const)
       .default("auto" as const),
   )
+  .addOption(
+    new Option("--dispatch <how>", "warmpath and fifo: who decides, as DISPATCH; edge: at replicas of any concurrency")
+      .choices(["registry", "edge", "auto"] as const)
+      .default("registry" as const),
+  )
+  .option(
+    "--isolates <number>",
+    "isolates that requests come to, with --dispatch edge or auto",
+    number(1, 100_000, "integer"),
+    64,
+  )
+  .option("--snapshot-ms <ms>", "how often each refreshes its copy of the fleet, give or take a half", number(1, HOUR_MS), 1000)
   .option(
     "--production-defaults",
     `warmpath only: at most ${PRODUCTION.queueLengthMax} wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
@@ -109,10 +122,11 @@ function speeds(text: string): readonly number[] {
 }
 
 function planOf(options: Options): Plan {
-  const { replicas, slots, concurrency, costs, seed, affinityWait } = options;
+  const { replicas, slots, concurrency, costs, seed, affinityWait, isolates, snapshotMs } = options;
+  const dispatch = options.dispatch === "registry" ? null : { isolates, snapshotMs, rule: RULES[options.dispatch] };
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
-    warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
+    warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait), dispatch);
   const known = Object.entries({ [OURS]: ours("cost"), fifo: ours("fifo"), ...BASELINES });
   const faults: Faults = {
     ...{ noHintSlots: !options.hintSlots, noInBand: !options.inBand, lateMs: options.lateMs, dropped: options.drop },

@@ -5,6 +5,11 @@ export interface Outcome {
   /** Until it had a slot, or was given up. Waiting for its load, or for room to load, does not count. */
   waitedMs: number;
   inSystemMs: number;
+  /** From when it was sent, the part of `waitedMs` that it waited in the replica; and whether it found every slot there taken. */
+  queuedMs: number;
+  foundFull: boolean;
+  /** An isolate sent it by itself. */
+  direct: boolean;
   cold: "warm" | "load" | "joined";
   /** How long its load took, and how many replicas, up or not, are before its own in the hint's hash order. Both 0 without a load. */
   loadMs: number;
@@ -21,5 +26,6 @@ export interface Run {
 }
 
 export function blank(): Outcome {
-  return { waitedMs: 0, inSystemMs: 0, cold: "warm", loadMs: 0, home: 0, served: false, failed: false, refused: null };
+  const sent = { queuedMs: 0, foundFull: false, direct: false };
+  return { waitedMs: 0, inSystemMs: 0, ...sent, cold: "warm", loadMs: 0, home: 0, served: false, failed: false, refused: null };
 }

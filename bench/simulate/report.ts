@@ -26,6 +26,11 @@ const SHARES: Columns = [
   ["refused", "queue_full"],
 ];
 const FAILED: Columns = [["failed", "failed"]];
+const DIRECT: Columns = [
+  ["direct", "direct"],
+  ["found full", "found_full"],
+  ["p99 queued s", "queued_p99_s"],
+];
 const TAIL: Columns = [
   ["rare mean s", "tail_mean_s"],
   ["rare p95 s", "tail_p95_s"],
@@ -59,7 +64,8 @@ export function header(workload: Workload, { fleet, retiming, bootstraps }: Plan
 
 /** All results of one load. `canFail`: replicas may fail requests, and their share is a column. */
 export function tables(results: readonly Result[], canFail: boolean): string {
-  const rest = [...SHARES, ...(canFail ? FAILED : []), ...TAIL];
+  const isDirect = results.some(({ paths }) => paths.some(({ direct }) => direct > 0));
+  const rest = [...SHARES, ...(canFail ? FAILED : []), ...(isDirect ? DIRECT : []), ...TAIL];
   const several = (results[0]?.paths.length ?? 0) > 1;
   const headings = (columns: Columns) => columns.map(([heading]) => heading);
   const rows = (columns: Columns, lead: (figures: Figures, spread: Figures) => string[]) =>

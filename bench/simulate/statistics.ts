@@ -1,6 +1,6 @@
 // What one run comes to, in figures that can be averaged over several. Times are of requests that were served; those given up have a
 // share of their own beside them.
-import { max, mean, quantileSorted, sampleStandardDeviation } from "simple-statistics";
+import { max, mean, quantile, quantileSorted, sampleStandardDeviation } from "simple-statistics";
 import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
 
@@ -64,6 +64,14 @@ export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, ta
     queue_full: share(({ refused }) => refused === "queue_full"),
     /** Of all requests, those that their replica failed. Reported where replicas can. */
     failed: share(({ failed }) => failed),
+    /** Of all requests, those that isolates sent by themselves, and those that found their replica full. Reported where isolates do. */
+    direct: share(({ direct }) => direct),
+    found_full: share(({ foundFull }) => foundFull),
+    /** The wait in the replica, 99th percentile. */
+    queued_p99_s: quantile(
+      outcomes.map(({ queuedMs }) => queuedMs / 1000),
+      0.99,
+    ),
   };
 }
 

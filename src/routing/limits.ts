@@ -97,10 +97,12 @@ export const LIMITS = {
    */
   imageAgeMs: 100,
   /**
-   * How often an isolate refreshes its copy; less often if isolates are so many that an object of about 1,000 requests a second would have more than half
-   * of them from that.
+   * How often an isolate refreshes its copy: so many times in the time that a request takes, within these bounds; less often if isolates are so many that
+   * an object of about 1,000 requests a second would have more than half of them from that.
    */
-  refreshMs: SECOND_MS,
+  refreshesPerService: 4,
+  refreshLeastMs: 100,
+  refreshMostMs: SECOND_MS,
   refreshesPerSecond: 500,
   /** An isolate whose copy is older than this leaves its requests to the object: more than the longest interval, that of `isolatesPerApp`. */
   directAgeMs: 15 * SECOND_MS,

@@ -5,6 +5,7 @@ import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { Answer, MakeRouter } from "../router.ts";
+import { Edge, type Dispatch } from "./isolates.ts";
 
 export interface WarmpathOptions {
   /** Infinity: requests wait for ever. */
@@ -13,11 +14,16 @@ export interface WarmpathOptions {
   readonly coldStartMs: number;
 }
 
-/** `policy`: makes a new one, which has seen nothing. */
-export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy: () => Policy): MakeRouter {
-  return (actions, { timeToLiveMs }) => {
+/** `policy`: makes a new one, which has seen nothing. `directly`: isolates that send by themselves; null: the object is asked for every request. */
+export function warmpath(
+  { queueTimeoutMs, ...options }: WarmpathOptions,
+  policy: () => Policy,
+  directly: Dispatch | null = null,
+): MakeRouter {
+  return (actions, { timeToLiveMs, random }) => {
     const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
+    const edge = directly && new Edge(scheduler, directly, random);
     const arrivals = new Map<number, Arrival>();
     const failedAt = new Map<number, string[]>();
 
@@ -59,27 +65,33 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
           declaredMs: costMs,
           priority: "normal",
         });
-        enqueue(id, [], now);
+        const replica = edge?.send(id, hint, now) ?? null;
+        if (replica === null) enqueue(id, [], now);
+        else actions.send(id, Number(replica), true);
+        if (edge !== null) dispatch(now);
       },
       answered(id, answer, now) {
+        if (edge?.answered(id, answer, now) === true) return;
         tellAnswer(scheduler, id, answer, now);
         dispatch(now);
       },
       finished(id, now) {
-        finish(scheduler, id, now);
         arrivals.delete(id);
         failedAt.delete(id);
+        if (edge?.finished(id, now) === true) return;
+        finish(scheduler, id, now);
         dispatch(now);
       },
       brokeOff(id, now) {
-        failed(scheduler, id, { kind: "broken" }, null, now);
-        finish(scheduler, id, now);
         arrivals.delete(id);
         failedAt.delete(id);
+        if ((edge?.failed(id, { kind: "broken" }, now) ?? null) !== null) return;
+        failed(scheduler, id, { kind: "broken" }, null, now);
+        finish(scheduler, id, now);
         dispatch(now);
       },
       failed(id, now) {
-        const replica = fleet.grants.get(id)?.replica.id;
+        const replica = fleet.grants.get(id)?.replica.id ?? edge?.failed(id, { kind: "unreachable" }, now) ?? undefined;
         failed(scheduler, id, { kind: "unreachable" }, null, now);
         finish(scheduler, id, now);
         const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
@@ -88,12 +100,13 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
         dispatch(now);
       },
       tick(now) {
+        edge?.tick(now);
         scheduling.expire(scheduler, timeToLiveMs, now);
         // Its clients know by themselves that a process is gone.
         sweepOrphaning(fleet, now);
         dispatch(now);
       },
-      nextEventMs: () => scheduling.nextEventMs(scheduler),
+      nextEventMs: () => Math.min(edge?.nextEventMs() ?? Infinity, scheduling.nextEventMs(scheduler)),
     };
   };
 }

@@ -15,10 +15,10 @@ export interface DirectReplica extends Weighted {
   /** Whether requests may be sent there without the object. */
   open: boolean;
   hints: readonly string[];
-  /** Slots taken, as the object knew, and by how many a millisecond that had grown since the snapshot before; never less than 0. */
+  /** Slots taken, as the object knew, and by how many a millisecond that had grown since the snapshot before. */
   load: number;
   growthPerMs: number;
-  /** Requests of this isolate that are not over; and how many of them the last report said, and the one that `load` includes. */
+  /** Requests of this isolate that are not over; and how many of them the last report has told of, and `load` includes. */
   unfinished: number;
   told: number;
   included: number;
@@ -32,6 +32,11 @@ export class FleetCopy {
   #byHint = new Map<string, Set<DirectReplica>>();
   /** When the object was asked for what the copy shows. */
   atMs = -Infinity;
+  /** Expected time that a request holds a slot there; 0: not known. */
+  serviceMs = 0;
+  /** The last report, and the one that the copy's loads include. */
+  #told = 0;
+  #included = 0;
 
   /** What the object is told, to be sent only what is new. */
   get known(): Known | null {
@@ -48,9 +53,23 @@ export class FleetCopy {
     return this.#byHint.get(hint) ?? [];
   }
 
-  /** The next snapshot will include what is unfinished now: the report says it. O(replicas). */
-  noteReport(): void {
+  /** A request of this isolate is sent there. Gives the number of the report that tells of it first. */
+  begin(replica: DirectReplica): number {
+    replica.unfinished++;
+    return this.#told + 1;
+  }
+
+  /** It is over. */
+  end(replica: DirectReplica, toldBy: number): void {
+    replica.unfinished--;
+    if (toldBy <= this.#told) replica.told--;
+    if (toldBy <= this.#included) replica.included--;
+  }
+
+  /** The next snapshot will include what is unfinished now: a report tells of it. Gives the number of the report. O(replicas). */
+  noteReport(): number {
     for (const replica of this.#replicas) replica.told = replica.unfinished;
+    return ++this.#told;
   }
 
   /**
@@ -87,6 +106,8 @@ export class FleetCopy {
     this.#replicas = this.#rows.filter((row) => row !== null);
     this.#known = { epoch: sent.epoch, version: sent.version };
     this.atMs = atMs;
+    this.serviceMs = sent.serviceMs;
+    this.#included = this.#told;
   }
 
   #check({ epoch, since, names, rows, left, loads }: Sent): void {
@@ -131,6 +152,6 @@ export class FleetCopy {
 }
 
 function setLoad(replica: DirectReplica, load: number, elapsedMs: number): void {
-  replica.growthPerMs = Math.max(0, (load - replica.load) / Math.max(1, elapsedMs));
+  replica.growthPerMs = (load - replica.load) / Math.max(1, elapsedMs);
   replica.load = load;
 }

@@ -5,6 +5,8 @@
 // ledger has to tell of its changes.
 import type { Fleet } from "../ledger/fleet.ts";
 import { isReady, loadOf, type Replica } from "../ledger/replica.ts";
+import { meanServiceMs } from "../model/model.ts";
+import type { Scheduler } from "../scheduler.ts";
 import { LIMITS } from "../limits.ts";
 
 /** One ready replica. */
@@ -43,6 +45,8 @@ export class FleetImage {
   /** Tells this image from one of another life of the object. */
   readonly epoch: number;
   version = 0;
+  /** Expected time that a request holds a slot; 0 until any has finished. */
+  serviceMs = 0;
   /** When all rows were last compared with the fleet. */
   comparedAtMs = -Infinity;
   readonly rows: (Row | Vacant)[] = [];
@@ -59,7 +63,8 @@ export class FleetImage {
   }
 
   /** Brings the rows of these replicas up to date, and all rows if they were not for `imageAgeMs`. O(touched); O(replicas + hints) at most that often. */
-  refresh(fleet: Fleet, now: number, touched: Iterable<string> = []): void {
+  refresh({ fleet, model }: Pick<Scheduler, "fleet" | "model">, now: number, touched: Iterable<string> = []): void {
+    this.serviceMs = Math.round(meanServiceMs(model));
     this.#next = this.version + 1;
     this.#changed = false;
     if (now - this.comparedAtMs >= LIMITS.imageAgeMs) {

@@ -87,7 +87,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
     const copy = of(copies);
     if (random() < 0.2) {
       image.refresh(
-        fleet,
+        schedulerOf(fleet),
         now,
         IDS.filter(() => random() < 0.5),
       );
@@ -95,7 +95,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
     }
     if (random() < 0.3) {
       now += LIMITS.imageAgeMs;
-      image.refresh(fleet, now);
+      image.refresh(schedulerOf(fleet), now);
       copy.apply(encoder.encode(image, copy.known), now);
       const wanted = due(fleet, now);
       expect(said(copy)).toEqual({ ready: wanted, holders: holdersOf(wanted) });
@@ -109,7 +109,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
 function small() {
   const fleet = fleetWith({ a: { hints: ["sdxl", "flux"], concurrency: 8 }, b: { hints: ["flux"], concurrency: 4 } });
   const image = new FleetImage(1);
-  image.refresh(fleet, 0);
+  image.refresh(schedulerOf(fleet), 0);
   const encoder = new SnapshotEncoder();
   return { fleet, image, encoder, whole: encoder.encode(image, null) };
 }
@@ -119,7 +119,7 @@ test("bytes that are cut short or altered are refused and change nothing", () =>
   const copy = new FleetCopy();
   copy.apply(whole, 5);
   hears(fleet, "b", { hints: ["sdxl"], concurrency: 4 });
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   const before = [structuredClone(said(copy)), copy.known, copy.atMs];
   for (const bytes of [whole, encoder.encode(image, copy.known)]) {
     for (let length = 0; length < bytes.length; length++) {
@@ -142,13 +142,13 @@ test("what does not follow on the copy's version is refused; a known version of 
   copy.apply(whole, 0);
   const old = copy.known;
   hears(fleet, "a", { hints: [], concurrency: 8 });
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   const delta = encoder.encode(image, old);
   copy.apply(delta, 0);
   expect(() => copy.apply(delta, 0)).toThrow(BadBytes);
   expect(() => new FleetCopy().apply(delta, 0)).toThrow(BadBytes);
   const next = new FleetImage(2);
-  next.refresh(fleet, 0);
+  next.refresh(schedulerOf(fleet), 0);
   copy.apply(new SnapshotEncoder().encode(next, copy.known), 1);
   expect(copy.known).toEqual({ epoch: 2, version: next.version });
 });
@@ -159,10 +159,10 @@ test("a report's replicas are up to date at once, the others within 100 ms", () 
   copy.apply(whole, 0);
   occupy(fleet, "a", 3);
   occupy(fleet, "b", 2);
-  image.refresh(fleet, 1, ["a"]);
+  image.refresh(schedulerOf(fleet), 1, ["a"]);
   copy.apply(encoder.encode(image, copy.known), 1);
   expect(copy.replicas.map(({ load: its }) => its)).toEqual([3, 0]);
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   copy.apply(encoder.encode(image, copy.known), LIMITS.imageAgeMs);
   expect(copy.replicas.map(({ load: its }) => its)).toEqual([3, 2]);
 });
@@ -175,18 +175,18 @@ test("1,000 replicas of 3 hints take less than 60 KB; a change of one less than 
   }
   const image = new FleetImage(1_800_000_000_000_000);
   const encoder = new SnapshotEncoder();
-  image.refresh(fleet, 0);
+  image.refresh(schedulerOf(fleet), 0);
   const copy = new FleetCopy();
   const whole = encoder.encode(image, null);
   copy.apply(whole, 0);
   expect(whole.length).toBeLessThan(60_000);
   expect(encoder.encode(image, null)).toBe(whole);
-  image.refresh(fleet, 1000);
+  image.refresh(schedulerOf(fleet), 1000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(32);
   hears(fleet, "replica-500", { hints: ["another", "and-another"], concurrency: 32, incarnation: 1_700_000_000_500 });
-  image.refresh(fleet, 2000);
+  image.refresh(schedulerOf(fleet), 2000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(200);
   for (let index = 0; index < 1000; index += 2) occupy(fleet, `replica-${index}`, 1);
-  image.refresh(fleet, 3000);
+  image.refresh(schedulerOf(fleet), 3000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(1500);
 });

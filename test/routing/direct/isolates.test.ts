@@ -8,7 +8,8 @@ import { Reporter, type DirectReport, type ReportedPair } from "../../../src/rou
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { demandShare, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
+import { createReplica } from "../../../src/routing/ledger/replica.ts";
+import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
 import { dispatch, enqueue } from "../../../src/routing/scheduler.ts";
 import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
@@ -23,6 +24,7 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], c
   const fleet = fleetWith(replicas);
   const scheduler = schedulerOf(fleet);
   const isolates = new Isolates();
+  learnHeld(scheduler.model, { replica: createReplica("other", 1), hint: null, warmth: "none", declaredMs: null }, 400);
   const image = new FleetImage(1);
   const encoder = new SnapshotEncoder();
   const copy = new FleetCopy();
@@ -37,7 +39,7 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], c
     /** One round of the isolate with the object. */
     refresh(now: number) {
       const { touched } = its.tells(reporter.take(now), now);
-      image.refresh(fleet, now, touched);
+      image.refresh(scheduler, now, touched);
       copy.apply(encoder.encode(image, copy.known), now);
     },
     sends(hints: readonly string[], now: number) {
@@ -144,7 +146,7 @@ test("at most 5,000 isolates are remembered, and the more there are the later ea
   const its = world({ a: { hints: ["x"], concurrency: 10_000 } });
   for (let isolate = 0; isolate < 5100; isolate++)
     its.isolates.apply(its.scheduler, report(`i${isolate}`, 1, [{ unfinished: 1 }]), 0);
-  expect([loads(its.fleet), its.isolates.refreshMs]).toEqual([{ a: 5000 }, 10_000]);
+  expect([loads(its.fleet), its.isolates.refreshMs(its.scheduler.model)]).toEqual([{ a: 5000 }, 10_000]);
 });
 
 test("what was served teaches demand, service times and loads", () => {
