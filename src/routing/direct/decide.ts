@@ -38,11 +38,11 @@ export function decideDirect(
   if (ageMs > LIMITS.directAgeMs || copy.serviceMs === 0) return null;
   const left = Math.exp(-ageMs / copy.serviceMs);
   if (hints.length === 0) {
-    const replica = byRoom(copy.replicas, usable, ageMs, left, random, rule);
+    const replica = byRoom(copy.replicas, usable, left, random, rule);
     return replica && { replica, hint: null };
   }
   for (const hint of hints) {
-    const replica = byRoom(copy.holding(hint), usable, ageMs, left, random, rule);
+    const replica = byRoom(copy.holding(hint), usable, left, random, rule);
     if (replica !== null) return { replica, hint };
   }
   return null;
@@ -52,36 +52,33 @@ export function decideDirect(
  * One of them is drawn; it is given the request if it clearly has room. No other is tried: if isolates sent what one replica has no room for to the
  * next, all of it would come to the few that their copies show with room.
  *
- * Of the requests that a snapshot shows the part `left` is still running. As many have come since as have ended (Little's law), to each replica by the
- * same draw: in proportion to what is free of the old ones; or to each as many as have ended there. So a replica's load is the sum of a binomial and a
- * Poisson number, of known variance. The spare share is for what the snapshot does not know: the object hears late of what other isolates have sent.
+ * Of the requests that a snapshot shows the part `left` is still running, and as many have come as have ended (Little's law). So the load is expected to
+ * be as it was, with the variance of a binomial and a Poisson number: load left (1 - left) + load (1 - left). The spare share is for what the
+ * snapshot does not know: the object hears late of what other isolates have sent.
  */
 function byRoom(
   replicas: Iterable<DirectReplica>,
   usable: (replica: DirectReplica) => boolean,
-  ageMs: number,
   left: number,
   random: () => number,
   { deviations, spareShare, concurrencyLeast }: DirectRule,
 ): DirectReplica | null {
   let drawn: DirectReplica | null = null;
-  let [free, loads, growth] = [0, 0, 0];
+  let free = 0;
   for (const replica of replicas) {
     if (!replica.open || !usable(replica)) continue;
     const its = freeOf(replica, left);
-    loads += replica.load;
-    growth += replica.growthPerMs;
     free += its;
     // Each is drawn with its share of what was seen so far, which gives each its share of all.
     if (random() * free < its) drawn = replica;
   }
   if (drawn === null || drawn.concurrency < concurrencyLeast) return null;
   const { concurrency, load, unfinished, included } = drawn;
-  const sent = (loads * (1 - left) + Math.max(0, growth) * ageMs) * (freeOf(drawn, left) / free);
-  const come = Math.max(sent, load * (1 - left));
-  const room = concurrency - load * left - Math.max(come, unfinished - included);
-  const variance = load * left * (1 - left) + come;
-  return room >= 1 + deviations * Math.sqrt(variance) + spareShare * (1 - left) * concurrency ? drawn : null;
+  // Of those that have come, the isolate's own are known.
+  const come = Math.max(load * (1 - left), unfinished - included);
+  const room = concurrency - load * left - come;
+  const spare = deviations * Math.sqrt(load * (1 - left * left)) + spareShare * (1 - left) * concurrency;
+  return room >= 1 + spare ? drawn : null;
 }
 
 /** Slots that requests of the snapshot do not hold any more. */

@@ -190,3 +190,17 @@ test("1,000 replicas of 3 hints take less than 60 KB; a change of one less than 
   image.refresh(schedulerOf(fleet), 3000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(1500);
 });
+
+test("rows and names of what is no more are used again", () => {
+  const fleet = createFleet();
+  const image = new FleetImage(1);
+  for (let round = 0; round < 100; round++) {
+    const now = round * LIMITS.imageAgeMs;
+    hears(fleet, `r${round}`, { hints: [`x${round}`, `y${round}`] }, now);
+    hears(fleet, "always", { hints: ["always", `z${round}`] }, now);
+    if (round > 0) hears(fleet, `r${round - 1}`, { status: "stopped" }, now);
+    image.refresh(schedulerOf(fleet), now);
+  }
+  expect(image.rows.length).toBeLessThan(5);
+  expect(image.names.length).toBeLessThan(12);
+});

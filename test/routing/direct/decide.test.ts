@@ -124,15 +124,6 @@ describe("room is what is left", () => {
     // Where nothing ran, nothing is expected.
     expect(its.goes(["y"], 10_000)).toBe("b y");
   });
-
-  test("if load grows on as it did", () => {
-    const its = world({ a: holds("x", 16) });
-    occupy(its.fleet, "a", 4);
-    its.refresh(1000);
-    expect([its.goes(["x"], 2000), its.goes(["x"], 3000)]).toEqual(["a x", "object"]);
-    its.refresh(2000);
-    expect(its.goes(["x"], 4000)).toBe("a x");
-  });
 });
 
 test("equal views spread requests in proportion to room", () => {

@@ -10,7 +10,8 @@ import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { createReplica } from "../../../src/routing/ledger/replica.ts";
 import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
-import { dispatch, enqueue } from "../../../src/routing/scheduler.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
+import { createScheduler, dispatch, enqueue } from "../../../src/routing/scheduler.ts";
 import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
@@ -93,6 +94,17 @@ describe("requests that run", () => {
     expect(brief(enqueue(its.scheduler, OPTIONS, 1, arrival(["x"]), 0))).toBe("waiting");
     its.tells(report("two", 2, []), 1);
     expect(brief(dispatch(its.scheduler, OPTIONS, 1).get(1))).toBe("a hint_wait");
+  });
+
+  test("are expected to end: others wait for a full warm replica and do not load", () => {
+    const fleet = fleetWith({ a: { hints: ["x"], concurrency: 8 }, b: { hints: [], hintSlots: 2, concurrency: 8 } });
+    const scheduler = { ...createScheduler(costPolicy()), fleet };
+    const other = createReplica("other", 1);
+    for (let sample = 0; sample < 20; sample++)
+      learnHeld(scheduler.model, { replica: other, hint: null, warmth: "none", declaredMs: null }, 400);
+    new Isolates().apply(scheduler, report("two", 1, [{ unfinished: 8 }]), 0);
+    expect(brief(enqueue(scheduler, OPTIONS, 1, arrival(["x"]), 0))).toBe("waiting");
+    expect(brief(enqueue(scheduler, OPTIONS, 2, arrival(["y"]), 0))).toMatch(/^b hash_/);
   });
 
   test("are in use: their hint is not what a replica would evict, and counts as used", () => {
