@@ -9,7 +9,7 @@ export interface Line {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
   readonly colour: string;
-  /** Above 2: it stands out. */
+  /** Above 2 the line stands out. */
   readonly width: number;
   readonly dash?: "solid" | "dashed";
 }
@@ -20,8 +20,6 @@ export interface Panel {
   readonly high: number;
   /** Null: not logarithmic. */
   readonly logBase: number | null;
-  /** Of the heights of all panels together. */
-  readonly share: number;
   readonly lines: readonly Line[];
 }
 
@@ -36,23 +34,19 @@ export interface Chart {
 
 const SIZE = { width: 920, height: 620 };
 const EDGE = { left: 76, right: 168, top: 100, bottom: 60, between: 40 };
-/** A background of its own: dark text on it is read on dark pages as well. */
+/** A background of its own: dark text on it can be read on dark pages as well. */
 const PAPER = "#ffffff";
 export const INK = "#1f2328";
 const FAINT = "#e4e8ec";
 const FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
-/** Lines of many points are drawn without a mark for each. */
+/** Lines of more points are drawn without a mark for each. */
 const MARKED_MOST = 50;
 
 use([LineChart, GridComponent, TitleComponent, LabelLayout, SVGRenderer]);
 
 /** SVG text. */
 export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): string {
-  const room = SIZE.height - EDGE.top - EDGE.bottom - EDGE.between * (panels.length - 1);
-  const tops = panels.map((_, index) => {
-    const above = panels.slice(0, index);
-    return EDGE.top + above.reduce((sum, { share }) => sum + share * room, 0) + EDGE.between * index;
-  });
+  const height = (SIZE.height - EDGE.top - EDGE.bottom + EDGE.between) / panels.length - EDGE.between;
   const instance = init(null, null, { renderer: "svg", ssr: true, ...SIZE });
   instance.setOption({
     animation: false,
@@ -63,15 +57,17 @@ export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): st
       textStyle: { color: INK, fontSize: 17 },
       subtextStyle: { color: INK, fontSize: 12, lineHeight: 16 },
     },
-    grid: panels.map(({ share }, index) => ({ left: EDGE.left, right: EDGE.right, top: tops[index], height: share * room })),
-    xAxis: panels.map((_, index) => {
-      return { ...axis(index === panels.length - 1 ? xName : "", 36), gridIndex: index, min: xFrom, max: xTo };
+    grid: panels.map((_, index) => {
+      return { left: EDGE.left, right: EDGE.right, top: EDGE.top + index * (height + EDGE.between), height };
     }),
-    yAxis: panels.map(({ yName, low, high, logBase }, index) => {
+    xAxis: panels.map((_, gridIndex) => {
+      return { ...axis(gridIndex === panels.length - 1 ? xName : "", 36), gridIndex, min: xFrom, max: xTo };
+    }),
+    yAxis: panels.map(({ yName, low, high, logBase }, gridIndex) => {
       const scale = logBase === null ? {} : { type: "log", logBase };
-      return { ...axis(yName, 48), ...scale, gridIndex: index, min: low, max: high };
+      return { ...axis(yName, 48), ...scale, gridIndex, min: low, max: high };
     }),
-    series: panels.flatMap(({ lines, low, high }, index) => lines.map((line) => seriesOf(line, index, low, high))),
+    series: panels.flatMap((panel, index) => panel.lines.map((line) => seriesOf(line, index, panel))),
   });
   const svg = instance.renderToSVGString();
   instance.dispose();
@@ -87,8 +83,8 @@ function axis(name: string, nameGap: number) {
   };
 }
 
-/** What is off the chart runs along its edge, and its name says so. */
-function seriesOf({ name, points, colour, width, dash = "solid" }: Line, index: number, low: number, high: number) {
+/** What is off the chart runs along its edge, and an arrow after the line's name says so. */
+function seriesOf({ name, points, colour, width, dash = "solid" }: Line, index: number, { low, high }: Panel) {
   const isAbove = (points.at(-1)?.[1] ?? 0) > high;
   return {
     ...{ type: "line", name, xAxisIndex: index, yAxisIndex: index, z: width > 2 ? 4 : 3 },

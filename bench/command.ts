@@ -1,14 +1,14 @@
-// What every command of this folder has in common: options within bounds, how far it has come, interruption, and the status it leaves
-// with: 0 where all is well, 1 where it is not, 2 on bad usage, 130 when interrupted.
+// What every command of this folder has in common: options within bounds, progress, interruption, and the exit status: 0 if all is well, 1 if
+// not, 2 on bad usage, 130 when interrupted.
 import { setTimeout as sleep } from "node:timers/promises";
-// Commander with types that follow from the options, which so need no interface beside them.
+// Commander with types that follow from the options, so that no interface has to repeat them.
 import { Command, CommanderError, InvalidArgumentError, type OptionValues } from "@commander-js/extra-typings";
 import { interrupted } from "../scripts/interrupted.ts";
 
 export const MINUTE_MS = 60_000;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
-/** What an interrupted run gets to tidy up, before it is left as it is: workerd ends with this process anyway. */
+/** An interrupted run may tidy up for this long. Then the process exits, and workerd ends with it. */
 const END_WITHIN_MS = 4500;
 const PROGRESS_EVERY_MS = 100;
 const COLUMNS = 80;
@@ -18,7 +18,7 @@ export class BadInput extends Error {}
 
 export interface Running {
   readonly signal: AbortSignal;
-  /** One line on a terminal that says how far a long run has come. Anything but a terminal hears nothing. */
+  /** Shows on a terminal, in one line, how far a long run has come. Without a terminal nothing is shown. */
   readonly progress: (doing: string, share: number) => void;
   /** Prints a result, in the place of the progress. */
   readonly print: (text: string) => void;
@@ -40,7 +40,7 @@ export function number(min: number, max: number, kind: "integer" | "number" = "n
 
 export const SEED = number(0, 2 ** 31 - 1, "integer");
 
-/** Parses names with commas between them, of those that are known, in the order in which they are known. */
+/** Parses known names with commas between them. Gives them in the order of `known`. */
 export function names<T extends string>(known: readonly T[]): (text: string) => readonly T[] {
   return (text) => {
     const named = text.split(",").map((name) => name.trim());
@@ -60,7 +60,7 @@ export function blaming<T>(option: string, what: () => T): T {
   }
 }
 
-/** Runs a command and leaves. `run` says whether all is well. */
+/** Runs a command and exits. `run` says whether all is well. */
 export async function main<Options extends OptionValues>(
   command: Command<[], Options>,
   run: (options: Options, running: Running) => Promise<boolean>,
@@ -71,7 +71,7 @@ export async function main<Options extends OptionValues>(
     setTimeout(() => process.exit(EXIT_INTERRUPTED), END_WITHIN_MS).unref();
     interruption.abort();
   };
-  // A reader that leaves, as in `npm run soak | head`, or a terminal that is closed, ends the run without a stack trace.
+  // If a reader leaves, as in `npm run soak | head`, or a terminal is closed, the run ends without a stack trace.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
   try {
     command.parse();
@@ -80,7 +80,7 @@ export async function main<Options extends OptionValues>(
     process.exit(interruption.signal.aborted ? EXIT_INTERRUPTED : isWell ? 0 : 1);
   } catch (error) {
     if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
-    // The build blocks the event loop: only after a turn of it is an interruption known that made the build fail.
+    // The build blocks the event loop. An interruption that made the build fail is known only after a turn of the loop.
     await sleep(10);
     if (interruption.signal.aborted) process.exit(EXIT_INTERRUPTED);
     console.error(`error: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,8 +1,8 @@
-// How results are said: tables, counts, figures with few digits, and what a verdict found.
+// How commands present results: tables, counts, figures with few digits, and what a verdict found.
 import { quantileSorted } from "simple-statistics";
 import type { Held } from "./live/fleet.ts";
 
-/** What a verdict says of one check. Null: not judged, which fails nothing. */
+/** What a verdict says of one check. `ok` null: the check was not judged, and fails nothing. */
 export interface Finding {
   readonly check: string;
   readonly ok: boolean | null;
@@ -25,7 +25,7 @@ export function leftovers(missing: readonly string[], held: readonly Held[]): Fi
   ];
 }
 
-/** The first column to the left, the others to the right; null is a dash. */
+/** The first column is aligned to the left, the others to the right. Null is a dash. */
 export function table(rows: readonly (readonly (string | number | null)[])[]): string {
   const text = rows.map((row) => row.map((cell) => String(cell ?? "-")));
   const widths = (text[0] ?? []).map((_, column) => Math.max(...text.map((row) => row[column]?.length ?? 0)));
@@ -34,7 +34,7 @@ export function table(rows: readonly (readonly (string | number | null)[])[]): s
   return text.map((row) => row.map(padded).join("  ").trimEnd()).join("\n");
 }
 
-/** How often each is there, most first. */
+/** How often each name is there, most frequent first. */
 export function counted(names: Iterable<string>): Record<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -50,12 +50,12 @@ export function short(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** Those that there are, rising. */
+/** The values that are not null, rising. */
 export function sorted(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null).sort((a, b) => a - b);
 }
 
-/** A quantile of rising values; null of nothing. */
+/** A quantile of rising values; null: there are no values. */
 export function at(rising: readonly number[], share: number): number | null {
   return rising.length === 0 ? null : short(quantileSorted([...rising], share));
 }

@@ -1,11 +1,23 @@
-// The kinds of faults, as data: what each befalls, for how long, and how long after its end it can still be felt.
+// The kinds of faults: what each befalls, for how long, how long after its end it can still be felt, and how it is made to happen (inject.ts).
 import { TUNNEL_STATUSES } from "../live/records.ts";
+import {
+  deleteByAdmin,
+  disturbed,
+  drainByAdmin,
+  freeze,
+  member,
+  status,
+  stop,
+  trouble,
+  turn,
+  type Begin,
+  type Place,
+} from "./inject.ts";
 import { TIMES_MS } from "./settings.ts";
 
-export type Target = "replica" | "object" | "app" | "directory" | "router";
-
 export interface FaultShape {
-  readonly target: Target;
+  readonly target: "replica" | "object" | "app" | "directory" | "router";
+  readonly begin: Begin;
   /** How long it lasts: drawn from here. */
   readonly leastMs: number;
   readonly mostMs: number;
@@ -22,7 +34,7 @@ export interface FaultShape {
 }
 
 export interface Crowd {
-  /** Its replica holds the hint when the fault begins, and has said so; else it holds nothing, so that the hint is best loaded there. */
+  /** Its replica holds the hint when the fault begins, and has said so. Otherwise it holds nothing, so that the hint is best loaded there. */
   readonly warm: boolean;
   /** Of the crowd, so many may fail from the first on that met the fault: the router must learn what is wrong. */
   readonly learning: number;
@@ -35,11 +47,16 @@ const { timeToLiveMs, ejectionMostMs } = TIMES_MS;
 const NOTICED_MS = 1500;
 /** A running process whose reports are refused: until what is known of it has expired and been forgotten. */
 const FORGOTTEN_MS = 2 * timeToLiveMs + NOTICED_MS;
+/** How far a clock jumps. */
+const HOUR_MS = 3_600_000;
 
-function shape(target: Target, leastMs: number, mostMs: number, rest: Partial<FaultShape> = {}): FaultShape {
+function shape(target: FaultShape["target"], [leastMs, mostMs]: readonly [number, number], begin: Begin, rest = {}): FaultShape {
   const nothing = { lingersMs: NOTICED_MS, away: false, fails: false, refuses: false, crowd: null };
-  return { target, leastMs, mostMs, ...nothing, ...rest };
+  return { target, begin, leastMs, mostMs, ...nothing, ...rest };
 }
+
+type Rest = Partial<Omit<FaultShape, "target" | "begin">>;
+const replica = (lasts: readonly [number, number], begin: Begin, rest: Rest = {}) => shape("replica", lasts, begin, rest);
 
 const CROWD: Crowd = { warm: true, learning: 10, failing: 0.03 };
 /**
@@ -50,74 +67,97 @@ const UNCERTAIN: Crowd = { ...CROWD, learning: 40, failing: 0.15 };
 /** What comes during a load counts on it: each load that fails takes two or three requests with it. */
 const JOINED: Crowd = { warm: false, learning: 20, failing: 0.05 };
 
-/** Long enough for a replica to be ejected, tried and ejected again a few times. */
-function withCrowd(rest: Partial<FaultShape> = {}): FaultShape {
-  return shape("replica", 4500, 6000, { fails: true, lingersMs: ejectionMostMs, crowd: CROWD, ...rest });
-}
-
 const DOWN = { away: true, fails: true, refuses: true };
 const EJECTED = { fails: true, lingersMs: ejectionMostMs };
+/** Long enough for a replica to be ejected, tried and ejected again a few times. */
+const withCrowd = (begin: Begin, rest: Rest = {}) => replica([4500, 6000], begin, { ...EJECTED, crowd: CROWD, ...rest });
 
 const NAMED = {
   /** The process dies and comes back with a new incarnation. */
-  dies: shape("replica", 300, 1500, DOWN),
-  /** It says that it stops, ends, and comes back with a new incarnation. */
-  stops: shape("replica", 300, 1500, DOWN),
+  dies: replica([300, 1500], stop(), DOWN),
+  /** The process says that it stops, ends, and comes back with a new incarnation. */
+  stops: replica([300, 1500], stop({ says: true }), DOWN),
   /** Nothing reaches it, but its reports go out. */
-  cut: shape("replica", 300, 1500, { ...EJECTED, refuses: true }),
-  resets: shape("replica", 300, 1000, EJECTED),
-  breaks_off: shape("replica", 300, 1000, EJECTED),
-  hangs: shape("replica", 700, 1500, EJECTED),
-  slow: shape("replica", 500, 2000),
-  status_503: shape("replica", 300, 1500, EJECTED),
-  drains: shape("replica", 500, 2000, { away: true }),
-  drained_by_admin: shape("replica", 500, 2000, { away: true }),
-  deleted_by_admin: shape("replica", 1, 1, { away: true, lingersMs: FORGOTTEN_MS }),
-  beats_lost: shape("replica", 500, 4000, { away: true }),
-  beats_doubled: shape("replica", 1000, 3000),
-  beats_late: shape("replica", 1000, 3000),
-  beats_reordered: shape("replica", 1000, 3000),
+  cut: replica(
+    [300, 1500],
+    member(async (its) => {
+      await its.replica.cut();
+      return () => its.replica.revive();
+    }),
+    { ...EJECTED, refuses: true },
+  ),
+  resets: replica([300, 1000], trouble({ kind: "reset_before_headers" }), EJECTED),
+  breaks_off: replica([300, 1000], trouble({ kind: "reset_mid_body" }), EJECTED),
+  hangs: replica([700, 1500], trouble({ kind: "hang" }), EJECTED),
+  slow: replica([500, 2000], trouble({ kind: "slow", factor: 4 })),
+  status_503: replica([300, 1500], status(503), EJECTED),
+  drains: replica(
+    [500, 2000],
+    member((its) => {
+      void its.become("draining");
+      return () => void its.become("ready");
+    }),
+    { away: true },
+  ),
+  drained_by_admin: replica([500, 2000], drainByAdmin, { away: true }),
+  deleted_by_admin: replica([1, 1], deleteByAdmin, { away: true, lingersMs: FORGOTTEN_MS }),
+  beats_lost: replica([500, 4000], disturbed("lost"), { away: true }),
+  beats_doubled: replica([1000, 3000], disturbed("doubled")),
+  beats_late: replica([1000, 3000], disturbed("late")),
+  beats_reordered: replica([1000, 3000], disturbed("reordered")),
   /** It restarts, and its clock has gone back: its reports seem to be late ones. */
-  clock_back: shape("replica", 100, 300, { ...DOWN, lingersMs: FORGOTTEN_MS }),
+  clock_back: replica([100, 300], stop({ jumpsMs: -HOUR_MS }), { ...DOWN, lingersMs: FORGOTTEN_MS }),
   /** It restarts, and its clock is far ahead: after its next restart all its reports seem late. */
-  clock_ahead: shape("replica", 100, 300, { ...DOWN, lingersMs: FORGOTTEN_MS }),
+  clock_ahead: replica([100, 300], stop({ jumpsMs: HOUR_MS }), { ...DOWN, lingersMs: FORGOTTEN_MS }),
   /** It answers half of its requests with 500. */
-  errs: withCrowd({ crowd: UNCERTAIN }),
+  errs: withCrowd(trouble({ kind: "errs", share: 0.5 }), { crowd: UNCERTAIN }),
   /** It answers everything with 500, faster than any other replica answers. */
-  fails_fast: withCrowd(),
+  fails_fast: withCrowd(status(500)),
   /** It can't load one hint: 500 after a while. It serves all others. */
-  fails_hint: withCrowd({ crowd: JOINED }),
-  /** Its answers stop in the middle; the connections stay open. */
-  stalls: withCrowd(),
+  fails_hint: withCrowd(
+    trouble(({ hint }) => ({ kind: "fails_hint", hint })),
+    { crowd: JOINED },
+  ),
+  /** Its answers stop in the middle. The connections stay open. */
+  stalls: withCrowd(trouble({ kind: "stall" })),
   /** The process is stopped and goes on later: no reports, and connections that are open and silent. */
-  freezes: withCrowd({ away: true }),
+  freezes: withCrowd(freeze, { away: true }),
   /** What stands before it answers in its place. */
-  status_502: withCrowd(),
-  status_504: withCrowd(),
+  status_502: withCrowd(status(502)),
+  status_504: withCrowd(status(504)),
   /** It closes connections after an answer without saying so: the next request on one is reset. */
-  closes_kept: withCrowd(),
+  closes_kept: withCrowd(trouble({ kind: "closes_kept" })),
   /** It takes half of what it says, and answers 503 to the rest. */
-  full: withCrowd(),
-} as const;
-
-const ELSEWHERE = {
-  object_crashes: shape("object", 1, 1),
-  object_throws: shape("object", 200, 1000),
-  object_overloaded: shape("object", 200, 1000),
-  object_stalls: shape("object", 200, 800),
-  /** All replicas stop together and come back together. */
-  all_stop: shape("app", 1000, 3000, { ...DOWN, lingersMs: FORGOTTEN_MS }),
-  burst: shape("app", 200, 200, { lingersMs: 5000 }),
-  directory_crashes: shape("directory", 1, 1),
-  directory_throws: shape("directory", 500, 2000),
-  directory_stalls: shape("directory", 200, 800),
-  router_killed: shape("router", 1, 300, { lingersMs: 2000 }),
+  full: withCrowd(trouble({ kind: "full" })),
 } as const;
 
 type TunnelKind = `status_${(typeof TUNNEL_STATUSES)[number]}`;
 const TUNNEL = Object.fromEntries(
-  TUNNEL_STATUSES.map((status) => [`status_${status}`, shape("replica", 300, 800, EJECTED)]),
+  TUNNEL_STATUSES.map((its) => [`status_${its}`, replica([300, 800], status(its), EJECTED)]),
 ) as Readonly<Record<TunnelKind, FaultShape>>;
+
+const ELSEWHERE = {
+  object_crashes: shape("object", [1, 1], turn("crash")),
+  object_throws: shape("object", [200, 1000], turn("throwing")),
+  object_overloaded: shape("object", [200, 1000], turn("overloaded")),
+  object_stalls: shape("object", [200, 800], turn("stalled")),
+  /** All replicas stop together and come back together. */
+  all_stop: shape("app", [1000, 3000], stop({ says: true }), { ...DOWN, lingersMs: FORGOTTEN_MS }),
+  /** Its requests are in the schedule. */
+  burst: shape("app", [200, 200], () => () => {}, { lingersMs: 5000 }),
+  directory_crashes: shape("directory", [1, 1], turn("crash")),
+  directory_throws: shape("directory", [500, 2000], turn("throwing")),
+  directory_stalls: shape("directory", [200, 800], turn("stalled")),
+  router_killed: shape(
+    "router",
+    [1, 300],
+    async ({ router }) => {
+      await router.kill();
+      return () => router.restart();
+    },
+    { lingersMs: 2000 },
+  ),
+} as const;
 
 export type FaultKind = keyof typeof NAMED | keyof typeof ELSEWHERE | TunnelKind;
 
@@ -126,16 +166,9 @@ export const FAULTS: Readonly<Record<FaultKind, FaultShape>> = { ...NAMED, ...TU
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
 
 /** One fault of a schedule. Times are from its start. */
-export interface Fault {
+export interface Fault extends Place {
   readonly kind: FaultKind;
   readonly atMs: number;
-  readonly forMs: number;
-  /** Empty: it befalls no app in particular. */
-  readonly app: string;
-  /** Empty: it befalls no replica in particular. */
-  readonly replica: string;
-  /** What its crowd asks for: a hint of its own that its replica owns. Empty: it draws no crowd. */
-  readonly hint: string;
 }
 
 /** A fault that happened. Times are `performance.now()`. */

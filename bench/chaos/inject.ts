@@ -1,153 +1,95 @@
-// Makes faults happen: what each kind does when it begins, and what it undoes when it ends.
+// How faults happen: what each does when it begins, and what undoes that when it ends. None fails because the router is down.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fleet, Member } from "../live/fleet.ts";
-import type { Disturbance } from "../live/heartbeats.ts";
-import { TUNNEL_STATUSES, type Trouble } from "../live/records.ts";
-import { FAULTS, type Fault, type FaultKind, type Injected } from "./faults.ts";
+import type { Fleet } from "../live/fleet.ts";
+import type { Disturbance, Member } from "../live/member.ts";
+import type { Trouble } from "../live/records.ts";
 
-/** An hour: how far a clock jumps. */
-const JUMP_MS = 3_600_000;
 /** A call to a switch of the router under chaos. Stalls take as long as they last. */
 const SWITCH_TIMEOUT_MS = 10_000;
-const UNDRAIN_ATTEMPTS = 20;
-const UNDRAIN_AGAIN_MS = 200;
+const UNDRAIN = { attempts: 20, againMs: 200 };
 
+/** What a fault befalls, and for how long. */
+export interface Place {
+  readonly forMs: number;
+  /** Empty: it befalls no app in particular. */
+  readonly app: string;
+  /** Empty: it befalls no replica in particular. */
+  readonly replica: string;
+  /** What its crowd asks for: a hint of its own that its replica owns. Empty: it draws no crowd. */
+  readonly hint: string;
+}
+
+/** Ends a fault. */
 type Undo = () => void | Promise<void>;
 /** Begins a fault, and gives what ends it. */
-type Begin = (fleet: Fleet, fault: Fault) => Undo | Promise<Undo>;
-type TunnelKind = `status_${(typeof TUNNEL_STATUSES)[number]}`;
+export type Begin = (fleet: Fleet, place: Place) => Undo | Promise<Undo>;
 
-/** Begins the fault, waits until it is over and ends it. Never fails for a router that is down meanwhile. */
-export async function inject(fleet: Fleet, fault: Fault, onInjected: (injected: Injected) => void): Promise<void> {
-  const injected: Injected = { fault, beganMs: performance.now(), endedMs: null };
-  onInjected(injected);
-  const { crowd } = FAULTS[fault.kind];
-  if (crowd !== null) await prepare(fleet.member(fault.app, fault.replica), crowd.warm ? [fault.hint] : []);
-  const undo = await BEGIN[fault.kind](fleet, fault);
-  const leftMs = injected.beganMs + fault.forMs - performance.now();
-  if (leftMs > 0) await sleep(leftMs, undefined, { signal: fleet.signal }).catch(() => {});
-  await undo();
-  injected.endedMs = performance.now();
+/** A fault that befalls one replica. */
+export function member(begin: (member: Member, place: Place) => Undo | Promise<Undo>): Begin {
+  return (fleet, place) => begin(fleet.member(place.app, place.replica), place);
 }
 
-const NOTHING: Undo = () => {};
-
-const BEGIN: Readonly<Record<FaultKind, Begin>> = {
-  dies: at((member) => stop(member)),
-  stops: at((member) => stop(member, { says: true })),
-  clock_back: at((member) => stop(member, { jumpsMs: -JUMP_MS })),
-  clock_ahead: at((member) => stop(member, { jumpsMs: JUMP_MS })),
-  cut: at(async ({ replica }) => {
-    await replica.cut();
-    return () => replica.revive();
-  }),
-  resets: trouble(() => ({ kind: "reset_before_headers" })),
-  breaks_off: trouble(() => ({ kind: "reset_mid_body" })),
-  hangs: trouble(() => ({ kind: "hang" })),
-  slow: trouble(() => ({ kind: "slow", factor: 4 })),
-  errs: trouble(() => ({ kind: "errs", share: 0.5 })),
-  fails_fast: status(500),
-  fails_hint: trouble(({ hint }) => ({ kind: "fails_hint", hint })),
-  stalls: trouble(() => ({ kind: "stall" })),
-  closes_kept: trouble(() => ({ kind: "closes_kept" })),
-  full: trouble(() => ({ kind: "full" })),
-  status_502: status(502),
-  status_503: status(503),
-  status_504: status(504),
-  ...(Object.fromEntries(TUNNEL_STATUSES.map((its) => [`status_${its}`, status(its)])) as Record<TunnelKind, Begin>),
-  freezes: at(({ replica, heartbeats }) => {
-    replica.freeze();
-    heartbeats.disturbance = "lost";
-    return () => {
-      replica.thaw();
-      heartbeats.disturbance = null;
-    };
-  }),
-  drains: at(({ heartbeats }) => {
-    void heartbeats.become("draining");
-    return () => void heartbeats.become("ready");
-  }),
-  async drained_by_admin({ router }, { app, replica }) {
-    const target = `/-/apps/${app}/replicas/${replica}`;
-    await told(router.admin(`${target}/drain`, "POST"));
-    // Until it has been said: an administrator who is not heard says it again.
-    return async () => {
-      for (let attempt = 0; attempt < UNDRAIN_ATTEMPTS; attempt++) {
-        const heard = await told(router.admin(`${target}/undrain`, "POST"));
-        if (heard === 200 || heard === 404) return;
-        await sleep(UNDRAIN_AGAIN_MS);
-      }
-    };
-  },
-  async deleted_by_admin({ router }, { app, replica }) {
-    await told(router.admin(`/-/apps/${app}/replicas/${replica}`, "DELETE"));
-    return NOTHING;
-  },
-  beats_lost: disturbed("lost"),
-  beats_doubled: disturbed("doubled"),
-  beats_late: disturbed("late"),
-  beats_reordered: disturbed("reordered"),
-  async all_stop(fleet, { app }) {
-    const undone = await Promise.all(fleet.of(app).map((member) => stop(member, { says: true })));
-    return async () => void (await Promise.all(undone.map(async (undo) => undo())));
-  },
-  burst: () => NOTHING,
-  object_crashes: turn("crash"),
-  object_throws: turn("throwing"),
-  object_overloaded: turn("overloaded"),
-  object_stalls: turn("stalled"),
-  directory_crashes: turn("crash"),
-  directory_throws: turn("throwing"),
-  directory_stalls: turn("stalled"),
-  async router_killed({ router }) {
-    await router.kill();
-    return () => router.restart();
-  },
-};
-
-/** Of a fault that befalls one replica. */
-function at(begin: (member: Member, fault: Fault) => Undo | Promise<Undo>): Begin {
-  return (fleet, fault) => begin(fleet.member(fault.app, fault.replica), fault);
-}
-
-function trouble(what: (fault: Fault) => Trouble): Begin {
-  return at(({ replica }, fault) => {
-    replica.trouble = what(fault);
+export function trouble(what: Trouble | ((place: Place) => Trouble)): Begin {
+  return member(({ replica }, place) => {
+    replica.trouble = typeof what === "function" ? what(place) : what;
     return () => void (replica.trouble = null);
   });
 }
 
-function status(its: number): Begin {
-  return trouble(() => ({ kind: "status", status: its }));
+export function status(its: number): Begin {
+  return trouble({ kind: "status", status: its });
 }
 
-function disturbed(what: Disturbance): Begin {
-  return at(({ heartbeats }) => {
-    heartbeats.disturbance = what;
-    return () => void (heartbeats.disturbance = null);
+export function disturbed(what: Disturbance): Begin {
+  return member((its) => {
+    its.disturbance = what;
+    return () => void (its.disturbance = null);
   });
 }
 
-/** The switches of bench/chaos/worker/. Without an app: the Directory. */
-function turn(what: string): Begin {
-  return async ({ router }, { app, forMs }) => {
-    const url = `${router.url}/__chaos/${app === "" ? "-" : app}/${what}?ms=${forMs}`;
-    await told(fetch(url, { method: "POST", signal: AbortSignal.timeout(SWITCH_TIMEOUT_MS) }));
-    return NOTHING;
+export const freeze: Begin = member((its) => {
+  its.replica.freeze();
+  its.disturbance = "lost";
+  return () => {
+    its.replica.thaw();
+    its.disturbance = null;
+  };
+});
+
+/** Processes end. New ones, whose clocks are `jumpsMs` ahead, take their place when the fault ends. Without a replica: all of the app. */
+export function stop({ says = false, jumpsMs = 0 } = {}): Begin {
+  return async (fleet, { app, replica }) => {
+    const members = replica === "" ? fleet.of(app) : [fleet.member(app, replica)];
+    await Promise.all(members.map((its) => its.stop(says)));
+    return async () => void (await Promise.all(members.map((its) => its.restart(Date.now() + jumpsMs))));
   };
 }
 
-/** The process ends. A new one, whose clock is `jumpsMs` ahead, takes its place when the fault ends. */
-async function stop(member: Member, { says = false, jumpsMs = 0 } = {}): Promise<Undo> {
-  await member.stop(says);
-  return () => member.restart(Date.now() + jumpsMs);
-}
+export const drainByAdmin: Begin = async ({ router }, { app, replica }) => {
+  const target = `/-/apps/${app}/replicas/${replica}`;
+  await told(router.admin(`${target}/drain`, "POST"));
+  // An administrator who is not heard says it again.
+  return async () => {
+    for (let attempt = 0; attempt < UNDRAIN.attempts; attempt++) {
+      const heard = await told(router.admin(`${target}/undrain`, "POST"));
+      if (heard === 200 || heard === 404) return;
+      await sleep(UNDRAIN.againMs);
+    }
+  };
+};
 
-/** What the replica holds before the requests of a crowd come. The router is told before the fault begins. */
-async function prepare({ replica, heartbeats }: Member, hints: readonly string[]): Promise<void> {
-  if (hints.length === 0) replica.hints = [];
-  for (const hint of hints) replica.hold(hint);
-  await heartbeats.beat();
+export const deleteByAdmin: Begin = async ({ router }, { app, replica }) => {
+  await told(router.admin(`/-/apps/${app}/replicas/${replica}`, "DELETE"));
+  return () => {};
+};
+
+/** The switches of bench/chaos/worker/. Without an app: the Directory. */
+export function turn(what: string): Begin {
+  return async ({ router }, { app, forMs }) => {
+    const url = `${router.url}/__chaos/${app === "" ? "-" : app}/${what}?ms=${forMs}`;
+    await told(fetch(url, { method: "POST", signal: AbortSignal.timeout(SWITCH_TIMEOUT_MS) }));
+    return () => {};
+  };
 }
 
 /** The status of an answer; null: there was none. */

@@ -7,14 +7,17 @@ import { summaryOf, tables } from "./report.ts";
 import { run } from "./run.ts";
 import { scheduleOf } from "./schedule.ts";
 
+const kinds = (crowding: boolean) => FAULT_KINDS.filter((kind) => (FAULTS[kind].crowd !== null) === crowding).join(", ");
+
 const NOTES = `
-The router's real sources on workerd, with switches in its objects; two apps of four HTTP replicas each; and clients, some of which leave, read
-slowly or forbid a second attempt. The rules: bench/chaos/check/. The same seed gives the same faults at the same times, and the same requests.
+Runs the router's real sources on workerd, with switches in its objects, two apps of four HTTP replicas each, and clients. Some clients leave,
+read slowly or forbid a second attempt. bench/chaos/check/ has the rules. The same seed gives the same faults at the same times, and the same
+requests.
 
-Kinds of faults: ${FAULT_KINDS.filter((kind) => FAULTS[kind].crowd === null).join(", ")}.
-With a crowd, 40 requests a second for a hint that their replica owns: ${FAULT_KINDS.filter((kind) => FAULTS[kind].crowd !== null).join(", ")}.
+Kinds of faults: ${kinds(false)}.
+Kinds with a crowd, 40 requests a second for a hint that the faulty replica owns: ${kinds(true)}.
 
-Leaves with 0 where all was well, 1 where it was not or something failed, 2 on bad usage, 130 when interrupted.
+Exit status: 0 if all was well, 1 if not or if something failed, 2 on bad usage, 130 when interrupted.
 
 Examples:
   npm run chaos -- --seed 1 --minutes 5
@@ -22,12 +25,12 @@ Examples:
 
 const description = "Runs the built router on workerd under faults drawn from a seed, and checks what came of every request.";
 const command = program("chaos", description, NOTES)
-  .option("--seed <number>", "of faults and requests", SEED, 1)
+  .option("--seed <number>", "seed of faults and requests", SEED, 1)
   .option("--minutes <minutes>", "how long faults happen; some seconds of recovery follow", number(0.05, 600), 1)
-  .option("--fault-every-ms <ms>", "on average", number(50, 600_000), 400)
+  .option("--fault-every-ms <ms>", "time between faults, on average", number(50, 600_000), 400)
   .option("--faults <kinds>", "only these, with commas between them", names(FAULT_KINDS), FAULT_KINDS)
   .optionsGroup("Output:")
-  .option("--history <file>", "also every request, run, heartbeat, fault and line of the router's log, as JSON")
+  .option("--history <file>", "writes every request, run, heartbeat, fault and line of the router's log, as JSON")
   .option("--json", "one JSON object with everything, the schedule of faults included, instead of tables", false);
 
 await main(command, async ({ seed, minutes, faultEveryMs, faults, history: file, json }, { signal, progress, print }) => {

@@ -8,26 +8,21 @@ import type { Schedule } from "./schedule.ts";
 
 export type Summary = ReturnType<typeof summaryOf>;
 
-/** Of violations of one rule that are printed; the rest is counted. */
+/** So many violations of one rule are printed. The rest is counted. */
 const SHOWN_MOST = 10;
 
-export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Checked, tookMs: number) {
+export function summaryOf(schedule: Schedule, { facts, violations, overConcurrency, crowds }: Checked, tookMs: number) {
   const { cases, history } = facts;
   const { quietMs, wholeMs } = history.end;
   const complete = cases.filter(({ outcome }) => outcome === "200");
   return {
-    ok: violations.length === 0,
-    seed: schedule.seed,
-    minutes: schedule.forMs / MINUTE_MS,
-    took_s: short(tookMs / 1000),
-    requests: cases.length,
-    runs: history.runs.length,
+    ...{ ok: violations.length === 0, seed: schedule.seed, minutes: schedule.forMs / MINUTE_MS, took_s: short(tookMs / 1000) },
+    ...{ requests: cases.length, runs: history.runs.length },
     /** Requests by how they ended, and served ones by why their replica was chosen. */
     outcomes: counted(cases.map(({ outcome }) => outcome)),
     reasons: counted(complete.map(({ came }) => came?.headers["x-warmpath-reason"] ?? "none")),
     faults: counted(history.injected.map(({ fault }) => fault.kind)),
-    over_concurrency: rest.overConcurrency,
-    crowds: rest.crowds,
+    ...{ over_concurrency: overConcurrency, crowds },
     /** The longest by kind of fault, and from the last fault until the fleet was whole; null: it was not. */
     recovery_s: recoveries(history.injected, complete),
     whole_after_s: wholeMs === null ? null : short((wholeMs - quietMs) / 1000),
@@ -35,7 +30,7 @@ export function summaryOf(schedule: Schedule, { facts, violations, ...rest }: Ch
   };
 }
 
-/** From a fault's end to the end of the first request that was sent after it and served by what it befell; most first. */
+/** From a fault's end to the end of the first request that was sent later and served by what the fault befell; longest first. */
 function recoveries(injected: readonly Injected[], complete: readonly Case[]): Record<string, number> {
   const longest = new Map<string, number>();
   const byEnd = complete.toSorted((a, b) => a.endedMs - b.endedMs);
@@ -56,42 +51,31 @@ export function tables(its: Summary): string {
   const { outcomes, reasons, faults, recovery_s: recovery, over_concurrency: over } = its;
   const [slowest] = Object.entries(recovery);
   const whole = its.whole_after_s === null ? "was not whole in time" : `was whole ${its.whole_after_s} s after the last fault`;
-  const crowds = its.crowds.map(({ kind, periods, requests, felt, failed_learning, excused, turned_away, judged, failed }) => {
-    const share = judged === 0 ? null : ((100 * failed) / judged).toFixed(1);
-    return [kind, periods, requests, felt, failed_learning, excused, turned_away, judged, failed, share];
+  const kinds = Object.entries(faults).map(([kind, count]) => [kind, count, recovery[kind] ?? null]);
+  const crowds = its.crowds.map((figures) => {
+    const share = figures.judged === 0 ? null : ((100 * figures.failed) / figures.judged).toFixed(1);
+    return [...Object.values(figures), share];
   });
+  const headings = ["times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"];
   return [
     `seed ${its.seed}, ${its.minutes} minutes of faults, ${its.took_s} s in all: ${its.requests} requests, ${its.runs} runs at replicas`,
-    "",
     table([["requests", ""], ...Object.entries(outcomes)]),
-    "",
     table([["served by", ""], ...Object.entries(reasons)]),
-    "",
-    table([
-      ["fault", "times", "longest recovery s"],
-      ...Object.entries(faults).map(([kind, count]) => [kind, count, recovery[kind] ?? null]),
-    ]),
-    "",
-    table([
-      ["crowd of", "times", "requests", "felt", "failed learning", "excused", "turned away", "judged", "failed", "%"],
-      ...crowds,
-    ]),
-    "",
+    table([["fault", "times", "longest recovery s"], ...kinds]),
+    table([["crowd of", ...headings], ...crowds]),
     `over concurrency: ${listed(over)}`,
     `longest recovery ${slowest === undefined ? "-" : `${slowest[1]} s after ${slowest[0]}`}; the fleet ${whole}`,
-    "",
     its.ok ? "no violations" : violationsOf(its),
-  ].join("\n");
+  ].join("\n\n");
 }
 
 function violationsOf({ seed, violations }: Summary): string {
-  const lines = Object.entries(counted(violations.map(({ rule }) => rule))).flatMap(([rule, count]) => {
-    const its = violations.filter((violation) => violation.rule === rule).slice(0, SHOWN_MOST);
-    const shown = its.map(({ key, atMs, what }) => {
+  const lines = [...Map.groupBy(violations, ({ rule }) => rule)].flatMap(([rule, all]) => {
+    const shown = all.slice(0, SHOWN_MOST).map(({ key, atMs, what }) => {
       const when = atMs === null ? "in the end" : `at ${(atMs / 1000).toFixed(3)} s`;
       return `VIOLATION seed ${seed}, ${when}${key === null ? "" : `, request ${key}`}: ${rule}\n  ${what}`;
     });
-    return count > shown.length ? [...shown, `and ${count - shown.length} more: ${rule}`] : shown;
+    return all.length > shown.length ? [...shown, `and ${all.length - shown.length} more: ${rule}`] : shown;
   });
   return lines.join("\n");
 }

@@ -2,33 +2,26 @@
 // same seed gives the same schedule whatever the run makes of it.
 import { seeded, seedFor, type Random } from "../simulate/random.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
-import type { Timed } from "../live/load.ts";
 import { FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./faults.ts";
 import { APPS, REPLICAS, type ReplicaShape } from "./settings.ts";
-import { burst, crowd, draw, steadyTraffic, type ChaosSending } from "./traffic.ts";
+import { burst, crowd, draw, steadyTraffic } from "./traffic.ts";
 
-export interface Schedule {
-  readonly seed: number;
-  readonly forMs: number;
-  readonly faults: readonly Fault[];
-  readonly requests: readonly Timed<ChaosSending>[];
-}
+export type Schedule = ReturnType<typeof scheduleOf>;
 
 export interface ScheduleOptions {
   readonly seed: number;
   readonly forMs: number;
-  /** On average between faults. */
+  /** Between faults, on average. */
   readonly faultEveryMs: number;
-  /** Which can happen; all of them where it is not said. */
   readonly kinds?: readonly FaultKind[];
 }
 
 /** On average, over all apps, bursts and crowds not counted. */
 const REQUESTS_PER_SECOND = 40;
 const CROWD_PER_SECOND = 40;
-/** The fleet gets this long to warm up before the first fault. */
+/** The fleet warms up for this long before the first fault. */
 const QUIET_MS = 500;
-/** Of an app's replicas, the most that are in trouble at once by faults of their own. */
+/** Of an app's replicas, so many may be in faults of their own at once. */
 const TROUBLED_MOST = 2;
 /** Between two faults of one replica. */
 const RESPITE_MS = 500;
@@ -39,7 +32,7 @@ const TRIES = 6;
 /** Names tried for a hint that a replica owns. It owns a ninth of all names at least. */
 const NAMES_MOST = 1000;
 
-export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions): Schedule {
+export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions) {
   const drawing = (name: string) => seeded(seedFor(seed, name));
   const crowding = kinds.filter((kind) => FAULTS[kind].crowd !== null);
   const others = kinds.filter((kind) => FAULTS[kind].crowd === null);
@@ -57,7 +50,7 @@ export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: S
   return { seed, forMs, faults, requests };
 }
 
-/** Kinds are dealt like cards, so that each happens about as often and a short run sees all of them. */
+/** Deals kinds like cards, so that each happens about as often and a short run sees all of them. What is put back is dealt later. */
 function dealer(random: Random, kinds: readonly FaultKind[]) {
   let deck: FaultKind[] = [];
   return {
@@ -65,12 +58,11 @@ function dealer(random: Random, kinds: readonly FaultKind[]) {
       if (deck.length === 0) deck = shuffled(random, kinds);
       return deck.pop();
     },
-    /** To be dealt later. */
     putBack: (kind: FaultKind) => void deck.unshift(kind),
   };
 }
 
-/** Faults that draw crowds last long: one after the other in each app, with long pauses between them, in which others have it to themselves. */
+/** Faults that draw crowds last long. In each app one comes after the other, and other faults have the long pauses between them. */
 function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: readonly FaultKind[]): Fault[] {
   const faults: Fault[] = [];
   const dealt = dealer(random, kinds);
@@ -85,7 +77,7 @@ function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: 
     const { app, atMs } = first;
     if (atMs + leastMs > forMs) return faults;
     const lastsMs = Math.min(leastMs + (mostMs - leastMs) * random(), forMs - atMs);
-    // The more requests it takes, the more often: one that is busy with a single request for long feels little.
+    // The more slots a replica has, the more often: one that is busy with a single request for long feels little.
     const slots = replicasOf(app).flatMap((shape) => Array.from({ length: shape.concurrency }, () => shape));
     const { replica } = draw(random, slots);
     const hint = hintOwnedBy(app, replica, `c${faults.length + 1}`);
@@ -94,14 +86,8 @@ function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: 
   }
 }
 
-/** The others, as short as they are many. */
-function drawFaults(
-  random: Random,
-  forMs: number,
-  everyMs: number,
-  kinds: readonly FaultKind[],
-  long: readonly Fault[],
-): Fault[] {
+/** The other faults are short and many. `long`: the faults with crowds. */
+function drawFaults(random: Random, forMs: number, everyMs: number, kinds: readonly FaultKind[], long: readonly Fault[]) {
   const faults: Fault[] = [];
   const dealt = dealer(random, kinds);
   for (let atMs = QUIET_MS; ;) {
@@ -111,7 +97,7 @@ function drawFaults(
       const kind = dealt.next();
       if (kind === undefined) return faults;
       const fits = atMs + FAULTS[kind].leastMs < forMs;
-      const fault = fits ? place(random, kind, { atMs, untilMs: forMs }, [...long, ...faults]) : null;
+      const fault = fits ? place(random, kind, atMs, forMs, [...long, ...faults]) : null;
       if (fault !== null) {
         faults.push(fault);
         break;
@@ -121,13 +107,8 @@ function drawFaults(
   }
 }
 
-interface Place {
-  readonly atMs: number;
-  readonly untilMs: number;
-}
-
 /** Null: every app is in enough trouble already. */
-function place(random: Random, kind: FaultKind, { atMs, untilMs }: Place, others: readonly Fault[]): Fault | null {
+function place(random: Random, kind: FaultKind, atMs: number, untilMs: number, others: readonly Fault[]): Fault | null {
   const { target, leastMs, mostMs } = FAULTS[kind];
   const lastsMs = Math.round(Math.min(leastMs + (mostMs - leastMs) * random(), untilMs - atMs));
   const fault = { kind, atMs: Math.round(atMs), forMs: lastsMs, app: "", replica: "", hint: "" };
@@ -163,7 +144,7 @@ function isFeltIn(first: Fault, second: Fault): boolean {
   return first.atMs < second.atMs + second.forMs && second.atMs < first.atMs + first.forMs + FAULTS[first.kind].lingersMs;
 }
 
-/** Replicas in a fault of their own in that time; the empty name for all of them. */
+/** Replicas in a fault of their own in that time. The empty name stands for all of them. */
 function troubled(faults: readonly Fault[], fromMs: number, toMs: number): Set<string> {
   const there = faults.filter(({ atMs, forMs }) => atMs + forMs + RESPITE_MS > fromMs && atMs < toMs + RESPITE_MS);
   return new Set(there.filter(({ kind, replica }) => replica !== "" || kind === "all_stop").map(({ replica }) => replica));
@@ -173,7 +154,7 @@ function replicasOf(app: string): ReplicaShape[] {
   return REPLICAS.filter((shape) => shape.app === app);
 }
 
-/** A hint that the router takes to the replica first, by its own hash. */
+/** A hint that the router takes to the replica first, by the router's own hash. */
 function hintOwnedBy(app: string, replica: string, name: string): string {
   const all = replicasOf(app).map((shape) => ({ ...shape, hash: hashName(shape.replica), weight: shape.concurrency }));
   const hints = Array.from({ length: NAMES_MOST }, (_, number) => `${name}.${number}`);

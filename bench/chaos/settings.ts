@@ -25,7 +25,6 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   RETRY_BODY_MAX_BYTES: String(RETRY_BODY_MAX_BYTES),
   QUEUE_LENGTH_MAX: String(QUEUE_LENGTH_MAX),
   COLD_START_MS: "100",
-  ALLOW_PRIVATE_ORIGINS: "true",
 };
 
 export interface ReplicaShape {

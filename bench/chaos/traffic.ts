@@ -1,19 +1,19 @@
 // The clients' side of a schedule: which requests go out when, of which kind. Drawn from the seed alone.
-import { poisson, type Shape, type Timed, weighted } from "../live/load.ts";
-import type { Random } from "../simulate/random.ts";
+import { poisson, weighted, type Shape, type Timed } from "../live/load.ts";
 import type { Asked } from "../live/proof.ts";
 import type { Sending, Upload } from "../live/records.ts";
+import type { Random } from "../simulate/random.ts";
 import type { Fault } from "./faults.ts";
 import { APPS, HINTS, RETRY_BODY_MAX_BYTES } from "./settings.ts";
 
 export interface ChaosSending extends Sending {
   readonly kind: ClientKind;
   readonly method: string;
-  /** The router may send it again: its body can be kept and the client does not forbid it. */
+  /** The router may send the request again: its body can be kept and the client does not forbid it. */
   readonly replayable: boolean;
-  /** How long it would wait at most by its own word; null: it does not say. */
+  /** How long the client would wait at most by its own word; null: it does not say. */
   readonly deadlineMs: number | null;
-  /** The longest queue it would join; null: any. */
+  /** The longest queue that the client would join; null: any. */
   readonly queueMax: number | null;
 }
 
@@ -28,6 +28,8 @@ const KEPT: Upload = { bytes: 4000, chunked: false, overMs: 0 };
 const LONG: readonly [number, number] = [100_000, 400_000];
 const POST = { method: "POST", upload: KEPT };
 const STREAMED = { method: "POST", replayable: false };
+const MID_UPLOAD = () => ({ when: "mid_upload" }) as const;
+const MID_ANSWER = () => ({ when: "mid_answer" }) as const;
 
 const SHAPES = {
   get: { weight: 28 },
@@ -41,11 +43,10 @@ const SHAPES = {
   no_retry: { weight: 6, headers: { "x-fal-no-retry": "1" }, replayable: false },
   low_priority: { weight: 4, headers: { "x-fal-queue-priority": "low" } },
   leaves_early: { weight: 6, leaving: (random) => ({ when: "after", ms: Math.floor(random() * 250) }) },
-  leaves_mid_answer: { weight: 4, leaving: () => ({ when: "mid_answer" }), answer: "chunked", bytes: LONG },
-  leaves_mid_upload: { weight: 3, ...POST, upload: { ...KEPT, overMs: 200 }, leaving: () => ({ when: "mid_upload" }) },
+  leaves_mid_answer: { weight: 4, leaving: MID_ANSWER, answer: "chunked", bytes: LONG },
+  leaves_mid_upload: { weight: 3, ...POST, upload: { ...KEPT, overMs: 200 }, leaving: MID_UPLOAD },
   leaves_mid_stream_up: {
-    ...{ weight: 2, ...STREAMED, upload: { bytes: 100_000, chunked: true, overMs: 200 } },
-    leaving: () => ({ when: "mid_upload" }),
+    ...{ weight: 2, ...STREAMED, upload: { bytes: 100_000, chunked: true, overMs: 200 }, leaving: MID_UPLOAD },
   },
   slow_reader: { weight: 3, readPauseMs: 20, answer: "paced", bytes: LONG },
   slow_writer: { weight: 2, ...POST, upload: { ...KEPT, overMs: 400 } },
@@ -55,10 +56,10 @@ const SHAPES = {
   short_deadline: { weight: 3, headers: { "x-fal-request-timeout": "0.3" }, deadlineMs: 300 },
   short_queue: { weight: 2, query: "?fal_max_queue_length=1", queueMax: 1 },
   web_socket: { weight: 3, webSocket: true },
-  web_socket_leaves: { weight: 1, webSocket: true, leaving: () => ({ when: "mid_answer" }) },
+  web_socket_leaves: { weight: 1, webSocket: true, leaving: MID_ANSWER },
   options: { weight: 2, method: "OPTIONS" },
   unknown_app: { weight: 1, unknownApp: true },
-  /** Only in crowds: short, and what its replica fails may be sent to another. */
+  /** Only in crowds. These are short, and what their replica fails may be sent to another. */
   crowd: { weight: 0, bytes: [10, 2000], serviceMs: 8 },
 } as const satisfies Readonly<Record<string, ChaosShape>>;
 
@@ -68,7 +69,7 @@ const WEIGHTS = (Object.keys(SHAPES) as readonly ClientKind[]).map((kind) => [ki
 
 const SERVICE_MS = { least: 10, most: 250 };
 const SHORT_BYTES = [10, 20_000] as const;
-/** Requests without a hint. */
+/** The share of requests without a hint. */
 const UNHINTED_SHARE = 0.1;
 const BURST_REQUESTS = 110;
 
@@ -86,7 +87,7 @@ export function crowd(random: Random, perSecond: number, { app, hint, atMs, forM
   });
 }
 
-/** More than the app's slots and queue can take; many of them leave while they wait. `name` begins their keys. */
+/** More requests than the app's slots and queue can take. Many of them leave while they wait. `name` begins their keys. */
 export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }: Fault): Timed<ChaosSending>[] {
   return Array.from({ length: BURST_REQUESTS }, (_, index) => {
     const drawn = random();
@@ -96,21 +97,12 @@ export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }
 }
 
 export function sendingOf(random: Random, key: string, kind: ClientKind, app: string, hint = drawHint(random)): ChaosSending {
-  const {
-    weight: _,
-    query = "",
-    bytes = SHORT_BYTES,
-    answer = "whole",
-    unknownApp = false,
-    leaving,
-    serviceMs,
-    ...rest
-  }: ChaosShape = SHAPES[kind];
+  const { weight: _, query = "", bytes = SHORT_BYTES, answer: shape = "whole", ...others }: ChaosShape = SHAPES[kind];
+  const { unknownApp = false, leaving, serviceMs, ...rest } = others;
   const [least, most] = bytes;
   const drawnMs = () => Math.round(SERVICE_MS.least + (SERVICE_MS.most - SERVICE_MS.least) * random() ** 2);
   const asked: Asked = {
-    ...{ key, app, hint, serviceMs: serviceMs ?? drawnMs(), bytes: Math.round(least + (most - least) * random()) },
-    shape: answer,
+    ...{ key, app, hint, serviceMs: serviceMs ?? drawnMs(), bytes: Math.round(least + (most - least) * random()), shape },
   };
   const target = `/${unknownApp ? `made-up-${key}` : app}/run${query}`;
   const leaves = leaving === undefined ? {} : { leaving: leaving(random) };

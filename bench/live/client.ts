@@ -4,24 +4,15 @@ import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import {
-  ASKED_HEADER,
-  CLOSE_CODE,
-  CLOSE_WORD,
-  digestOf,
-  provenBy,
-  type Signed,
-  signedBy,
-  UPLOAD_HEADER,
-  uploadOf,
-} from "./proof.ts";
+import { ASKED_HEADER, CLOSE_CODE, CLOSE_WORD, digestOf, provenBy, signedBy, UPLOAD_HEADER, uploadOf } from "./proof.ts";
+import type { Signed } from "./proof.ts";
 import type { Came, Sending, Upload, Way } from "./records.ts";
 
 const UPLOAD_PIECES = 8;
 const MESSAGES = 3;
 /**
  * Idle connections are closed after this long, before workerd closes them at 5 s: a request that is sent while the other side closes is
- * lost. Nothing happens to busy ones.
+ * lost.
  */
 const IDLE_MS = 2000;
 
@@ -30,8 +21,8 @@ export function keptConnections(): Agent {
 }
 
 /**
- * Gives the status. Over a kept connection it leaves in the turn of the event loop in which its body was made, as `fetch` would not: a report that
- * is old when it arrives says of requests that came meanwhile that they have ended.
+ * Gives the status. Over a kept connection the request leaves in the turn of the event loop in which its body was made; `fetch` would not do that.
+ * A report that is old when it arrives says of requests that came meanwhile that they have ended.
  */
 export async function post(
   url: string,
@@ -49,6 +40,7 @@ export async function post(
   return response.statusCode ?? 0;
 }
 
+/** What is known of a request on its way. */
 interface Progress {
   headersMs: number | null;
   response: IncomingMessage | null;
@@ -63,9 +55,9 @@ export async function send(sending: Sending, way: Way): Promise<Came> {
   const sentMs = performance.now();
   const progress: Progress = { headersMs: null, response: null, left: false };
   const signal = AbortSignal.any([way.signal, AbortSignal.timeout(way.patienceMs)]);
-  const exchange = sending.webSocket === true ? talk : ask;
   try {
-    return cameOf("answered", await exchange(sending, way, progress, signal), null);
+    const heard = await (sending.webSocket === true ? talk : ask)(sending, way, progress, signal);
+    return cameOf("answered", heard, null);
   } catch (error) {
     const end = progress.left ? "left" : signal.aborted ? "unanswered" : "broken";
     return cameOf(end, null, codeOf(error));
@@ -77,19 +69,18 @@ export async function send(sending: Sending, way: Way): Promise<Came> {
     const headers: Record<string, string> = Object.fromEntries(said);
     const status = response?.statusCode === 101 ? 200 : (response?.statusCode ?? null);
     const body = heard !== null && "body" in heard ? heard.body : null;
-    const proof =
-      heard !== null && "proof" in heard ? heard.proof : status === 200 && body !== null ? proofOf(body, headers) : null;
+    const proven = status === 200 && body !== null ? proofOf(sending, body, headers) : null;
+    const proof = heard !== null && "proof" in heard ? heard.proof : proven;
     const errorType = headers["x-fal-error-type"] ?? null;
     const detail = errorType === null ? null : (/"detail":"([^"]*)"/.exec(body?.toString() ?? "")?.[1] ?? null);
     return { sentMs, endedMs: performance.now(), end, headersMs, status, headers, proof, errorType, detail, cause };
   }
+}
 
-  function proofOf(body: Buffer, headers: Readonly<Record<string, string>>): Signed | string {
-    const { asked, upload, method } = sending;
-    const sent = digestOf(method === "OPTIONS" || upload === undefined ? Buffer.alloc(0) : uploadOf(asked.key, upload.bytes));
-    if (headers[UPLOAD_HEADER] !== sent) return `the replica read the body ${headers[UPLOAD_HEADER]} instead of ${sent}`;
-    return provenBy(body, asked);
-  }
+function proofOf({ asked, upload, method }: Sending, body: Buffer, headers: Readonly<Record<string, string>>): Signed | string {
+  const sent = digestOf(method === "OPTIONS" || upload === undefined ? Buffer.alloc(0) : uploadOf(asked.key, upload.bytes));
+  if (headers[UPLOAD_HEADER] !== sent) return `the replica read the body ${headers[UPLOAD_HEADER]} instead of ${sent}`;
+  return provenBy(body, asked);
 }
 
 async function ask(sending: Sending, { port, agent }: Way, progress: Progress, signal: AbortSignal): Promise<Heard> {
@@ -104,7 +95,7 @@ async function ask(sending: Sending, { port, agent }: Way, progress: Progress, s
   };
   const responded = once(outgoing, "response") as Promise<[IncomingMessage]>;
   const written = writeBody(outgoing, sending, leave);
-  // While one of the two is waited for nobody hears of the other.
+  // While one of the two is awaited, a failure of the other must not go unhandled.
   for (const promise of [responded, written]) promise.catch(() => {});
   const timer = leaving?.when === "after" ? setTimeout(leave, leaving.ms) : undefined;
   try {
@@ -132,7 +123,7 @@ function headersOf({ asked, headers }: Sending): Record<string, string> {
   return { ...headers, ...hint, [ASKED_HEADER]: JSON.stringify(asked) };
 }
 
-/** Said outright: where a body is written in one piece, Node.js would give it a length by itself. */
+/** Said outright: Node.js would give a body that is written in one piece a length by itself. */
 function framingOf(upload?: Upload): Record<string, string> {
   if (upload === undefined) return {};
   return upload.chunked ? { "transfer-encoding": "chunked" } : { "content-length": String(upload.bytes) };
@@ -157,7 +148,9 @@ async function writeBody(outgoing: ClientRequest, { asked, upload, leaving }: Se
   outgoing.end();
 }
 
-/** A WebSocket: hears who serves it, has a few messages sent back, and asks to be closed. All of them echoed count as a 200 that is whole. */
+/**
+ * A WebSocket: hears who serves it, has a few messages sent back, and asks to be closed. If all messages come back, that counts as a whole 200.
+ */
 async function talk(sending: Sending, { port }: Way, progress: Progress, signal: AbortSignal): Promise<Heard> {
   const { asked, leaving, target } = sending;
   const socket = new WebSocket(`ws://127.0.0.1:${port}${target}`, { headers: headersOf(sending) });
@@ -184,8 +177,7 @@ async function talk(sending: Sending, { port }: Way, progress: Progress, signal:
   }
 
   async function converse(): Promise<Heard> {
-    const first = await message();
-    const signed = signedBy(first, asked);
+    const signed = signedBy(await message(), asked);
     if (typeof signed === "string") return { proof: signed };
     for (let number = 0; number < MESSAGES; number++) {
       const text = `${asked.key} ${number}`;
@@ -197,7 +189,7 @@ async function talk(sending: Sending, { port }: Way, progress: Progress, signal:
     const closed = once(socket, "close", { signal }) as Promise<[number]>;
     socket.send(CLOSE_WORD);
     const [code] = await closed;
-    // No close frame came: the connection broke, like an answer that breaks off.
+    // Without a close frame the connection broke, like an answer that breaks off.
     if (code === 1006) throw new Error("closed without a word");
     return { proof: code === CLOSE_CODE ? signed : `it was closed with ${code} instead of ${CLOSE_CODE}` };
   }

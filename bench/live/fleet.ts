@@ -1,50 +1,25 @@
-// A live fleet: the built router on workerd, and replicas in this process that serve and send reports to it. Every run begins with one.
+// A live fleet: the built router on workerd, and replicas in this process that serve and report to it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { keptConnections } from "./client.ts";
-import { Heartbeats, type Beat } from "./heartbeats.ts";
+import { Member, type Beat } from "./member.ts";
 import { LiveReplica } from "./replica.ts";
 import { LiveRouter, type LiveRouterOptions } from "./router.ts";
 import type { Way } from "./records.ts";
 import type { ReplicaOptions } from "./service.ts";
 
-/** A replica and its reports. */
-export class Member {
-  readonly replica: LiveReplica;
-  readonly heartbeats: Heartbeats;
-
-  constructor(replica: LiveReplica, heartbeats: Heartbeats) {
-    this.replica = replica;
-    this.heartbeats = heartbeats;
-  }
-
-  /** The process ends. `says`: its last report tells the router so. */
-  async stop(says = false): Promise<void> {
-    this.heartbeats.pause();
-    if (says) await this.heartbeats.beat("stopped");
-    await this.replica.die();
-  }
-
-  /** A new process takes the place of the old one, which ends if it still runs. */
-  async restart(incarnation = Date.now()): Promise<void> {
-    await this.replica.die();
-    await this.replica.revive(incarnation);
-    this.heartbeats.resume();
-  }
-}
-
 export interface FleetOptions extends LiveRouterOptions {
   readonly replicas: readonly ReplicaOptions[];
-  /** How often they report, whatever the router asks for. */
+  /** How often replicas report, whatever the router asks for. */
   readonly heartbeatMs: number;
   readonly oneByOne?: boolean;
-  /** Of what is drawn for disturbed reports. */
+  /** Disturbed reports are drawn from it. */
   readonly seed: number;
   readonly onBeat?: (beat: Beat) => void;
-  /** An interruption. */
+  /** Aborted by an interruption. */
   readonly signal: AbortSignal;
 }
 
-/** What an app still holds, by the router's view and by the replicas' own count; -1: the router does not say. */
+/** What an app still holds by the router's view (-1: the router does not say), and what runs by the replicas' own count. */
 export interface Held {
   readonly app: string;
   readonly waiting: number;
@@ -69,7 +44,7 @@ export class Fleet implements AsyncDisposable {
     this.signal = AbortSignal.any([signal, router.failure, this.#over.signal]);
   }
 
-  /** Every replica has sent its first report when this returns; the next follow one after the other within an interval. */
+  /** Every replica has sent its first report when this returns. The replicas' next reports are spread over an interval. */
   static async start({
     replicas,
     heartbeatMs,
@@ -85,18 +60,16 @@ export class Fleet implements AsyncDisposable {
     for (const [index, shape] of replicas.entries()) {
       const replica = await LiveReplica.start(shape);
       const its = { router: fleet.router, agent: fleet.#reports, everyMs: heartbeatMs, oneByOne, seed: seed + index, onBeat };
-      const heartbeats = new Heartbeats(replica, its);
-      fleet.members.push(new Member(replica, heartbeats));
-      await heartbeats.beat();
+      const member = new Member(replica, its);
+      fleet.members.push(member);
+      await member.beat();
     }
-    for (const [index, { heartbeats }] of fleet.members.entries()) {
-      void heartbeats.keepBeating((heartbeatMs * (index + 1)) / replicas.length);
-    }
+    for (const [index, member] of fleet.members.entries()) void member.keepBeating((heartbeatMs * (index + 1)) / replicas.length);
     started.move();
     return fleet;
   }
 
-  get apps(): readonly string[] {
+  get #apps(): readonly string[] {
     return [...new Set(this.members.map(({ replica }) => replica.options.app))];
   }
 
@@ -114,7 +87,7 @@ export class Fleet implements AsyncDisposable {
     return { port, agent: this.#clients, patienceMs, signal: this.signal };
   }
 
-  /** Takes a sample now and then, as long as the run lasts. */
+  /** Takes a sample every so often, as long as the run lasts. */
   async sample(everyMs: number, take: () => Promise<void>): Promise<void> {
     for (;;) {
       await sleep(everyMs, undefined, { signal: this.signal }).catch(() => {});
@@ -123,24 +96,23 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  /** Waits until the router lists every replica as ready, and on no probation where that is asked for. Gives what is missing when it does not in time. */
+  /** Waits until the router lists every replica as ready. `trusted`: and on no probation. Gives what is missing if the time is over. */
   async whole(trusted = false): Promise<readonly string[]> {
-    return this.#until(WHOLE_WITHIN_MS, async () =>
-      (await Promise.all(this.apps.map((app) => this.#missing(app, trusted)))).flat(),
-    );
+    const missing = async () => Promise.all(this.#apps.map((app) => this.#missing(app, trusted)));
+    return this.#until(WHOLE_WITHIN_MS, async () => (await missing()).flat());
   }
 
-  /** Waits until nothing waits and nothing runs. Gives what each app holds when the time is over, or nothing. */
+  /** Waits until nothing waits and nothing runs. Gives what apps hold if the time is over. */
   async empty(withinMs: number): Promise<readonly Held[]> {
     return this.#until(withinMs, async () => {
-      const held = await Promise.all(this.apps.map((app) => this.#heldBy(app)));
+      const held = await Promise.all(this.#apps.map((app) => this.#heldBy(app)));
       return held.filter(({ waiting, in_flight, running }) => waiting !== 0 || in_flight !== 0 || running !== 0);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort(new Error("the run is over"));
-    for (const { heartbeats } of this.members) heartbeats[Symbol.dispose]();
+    for (const member of this.members) member[Symbol.dispose]();
     await Promise.all(this.members.map(({ replica }) => replica[Symbol.asyncDispose]()));
     this.#clients.destroy();
     this.#reports.destroy();

@@ -1,12 +1,12 @@
-// What a client asks of a live replica, and an answer that proves who gave it and that it is whole: its first line names the request, the app
-// and the replica, and then come as many bytes as were asked for, made from the request's key.
+// What a client asks of a live replica, and an answer that proves who gave it and that it is whole. The answer's first line names the request,
+// the app and the replica. Then come as many bytes as the client asked for, made from the request's key.
 import { createHash } from "node:crypto";
 
 /** Sent with each request. The router passes the header on as it is. */
 export const ASKED_HEADER = "x-live-asked";
-/** What the replica read of the request's body, as `digestOf` says it. */
+/** The `digestOf` what the replica read of the request's body. */
 export const UPLOAD_HEADER = "x-live-upload";
-/** `warm` or `load`. */
+/** What the request found at the replica: `warm` or `load`. */
 export const FOUND_HEADER = "x-live-found";
 /** The message that makes a replica close a WebSocket, and with which code. */
 export const CLOSE_WORD = "close please";
@@ -18,7 +18,7 @@ export interface Asked {
   readonly app: string;
   /** Null: any replica will do. */
   readonly hint: string | null;
-  /** How long the replica works at it, a load of the hint not counted. */
+  /** How long the replica works. A load of the hint comes on top. */
   readonly serviceMs: number;
   /** Of the answer, after its first line. */
   readonly bytes: number;
@@ -40,7 +40,7 @@ export function answerBody({ key, bytes }: Asked, { app, replica, incarnation }:
   return Buffer.concat([Buffer.from(`${JSON.stringify(signed)}\n`), filler(key, bytes)]);
 }
 
-/** What the body proves; or, as text, what is wrong with it. */
+/** What the body proves, or, as text, what is wrong with it. */
 export function provenBy(body: Buffer, asked: Asked): Signed | string {
   const lineEnd = body.subarray(0, LINE_LENGTH_MAX).indexOf("\n");
   if (lineEnd < 0) return `it has no first line: ${body.length} bytes`;
@@ -51,7 +51,7 @@ export function provenBy(body: Buffer, asked: Asked): Signed | string {
   return rest.equals(filler(asked.key, asked.bytes)) ? signed : "its bytes are not those that were sent";
 }
 
-/** Who signed it; or, as text, what is wrong with that. */
+/** Who signed the line, or, as text, what is wrong with it. */
 export function signedBy(line: string, { key, app }: Asked): Signed | string {
   try {
     const signed = JSON.parse(line) as Signed;

@@ -4,29 +4,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICE, startRouter, type RouterProcess } from "../../scripts/router-process.ts";
+import { SERVICE, startRouter, type RouterOptions, type RouterProcess } from "../../scripts/router-process.ts";
 import { heapBytesCollected, residentMib } from "./machine.ts";
 
-export interface LiveRouterOptions {
+/** `inspect`: without it `retained` throws. */
+export interface LiveRouterOptions extends Pick<RouterOptions, "bundle" | "log" | "inspect"> {
   /** Begins the name of the state folder in the system's folder for temporary files. */
   readonly name: string;
   /** Beside HEARTBEAT_TOKENS and ADMIN_TOKEN, which are made here. */
   readonly settings: Readonly<Record<string, string>>;
-  /** As scripts/bundle.ts gives it; without it the deployed one, which must have been built. */
-  readonly bundle?: string;
-  /** Takes workerd's log, line by line. */
-  readonly log?: (line: string) => void;
-  /** Without it `retained` throws. */
-  readonly inspect?: boolean;
 }
 
-/** What is left once garbage is collected: in the isolate, array buffers included, and of the whole process. */
-export interface RetainedMib {
-  readonly heap_mib: number;
-  readonly resident_mib: number;
-}
+export type RetainedMib = Awaited<ReturnType<LiveRouter["retained"]>>;
 
-/** What the admin view says, as far as runs look at it. */
+/** The parts of the admin view that runs look at. */
 export interface AppView {
   readonly waiting: number;
   readonly in_flight: number;
@@ -44,8 +35,7 @@ interface SeenReplica {
   readonly on_probation?: boolean;
 }
 
-const START_ATTEMPTS = 5;
-const START_AGAIN_MS = 200;
+const START = { attempts: 5, againMs: 200 };
 /** Below the ports that the system gives to outgoing connections: one of those could take it during a restart. */
 const PORTS = { first: 20_000, count: 12_000 } as const;
 const ADMIN_TIMEOUT_MS = 10_000;
@@ -54,12 +44,13 @@ const MEBIBYTE = 1024 * 1024;
 
 export class LiveRouter implements AsyncDisposable {
   readonly token = randomBytes(16).toString("hex");
+  /** Stays the same over restarts. */
+  port = 0;
   readonly #adminToken = randomBytes(16).toString("hex");
   readonly #options: LiveRouterOptions;
   readonly #folder: string;
   readonly #failure = new AbortController();
   #process: RouterProcess | null = null;
-  #port = 0;
   #restarting: Promise<void> | null = null;
 
   private constructor(options: LiveRouterOptions) {
@@ -78,13 +69,8 @@ export class LiveRouter implements AsyncDisposable {
     }
   }
 
-  /** Stays the same over restarts. */
-  get port(): number {
-    return this.#port;
-  }
-
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** Process id of workerd; null while it is down. */
@@ -107,7 +93,7 @@ export class LiveRouter implements AsyncDisposable {
   /** Starts again after `kill`, with the same state, port and settings, unless somebody else has started it meanwhile. */
   async restart(): Promise<void> {
     if (this.#process !== null) return;
-    this.#restarting ??= this.#start(() => this.#port).finally(() => (this.#restarting = null));
+    this.#restarting ??= this.#start(() => this.port).finally(() => (this.#restarting = null));
     await this.#restarting;
   }
 
@@ -122,8 +108,11 @@ export class LiveRouter implements AsyncDisposable {
     }
   }
 
-  /** Collects garbage, so it is for moments in which nothing is under way. */
-  async retained(): Promise<RetainedMib> {
+  /**
+   * Collects garbage, and says what is left in the isolate, array buffers included, and of the whole process. For moments in which nothing is
+   * under way.
+   */
+  async retained() {
     const { inspectorPort = null, pid = null } = this.#process ?? {};
     if (inspectorPort === null) throw new Error("the router is down, or was not started with `inspect`");
     // An idle isolate does not hear its inspector.
@@ -148,22 +137,19 @@ export class LiveRouter implements AsyncDisposable {
   }
 
   async #start(portOf: () => number): Promise<void> {
-    const { settings, inspect = false, bundle, log } = this.#options;
+    const { name: _, settings, ...options } = this.#options;
+    const tokens = { HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken };
     for (let attempt = 1; this.#process === null; attempt++) {
       try {
-        this.#process = await startRouter({
-          ...{ port: portOf(), stateFolder: this.#folder, inspect },
-          settings: { ...settings, HEARTBEAT_TOKENS: this.token, ADMIN_TOKEN: this.#adminToken },
-          ...(bundle === undefined ? {} : { bundle }),
-          ...(log === undefined ? {} : { log }),
-        });
+        const its = { port: portOf(), stateFolder: this.#folder, settings: { ...settings, ...tokens } };
+        this.#process = await startRouter({ ...options, ...its });
       } catch (error) {
-        if (attempt === START_ATTEMPTS) throw error;
-        await sleep(START_AGAIN_MS);
+        if (attempt === START.attempts) throw error;
+        await sleep(START.againMs);
       }
     }
     const started = this.#process;
-    this.#port = started.port;
+    this.port = started.port;
     void started.ended.then(() => {
       if (this.#process === started) this.#failure.abort(new Error("workerd ended"));
     });

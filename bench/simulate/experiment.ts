@@ -1,16 +1,16 @@
 // Every policy at every load on every path: the original workload and its bootstraps. Nothing is read or printed here.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Running } from "../command.ts";
-import type { LoadMs } from "./load-times.ts";
-import { seeded, seedFor } from "./random.ts";
-import type { Run } from "./outcome.ts";
-import type { MakeRouter } from "./router.ts";
 import { idealRun } from "./ideal.ts";
-import { measure, yardstick, type Figures, type Yardstick } from "./statistics.ts";
+import type { LoadMs } from "./load-times.ts";
+import type { Run } from "./outcome.ts";
+import { seeded, seedFor } from "./random.ts";
+import type { MakeRouter } from "./router.ts";
+import { measure, yardstick, type Figures } from "./statistics.ts";
 import { bootstrap, retime, type Retiming, type Workload } from "./workload.ts";
 import { simulate, type WorldOptions } from "./world.ts";
 
-/** The world of a run, but for what is drawn in it. */
+/** The world of a run, without what is drawn in it. */
 export interface Fleet extends Omit<WorldOptions, "loadMs" | "timeToLiveMs" | "random" | "faultRandom"> {
   /** Load times from the start of their streams, for each run anew. */
   readonly makeLoadMs: () => LoadMs;
@@ -34,6 +34,8 @@ export interface Result {
 
 /** The ideal queue under this name is the first result of each load. */
 export const IDEAL = "ideal";
+/** Loads cost the ideal queue nothing, so it has no figures of loads. */
+const WITHOUT_LOADS = { miss: NaN, load_s: NaN, first_home: NaN, second_home: NaN };
 
 /** As production: a replica counts as live for three heartbeats, and no less than 15 s (src/routing/ledger/liveness.ts). */
 const timeToLiveMs = (heartbeatMs: number) => Math.max(15_000, 3 * heartbeatMs);
@@ -45,15 +47,15 @@ export async function* experiment(
   { signal, progress }: Pick<Running, "signal" | "progress">,
 ): AsyncGenerator<readonly Result[]> {
   const paths = [workload, ...Array.from({ length: bootstraps }, (_, index) => bootstrap(workload, fleet.seed + index))];
-  const capacity = fleet.replicas * fleet.concurrency;
   const total = loads.length * paths.length * policies.size;
   let done = 0;
   for (const load of loads) {
     const measured = new Map<string, Figures[]>([IDEAL, ...policies.keys()].map((name) => [name, []]));
     for (const [place, path] of paths.entries()) {
-      const retimed = retime(path, retiming, load, capacity);
-      const [figures, measures] = idealOf(retimed, fleet);
-      measured.get(IDEAL)?.push(figures);
+      const retimed = retime(path, retiming, load, fleet.replicas * fleet.concurrency);
+      const ideal = idealRun(retimed, fleet);
+      const measures = yardstick(retimed, ideal);
+      measured.get(IDEAL)?.push({ ...measure(retimed, ideal, measures), ...WITHOUT_LOADS });
       for (const [name, makeRouter] of policies) {
         // An interruption is heard between two runs.
         await turn();
@@ -73,12 +75,4 @@ export function runOf(workload: Workload, makeRouter: MakeRouter, fleet: Fleet, 
   const { makeLoadMs, seed, ...world } = fleet;
   const drawn = { loadMs: makeLoadMs(), random: seeded(seed), faultRandom: seeded(seedFor(seed, "faults")) };
   return simulate(workload, makeRouter, { ...world, ...drawn, timeToLiveMs: timeToLiveMs(world.heartbeatMs) }, progress);
-}
-
-/** Loads cost the ideal queue nothing, so it has no figures of them. */
-function idealOf(workload: Workload, fleet: Fleet): [figures: Figures, measures: Yardstick] {
-  const run = idealRun(workload, fleet);
-  const measures = yardstick(workload, run);
-  const figures = measure(workload, run, measures);
-  return [{ ...figures, miss: NaN, load_s: NaN, first_home: NaN, second_home: NaN }, measures];
 }

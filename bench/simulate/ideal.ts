@@ -1,13 +1,9 @@
 // The bound that figures are compared with: one queue, first come first served, where loads cost nothing and nothing fails.
 import { blank, type Run } from "./outcome.ts";
 import type { Workload } from "./workload.ts";
+import type { WorldOptions } from "./world.ts";
 
-export interface Servers {
-  readonly replicas: number;
-  readonly concurrency: number;
-  /** As in the options of a world. */
-  readonly speeds?: readonly number[];
-}
+type Servers = Pick<WorldOptions, "replicas" | "concurrency" | "speeds">;
 
 /** Each request goes to the first slot that is free, or else to the first that frees. O(requests x slots). */
 export function idealRun(workload: Workload, { replicas, concurrency, speeds = [] }: Servers): Run {

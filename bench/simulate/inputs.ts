@@ -2,13 +2,13 @@
 import { Option, type Command } from "@commander-js/extra-typings";
 import { parseSettings } from "../../src/settings/settings.ts";
 import { BadInput, blaming, number, SEED } from "../command.ts";
-import { RETIMINGS, totalServiceMs, type Workload } from "./workload.ts";
 import { GENTD26_LIKE, synthetic } from "./synthetic.ts";
 import { readTrace } from "./trace.ts";
+import { RETIMINGS, totalServiceMs, type Workload } from "./workload.ts";
 
 export const DAY_MS = 86_400_000;
 
-/** The settings as production has them where nobody sets them. */
+/** The defaults of production's settings. */
 export const PRODUCTION = production();
 
 function production() {
@@ -25,10 +25,10 @@ export function withWorkload(command: Command) {
       "--trace <file>",
       `CSV or CSV.gz with the columns t_ms,key,service_ms; without it ${GENTD26_LIKE.requests} requests drawn like a production fleet's`,
     )
-    .option("--service-scale <factor>", "scale service times", number(0.001, 1000), 1)
+    .option("--service-scale <factor>", "scales service times", number(0.001, 1000), 1)
     .option("--service-ms <ms>", "service time of rows that give none, not scaled", number(1, DAY_MS), 1000)
     .addOption(new Option("--retime <how>", "what an hour's length follows").choices(RETIMINGS).default("count" as const))
-    .option("--seed <number>", "of everything drawn", SEED, 1);
+    .option("--seed <number>", "seed of everything drawn", SEED, 1);
 }
 
 export interface Wanted {
@@ -49,7 +49,7 @@ export function requestsOf({ trace, requests, serviceScale, serviceMs, seed }: W
   return workload;
 }
 
-/** A shorter one is as busy, not as long. */
+/** A shorter workload is as busy, but not as long. */
 function drawn(requests: number, serviceScale: number, seed: number): Workload {
   const spanMs = (GENTD26_LIKE.spanMs * requests) / GENTD26_LIKE.requests;
   const workload = synthetic({ ...GENTD26_LIKE, requests, spanMs }, seed);

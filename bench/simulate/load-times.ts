@@ -4,11 +4,8 @@ import { seeded, seedFor, type Random } from "./random.ts";
 
 export type LoadMs = (hint: string) => number;
 
-/** A point of a distribution function: a `share` of loads take at most `ms`. Both rise. */
-export interface Percentile {
-  readonly share: number;
-  readonly ms: number;
-}
+/** Points of a distribution function: a `share` of loads take at most `ms`. Both rise. */
+export type Percentiles = ReturnType<typeof parsePercentiles>;
 
 /** Longest load that may be simulated. */
 export const LOAD_MS_MAX = 3_600_000;
@@ -17,17 +14,16 @@ const EntriesSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.r
 const LoadMsSchema = v.pipe(v.number(), v.minValue(0), v.maxValue(LOAD_MS_MAX));
 
 /**
- * One entry of a file like `{"pipeline_update": {"p01": 0, "p50": 8454, "p99": 54286}}`, other fields ignored. `entry` may be null where
- * there is but one. Throws an Error that says what is wrong.
+ * One entry of a file like `{"pipeline_update": {"p01": 0, "p50": 8454, "p99": 54286}}`, other fields ignored. `entry` may be null if there
+ * is but one. Throws an Error that says what is wrong.
  */
-export function parsePercentiles(text: string, name: string, entry: string | null): readonly Percentile[] {
+export function parsePercentiles(text: string, name: string, entry: string | null) {
   const parsed = v.safeParse(EntriesSchema, text);
   if (!parsed.success) throw new Error(`${name} is no JSON object of entries with percentiles`);
-  const entries = Object.entries(parsed.output);
-  const found = entry === null && entries.length === 1 ? entries[0] : entries.find(([its]) => its === entry);
-  if (found === undefined)
-    throw new Error(`--cold-entry must name one of the entries of ${name}: ${Object.keys(parsed.output).join(", ")}`);
-  const percentiles = Object.entries(found[1]).flatMap(([field, ms]) => {
+  const known = Object.keys(parsed.output);
+  const found = parsed.output[entry ?? (known.length === 1 ? (known[0] ?? "") : "")];
+  if (found === undefined) throw new Error(`--cold-entry must name one of the entries of ${name}: ${known.join(", ")}`);
+  const percentiles = Object.entries(found).flatMap(([field, ms]) => {
     const digits = /^p(\d{1,2})$/.exec(field)?.[1];
     if (digits === undefined) return [];
     if (v.is(LoadMsSchema, ms)) return [{ share: Number(digits) / 100, ms }];
@@ -35,13 +31,13 @@ export function parsePercentiles(text: string, name: string, entry: string | nul
   });
   percentiles.sort((a, b) => a.share - b.share);
   if (percentiles.length < 2) throw new Error(`${name} has fewer than two percentiles`);
-  if (percentiles.some(({ ms }, index) => ms < (percentiles[index - 1]?.ms ?? 0)))
-    throw new Error(`${name}: percentiles must rise`);
+  const falls = percentiles.some(({ ms }, index) => ms < (percentiles[index - 1]?.ms ?? 0));
+  if (falls) throw new Error(`${name}: percentiles must rise`);
   return percentiles;
 }
 
-/** Inverse of the distribution function, linear between percentiles. Outside the outermost nothing is known: they stand for the tails. */
-export function atShare(percentiles: readonly Percentile[], share: number): number {
+/** Inverse of the distribution function, linear between percentiles. The outermost ones stand for the tails, which are not known. */
+export function atShare(percentiles: Percentiles, share: number): number {
   const above = percentiles.findIndex((percentile) => percentile.share >= share);
   const high = percentiles[above];
   const low = percentiles[above - 1];
@@ -51,7 +47,7 @@ export function atShare(percentiles: readonly Percentile[], share: number): numb
 }
 
 /** Each hint draws from a stream of its own, so its n-th load takes as long under every policy. */
-export function drawnLoadMs(percentiles: readonly Percentile[], seed: number): LoadMs {
+export function drawnLoadMs(percentiles: Percentiles, seed: number): LoadMs {
   const streams = new Map<string, Random>();
   return (hint) => {
     const random = streams.get(hint) ?? seeded(seedFor(seed, hint));

@@ -1,26 +1,27 @@
 // `npm run simulate`: routing policies against one workload, on simulated replicas. Puts the parts together.
 import { readFileSync, writeFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { policyOf, SCHEDULING, type Scheduling } from "../../src/routing/policy/index.ts";
 import { BadInput, blaming, main, names, number, program } from "../command.ts";
-import { blockCount, type Workload } from "./workload.ts";
-import { experiment, type Fleet, type Plan, type Result } from "./experiment.ts";
-import { canFail, IDLE_TIMEOUT_MS, type Faults } from "./faults.ts";
+import { experiment, type Plan, type Result } from "./experiment.ts";
+import { canFail, IDLE_TIMEOUT_MS } from "./faults.ts";
 import { PRODUCTION, requestsOf, withWorkload } from "./inputs.ts";
 import { drawnLoadMs, LOAD_MS_MAX, parsePercentiles, type LoadMs } from "./load-times.ts";
 import { seedFor } from "./random.ts";
 import { header, jsonLine, LEGEND, tables } from "./report.ts";
 import { BASELINES } from "./routers/index.ts";
-import { policyOf, type Scheduling } from "../../src/routing/policy/index.ts";
 import { RULES } from "./routers/isolates.ts";
 import { warmpath } from "./routers/warmpath.ts";
+import { blockCount, type Workload } from "./workload.ts";
 
-/** The policy that charts put in front. */
+/** The name of the policy `cost` here. Charts put it in front. */
 const OURS = "warmpath";
-const POLICIES = [OURS, "fifo", ...Object.keys(BASELINES)];
+const nameOf = (scheduling: Scheduling) => (scheduling === "cost" ? OURS : scheduling);
+const POLICIES = [...SCHEDULING.map(nameOf), ...Object.keys(BASELINES)];
 const HOUR_MS = 3_600_000;
 const HEARTBEAT_MS = 5000;
 const LOADS_MAX = 50;
-/** As the setting's default: the router's first guess of a load, whatever loads take in the simulated world. */
+/** The setting's default: the router's first guess of a load, whatever loads take in the simulated world. */
 const COLD_START_MS = 12_000;
 /** Requests may die with their replica again and again, but not for ever: one survives at least every e⁴ = 55 tries. */
 const LIVES_MIN = 1 / 4;
@@ -33,7 +34,7 @@ Examples:
   npm run simulate -- --late-ms 15000 --drop 0.05 --no-hint-slots --json
   npm run simulate -- --fails-fast --policies warmpath,least-loaded
 
-Seconds are simulated. The figures: bench/simulate/statistics.ts.`;
+Seconds are simulated. bench/simulate/statistics.ts has the figures.`;
 
 const description = "Runs routing policies against one workload on simulated replicas and says how long requests took.";
 const command = withWorkload(program("simulate", description, EXAMPLES))
@@ -42,8 +43,13 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
   .option("--bootstrap <paths>", "average over so many resampled paths too, and their deviations", number(0, 100, "integer"), 0)
   .optionsGroup("Fleet:")
   .option("--replicas <number>", "replicas", number(1, 10_000, "integer"), 8)
-  .option("--slots <number>", "hints that each can hold, the least recently used making room", number(1, 10_000, "integer"), 3)
-  .option("--concurrency <number>", "requests that each serves at once", number(1, 1000, "integer"), 1)
+  .option(
+    "--slots <number>",
+    "hints that each replica can hold; the least recently used makes room",
+    number(1, 10_000, "integer"),
+    3,
+  )
+  .option("--concurrency <number>", "requests that each replica serves at once", number(1, 1000, "integer"), 1)
   .option("--speeds <speeds>", "how fast the first replicas are, with commas: one of 0.2 takes five times as long", speeds, [])
   .addOption(
     new Option("--cold-ms <ms>", "how long a load takes")
@@ -61,34 +67,26 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
   .option("--drop <share>", "each hint is missing from a report with this probability", number(0, 1), 0)
   .option("--churn-s <seconds>", "each replica dies this often on average, and is back a minute later", number(60, 1e9), Infinity)
   .option("--error-share <share>", "each answer is a 500 with this probability, after its usual time", number(0, 1), 0)
-  .option(
-    "--failing-hint [hint]",
-    "one replica can't load this hint, the most frequent where none is named: 500 after a load's time",
-  )
+  .option("--failing-hint [hint]", "one replica can't load this hint (default: the most frequent): 500 after a load's time")
   .option("--fails-fast", "one replica answers 500 to everything within 5 ms", false)
   .option("--stalls", `one replica's answers stop in the middle, and are ended after ${IDLE_TIMEOUT_MS / 1000} s`, false)
   .optionsGroup("Policies:")
-  .option("--policies <names>", `some of ${POLICIES.join(", ")}; without it all`, names(POLICIES), POLICIES)
+  .option("--policies <names>", `some of ${POLICIES.join(", ")}`, names(POLICIES), POLICIES)
   .addOption(
-    new Option("--affinity-wait <how>", "warmpath and fifo, as AFFINITY_WAIT")
+    new Option("--affinity-wait <how>", "AFFINITY_WAIT of the policies of SCHEDULING")
       .choices(["auto", "never"] as const)
       .default("auto" as const),
   )
   .addOption(
-    new Option("--dispatch <how>", "warmpath and fifo: who decides, as DISPATCH; edge: at replicas of any concurrency")
+    new Option("--dispatch <how>", "policies of SCHEDULING: who decides, as DISPATCH; edge: at replicas of any concurrency")
       .choices(["registry", "edge", "auto"] as const)
       .default("registry" as const),
   )
-  .option(
-    "--isolates <number>",
-    "isolates that requests come to, with --dispatch edge or auto",
-    number(1, 100_000, "integer"),
-    64,
-  )
+  .option("--isolates <number>", "isolates that requests come to, with --dispatch", number(1, 100_000, "integer"), 64)
   .option("--snapshot-ms <ms>", "how often each refreshes its copy of the fleet, give or take a half", number(1, HOUR_MS), 1000)
   .option(
     "--production-defaults",
-    `warmpath only: at most ${PRODUCTION.queueLengthMax} wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
+    `policies of SCHEDULING: at most ${PRODUCTION.queueLengthMax} requests wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
     false,
   )
   .optionsGroup("Output:")
@@ -100,9 +98,11 @@ type Options = ReturnType<typeof command.opts>;
 await main(command, async (options, running) => {
   const { json, plot } = options;
   const plan = planOf(options);
-  const workload = workloadOf(options, plan.fleet.faults);
+  const workload = workloadOf(options);
   const fails = canFail(plan.fleet.faults);
-  const head = header(workload, plan, options);
+  const { coldMs, coldPercentiles, coldEntry = "percentiles" } = options;
+  const takes = coldPercentiles === undefined ? `${coldMs / 1000} s` : `drawn from ${coldEntry}`;
+  const head = header(workload, plan, options.trace, takes);
   if (!json) running.print(head);
   const all: Result[] = [];
   for await (const results of experiment(workload, plan, running)) {
@@ -117,35 +117,30 @@ await main(command, async (options, running) => {
   return true;
 });
 
-function speeds(text: string): readonly number[] {
-  return text.split(",").map(number(0.01, 100));
-}
-
 function planOf(options: Options): Plan {
-  const { replicas, slots, concurrency, costs, seed, affinityWait, isolates, snapshotMs } = options;
+  const { replicas, slots, concurrency, costs, seed, speeds, affinityWait, churnS, failingHint = null } = options;
+  const { isolates, snapshotMs } = options;
   const dispatch = options.dispatch === "registry" ? null : { isolates, snapshotMs, rule: RULES[options.dispatch] };
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
     warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait), dispatch);
-  const known = Object.entries({ [OURS]: ours("cost"), fifo: ours("fifo"), ...BASELINES });
-  const faults: Faults = {
+  const known = [
+    ...SCHEDULING.map((scheduling) => [nameOf(scheduling), ours(scheduling)] as const),
+    ...Object.entries(BASELINES),
+  ];
+  const faults = {
     ...{ noHintSlots: !options.hintSlots, noInBand: !options.inBand, lateMs: options.lateMs, dropped: options.drop },
-    ...{ churnMs: options.churnS * 1000, errorShare: options.errorShare, failingHint: options.failingHint ?? null },
+    ...{ churnMs: churnS * 1000, errorShare: options.errorShare, failingHint },
     ...{ failsFast: options.failsFast, stalls: options.stalls },
   };
-  const fleet: Fleet = {
-    replicas,
-    slots,
-    concurrency,
-    costs,
-    seed,
-    faults,
-    speeds: options.speeds,
-    heartbeatMs: HEARTBEAT_MS,
-    makeLoadMs: loadTimes(options),
+  return {
+    ...{ loads: options.load, retiming: options.retime, bootstraps: options.bootstrap },
+    policies: new Map(known.filter(([name]) => options.policies.includes(name))),
+    fleet: {
+      ...{ replicas, slots, concurrency, speeds, costs, seed, faults, heartbeatMs: HEARTBEAT_MS },
+      makeLoadMs: loadTimes(options),
+    },
   };
-  const policies = new Map(known.filter(([name]) => options.policies.includes(name)));
-  return { loads: options.load, retiming: options.retime, bootstraps: options.bootstrap, policies, fleet };
 }
 
 function loadTimes({ coldMs, coldPercentiles, coldEntry, seed }: Options): () => LoadMs {
@@ -158,14 +153,18 @@ function loadTimes({ coldMs, coldPercentiles, coldEntry, seed }: Options): () =>
   return () => drawnLoadMs(percentiles, seedFor(seed, "loads"));
 }
 
-function workloadOf(options: Options, { churnMs }: Faults): Workload {
+function workloadOf(options: Options): Workload {
   const workload = requestsOf(options);
   if (options.bootstrap > 0 && blockCount(workload) < 2) {
     throw new BadInput("--bootstrap: the workload is no longer than one block of 12 h");
   }
-  const leastMs = workload.reduce((longest, { serviceMs }) => Math.max(longest, serviceMs), 0) * LIVES_MIN;
-  if (churnMs >= leastMs) return workload;
-  throw new BadInput(`--churn-s must be at least ${Math.ceil(leastMs / 1000)}: requests take up to four times that`);
+  const leastS = (workload.reduce((longest, { serviceMs }) => Math.max(longest, serviceMs), 0) * LIVES_MIN) / 1000;
+  if (options.churnS >= leastS) return workload;
+  throw new BadInput(`--churn-s must be at least ${Math.ceil(leastS)}: requests take up to four times that`);
+}
+
+function speeds(text: string): readonly number[] {
+  return text.split(",").map(number(0.01, 100));
 }
 
 function loads(text: string): number[] {

@@ -6,8 +6,8 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 export type Random = () => number;
 
 /**
- * The generator starts from a state that is mostly ones: without a warm-up its first number is 1 − 2⁻²⁵ or so whatever the seed, and
- * those after it rise evenly with the seed.
+ * The generator starts from a state that is mostly ones. Without a warm-up its first number is 1 − 2⁻²⁵ or so whatever the seed, and the next
+ * numbers rise evenly with the seed.
  */
 const WARM_UP_DRAWS = 20;
 

@@ -24,6 +24,7 @@ const SHARES: Columns = [
   ["2nd home", "second_home"],
   ["timed out", "timed_out"],
   ["refused", "queue_full"],
+  ["rare mean s", "tail_mean_s"],
 ];
 const FAILED: Columns = [["failed", "failed"]];
 const DIRECT: Columns = [
@@ -31,32 +32,24 @@ const DIRECT: Columns = [
   ["found full", "found_full"],
   ["p99 queued s", "queued_p99_s"],
 ];
-const TAIL: Columns = [
-  ["rare mean s", "tail_mean_s"],
-  ["rare p95 s", "tail_p95_s"],
-  ["rare wait s", "tail_longest_wait_s"],
-];
 
 export const LEGEND = `Times in system, from arrival to the end of the answer. x ideal: over the same queue where loads cost nothing. wait: the longest
-until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the hash order. The rare tenth: requests of the least popular hints, a tenth of all at most.`;
+until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the
+hash order. rare: requests of the least popular hints, a tenth of all at most.`;
 
-interface Asked {
-  readonly trace?: string | undefined;
-  readonly coldMs: number;
-  readonly coldPercentiles?: string | undefined;
-  readonly coldEntry?: string | undefined;
-}
-
-export function header(workload: Workload, { fleet, retiming, bootstraps }: Plan, asked: Asked): string {
+/** `loads`: how long loads take, in words. */
+export function header(
+  workload: Workload,
+  { fleet, retiming, bootstraps }: Plan,
+  trace: string | undefined,
+  loads: string,
+): string {
   const { replicas, slots, concurrency, faults, seed } = fleet;
   const hints = new Set(workload.map(({ hint }) => hint)).size;
-  const loads =
-    asked.coldPercentiles === undefined ? `${asked.coldMs / 1000} s` : `drawn from ${asked.coldEntry ?? "percentiles"}`;
   const flaws = Object.entries(faults).filter(([name, value]) => value !== NO_FAULTS[name as keyof typeof faults]);
   const named = flaws.map(([name, value]) => `, ${name} ${value}`).join("");
-  const name = asked.trace === undefined ? "synthetic" : basename(asked.trace);
   return [
-    `${name}: ${workload.length} requests, ${hints} hints, retimed flat by ${retiming}, 1 h windows, seed ${seed}`,
+    `${basename(trace ?? "synthetic")}: ${workload.length} requests, ${hints} hints, retimed flat by ${retiming}, 1 h windows, seed ${seed}`,
     `${replicas} replicas of ${slots} hint slots, concurrency ${concurrency}, loads ${loads}${named}`,
     ...(bootstraps > 0 ? [`means ± standard deviations over this path and ${bootstraps} bootstraps of 12 h blocks`] : []),
   ].join("\n");
@@ -64,21 +57,19 @@ export function header(workload: Workload, { fleet, retiming, bootstraps }: Plan
 
 /** All results of one load. `canFail`: replicas may fail requests, and their share is a column. */
 export function tables(results: readonly Result[], canFail: boolean): string {
-  const isDirect = results.some(({ paths }) => paths.some(({ direct }) => direct > 0));
-  const rest = [...SHARES, ...(canFail ? FAILED : []), ...(isDirect ? DIRECT : []), ...TAIL];
   const several = (results[0]?.paths.length ?? 0) > 1;
-  const headings = (columns: Columns) => columns.map(([heading]) => heading);
-  const rows = (columns: Columns, lead: (figures: Figures, spread: Figures) => string[]) =>
+  const rows = (columns: Columns, withMean: boolean) =>
     results.map(({ policy, paths }) => {
       const figures = averaged(paths);
-      return [policy, ...lead(figures, deviations(paths)), ...columns.map(([, name]) => shown(figures[name], name))];
+      const spread = several ? [`±${shown(deviations(paths).mean_s, "mean_s")}`] : [];
+      const lead = withMean ? [shown(figures.mean_s, "mean_s"), ...spread] : [];
+      return [policy, ...lead, ...columns.map(([, name]) => shown(figures[name], name))];
     });
-  const mean = ({ mean_s }: Figures, spread: Figures) => [
-    shown(mean_s, "mean_s"),
-    ...(several ? [`±${shown(spread.mean_s, "mean_s")}`] : []),
-  ];
+  const isDirect = results.some(({ paths }) => paths.some(({ direct }) => direct > 0));
+  const shares = [...SHARES, ...(canFail ? FAILED : []), ...(isDirect ? DIRECT : [])];
+  const headings = (columns: Columns) => columns.map(([heading]) => heading);
   const times = [`load ${results[0]?.load ?? ""}`, "mean s", ...(several ? ["sd"] : []), ...headings(TIMES)];
-  return `${table([times, ...rows(TIMES, mean)])}\n\n${table([["", ...headings(rest)], ...rows(rest, () => [])])}`;
+  return `${table([times, ...rows(TIMES, true)])}\n\n${table([["", ...headings(shares)], ...rows(shares, false)])}`;
 }
 
 /** Without the line's end. A figure that cannot be had is null. `canFail` as in `tables`. */

@@ -1,15 +1,15 @@
-// What the simulated world and a router say to each other: exactly what the wire carries, and nothing of what is really in a replica.
-// The production scheduler and every baseline are driven through this one interface.
+// What the simulated world and a router say to each other: exactly what the wire carries, and nothing of what is really in a replica. The
+// production scheduler and every baseline are driven through this one interface.
 
-/** A replica's periodic report. Replicas are named by their place, 0 first. */
+/** A replica's periodic report. Replicas are named by their place, from 0. */
 export interface Report {
   readonly replica: number;
   /** Rises when the replica is a new process. */
   readonly incarnation: number;
   readonly sequence: number;
-  /** What it says it holds, loads in progress not among them. */
+  /** What the replica says it holds. Loads in progress are not among it. */
   readonly hints: readonly string[];
-  /** Null: it does not say. */
+  /** Null: the replica does not say. */
   readonly hintSlots: number | null;
   readonly concurrency: number;
   readonly inFlight: number;
@@ -18,13 +18,13 @@ export interface Report {
 export interface Arrival {
   readonly id: number;
   readonly hint: string;
-  /** What the client says serving it costs; null: nothing. */
+  /** What the client says serving the request costs; null: nothing. */
   readonly costMs: number | null;
 }
 
 /** What a router may do, at once or at any later call. */
 export interface Actions {
-  /** Sends a waiting request to a replica. Over its concurrency it queues there, first come first served. `direct`: an isolate does so by itself. */
+  /** Sends a waiting request to a replica. Over its concurrency the request queues there, first come first served. `direct`: an isolate does so by itself. */
   send(id: number, replica: number, direct?: boolean): void;
   /** Gives a waiting request up. */
   refuse(id: number, why: "timed_out" | "queue_full"): void;
@@ -33,23 +33,23 @@ export interface Actions {
 /** A replica's response headers. */
 export interface Answer {
   readonly status: 200 | 500;
-  /** What it holds, where it says so in band; null: it does not. */
+  /** What the replica holds, if it says so in band. */
   readonly hints: readonly string[] | null;
 }
 
 export interface Router {
   report(report: Report, nowMs: number): void;
   arrive(arrival: Arrival, nowMs: number): void;
-  /** Its slot is held until `finished` or `brokeOff`. The client gets the answer, whatever its status. */
+  /** The request holds its slot until `finished` or `brokeOff`. The client gets the answer, whatever its status. */
   answered(id: number, answer: Answer, nowMs: number): void;
   finished(id: number, nowMs: number): void;
   /** The answer stopped in the middle and was ended. */
   brokeOff(id: number, nowMs: number): void;
-  /** The connection to the replica broke; the request waits again, at its old place as well as may be. */
+  /** The connection to the replica broke. The request waits again, at its old place as well as may be. */
   failed(id: number, nowMs: number): void;
   /** Time has come to `nextEventMs`. */
   tick(nowMs: number): void;
-  /** When it wants to be called without anything having happened; Infinity: never. */
+  /** When the router wants to be called even if nothing happens; Infinity: never. */
   nextEventMs(): number;
 }
 

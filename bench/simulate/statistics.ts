@@ -1,25 +1,17 @@
-// What one run comes to, in figures that can be averaged over several. Times are of requests that were served; those given up have a
-// share of their own beside them.
+// What one run comes to, in figures that can be averaged over several runs. Times are of requests that were served.
 import { max, mean, quantile, quantileSorted, sampleStandardDeviation } from "simple-statistics";
 import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
 
-/** In the order in which they are reported. `_s` are seconds; the others shares and ratios. A figure with nothing to be made from is NaN. */
+/** In the order in which they are reported. `_s` are seconds, the others shares and ratios. NaN: there is nothing to make the figure from. */
 export type Figures = Readonly<ReturnType<typeof measure>>;
 export type FigureName = keyof Figures;
-
-/** What a path's runs are compared with. */
-export interface Yardstick {
-  readonly meanS: number;
-  readonly p95S: number;
-  readonly tail: ReadonlySet<string>;
-}
 
 const TAIL_SHARE = 0.1;
 
 /**
  * Hints are put in order of their number of requests, fewest first (ties by name), and taken as long as together they have at most a
- * tenth of all REQUESTS; the least popular is always among them.
+ * tenth of all REQUESTS. The least popular is always among them.
  */
 export function leastPopularTenth(workload: Workload): ReadonlySet<string> {
   const rising = hintsOf(workload).sort(([a, one], [b, other]) => one - other || (a < b ? -1 : 1));
@@ -33,51 +25,41 @@ export function leastPopularTenth(workload: Workload): ReadonlySet<string> {
   return tail;
 }
 
-/** From the run of the ideal queue. */
-export function yardstick(workload: Workload, ideal: Run): Yardstick {
+/** What a path's runs are compared with: the ideal queue's times, and which hints are the tail. */
+export function yardstick(workload: Workload, ideal: Run) {
   const times = timesOf(ideal.outcomes);
   return { meanS: times.mean_s, p95S: times.p95_s, tail: leastPopularTenth(workload) };
 }
 
 /** O(n log n). */
-export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: Yardstick) {
+export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: ReturnType<typeof yardstick>) {
   const times = timesOf(outcomes);
-  const tails = timesOf(outcomes.filter((_, index) => tail.has(workload[index]?.hint ?? "")));
   const share = (is: (outcome: Outcome) => boolean) => outcomes.filter(is).length / outcomes.length;
+  const loads = outcomes.filter(({ cold }) => cold === "load");
+  const homeShare = (place: number) => loads.filter(({ home }) => home === place).length / loads.length;
   return {
     ...times,
     /** Over the same of the ideal queue on the same path. */
-    ratio_mean: times.mean_s / meanS,
-    ratio_p95: times.p95_s / p95S,
+    ...{ ratio_mean: times.mean_s / meanS, ratio_p95: times.p95_s / p95S },
     miss: missOf(outcomes),
     /** GPU time spent loading, seconds a request. */
     load_s: mean(outcomes.map(({ loadMs }) => loadMs)) / 1000,
     /** Of the loads, those on the first replica of the hint's hash order, and on the second. */
-    first_home: homeShare(outcomes, 0),
-    second_home: homeShare(outcomes, 1),
-    /** Of the requests of the least popular hints, see `leastPopularTenth`. */
-    tail_mean_s: tails.mean_s,
-    tail_p95_s: tails.p95_s,
-    tail_longest_wait_s: tails.longest_wait_s,
-    /** Of all requests, those that waited until their deadline, and those refused at once. */
+    ...{ first_home: homeShare(0), second_home: homeShare(1) },
+    /** Of the requests of the least popular hints. */
+    tail_mean_s: timesOf(outcomes.filter((_, index) => tail.has(workload[index]?.hint ?? ""))).mean_s,
+    /** Of all requests, those that waited until their deadline, those refused at once, and those that their replica failed. */
     timed_out: share(({ refused }) => refused === "timed_out"),
     queue_full: share(({ refused }) => refused === "queue_full"),
-    /** Of all requests, those that their replica failed. Reported where replicas can. */
     failed: share(({ failed }) => failed),
-    /** Of all requests, those that isolates sent by themselves, and those that found their replica full. Reported where isolates do. */
+    /** Those that isolates sent by themselves, and those that found their replica full; the 99th percentile of the wait in the replica. */
     direct: share(({ direct }) => direct),
     found_full: share(({ foundFull }) => foundFull),
-    /** The wait in the replica, 99th percentile. */
     queued_p99_s: quantile(
       outcomes.map(({ queuedMs }) => queuedMs / 1000),
       0.99,
     ),
   };
-}
-
-function homeShare(outcomes: readonly Outcome[], place: number): number {
-  const loads = outcomes.filter(({ cold }) => cold === "load");
-  return loads.filter(({ home }) => home === place).length / loads.length;
 }
 
 /** Of served requests, those that did not find their hint loaded. */
@@ -86,17 +68,14 @@ export function missOf(outcomes: readonly Outcome[]): number {
   return served.filter(({ cold }) => cold !== "warm").length / served.length;
 }
 
-/** Time in system, from arrival to the end of the answer, of served requests; the longest wait for a slot also of the others. */
+/** Time in system, from arrival to the end of the answer, of served requests; the longest wait for a slot of all. */
 export function timesOf(outcomes: readonly Outcome[]) {
   const times = outcomes.filter(({ served }) => served).map(({ inSystemMs }) => inSystemMs / 1000);
   times.sort((a, b) => a - b);
   const at = (share: number) => (times.length === 0 ? NaN : quantileSorted(times, share));
   return {
     mean_s: times.length === 0 ? NaN : mean(times),
-    p50_s: at(0.5),
-    p95_s: at(0.95),
-    p99_s: at(0.99),
-    max_s: at(1),
+    ...{ p50_s: at(0.5), p95_s: at(0.95), p99_s: at(0.99), max_s: at(1) },
     longest_wait_s: outcomes.length === 0 ? NaN : max(outcomes.map(({ waitedMs }) => waitedMs / 1000)),
   };
 }
@@ -106,7 +85,7 @@ export function averaged(paths: readonly Figures[]): Figures {
   return combined(paths, mean);
 }
 
-/** Each figure's sample standard deviation over paths; of a single path there is none. */
+/** Each figure's sample standard deviation over paths. A single path has none. */
 export function deviations(paths: readonly Figures[]): Figures {
   return combined(paths, (values) => (values.length < 2 ? NaN : sampleStandardDeviation(values)));
 }

@@ -1,5 +1,5 @@
-// A workload that needs no trace: popularity with a long tail that drifts, users who send several requests in a row, hours that are
-// far busier than others, service times with a mean of each hint's own.
+// A workload that needs no trace: popularity has a long tail and drifts, users send several requests in a row, some hours are far busier than
+// others, and each hint has a mean service time of its own.
 import { normal, seeded, type Random } from "./random.ts";
 import type { Request } from "./workload.ts";
 
@@ -12,7 +12,7 @@ import type { Request } from "./workload.ts";
 export const GENTD26_LIKE = {
   requests: 26_800,
   spanMs: 552.6 * 3_600_000,
-  /** Asked for at one time; with 750 that come later, not all of which are asked for in their time: some 690 altogether. */
+  /** Hints at one time. 750 more come later. Some of all these are never asked for: some 690 are. */
   hints: 250,
   /** Ranks follow Zipf's law. */
   zipfExponent: 1.36,
@@ -20,13 +20,13 @@ export const GENTD26_LIKE = {
   newHintShare: 0.028,
   /** Share of requests before which a hint and the next in rank change places. */
   swapShare: 0.02,
-  /** Share of requests that ask again for what the one before did: (0.228 − 0.123) / (1 − 0.123) is what independent ones do not explain. */
+  /** Share of requests that repeat the hint of the request before: (0.228 − 0.123) / (1 − 0.123) is what independent requests do not explain. */
   repeatShare: 0.12,
   /** Mean time from a request to its repetition. */
   repeatGapMs: 60_000,
-  /** Logarithms of the rates of hours: their standard deviation, and correlation from one to the next. */
+  /** Of the logarithms of the rates of hours: standard deviation, and correlation from one hour to the next. */
   ...{ hourSigma: 1.5, hourCorrelation: 0.8 },
-  /** Standard deviations of logarithms: of the hints' own levels around the median, of requests around their hint's. */
+  /** Standard deviations of logarithms: of the hints' levels around the median, and of requests around their hint's level. */
   ...{ serviceMedianMs: 15_000, serviceSigmaOfHints: 0.44, serviceSigmaOfRequests: 0.37 },
 };
 
@@ -53,7 +53,7 @@ export function synthetic(options: SyntheticOptions, seed: number): Request[] {
     const serviceMs = options.serviceMedianMs * Math.exp(level + options.serviceSigmaOfRequests * normal(random));
     requests.push({ atMs, hint, serviceMs });
   }
-  // A few busy or quiet hours move the end by half: put it where it was asked for.
+  // A few busy or quiet hours move the end by half, so times are scaled until the workload ends at `spanMs`.
   return requests.map((request) => ({ ...request, atMs: (request.atMs / atMs) * options.spanMs }));
 }
 
@@ -65,7 +65,7 @@ function driftingPopularity({ hints, zipfExponent, newHintShare, swapShare }: Sy
   for (let rank = 1; rank <= hints; rank++) cumulative.push((total += rank ** -zipfExponent));
   let named = hints;
   return () => {
-    // The square root puts most newcomers far down: fashions change, but not the whole top every week.
+    // The square root puts most new hints far down: fashions change, but not the whole top every week.
     if (random() < newHintShare) ranking[Math.floor(Math.sqrt(random()) * hints)] = `hint-${named++}`;
     if (random() < swapShare) {
       const place = Math.floor(random() * (hints - 1));
@@ -76,7 +76,7 @@ function driftingPopularity({ hints, zipfExponent, newHintShare, swapShare }: Sy
   };
 }
 
-/** From the time of a request to that of the next of another user: a Poisson process whose rate is drawn anew every hour. */
+/** Gives the time of the next request of another user: a Poisson process whose rate is drawn anew every hour. */
 function burstyClock(options: SyntheticOptions, random: Random): (atMs: number) => number {
   const { requests, spanMs, repeatShare, hourSigma, hourCorrelation } = options;
   const meanRate = (requests * (1 - repeatShare)) / spanMs;

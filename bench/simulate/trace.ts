@@ -6,11 +6,11 @@ import type { Request } from "./workload.ts";
 
 export interface TraceOptions {
   readonly serviceScale: number;
-  /** What a request takes whose row gives no service time. */
+  /** The service time of a request whose row gives none. */
   readonly serviceMs: number;
 }
 
-/** What a run in memory can hold with room to spare; the largest trace at hand has 209,723 rows and 9 MB. */
+/** A run in memory holds so many with room to spare. The largest trace at hand has 209,723 rows and 9 MB. */
 const ROWS_MAX = 2_000_000;
 const TEXT_BYTES_MAX = 256 * 1024 * 1024;
 

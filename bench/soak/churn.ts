@@ -1,7 +1,8 @@
 // Replicas come and go while a soak runs: they drain and are ready again, are replaced as in a rolling update, or die. Drawn from a seed. Each
 // comes back, with a new incarnation if its process ended.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fleet, Member } from "../live/fleet.ts";
+import type { Fleet } from "../live/fleet.ts";
+import type { Member } from "../live/member.ts";
 import { seeded } from "../simulate/random.ts";
 
 const KINDS = ["drains", "is_replaced", "dies"] as const;
@@ -35,30 +36,25 @@ export function startChurn({ members }: Fleet, seed: number, everyMs: number, si
       const member = members[Math.floor(random() * members.length)];
       if (signal.aborted || member === undefined) return;
       const kind = KINDS[turn % KINDS.length] ?? "dies";
-      const awayMs = AWAY_MS.least + (Math.min(AWAY_MS.most, everyMs) - AWAY_MS.least) * random();
       counts[kind]++;
-      if (kind === "dies") await die(member, awayMs);
-      else await drain(member, awayMs, kind === "is_replaced");
+      await befall(member, kind, AWAY_MS.least + (Math.min(AWAY_MS.most, everyMs) - AWAY_MS.least) * random());
     }
   }
 
-  async function die(member: Member, awayMs: number): Promise<void> {
+  async function befall(member: Member, kind: (typeof KINDS)[number], awayMs: number): Promise<void> {
     const death = { fromMs: performance.now(), toMs: Infinity };
-    deaths.push(death);
-    if (deaths.length > DEATHS_KEPT) deaths.shift();
-    await member.stop();
+    if (kind === "dies") {
+      deaths.push(death);
+      if (deaths.length > DEATHS_KEPT) deaths.shift();
+    } else {
+      await member.become("draining");
+      await away(awayMs);
+      if (kind === "drains" || !(await isDrained(member))) return member.become("ready");
+    }
+    await member.stop(kind === "is_replaced");
     await away(awayMs);
     await member.restart();
     death.toMs = performance.now() + LINGERS_MS;
-  }
-
-  async function drain(member: Member, awayMs: number, replaced: boolean): Promise<void> {
-    await member.heartbeats.become("draining");
-    await away(awayMs);
-    if (!replaced || !(await isDrained(member))) return member.heartbeats.become("ready");
-    await member.stop(true);
-    await away(awayMs);
-    await member.restart();
   }
 
   /** The end of the run cuts it short, so that the replica comes back all the same. */

@@ -8,13 +8,13 @@ import { Fleet } from "../live/fleet.ts";
 import { cpuMs, residentMib } from "../live/machine.ts";
 import { sendOpenLoop } from "../live/load.ts";
 import { LiveReplica } from "../live/replica.ts";
-import { type Came, queuedMsOf, type Run } from "../live/records.ts";
+import type { Came, Run } from "../live/records.ts";
 import { short } from "../report.ts";
 import { seedFor } from "../simulate/random.ts";
 import { startChurn } from "./churn.ts";
 import { APP, outcomeOf, SERVICE, soakTraffic, type SoakSending } from "./traffic.ts";
 import type { Ending } from "./verdict.ts";
-import { Windows, type Ended } from "./windows.ts";
+import { endedOf, heldMsOf, windowOf, type Open, type Window } from "./windows.ts";
 
 export interface Soaking extends Pick<Running, "signal" | "progress"> {
   readonly forMs: number;
@@ -60,7 +60,9 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   });
   await fleet.whole();
   const before = await fleet.router.retained();
-  const windows = new Windows(performance.now());
+  const startMs = performance.now();
+  const since: Open = { ended: [], controls: [] };
+  const windows: Window[] = [];
   const ending = new AbortController();
   const watched = AbortSignal.any([fleet.signal, ending.signal]);
   const churn = startChurn(fleet, seedFor(seed, "churn"), clamp(forMs / CHURNS, CHURN_MS), watched);
@@ -72,16 +74,14 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
     // An interrupted request says nothing.
     if (fleet.signal.aborted) return;
     const { name, expected } = outcomeOf(sending, came, churn.diedBetween(came.sentMs, came.endedMs));
-    windows.ended.push(endedOf(name, came, runs));
+    since.ended.push(endedOf(name, came, runs));
     if (expected) return;
     const why = came.cause ?? (typeof came.proof === "string" ? came.proof : (came.detail ?? ""));
-    const told = `${sending.kind} ${key} at ${((came.sentMs - windows.startMs) / 1000).toFixed(1)} s (${why})`;
+    const told = `${sending.kind} ${key} at ${((came.sentMs - startMs) / 1000).toFixed(1)} s (${why})`;
     unexpected.set(name, [...(unexpected.get(name) ?? []), told]);
   };
-  const reading = readWindows(fleet, windows, clamp(forMs / WINDOWS, WINDOW_MS), watched, (doing) => {
-    progress(doing, (performance.now() - windows.startMs) / forMs);
-  });
-  const controlling = readControls(fleet, windows, watched);
+  const reading = readWindows();
+  const controlling = readControls(fleet, since, watched);
   await sendOpenLoop(soakTraffic(seedFor(seed, "traffic"), perSecond, forMs), {
     ...{ way: () => fleet.way(PATIENCE_MS), signal: fleet.signal, onCame },
     onSent: ({ sending }) => open.set(sending.asked.key, []),
@@ -94,45 +94,28 @@ export async function soak({ forMs, perSecond, seed, signal, progress }: Soaking
   const heap = { first: before.heap_mib, last: (await fleet.router.retained()).heap_mib };
   const told = [...unexpected].map(([name, cases]) => `${cases.length} x ${name}: ${cases.slice(0, CASES_MOST).join(", ")}`);
   const end: Ending = { unexpected: told, missing, held, heap };
-  return { windows: windows.closed, ending: end, churn: churn.counts };
-}
+  return { windows, ending: end, churn: churn.counts };
 
-function endedOf(outcome: string, came: Came, [run, ...others]: readonly Run[]): Ended {
-  const queuedMs = queuedMsOf(came);
-  const heldMs = heldMsOf(run);
-  if (outcome !== "200" || others.length > 0 || queuedMs === null || heldMs === null) {
-    return { outcome, inSystemMs: null, queuedMs: null, routerMs: null };
-  }
-  const inSystemMs = came.endedMs - came.sentMs;
-  return { outcome, inSystemMs, queuedMs, routerMs: Math.max(0, inSystemMs - queuedMs - heldMs) };
-}
-
-function heldMsOf(run: Run | undefined): number | null {
-  return run === undefined || run.endedMs === null ? null : run.endedMs - run.beganMs;
-}
-
-/** A window at a time until the signal. The last window is dropped if it is not whole. */
-async function readWindows(
-  { router }: Fleet,
-  windows: Windows,
-  windowMs: number,
-  signal: AbortSignal,
-  tell: (doing: string) => void,
-): Promise<void> {
-  let usedMs = cpuMs(router.pid) ?? 0;
-  for (let closesMs = windows.startMs + windowMs; ; closesMs += windowMs) {
-    await sleep(Math.max(0, closesMs - performance.now()), undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    const soFarMs = cpuMs(router.pid) ?? usedMs;
-    const reading = { resident_mb: short(residentMib(router.pid) ?? 0), cpuMs: soFarMs - usedMs };
-    const { resident_mb, router_p50_ms, router_p95_ms } = windows.close(performance.now(), reading);
-    usedMs = soFarMs;
-    tell(`${resident_mb.toFixed(0)} MiB, router ${router_p50_ms ?? "-"} / ${router_p95_ms ?? "-"} ms`);
+  /** Closes one window after the other until the signal. The last window is dropped if it is not whole. */
+  async function readWindows(): Promise<void> {
+    const { router } = fleet;
+    const windowMs = clamp(forMs / WINDOWS, WINDOW_MS);
+    for (let last = { atMs: startMs, usedMs: cpuMs(router.pid) ?? 0 }, number = 1; ; number++) {
+      const closesMs = startMs + number * windowMs;
+      await sleep(Math.max(0, closesMs - performance.now()), undefined, { signal: watched }).catch(() => {});
+      if (watched.aborted) return;
+      const now = { atMs: performance.now(), usedMs: cpuMs(router.pid) ?? last.usedMs };
+      const residentMb = short(residentMib(router.pid) ?? 0);
+      windows.push(windowOf((now.atMs - startMs) / 1000, now.atMs - last.atMs, since, residentMb, now.usedMs - last.usedMs));
+      Object.assign(since, { ended: [], controls: [] });
+      last = now;
+      progress(`${residentMb.toFixed(0)} MiB, ${windows.length} windows`, (now.atMs - startMs) / forMs);
+    }
   }
 }
 
 /** Requests from the same clients to a replica that the router does not know. */
-async function readControls(fleet: Fleet, windows: Windows, signal: AbortSignal): Promise<void> {
+async function readControls(fleet: Fleet, since: Open, signal: AbortSignal): Promise<void> {
   let run: Run | undefined;
   const onRun = (its: Run) => (run = its);
   await using replica = await LiveReplica.start({
@@ -149,7 +132,7 @@ async function readControls(fleet: Fleet, windows: Windows, signal: AbortSignal)
     const asked = { key: `c${number}`, app: APP, hint: null, serviceMs: 0, bytes: 2000, shape: "whole" } as const;
     const came = await send({ asked, target: "/run" }, fleet.way(PATIENCE_MS, replica.port));
     const heldMs = heldMsOf(run);
-    if (came.end === "answered" && heldMs !== null) windows.controls.push(Math.max(0, came.endedMs - came.sentMs - heldMs));
+    if (came.end === "answered" && heldMs !== null) since.controls.push(Math.max(0, came.endedMs - came.sentMs - heldMs));
   }
 }
 

@@ -1,11 +1,11 @@
 // Histories for tests of the checker: a small one in which all is well, made by hand, to be doctored.
-import type { Beat } from "../../bench/live/heartbeats.ts";
+import type { Beat } from "../../bench/live/member.ts";
 import type { Sent } from "../../bench/live/load.ts";
 import { digestOf, uploadOf } from "../../bench/live/proof.ts";
 import type { Came, Run } from "../../bench/live/records.ts";
 import { check } from "../../bench/chaos/check/check.ts";
 import type { FaultKind, Injected } from "../../bench/chaos/faults.ts";
-import type { History } from "../../bench/chaos/history.ts";
+import type { History } from "../../bench/chaos/run.ts";
 import { APPS, HINTS, REPLICAS } from "../../bench/chaos/settings.ts";
 import { sendingOf, type ChaosSending, type ClientKind } from "../../bench/chaos/traffic.ts";
 

@@ -70,7 +70,7 @@ function history({
   const samples = PHASES.flatMap((phase) =>
     Array.from({ length: SAMPLES }, (_, index): Sample => ({
       ...{ atMs: SPANS[phase].fromMs + (index * PHASE_MS) / SAMPLES, resident_mb: 200 },
-      waiting: phase === "overload" ? 200 : 0,
+      waiting: phase === "overload" || (phase === "after" && index * (PHASE_MS / SAMPLES) < recoveryMs) ? 200 : 0,
       ...sample?.(phase),
     })),
   );

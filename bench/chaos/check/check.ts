@@ -1,5 +1,5 @@
 // Checks a history against every rule.
-import type { History } from "../history.ts";
+import type { History } from "../run.ts";
 import { isAllowed } from "./allowed.ts";
 import { describedCase, faultsFelt } from "./cases.ts";
 import { checkCrowds } from "./crowds.ts";

@@ -1,9 +1,9 @@
 // A history made ready for questions: the runs of a request, the faults of a time, who was open or listed then.
-import type { Beat } from "../../live/heartbeats.ts";
+import type { Beat } from "../../live/member.ts";
 import type { Sent } from "../../live/load.ts";
 import { resultOf, type Came, type Run } from "../../live/records.ts";
 import { FAULTS, type FaultKind, type FaultShape, type Injected } from "../faults.ts";
-import type { History } from "../history.ts";
+import type { History } from "../run.ts";
 import { TIMES_MS } from "../settings.ts";
 import type { ChaosSending } from "../traffic.ts";
 

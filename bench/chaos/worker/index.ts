@@ -4,7 +4,7 @@
 //   POST /__chaos/{app}/crash                    the app's object ends without warning, as with an eviction or a deploy
 //   POST /__chaos/{app}/throwing?ms=500          for so long, each call to it fails
 //   POST /__chaos/{app}/overloaded?ms=500        for so long, each call to it fails as the runtime's own refusal under overload does
-//   POST /__chaos/{app}/stalled?ms=500           for so long, it gets to none of the calls that wait for it
+//   POST /__chaos/{app}/stalled?ms=500           for so long, it handles none of the calls that wait for it
 //   POST /__chaos/-/throwing?ms=500              the Directory fails; crash and stalled as above
 import production from "../../../src/index.ts";
 import { DIRECTORY_NAME } from "../../../src/settings/directory-name.ts";
@@ -24,7 +24,7 @@ export default {
     // The bindings' types know the production's classes.
     const stub = object as unknown as DurableObjectStub<Fleet> | DurableObjectStub<Directory>;
     const turned = stub.chaos(what, Number(url.searchParams.get("ms")));
-    // The call can't be answered by an object that has ended.
+    // An object that has ended can't answer the call.
     await (what === "crash" ? turned.catch(() => {}) : turned);
     return new Response(null, { status: 204 });
   },

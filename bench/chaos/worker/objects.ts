@@ -29,7 +29,7 @@ class Switch {
     this.#untilMs = Date.now() + ms;
   }
 
-  /** Throws while it is on. The runtime marks its own refusals under overload in the same way. */
+  /** Throws while the switch is on. The runtime marks its own refusals under overload in the same way. */
   check(): void {
     if (Date.now() >= this.#untilMs) return;
     if (this.#failing === "throwing") throw new Error("chaos: the object fails");

@@ -1,6 +1,6 @@
-// Times that are fixed in the router and longer than a short run of chaos can wait for, made shorter: how long a replica is passed over, how
-// old a snapshot gets, how long an app is remembered before the Directory is asked again, how long a short body may take. Everything else is
-// as in production, counts above all. To shorten another limit, add it to the table.
+// Times that are fixed in the router, and too long for a short run of chaos, made shorter: how long a replica is passed over, how old a snapshot
+// gets, how long an app is remembered before the Directory is asked again, how long a short body may take. Everything else is as in production,
+// counts above all. To shorten another limit, add it to the table.
 import { BOUNDS } from "../../../src/limits.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 

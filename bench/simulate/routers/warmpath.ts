@@ -4,7 +4,7 @@ import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
-import type { Answer, MakeRouter } from "../router.ts";
+import type { MakeRouter } from "../router.ts";
 import { Edge, type Dispatch } from "./isolates.ts";
 
 export interface WarmpathOptions {
@@ -25,12 +25,11 @@ export function warmpath(
     const { fleet } = scheduler;
     const edge = directly && new Edge(scheduler, directly, random);
     const arrivals = new Map<number, Arrival>();
-    const failedAt = new Map<number, string[]>();
 
     const pass = (id: number, outcome: scheduling.Outcome, now: number): void => {
       if (outcome.kind === "granted") return actions.send(id, Number(outcome.grant.replica.id));
       const why = outcome.refusal.kind;
-      // Its client sends it again.
+      // The client sends the request again, to any replica.
       if (why === "no_other_replica" || why === "no_retry_left") return enqueue(id, [], now);
       arrivals.delete(id);
       actions.refuse(id, why === "timed_out" ? "timed_out" : "queue_full");
@@ -45,74 +44,60 @@ export function warmpath(
       if (result.kind !== "waiting") pass(id, result, now);
       if (result.kind === "granted") dispatch(now);
     }
+    const over = (id: number, now: number) => {
+      arrivals.delete(id);
+      if (edge?.finished(id, now) === true) return;
+      finish(scheduler, id, now);
+      dispatch(now);
+    };
 
     return {
-      report(report, now) {
-        const { replica, incarnation, sequence, hints, hintSlots, concurrency, inFlight } = report;
+      report({ replica, ...said }, now) {
         const id = String(replica);
-        const said = { incarnation, sequence, hints, hintSlots, concurrency, inFlight, status: "ready" } as const;
-        applyHeartbeat(fleet, { app: "simulated", replica: id, origin: `http://${id}`, ...said }, timeToLiveMs, now);
+        const its = { app: "simulated", replica: id, origin: `http://${id}`, status: "ready" } as const;
+        applyHeartbeat(fleet, { ...its, ...said }, timeToLiveMs, now);
         dispatch(now);
       },
       arrive({ id, hint, costMs }, now) {
-        const deadlineMs = now + queueTimeoutMs;
         arrivals.set(id, {
-          hints: [hint],
-          avoid: [],
-          arrivedAtMs: now,
-          deadlineMs,
-          queueLengthMax: null,
-          declaredMs: costMs,
-          priority: "normal",
+          ...{ hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs: now + queueTimeoutMs },
+          ...{ queueLengthMax: null, declaredMs: costMs, priority: "normal" },
         });
         const replica = edge?.send(id, hint, now) ?? null;
         if (replica === null) enqueue(id, [], now);
         else actions.send(id, Number(replica), true);
         if (edge !== null) dispatch(now);
       },
-      answered(id, answer, now) {
-        if (edge?.answered(id, answer, now) === true) return;
-        tellAnswer(scheduler, id, answer, now);
+      answered(id, { status, hints }, now) {
+        if (edge?.answered(id, { status, hints }, now) === true) return;
+        if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
+        else failed(scheduler, id, { kind: "error" }, hints, now);
         dispatch(now);
       },
-      finished(id, now) {
-        arrivals.delete(id);
-        failedAt.delete(id);
-        if (edge?.finished(id, now) === true) return;
-        finish(scheduler, id, now);
-        dispatch(now);
-      },
+      finished: over,
       brokeOff(id, now) {
-        arrivals.delete(id);
-        failedAt.delete(id);
-        if ((edge?.failed(id, { kind: "broken" }, now) ?? null) !== null) return;
+        edge?.failed(id, { kind: "broken" }, now);
         failed(scheduler, id, { kind: "broken" }, null, now);
-        finish(scheduler, id, now);
-        dispatch(now);
+        over(id, now);
       },
       failed(id, now) {
         const replica = fleet.grants.get(id)?.replica.id ?? edge?.failed(id, { kind: "unreachable" }, now) ?? undefined;
+        const arrival = arrivals.get(id);
         failed(scheduler, id, { kind: "unreachable" }, null, now);
         finish(scheduler, id, now);
-        const avoid = [...(failedAt.get(id) ?? []), ...(replica === undefined ? [] : [replica])];
-        failedAt.set(id, avoid);
+        const avoid = [...(arrival?.avoid ?? []), ...(replica === undefined ? [] : [replica])];
+        if (arrival !== undefined) arrivals.set(id, { ...arrival, avoid });
         enqueue(id, avoid, now);
         dispatch(now);
       },
       tick(now) {
         edge?.tick(now);
         scheduling.expire(scheduler, timeToLiveMs, now);
-        // Its clients know by themselves that a process is gone.
+        // The world has told of each request whose process is gone.
         sweepOrphaning(fleet, now);
         dispatch(now);
       },
       nextEventMs: () => Math.min(edge?.nextEventMs() ?? Infinity, scheduling.nextEventMs(scheduler)),
     };
   };
-}
-
-/** As the edge tells of an answer: an error is a failure of the replica. */
-function tellAnswer(scheduler: scheduling.Scheduler, id: number, { status, hints }: Answer, now: number): void {
-  if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
-  else failed(scheduler, id, { kind: "error" }, hints, now);
 }

@@ -1,5 +1,4 @@
 // The phases of an overload, and the figures of their requests. Pure.
-import { max } from "simple-statistics";
 import type { Held } from "../../live/fleet.ts";
 import type { RetainedMib } from "../../live/router.ts";
 import { at, counted, short, sorted } from "../../report.ts";
@@ -57,9 +56,6 @@ const inSystemMs = ({ sentMs, endedMs }: Line) => endedMs - sentMs;
 
 /** The part of `saturated` that is left out: slots fill, hints are loaded. */
 const FILLING = 0.2;
-const WINDOW_MS = 3000;
-const WINDOWS_LEAST = 4;
-const STEP_MS = 250;
 
 export type Figures = ReturnType<typeof figuresOf>;
 export type PhaseFigures = ReturnType<typeof phaseOf>;
@@ -69,21 +65,16 @@ export function figuresOf({ lines, samples, spans, retained }: History) {
   const entries = PHASES.map((phase) => [phase, phaseOf(of(phase), spans[phase], samples)] as const);
   const phases = Object.fromEntries(entries) as Record<Phase, PhaseFigures>;
   const capacity = capacityOf(lines, spans.saturated);
-  const windowMs = Math.min(WINDOW_MS, (spans.before.toMs - spans.before.fromMs) / WINDOWS_LEAST);
-  const usual = windowsOf(of("before"), spans.before, windowMs).filter(({ p95Ms }) => p95Ms < Infinity);
-  const normalP95Ms = usual.length === 0 ? null : max(usual.map(({ p95Ms }) => p95Ms));
-  const recovering = { fromMs: spans.overload.toMs, toMs: spans.after.toMs };
-  const recovered = windowsOf(of("after"), recovering, 2 * windowMs).find(({ p95Ms }) => p95Ms <= (normalP95Ms ?? 0));
-  const backlog = samples.findLast(({ atMs }) => atMs < spans.overload.toMs)?.waiting ?? 0;
+  const overMs = spans.overload.toMs;
+  const backlog = samples.findLast(({ atMs }) => atMs < overMs)?.waiting ?? 0;
+  const recovered = samples.find(({ atMs, waiting }) => atMs >= overMs && atMs < spans.after.toMs && waiting === 0);
   return {
     phases,
     /** Requests a second, and the share of them that was served in the overload. */
     capacity_per_s: short(capacity),
     goodput_share: short(phases.overload.served_per_s / capacity),
-    /** 95th percentile of the time in system before the overload: the highest of all windows. Null: nothing was served. */
-    normal_p95_ms: normalP95Ms,
-    /** From the end of the overload until a window has no higher one; null: no window has. */
-    recovery_s: recovered === undefined ? null : short((recovered.fromMs - spans.overload.toMs) / 1000),
+    /** From the end of the overload until nobody waits; null: somebody always did. */
+    recovery_s: recovered === undefined ? null : short((recovered.atMs - overMs) / 1000),
     /** Requests that wait at the end of the overload, and how long they should take. */
     backlog,
     backlog_s: short(backlog / Math.max(0.01, capacity - phases.after.offered_per_s)),
@@ -130,15 +121,4 @@ function waitsOf(lines: readonly Line[]) {
   const waits = sorted(lines.map(({ queuedMs }) => queuedMs));
   const counts = { served: lines.filter(isServed).length, refused: lines.filter(isRefused).length };
   return { ...counts, wait_p50_ms: at(waits, 0.5), wait_p95_ms: at(waits, 0.95) };
-}
-
-/** Windows of the span, and the 95th percentile of the requests sent in each. A request that was not served takes for ever. */
-function windowsOf(lines: readonly Line[], { fromMs, toMs }: Span, windowMs: number) {
-  const count = Math.max(0, Math.floor((toMs - fromMs - windowMs) / STEP_MS) + 1);
-  return Array.from({ length: count }, (_, index) => {
-    const startMs = fromMs + index * STEP_MS;
-    const sent = lines.filter(({ sentMs }) => sentMs >= startMs && sentMs < startMs + windowMs);
-    const times = sorted(sent.map((line) => (isServed(line) ? inSystemMs(line) : Infinity)));
-    return { fromMs: startMs, p95Ms: at(times, 0.95) ?? Infinity };
-  });
 }

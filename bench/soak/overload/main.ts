@@ -35,7 +35,7 @@ await main(command, async ({ json, minutes, goodput, ...options }, { signal, pro
   const startMs = performance.now();
   const history = await overload({ ...options, forMs: minutes * MINUTE_MS, signal, progress });
   const figures = figuresOf(history);
-  const { phases, capacity_per_s, goodput_share, recovery_s, backlog, normal_p95_ms } = figures;
+  const { phases, capacity_per_s, goodput_share, recovery_s, backlog } = figures;
   const findings = judge(figures, history, options.queueLengthMax, goodput);
   const ok = isWell(findings);
   const { times, seed, queueLengthMax, queueTimeoutMs } = options;
@@ -54,8 +54,8 @@ await main(command, async ({ json, minutes, goodput, ...options }, { signal, pro
       columns(REFUSALS, (phase) => phases[phase]),
       `requests of normal priority:\n${columns(WAITS, (phase) => phases[phase].normal)}`,
       `requests of low priority:\n${columns(WAITS, (phase) => phases[phase].low)}`,
-      `capacity ${capacity_per_s} a second; goodput ${goodput_share} of it; p95 ${normal_p95_ms} ms at half of it`,
-      `back to that ${recovery_s ?? "-"} s after the overload, which left ${backlog} waiting`,
+      `capacity ${capacity_per_s} a second; goodput ${goodput_share} of it`,
+      `nobody waited ${recovery_s ?? "-"} s after the overload, which left ${backlog} waiting`,
       verdict(findings),
     ].join("\n\n"),
   );

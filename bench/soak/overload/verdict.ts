@@ -6,8 +6,8 @@ import { PHASES, REFUSED, type Figures, type History, type Phase } from "./figur
 const SLOWER = { times: 2, moreMs: 20 };
 /** 99 % of the refusals must come within this time. */
 const REFUSAL_P99_MS = 250;
-/** Recovery may take so many times as long as the backlog should, and so much more: windows are long, and have few requests each. */
-const RECOVERY = { times: 1.5, moreS: 4 };
+/** Recovery may take so many times as long as the backlog should, and so much more. */
+const RECOVERY = { times: 1.5, moreS: 2 };
 /**
  * Once garbage is collected. The heap may have grown by so much from before the overload until after the second one: with the default
  * minutes a leak of 40 bytes a request would be more. What the process grew by for the first overload it keeps and uses again for the second.

@@ -1,4 +1,4 @@
-// A live replica's reports: one after the other at its interval, unless they are disturbed.
+// A live replica with its reports: one after the other at its interval, unless they are disturbed.
 import type { Agent } from "node:http";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { seeded, type Random } from "../simulate/random.ts";
@@ -24,7 +24,7 @@ export interface Beat {
   readonly answered: number | null;
 }
 
-export interface HeartbeatOptions {
+interface MemberOptions {
   readonly router: LiveRouter;
   readonly agent: Agent;
   readonly everyMs: number;
@@ -41,11 +41,11 @@ const ANSWER_TIMEOUT_MS = 5000;
 /** A late report is late by a part of the interval: one that is later would only come out of order. */
 const LATE_SHARE = { least: 0.2, most: 0.8 };
 
-export class Heartbeats implements Disposable {
+export class Member implements Disposable {
+  readonly replica: LiveReplica;
   disturbance: Disturbance | null = null;
   #status: Status = "ready";
-  readonly #replica: LiveReplica;
-  readonly #options: HeartbeatOptions;
+  readonly #options: MemberOptions;
   readonly #random: Random;
   readonly #over = new AbortController();
   /** A report that is held back until the next has gone. */
@@ -53,20 +53,24 @@ export class Heartbeats implements Disposable {
   #sequence = 0;
   #paused = false;
 
-  constructor(replica: LiveReplica, options: HeartbeatOptions) {
-    this.#replica = replica;
+  constructor(replica: LiveReplica, options: MemberOptions) {
+    this.replica = replica;
     this.#options = options;
     this.#random = seeded(options.seed);
   }
 
-  /** The process is down: no reports. */
-  pause(): void {
+  /** The process ends, and with it its reports. `says`: the last report tells the router so. */
+  async stop(says = false): Promise<void> {
     this.#paused = true;
     this.#heldBack = null;
+    if (says) await this.beat("stopped");
+    await this.replica.die();
   }
 
-  /** A process has just started, and begins with a report. */
-  resume(): void {
+  /** A new process takes the place of the old one, which ends if it still runs. It begins with a report. */
+  async restart(incarnation = Date.now()): Promise<void> {
+    await this.replica.die();
+    await this.replica.revive(incarnation);
     this.#paused = false;
     this.#sequence = 0;
     void this.become("ready");
@@ -121,7 +125,7 @@ export class Heartbeats implements Disposable {
   }
 
   #report(status: Status): Report {
-    const { options, port, incarnation, hints, inFlight } = this.#replica;
+    const { options, port, incarnation, hints, inFlight } = this.replica;
     const { app, replica, concurrency, hintSlots } = options;
     const its = { origin: `http://127.0.0.1:${port}`, hints, hint_slots: hintSlots, in_flight: inFlight, concurrency };
     return { ...its, app, replica, incarnation, status, sequence: ++this.#sequence };
