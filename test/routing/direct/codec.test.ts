@@ -7,7 +7,7 @@ import { FleetCopy } from "../../../src/routing/direct/copy.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import { createFleet, type Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyInBandHints, deleteReplica, setDrained, sweep } from "../../../src/routing/ledger/membership.ts";
-import { holdsHint, isReady, loadOf, type Grant } from "../../../src/routing/ledger/replica.ts";
+import { evictedBy, heldHints, holdsHint, isReady, loadOf, type Grant } from "../../../src/routing/ledger/replica.ts";
 import { answered, finish } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { fleetWith, hears, known, load, occupy, schedulerOf, unreachable, TTL_MS } from "../support/fleets.ts";
@@ -22,10 +22,13 @@ function due(fleet: Fleet, now: number) {
     incarnation: replica.incarnation,
     origin: replica.origin,
     concurrency: replica.concurrency,
-    open: !fleet.unhealthy.has(replica),
+    open: !fleet.unhealthy.has(replica) && (replica.loading.size === 0 || heldHints(replica) <= (replica.hintSlots ?? 0)),
     load: loadOf(replica),
     hints: [...HINTS, "only"]
-      .filter((hint) => holdsHint(replica, hint) && fleet.hintFailures.barredUntilMs(replica, hint, now) === 0)
+      .filter(
+        (hint) =>
+          hint !== evictedBy(replica) && holdsHint(replica, hint) && fleet.hintFailures.barredUntilMs(replica, hint, now) === 0,
+      )
       .toSorted(),
   }));
   return ready.toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -56,7 +59,13 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
   let now = 0;
   const someHints = () => HINTS.filter(() => random() < 0.3);
   const changes: (() => void)[] = [
-    () => void hears(fleet, of(IDS), { hints: someHints(), concurrency: 1 + below(70), incarnation: 1 + below(3) }, now),
+    () =>
+      void hears(
+        fleet,
+        of(IDS),
+        { hints: someHints(), hintSlots: of([null, 6, 12]), concurrency: 1 + below(70), incarnation: 1 + below(3) },
+        now,
+      ),
     () => void hears(fleet, of(IDS), { hints: random() < 0.5 ? null : someHints(), concurrency: 8 }, now),
     () => void hears(fleet, of(IDS), { status: of(["starting", "draining", "stopped"] as const) }, now),
     () => void hears(fleet, of(IDS), { origin: `http://10.0.0.${below(3)}:8080`, concurrency: 4 }, now),

@@ -9,7 +9,7 @@ import { createReplica } from "../../../src/routing/ledger/replica.ts";
 import { createModel, learnHeld } from "../../../src/routing/model/model.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { fleetWith, load, occupy, schedulerOf, unreachable, type Said } from "../support/fleets.ts";
+import { fleetWith, known, load, occupy, schedulerOf, take, unreachable, type Said } from "../support/fleets.ts";
 
 const ANY = () => true;
 /** What a request takes. */
@@ -48,7 +48,7 @@ function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<
   return its;
 }
 
-const holds = (hint: string, concurrency = 8): Said => ({ hints: [hint], concurrency });
+const holds = (hint: string, concurrency = 8): Said => ({ hints: [hint], hintSlots: 4, concurrency });
 
 test.each<[string, Readonly<Record<string, Said>>, Readonly<Record<string, number>>, readonly string[], string]>([
   ["a warm replica with room", { a: holds("x"), b: holds("y") }, {}, ["x"], "a x"],
@@ -72,6 +72,17 @@ test("a hint that is being loaded is not warm, and a replica that failed is not 
   unreachable(schedulerOf(its.fleet), grant!.id, 2);
   its.refresh(LIMITS.imageAgeMs);
   expect([its.goes(["y"]), its.goes(["x"])]).toEqual(["object", "a x"]);
+});
+
+test("what a replica may evict next is left to the object, and a replica that must evict for a load", () => {
+  const its = world({ a: { hints: ["x", "y"], hintSlots: 2, concurrency: 8 } });
+  take(its.fleet, 1, { replica: known(its.fleet, "a"), hint: "y", warm: true }, 1);
+  its.refresh(LIMITS.imageAgeMs);
+  // The other is in use.
+  expect([its.goes(["x"]), its.goes(["y"])]).toEqual(["object", "a y"]);
+  load(its.fleet, "a", "z", 2);
+  its.refresh(2 * LIMITS.imageAgeMs);
+  expect(its.goes(["y"])).toBe("object");
 });
 
 test("a replica that the isolate may not use is passed over", () => {

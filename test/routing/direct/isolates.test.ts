@@ -21,7 +21,7 @@ function complaints(fleet: Fleet, now: number): string[] {
 }
 
 /** An object's side, and one isolate. */
-function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], concurrency: 8 } }) {
+function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], hintSlots: 8, concurrency: 8 } }) {
   const fleet = fleetWith(replicas);
   const scheduler = schedulerOf(fleet);
   const isolates = new Isolates();
@@ -211,7 +211,7 @@ describe("failures", () => {
   });
 
   test("of a hint bar it, in the copy as well; excused ones too", () => {
-    const its = world({ a: { hints: ["x", "y"], concurrency: 8 } });
+    const its = world({ a: { hints: ["x", "y"], hintSlots: 8, concurrency: 8 } });
     for (let one = 0; one < LIMITS.errorsToEject; one++) its.sends(["x"], 10 + one).answered("excused", null, 20 + one);
     its.refresh(30);
     expect([[...its.copy.holding("x")].length, [...its.copy.holding("y")].length]).toEqual([0, 1]);
@@ -242,7 +242,7 @@ test("a list that says what the copy says is not told", () => {
 
 test("an isolate tells of so many pairs at most, and leaves the rest to the object", () => {
   const replicas = Object.fromEntries(
-    Array.from({ length: 1001 }, (_, index) => [`r${index}`, { hints: [`h${index}`], concurrency: 4 }]),
+    Array.from({ length: 1001 }, (_, index) => [`r${index}`, { hints: [`h${index}`], hintSlots: 8, concurrency: 4 }]),
   );
   const its = world(replicas);
   for (let index = 0; index < 1000; index++) its.sends([`h${index}`], 1);
