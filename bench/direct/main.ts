@@ -94,7 +94,7 @@ function us(value: number): number {
 
 function hears(fleet: Fleet, index: number, hints: readonly string[]): void {
   const its = { app: "bench", replica: `replica-${index}`, origin: `https://replica-${index}.example.com` };
-  const said = { hints, hintSlots: hints.length, concurrency: 16, inFlight: null, status: "ready", sequence: null } as const;
+  const said = { hints, hintSlots: 2 * hints.length, concurrency: 16, inFlight: null, status: "ready", sequence: null } as const;
   applyHeartbeat(fleet, { ...its, ...said, incarnation: 1_700_000_000_000 + index }, TIME_TO_LIVE_MS, 0);
 }
 

@@ -180,7 +180,7 @@ test("1,000 replicas of 3 hints take less than 60 KB; a change of one less than 
   const fleet = createFleet();
   for (let index = 0; index < 1000; index++) {
     const hints = [0, 1, 2].map((slot) => `hint-${(3 * index + slot) % 2000}`);
-    hears(fleet, `replica-${index}`, { hints, concurrency: 16, incarnation: 1_700_000_000_000 + index });
+    hears(fleet, `replica-${index}`, { hints, hintSlots: 6, concurrency: 16, incarnation: 1_700_000_000_000 + index });
   }
   const image = new FleetImage(1_800_000_000_000_000);
   const encoder = new SnapshotEncoder();
@@ -192,7 +192,12 @@ test("1,000 replicas of 3 hints take less than 60 KB; a change of one less than 
   expect(encoder.encode(image, null)).toBe(whole);
   image.refresh(schedulerOf(fleet), 1000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(32);
-  hears(fleet, "replica-500", { hints: ["another", "and-another"], concurrency: 32, incarnation: 1_700_000_000_500 });
+  hears(fleet, "replica-500", {
+    hints: ["another", "and-another"],
+    hintSlots: 6,
+    concurrency: 32,
+    incarnation: 1_700_000_000_500,
+  });
   image.refresh(schedulerOf(fleet), 2000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(200);
   for (let index = 0; index < 1000; index += 2) occupy(fleet, `replica-${index}`, 1);
