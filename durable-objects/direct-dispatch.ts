@@ -35,8 +35,12 @@ export class DirectDispatch {
   refresh(known: Known | null, report: DirectReport | null, now: number): Refreshed & { readonly changed: ReadonlySet<Replica> } {
     const { touched, changed } =
       report === null ? { touched: [], changed: new Set<Replica>() } : this.#isolates.apply(this.#scheduler, report, now);
-    this.#image.refresh(this.#scheduler.fleet, now, touched);
-    return { bytes: this.#encoder.encode(this.#image, known), refreshMs: this.#isolates.refreshMs, changed };
+    this.#image.refresh(this.#scheduler, now, touched);
+    return {
+      bytes: this.#encoder.encode(this.#image, known),
+      refreshMs: this.#isolates.refreshMs(this.#scheduler.model),
+      changed,
+    };
   }
 
   /** Isolates that have been silent for long are gone, and their requests with them. Gives when the next one will be; Infinity: there is none. */

@@ -10,6 +10,7 @@ import { drawnLoadMs, LOAD_MS_MAX, parsePercentiles, type LoadMs } from "./load-
 import { seedFor } from "./random.ts";
 import { header, jsonLine, LEGEND, tables } from "./report.ts";
 import { BASELINES } from "./routers/index.ts";
+import { RULES } from "./routers/isolates.ts";
 import { warmpath } from "./routers/warmpath.ts";
 import { blockCount, type Workload } from "./workload.ts";
 
@@ -76,6 +77,13 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
       .choices(["auto", "never"] as const)
       .default("auto" as const),
   )
+  .addOption(
+    new Option("--dispatch <how>", "policies of SCHEDULING: who decides, as DISPATCH; edge: at replicas of any concurrency")
+      .choices(["registry", "edge", "auto"] as const)
+      .default("registry" as const),
+  )
+  .option("--isolates <number>", "isolates that requests come to, with --dispatch", number(1, 100_000, "integer"), 64)
+  .option("--snapshot-ms <ms>", "how often each refreshes its copy of the fleet, give or take a half", number(1, HOUR_MS), 1000)
   .option(
     "--production-defaults",
     `policies of SCHEDULING: at most ${PRODUCTION.queueLengthMax} requests wait, each at most ${PRODUCTION.queueTimeoutMs} ms; without it none is given up`,
@@ -111,9 +119,11 @@ await main(command, async (options, running) => {
 
 function planOf(options: Options): Plan {
   const { replicas, slots, concurrency, costs, seed, speeds, affinityWait, churnS, failingHint = null } = options;
+  const { isolates, snapshotMs } = options;
+  const dispatch = options.dispatch === "registry" ? null : { isolates, snapshotMs, rule: RULES[options.dispatch] };
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
-    warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait));
+    warmpath({ ...patience, coldStartMs: COLD_START_MS }, () => policyOf(scheduling, affinityWait), dispatch);
   const known = [
     ...SCHEDULING.map((scheduling) => [nameOf(scheduling), ours(scheduling)] as const),
     ...Object.entries(BASELINES),

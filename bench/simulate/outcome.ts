@@ -13,6 +13,10 @@ export function blank() {
     /** Until it had a slot, or was given up. Waiting for its load, or for room to load, does not count. */
     waitedMs: 0,
     inSystemMs: 0,
+    /** The part of `waitedMs` that it waited in the replica, and whether it found every slot there taken. */
+    ...{ queuedMs: 0, foundFull: false },
+    /** An isolate sent it by itself. */
+    direct: false,
     cold: "warm" as "warm" | "load" | "joined",
     /** How long its load took, and how many replicas, up or not, are before its own in the hint's hash order. Both 0 without a load. */
     ...{ loadMs: 0, home: 0 },

@@ -66,15 +66,20 @@ export class SimulatedReplica {
   }
 
   accept(id: number): void {
+    const { concurrency, outcomeOf, sinceArrivalMs } = this.#world;
     this.jobs.add(id);
-    if (this.#active >= this.#world.concurrency) this.#queue.push(id);
+    const foundFull = this.#active >= concurrency;
+    Object.assign(outcomeOf(id), { foundFull, waitedMs: sinceArrivalMs(id) });
+    if (foundFull) this.#queue.push(id);
     else this.#start(id);
   }
 
   #start(id: number): void {
     const { failures, loadMs, outcomeOf, sinceArrivalMs, requestOf } = this.#world;
     this.#active++;
-    outcomeOf(id).waitedMs = sinceArrivalMs(id);
+    const outcome = outcomeOf(id);
+    const waitedMs = sinceArrivalMs(id);
+    Object.assign(outcome, { waitedMs, queuedMs: waitedMs - outcome.waitedMs });
     const failsMs = failures.refusesAfterMs(this.index, requestOf(id).hint, loadMs);
     if (failsMs === null) this.#use(id);
     else this.#willEnd(id, "error", failsMs, failsMs);

@@ -27,6 +27,11 @@ const SHARES: Columns = [
   ["rare mean s", "tail_mean_s"],
 ];
 const FAILED: Columns = [["failed", "failed"]];
+const DIRECT: Columns = [
+  ["direct", "direct"],
+  ["found full", "found_full"],
+  ["p99 queued s", "queued_p99_s"],
+];
 
 export const LEGEND = `Times in system, from arrival to the end of the answer. x ideal: over the same queue where loads cost nothing. wait: the longest
 until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the
@@ -60,7 +65,8 @@ export function tables(results: readonly Result[], canFail: boolean): string {
       const lead = withMean ? [shown(figures.mean_s, "mean_s"), ...spread] : [];
       return [policy, ...lead, ...columns.map(([, name]) => shown(figures[name], name))];
     });
-  const shares = [...SHARES, ...(canFail ? FAILED : [])];
+  const isDirect = results.some(({ paths }) => paths.some(({ direct }) => direct > 0));
+  const shares = [...SHARES, ...(canFail ? FAILED : []), ...(isDirect ? DIRECT : [])];
   const headings = (columns: Columns) => columns.map(([heading]) => heading);
   const times = [`load ${results[0]?.load ?? ""}`, "mean s", ...(several ? ["sd"] : []), ...headings(TIMES)];
   return `${table([times, ...rows(TIMES, true)])}\n\n${table([["", ...headings(shares)], ...rows(shares, false)])}`;

@@ -24,8 +24,8 @@ export interface Arrival {
 
 /** What a router may do, at once or at any later call. */
 export interface Actions {
-  /** Sends a waiting request to a replica. Over its concurrency the request queues there, first come first served. */
-  send(id: number, replica: number): void;
+  /** Sends a waiting request to a replica. Over its concurrency the request queues there, first come first served. `direct`: an isolate does so by itself. */
+  send(id: number, replica: number, direct?: boolean): void;
   /** Gives a waiting request up. */
   refuse(id: number, why: "timed_out" | "queue_full"): void;
 }

@@ -1,5 +1,5 @@
 // What one run comes to, in figures that can be averaged over several runs. Times are of requests that were served.
-import { max, mean, quantileSorted, sampleStandardDeviation } from "simple-statistics";
+import { max, mean, quantile, quantileSorted, sampleStandardDeviation } from "simple-statistics";
 import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
 
@@ -52,6 +52,13 @@ export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, ta
     timed_out: share(({ refused }) => refused === "timed_out"),
     queue_full: share(({ refused }) => refused === "queue_full"),
     failed: share(({ failed }) => failed),
+    /** Those that isolates sent by themselves, and those that found their replica full; the 99th percentile of the wait in the replica. */
+    direct: share(({ direct }) => direct),
+    found_full: share(({ foundFull }) => foundFull),
+    queued_p99_s: quantile(
+      outcomes.map(({ queuedMs }) => queuedMs / 1000),
+      0.99,
+    ),
   };
 }
 

@@ -100,11 +100,11 @@ export function simulate(
     if ((id + 1) % PROGRESS_EVERY === 0) progress(id + 1);
   }
 
-  function send(id: number, index: number): void {
+  function send(id: number, index: number, direct = false): void {
     if (!waiting.delete(id)) throw new Error(`request ${id} is not waiting`);
     const replica = existing(lives, index);
     if (replica.alive) {
-      outcomeOf(id).cold = "warm";
+      Object.assign(outcomeOf(id), { cold: "warm", direct });
       return replica.accept(id);
     }
     waiting.add(id);

@@ -93,16 +93,15 @@ export const LIMITS = {
   unjudgedPerApp: 10_000,
   /** Records of departed replicas, kept to refuse late heartbeats and to count requests that still run there. */
   tombstonesPerApp: 10_000,
-  /**
-   * The object compares its image of a fleet with the fleet this often at most: that takes some 10 ms of the largest fleet, and 0.2 ms of 1,000 replicas.
-   * Isolates ask for it ten times less often.
-   */
+  /** The object compares its image of a fleet with the fleet this often at most. That takes 0.1 ms of 1,000 replicas, and some ms of the largest fleet. */
   imageAgeMs: 100,
   /**
-   * How often an isolate refreshes its copy; less often if isolates are so many that an object of about 1,000 requests a second would have more than half
-   * of them from that.
+   * How often an isolate refreshes its copy: so many times in the time that a request takes, within these bounds; less often if isolates are so many that
+   * an object of about 1,000 requests a second would have more than half of them from that.
    */
-  refreshMs: SECOND_MS,
+  refreshesPerService: 4,
+  refreshLeastMs: 100,
+  refreshMostMs: SECOND_MS,
   refreshesPerSecond: 500,
   /** An isolate whose copy is older than this leaves its requests to the object: more than the longest interval, that of `isolatesPerApp`. */
   directAgeMs: 15 * SECOND_MS,

@@ -16,6 +16,9 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   served: index !== 8,
   failed: false,
   refused: index === 8 ? "timed_out" : null,
+  direct: index < 4,
+  foundFull: index === 3,
+  queuedMs: index === 3 ? 500 : 0,
 }));
 const RUN: Run = { outcomes: OUTCOMES, endMs: 20_000 };
 
@@ -29,6 +32,8 @@ test("figures of one run", () => {
   expect(figures.longest_wait_s).toBeCloseTo(0.9, 9);
   expect(figures.ratio_mean).toBeCloseTo(46 / 18, 9);
   expect(figures.ratio_p95).toBeCloseTo(9.2 / 5, 9);
+  expect([figures.direct, figures.found_full]).toEqual([0.4, 0.1]);
+  expect(figures.queued_p99_s).toBeCloseTo(0.455, 9);
   expect(figures.miss).toBeCloseTo(3 / 9, 9);
   expect([figures.load_s, figures.first_home, figures.second_home]).toEqual([0.9, 0.5, 0.5]);
   expect(figures.tail_mean_s).toBe(10);

@@ -5,6 +5,7 @@ import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { MakeRouter } from "../router.ts";
+import { Edge, type Dispatch } from "./isolates.ts";
 
 export interface WarmpathOptions {
   /** Infinity: requests wait for ever. */
@@ -13,11 +14,16 @@ export interface WarmpathOptions {
   readonly coldStartMs: number;
 }
 
-/** `policy`: makes a new one, which has seen nothing. */
-export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy: () => Policy): MakeRouter {
-  return (actions, { timeToLiveMs }) => {
+/** `policy`: makes a new one, which has seen nothing. `directly`: isolates that send by themselves; null: the object is asked for every request. */
+export function warmpath(
+  { queueTimeoutMs, ...options }: WarmpathOptions,
+  policy: () => Policy,
+  directly: Dispatch | null = null,
+): MakeRouter {
+  return (actions, { timeToLiveMs, random }) => {
     const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
+    const edge = directly && new Edge(scheduler, directly, random);
     const arrivals = new Map<number, Arrival>();
 
     const pass = (id: number, outcome: scheduling.Outcome, now: number): void => {
@@ -39,8 +45,9 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
       if (result.kind === "granted") dispatch(now);
     }
     const over = (id: number, now: number) => {
-      finish(scheduler, id, now);
       arrivals.delete(id);
+      if (edge?.finished(id, now) === true) return;
+      finish(scheduler, id, now);
       dispatch(now);
     };
 
@@ -56,20 +63,25 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
           ...{ hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs: now + queueTimeoutMs },
           ...{ queueLengthMax: null, declaredMs: costMs, priority: "normal" },
         });
-        enqueue(id, [], now);
+        const replica = edge?.send(id, hint, now) ?? null;
+        if (replica === null) enqueue(id, [], now);
+        else actions.send(id, Number(replica), true);
+        if (edge !== null) dispatch(now);
       },
       answered(id, { status, hints }, now) {
+        if (edge?.answered(id, { status, hints }, now) === true) return;
         if (status === 200) answered(scheduler, id, { kind: "success", hints }, now);
         else failed(scheduler, id, { kind: "error" }, hints, now);
         dispatch(now);
       },
       finished: over,
       brokeOff(id, now) {
+        edge?.failed(id, { kind: "broken" }, now);
         failed(scheduler, id, { kind: "broken" }, null, now);
         over(id, now);
       },
       failed(id, now) {
-        const replica = fleet.grants.get(id)?.replica.id;
+        const replica = fleet.grants.get(id)?.replica.id ?? edge?.failed(id, { kind: "unreachable" }, now) ?? undefined;
         const arrival = arrivals.get(id);
         failed(scheduler, id, { kind: "unreachable" }, null, now);
         finish(scheduler, id, now);
@@ -79,12 +91,13 @@ export function warmpath({ queueTimeoutMs, ...options }: WarmpathOptions, policy
         dispatch(now);
       },
       tick(now) {
+        edge?.tick(now);
         scheduling.expire(scheduler, timeToLiveMs, now);
         // The world has told of each request whose process is gone.
         sweepOrphaning(fleet, now);
         dispatch(now);
       },
-      nextEventMs: () => scheduling.nextEventMs(scheduler),
+      nextEventMs: () => Math.min(edge?.nextEventMs() ?? Infinity, scheduling.nextEventMs(scheduler)),
     };
   };
 }

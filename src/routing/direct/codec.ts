@@ -20,6 +20,7 @@ export interface SentRow extends Pick<Row, "id" | "incarnation" | "origin" | "co
 export interface Sent extends Known {
   /** To be applied to that version; null: it is the whole. */
   readonly since: number | null;
+  readonly serviceMs: number;
   readonly names: readonly { readonly index: number; readonly name: string }[];
   readonly rows: readonly SentRow[];
   readonly left: readonly number[];
@@ -39,10 +40,10 @@ export class SnapshotEncoder {
   }
 }
 
-function encodeSince({ epoch, version, rows, names }: FleetImage, since: number | null): Uint8Array<ArrayBuffer> {
+function encodeSince({ epoch, version, serviceMs, rows, names }: FleetImage, since: number | null): Uint8Array<ArrayBuffer> {
   const after = since ?? -1;
   const writer = new Writer();
-  for (const value of [FORMAT, epoch, version, after + 1]) writer.number(value);
+  for (const value of [FORMAT, epoch, version, after + 1, serviceMs]) writer.number(value);
   const wanted = numbersOf(names, ({ users, namedAt }) => users > 0 && namedAt > after);
   const [name, id, origin] = [before(), before(), before()];
   writeRising(writer, wanted, (index) => writer.text(names[index]!.name, name));
@@ -68,7 +69,7 @@ function encodeSince({ epoch, version, rows, names }: FleetImage, since: number 
 export function decode(bytes: Uint8Array): Sent {
   const reader = new Reader(bytes);
   if (reader.number() !== FORMAT) throw new BadBytes("an unknown format");
-  const [epoch, version, from] = [reader.number(), reader.number(), reader.number()];
+  const [epoch, version, from, serviceMs] = [reader.number(), reader.number(), reader.number(), reader.number()];
   const [name, id, origin] = [before(), before(), before()];
   const names = readRising(reader, NAMES_MOST, (index) => ({ index, name: reader.text(name) }));
   const rows = readRising(reader, LIMITS.replicasPerApp, (row) => {
@@ -84,7 +85,7 @@ export function decode(bytes: Uint8Array): Sent {
   const left = readRising(reader, LIMITS.replicasPerApp, (row) => row);
   const loads = readRising(reader, LIMITS.replicasPerApp, (row) => ({ row, load: reader.number() }));
   reader.finish();
-  return { epoch, version, since: from === 0 ? null : from - 1, names, rows, left, loads };
+  return { epoch, version, since: from === 0 ? null : from - 1, serviceMs, names, rows, left, loads };
 }
 
 /** Stands for the replica's id in an origin, which no origin has. */

@@ -15,10 +15,9 @@ export interface DirectReplica extends Weighted {
   /** Whether requests may be sent there without the object. */
   open: boolean;
   hints: readonly string[];
-  /** Slots taken, as the object knew, and by how many a millisecond that had grown since the snapshot before; never less than 0. */
+  /** Slots taken, as the object knew. */
   load: number;
-  growthPerMs: number;
-  /** Requests of this isolate that are not over; and how many of them the last report said, and the one that `load` includes. */
+  /** Requests of this isolate that are not over; and how many of them the last report has told of, and `load` includes. */
   unfinished: number;
   told: number;
   included: number;
@@ -32,6 +31,11 @@ export class FleetCopy {
   #byHint = new Map<string, Set<DirectReplica>>();
   /** When the object was asked for what the copy shows. */
   atMs = -Infinity;
+  /** Expected time that a request holds a slot there; 0: not known. */
+  serviceMs = 0;
+  /** The last report, and the one that the copy's loads include. */
+  #told = 0;
+  #included = 0;
 
   /** What the object is told, to be sent only what is new. */
   get known(): Known | null {
@@ -48,9 +52,23 @@ export class FleetCopy {
     return this.#byHint.get(hint) ?? [];
   }
 
-  /** The next snapshot will include what is unfinished now: the report says it. O(replicas). */
-  noteReport(): void {
+  /** A request of this isolate is sent there. Gives the number of the report that tells of it first. */
+  begin(replica: DirectReplica): number {
+    replica.unfinished++;
+    return this.#told + 1;
+  }
+
+  /** It is over. */
+  end(replica: DirectReplica, toldBy: number): void {
+    replica.unfinished--;
+    if (toldBy <= this.#told) replica.told--;
+    if (toldBy <= this.#included) replica.included--;
+  }
+
+  /** The next snapshot will include what is unfinished now: a report tells of it. Gives the number of the report. O(replicas). */
+  noteReport(): number {
     for (const replica of this.#replicas) replica.told = replica.unfinished;
+    return ++this.#told;
   }
 
   /**
@@ -66,11 +84,7 @@ export class FleetCopy {
       [this.#names, this.#rows, this.#byHint] = [[], [], new Map()];
     }
     for (const { index, name } of sent.names) this.#names[index] = name;
-    const elapsedMs = atMs - this.atMs;
-    for (const replica of this.#replicas) {
-      replica.growthPerMs = 0;
-      replica.included = replica.told;
-    }
+    for (const replica of this.#replicas) replica.included = replica.told;
     for (const row of sent.left) {
       const its = this.#rows[row] ?? null;
       if (its !== null) departed.set(its.id, its);
@@ -79,14 +93,16 @@ export class FleetCopy {
     for (const its of sent.rows) {
       const before = this.#rows[its.row] ?? null;
       const same = before?.id === its.id ? before : departed.get(its.id);
-      this.#put(its.row, this.#replicaOf(its, same ?? null, elapsedMs));
+      this.#put(its.row, this.#replicaOf(its, same ?? null));
     }
-    for (const { row, load } of sent.loads) setLoad(this.#rows[row]!, load, elapsedMs);
+    for (const { row, load } of sent.loads) this.#rows[row]!.load = load;
     // A row that is sent for the first time may lie beyond rows that are vacant.
     for (let row = 0; row < this.#rows.length; row++) this.#rows[row] ??= null;
     this.#replicas = this.#rows.filter((row) => row !== null);
     this.#known = { epoch: sent.epoch, version: sent.version };
     this.atMs = atMs;
+    this.serviceMs = sent.serviceMs;
+    this.#included = this.#told;
   }
 
   #check({ epoch, since, names, rows, left, loads }: Sent): void {
@@ -111,26 +127,20 @@ export class FleetCopy {
     this.#rows[row] = replica;
   }
 
-  #replicaOf(its: SentRow, before: DirectReplica | null, elapsedMs: number): DirectReplica {
+  #replicaOf(its: SentRow, before: DirectReplica | null): DirectReplica {
     const { id, incarnation, origin, concurrency, open, load } = its;
     const hints = its.hints.map((index) => this.#names[index] ?? "");
-    const said = { origin, concurrency, weight: concurrency, open };
+    const said = { origin, concurrency, weight: concurrency, open, load };
     if (before?.incarnation === incarnation) {
       for (const hint of before.hints) drop(this.#byHint, hint, before);
       for (const hint of hints) put(this.#byHint, hint, before);
       Object.assign(before, said, { hints });
       before.included = before.told;
-      setLoad(before, load, elapsedMs);
       return before;
     }
-    const own = { growthPerMs: 0, unfinished: 0, told: 0, included: 0 };
-    const replica: DirectReplica = { id, incarnation, hash: hashName(id), ...said, hints, load, ...own };
+    const own = { unfinished: 0, told: 0, included: 0 };
+    const replica: DirectReplica = { id, incarnation, hash: hashName(id), ...said, hints, ...own };
     for (const hint of hints) put(this.#byHint, hint, replica);
     return replica;
   }
-}
-
-function setLoad(replica: DirectReplica, load: number, elapsedMs: number): void {
-  replica.growthPerMs = Math.max(0, (load - replica.load) / Math.max(1, elapsedMs));
-  replica.load = load;
 }

@@ -5,13 +5,15 @@ import type { DirectReplica, FleetCopy } from "./copy.ts";
 
 /** When a replica clearly has room. docs/scale.md says what each number is worth. */
 export interface DirectRule {
-  /** Of its slots so many must be free beside the one that is taken, as a part of them. */
+  /** So many standard deviations of what its load may be by now must be free, */
+  readonly deviations: number;
+  /** and this part of its slots, as far as the requests that the snapshot shows have ended since. */
   readonly spareShare: number;
   /** Replicas of fewer slots are left to the object. */
   readonly concurrencyLeast: number;
 }
 
-export const DIRECT_RULE: DirectRule = { spareShare: 0.25, concurrencyLeast: 4 };
+export const DIRECT_RULE: DirectRule = { deviations: 2, spareShare: 0.5, concurrencyLeast: 4 };
 
 export interface DirectChoice {
   readonly replica: DirectReplica;
@@ -20,8 +22,8 @@ export interface DirectChoice {
 }
 
 /**
- * The first hint with replicas that clearly have room wins, and among them chance in proportion to room: isolates that have the same copy do not all send
- * to one. A request without hints finds every replica as good as warm. Null: ask the object. `usable`: has not failed this isolate of late, and is not to
+ * The first hint wins of which a replica is drawn that clearly has room: by chance in proportion to room, so that isolates that have the same copy do not
+ * all send to one. A request without hints finds every replica as good as warm. Null: ask the object. `usable`: has not failed this isolate of late, and is not to
  * be avoided. O(replicas that hold the hints).
  */
 export function decideDirect(
@@ -32,41 +34,54 @@ export function decideDirect(
   random: () => number,
   rule = DIRECT_RULE,
 ): DirectChoice | null {
-  const ageMs = now - copy.atMs;
-  if (ageMs > LIMITS.directAgeMs) return null;
+  const ageMs = Math.max(0, now - copy.atMs);
+  if (ageMs > LIMITS.directAgeMs || copy.serviceMs === 0) return null;
+  const left = Math.exp(-ageMs / copy.serviceMs);
   if (hints.length === 0) {
-    const replica = byRoom(copy.replicas, usable, ageMs, random, rule);
+    const replica = byRoom(copy.replicas, usable, left, random, rule);
     return replica && { replica, hint: null };
   }
   for (const hint of hints) {
-    const replica = byRoom(copy.holding(hint), usable, ageMs, random, rule);
+    const replica = byRoom(copy.holding(hint), usable, left, random, rule);
     if (replica !== null) return { replica, hint };
   }
   return null;
 }
 
-/** Each is drawn with its share of the room seen so far, which gives each its share of all. */
+/**
+ * One of them is drawn; it is given the request if it clearly has room. No other is tried: if isolates sent what one replica has no room for to the
+ * next, all of it would come to the few that their copies show with room.
+ *
+ * Of the requests that a snapshot shows the part `left` is still running, and as many have come as have ended (Little's law). So the load is expected to
+ * be as it was, with the variance of a binomial and a Poisson number: load left (1 - left) + load (1 - left). The spare share is for what the
+ * snapshot does not know: the object hears late of what other isolates have sent.
+ */
 function byRoom(
   replicas: Iterable<DirectReplica>,
   usable: (replica: DirectReplica) => boolean,
-  ageMs: number,
+  left: number,
   random: () => number,
-  { spareShare, concurrencyLeast }: DirectRule,
+  { deviations, spareShare, concurrencyLeast }: DirectRule,
 ): DirectReplica | null {
   let drawn: DirectReplica | null = null;
-  let total = 0;
+  let free = 0;
   for (const replica of replicas) {
-    const { concurrency, open } = replica;
-    if (!open || concurrency < concurrencyLeast) continue;
-    const room = roomOf(replica, ageMs);
-    if (room < Math.max(1, spareShare * concurrency) || !usable(replica)) continue;
-    total += room;
-    if (random() * total < room) drawn = replica;
+    if (!replica.open || !usable(replica)) continue;
+    const its = freeOf(replica, left);
+    free += its;
+    // Each is drawn with its share of what was seen so far, which gives each its share of all.
+    if (random() * free < its) drawn = replica;
   }
-  return drawn;
+  if (drawn === null || drawn.concurrency < concurrencyLeast) return null;
+  const { concurrency, load, unfinished, included } = drawn;
+  // Of those that have come, the isolate's own are known.
+  const come = Math.max(load * (1 - left), unfinished - included);
+  const room = concurrency - load * left - come;
+  const spare = deviations * Math.sqrt(load * (1 - left * left)) + spareShare * (1 - left) * concurrency;
+  return room >= 1 + spare ? drawn : null;
 }
 
-/** Free slots, as far as the isolate can tell: what has grown is taken to grow on. */
-export function roomOf({ concurrency, load, growthPerMs, unfinished, included }: DirectReplica, ageMs: number): number {
-  return concurrency - load - (unfinished - included) - growthPerMs * ageMs;
+/** Slots that requests of the snapshot do not hold any more. */
+function freeOf({ concurrency, load }: DirectReplica, left: number): number {
+  return Math.max(0, concurrency - load * left);
 }

@@ -1,6 +1,6 @@
 // The object's side of reports: the requests that isolates have sent by themselves count in the load of replicas, as demand, and as experience.
 import { earnRetries } from "../health/retry-budget.ts";
-import { addSample } from "../model/mean.ts";
+import { addSample, clamp } from "../model/mean.ts";
 import { applyInBandHints } from "../ledger/membership.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
@@ -8,7 +8,7 @@ import { noteUse, reindexSlots } from "../ledger/residency.ts";
 import { countUsers } from "../ledger/slots.ts";
 import { failedBy, failHint } from "../lifecycle.ts";
 import { LIMITS } from "../limits.ts";
-import { countArrival, learnAnswer, learnHeld } from "../model/model.ts";
+import { countArrival, learnAnswer, learnHeld, meanServiceMs, type Model } from "../model/model.ts";
 import { noteFull } from "../model/utilisation.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { TUNING } from "../tuning.ts";
@@ -45,8 +45,10 @@ export class Isolates {
   }
 
   /** How soon an isolate should refresh its copy, and report: the more isolates, the later. */
-  get refreshMs(): number {
-    return Math.max(LIMITS.refreshMs, (1000 * this.#isolates.size) / LIMITS.refreshesPerSecond);
+  refreshMs(model: Model): number {
+    const { refreshesPerService, refreshLeastMs, refreshMostMs, refreshesPerSecond } = LIMITS;
+    const freshMs = clamp(meanServiceMs(model) / refreshesPerService, refreshLeastMs, refreshMostMs);
+    return Math.max(freshMs, (1000 * this.#isolates.size) / refreshesPerSecond);
   }
 
   /** A report comes. One that is older than another of its isolate changes nothing. O(pairs + hints in lists), and what it forgets. */

@@ -60,7 +60,6 @@ export class Reporter {
   readonly #demand = new Map<string, number>();
   #failures: (Omit<ReportedFailure, "sentAgoMs"> & { readonly sentAtMs: number })[] = [];
   readonly #lists = new Map<DirectReplica, { readonly hints: readonly string[]; readonly atMs: number }>();
-  #sequence = 0;
 
   constructor(isolate: string, copy: FleetCopy) {
     this.#isolate = isolate;
@@ -85,8 +84,7 @@ export class Reporter {
     }
     pair.sent++;
     pair.unfinished++;
-    replica.unfinished++;
-    return new DirectSend(this, replica, pair, hints[0] ?? "", now);
+    return new DirectSend(this, this.#copy, replica, pair, hints[0] ?? "", now);
   }
 
   /** The next report. Counts begin anew with it, also if it is lost: what runs is told again, and the rest is worth little. O(pairs + replicas). */
@@ -96,7 +94,8 @@ export class Reporter {
     const lists = [...this.#lists].map(([{ id, incarnation }, { hints, atMs }]) => {
       return { replica: id, incarnation, hints, agoMs: now - atMs };
     });
-    const report = { isolate: this.#isolate, sequence: ++this.#sequence, pairs, demand: [...this.#demand], failures, lists };
+    const sequence = this.#copy.noteReport();
+    const report = { isolate: this.#isolate, sequence, pairs, demand: [...this.#demand], failures, lists };
     for (const [key, pair] of this.#pairs) {
       if (pair.unfinished === 0) this.#pairs.delete(key);
       else Object.assign(pair, { sent: 0, succeeded: 0, answerMs: 0, heldMs: 0 });
@@ -104,7 +103,6 @@ export class Reporter {
     this.#demand.clear();
     this.#failures = [];
     this.#lists.clear();
-    this.#copy.noteReport();
     return report;
   }
 
@@ -132,13 +130,17 @@ export class DirectSend {
   readonly #pair: Pair;
   readonly #firstHint: string;
   readonly #sentAtMs: number;
+  readonly #copy: FleetCopy;
+  readonly #toldBy: number;
   #answeredAtMs: number | null = null;
   #succeeded = false;
   #failed = false;
   #over = false;
 
-  constructor(reporter: Reporter, replica: DirectReplica, pair: Pair, firstHint: string, sentAtMs: number) {
+  constructor(reporter: Reporter, copy: FleetCopy, replica: DirectReplica, pair: Pair, firstHint: string, sentAtMs: number) {
     this.#reporter = reporter;
+    this.#copy = copy;
+    this.#toldBy = copy.begin(replica);
     this.replica = replica;
     this.#pair = pair;
     this.#firstHint = firstHint;
@@ -167,7 +169,7 @@ export class DirectSend {
   finish(whole: boolean, now: number): void {
     if (this.#over) return;
     this.#over = true;
-    this.replica.unfinished--;
+    this.#copy.end(this.replica, this.#toldBy);
     const pair = this.#pair;
     pair.unfinished--;
     if (!whole || !this.#succeeded || this.#failed || this.#answeredAtMs === null) return;

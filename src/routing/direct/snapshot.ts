@@ -4,7 +4,9 @@
 // The rows are compared with the fleet at most every `imageAgeMs`, and with single replicas whose load a report has changed. So nothing in the
 // ledger has to tell of its changes.
 import type { Fleet } from "../ledger/fleet.ts";
-import { isReady, loadOf, type Replica } from "../ledger/replica.ts";
+import { evictedBy, heldHints, isReady, loadOf, type Replica } from "../ledger/replica.ts";
+import { meanServiceMs } from "../model/model.ts";
+import type { Scheduler } from "../scheduler.ts";
 import { LIMITS } from "../limits.ts";
 
 /** One ready replica. */
@@ -13,9 +15,9 @@ export interface Row {
   readonly incarnation: number;
   readonly origin: string;
   readonly concurrency: number;
-  /** Whether requests may be sent there without the object: it is trusted, and its load is known. */
+  /** Whether requests may be sent there without the object: it is trusted, its load is known, and it is not about to evict a hint. */
   readonly open: boolean;
-  /** What it holds warm and has not failed too often, as rising indexes of names. */
+  /** What it holds warm, would not evict next and has not failed too often, as rising indexes of names. */
   readonly hints: readonly number[];
   load: number;
   /** The versions at which anything of it but the load last changed, and at which the load did. */
@@ -24,6 +26,7 @@ export interface Row {
   /** What `hints` was made of. */
   readonly advertised: Replica["advertised"];
   readonly plain: boolean;
+  readonly evicts: string | null;
 }
 
 /** A row whose replica has left, until another takes it. */
@@ -43,6 +46,8 @@ export class FleetImage {
   /** Tells this image from one of another life of the object. */
   readonly epoch: number;
   version = 0;
+  /** Expected time that a request holds a slot; 0 until any has finished. */
+  serviceMs = 0;
   /** When all rows were last compared with the fleet. */
   comparedAtMs = -Infinity;
   readonly rows: (Row | Vacant)[] = [];
@@ -59,7 +64,8 @@ export class FleetImage {
   }
 
   /** Brings the rows of these replicas up to date, and all rows if they were not for `imageAgeMs`. O(touched); O(replicas + hints) at most that often. */
-  refresh(fleet: Fleet, now: number, touched: Iterable<string> = []): void {
+  refresh({ fleet, model }: Pick<Scheduler, "fleet" | "model">, now: number, touched: Iterable<string> = []): void {
+    this.serviceMs = Math.round(meanServiceMs(model));
     this.#next = this.version + 1;
     this.#changed = false;
     if (now - this.comparedAtMs >= LIMITS.imageAgeMs) {
@@ -81,24 +87,26 @@ export class FleetImage {
     const at = this.#rowOf.get(id);
     const row = at === undefined ? undefined : this.rows[at];
     const before = row?.id === null ? undefined : row;
-    const open = !fleet.unhealthy.has(replica) && !replica.restored;
+    const open = !fleet.unhealthy.has(replica) && !replica.restored && !isEvicting(replica);
     const load = loadOf(replica);
     const plain = replica.unreported.size === 0 && fleet.hintFailures.size === 0;
-    const same = plain && before?.plain === true && before.advertised === advertised;
-    const hints = same ? before.hints : this.#hintsOf(fleet, replica, now);
+    // The object may have another hint loaded there before an isolate hears of that.
+    const evicts = evictedBy(replica);
+    const same = plain && before?.plain === true && before.advertised === advertised && before.evicts === evicts;
+    const hints = same ? before.hints : this.#hintsOf(fleet, replica, evicts, now);
     const isAs = (row: Row) =>
       row.incarnation === incarnation && row.origin === origin && row.concurrency === concurrency && row.open === open;
     if (at !== undefined && before !== undefined && isAs(before) && (same || sameList(before.hints, hints))) {
       if (!same) {
         this.#release(hints);
-        this.rows[at] = { ...before, advertised, plain };
+        this.rows[at] = { ...before, advertised, plain, evicts };
       }
       return this.#setLoad(at, load);
     }
     if (!same && before !== undefined) this.#release(before.hints);
     const place = at ?? this.#vacantRows.pop() ?? this.rows.length;
     const versions = { changedAt: this.#next, loadAt: this.#next };
-    this.rows[place] = { id, incarnation, origin, concurrency, open, hints, load, advertised, plain, ...versions };
+    this.rows[place] = { id, incarnation, origin, concurrency, open, hints, load, advertised, plain, evicts, ...versions };
     this.#rowOf.set(id, place);
     this.#changed = true;
   }
@@ -123,11 +131,11 @@ export class FleetImage {
   }
 
   /** What the replica holds and may be sent requests for; each counts as used once more. Loads in progress are not warm yet. */
-  #hintsOf({ hintFailures }: Fleet, replica: Replica, now: number): number[] {
+  #hintsOf({ hintFailures }: Fleet, replica: Replica, evicts: string | null, now: number): number[] {
     const { advertised, unreported } = replica;
     const hints: number[] = [];
     const take = (hint: string) => {
-      if (hintFailures.barredUntilMs(replica, hint, now) === 0) hints.push(this.#use(hint));
+      if (hint !== evicts && hintFailures.barredUntilMs(replica, hint, now) === 0) hints.push(this.#use(hint));
     };
     for (const hint of advertised ?? []) take(hint);
     for (const hint of unreported.keys()) if (advertised?.has(hint) !== true) take(hint);
@@ -156,6 +164,11 @@ export class FleetImage {
       this.#unusedNames.push(index);
     }
   }
+}
+
+/** It has to evict a hint for a load in progress, which takes until one is not in use. */
+function isEvicting(replica: Replica): boolean {
+  return replica.loading.size > 0 && heldHints(replica) > (replica.hintSlots ?? 0);
 }
 
 function sameList(one: readonly number[], other: readonly number[]): boolean {

@@ -7,7 +7,7 @@ import { FleetCopy } from "../../../src/routing/direct/copy.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { applyInBandHints, deleteReplica, setDrained, sweep } from "../../../src/routing/ledger/membership.ts";
-import { holdsHint, isReady, loadOf, type Grant } from "../../../src/routing/ledger/replica.ts";
+import { evictedBy, heldHints, holdsHint, isReady, loadOf, type Grant } from "../../../src/routing/ledger/replica.ts";
 import { answered, finish } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { fleetWith, hears, known, load, occupy, schedulerOf, unreachable, TTL_MS } from "../support/fleets.ts";
@@ -22,10 +22,13 @@ function due(fleet: Fleet, now: number) {
     incarnation: replica.incarnation,
     origin: replica.origin,
     concurrency: replica.concurrency,
-    open: !fleet.unhealthy.has(replica),
+    open: !fleet.unhealthy.has(replica) && (replica.loading.size === 0 || heldHints(replica) <= (replica.hintSlots ?? 0)),
     load: loadOf(replica),
     hints: [...HINTS, "only"]
-      .filter((hint) => holdsHint(replica, hint) && fleet.hintFailures.barredUntilMs(replica, hint, now) === 0)
+      .filter(
+        (hint) =>
+          hint !== evictedBy(replica) && holdsHint(replica, hint) && fleet.hintFailures.barredUntilMs(replica, hint, now) === 0,
+      )
       .toSorted(),
   }));
   return ready.toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -56,7 +59,13 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
   let now = 0;
   const someHints = () => HINTS.filter(() => random() < 0.3);
   const changes: (() => void)[] = [
-    () => void hears(fleet, of(IDS), { hints: someHints(), concurrency: 1 + below(70), incarnation: 1 + below(3) }, now),
+    () =>
+      void hears(
+        fleet,
+        of(IDS),
+        { hints: someHints(), hintSlots: of([null, 6, 12]), concurrency: 1 + below(70), incarnation: 1 + below(3) },
+        now,
+      ),
     () => void hears(fleet, of(IDS), { hints: random() < 0.5 ? null : someHints(), concurrency: 8 }, now),
     () => void hears(fleet, of(IDS), { status: of(["starting", "draining", "stopped"] as const) }, now),
     () => void hears(fleet, of(IDS), { origin: `http://10.0.0.${below(3)}:8080`, concurrency: 4 }, now),
@@ -87,7 +96,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
     const copy = of(copies);
     if (random() < 0.2) {
       image.refresh(
-        fleet,
+        schedulerOf(fleet),
         now,
         IDS.filter(() => random() < 0.5),
       );
@@ -95,7 +104,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
     }
     if (random() < 0.3) {
       now += LIMITS.imageAgeMs;
-      image.refresh(fleet, now);
+      image.refresh(schedulerOf(fleet), now);
       copy.apply(encoder.encode(image, copy.known), now);
       const wanted = due(fleet, now);
       expect(said(copy)).toEqual({ ready: wanted, holders: holdersOf(wanted) });
@@ -109,7 +118,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))("copies agree with the 
 function small() {
   const fleet = fleetWith({ a: { hints: ["sdxl", "flux"], concurrency: 8 }, b: { hints: ["flux"], concurrency: 4 } });
   const image = new FleetImage(1);
-  image.refresh(fleet, 0);
+  image.refresh(schedulerOf(fleet), 0);
   const encoder = new SnapshotEncoder();
   return { fleet, image, encoder, whole: encoder.encode(image, null) };
 }
@@ -119,7 +128,7 @@ test("bytes that are cut short or altered are refused and change nothing", () =>
   const copy = new FleetCopy();
   copy.apply(whole, 5);
   hears(fleet, "b", { hints: ["sdxl"], concurrency: 4 });
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   const before = [structuredClone(said(copy)), copy.known, copy.atMs];
   for (const bytes of [whole, encoder.encode(image, copy.known)]) {
     for (let length = 0; length < bytes.length; length++) {
@@ -142,13 +151,13 @@ test("what does not follow on the copy's version is refused; a known version of 
   copy.apply(whole, 0);
   const old = copy.known;
   hears(fleet, "a", { hints: [], concurrency: 8 });
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   const delta = encoder.encode(image, old);
   copy.apply(delta, 0);
   expect(() => copy.apply(delta, 0)).toThrow(BadBytes);
   expect(() => new FleetCopy().apply(delta, 0)).toThrow(BadBytes);
   const next = new FleetImage(2);
-  next.refresh(fleet, 0);
+  next.refresh(schedulerOf(fleet), 0);
   copy.apply(new SnapshotEncoder().encode(next, copy.known), 1);
   expect(copy.known).toEqual({ epoch: 2, version: next.version });
 });
@@ -159,10 +168,10 @@ test("a report's replicas are up to date at once, the others within 100 ms", () 
   copy.apply(whole, 0);
   occupy(fleet, "a", 3);
   occupy(fleet, "b", 2);
-  image.refresh(fleet, 1, ["a"]);
+  image.refresh(schedulerOf(fleet), 1, ["a"]);
   copy.apply(encoder.encode(image, copy.known), 1);
   expect(copy.replicas.map(({ load: its }) => its)).toEqual([3, 0]);
-  image.refresh(fleet, LIMITS.imageAgeMs);
+  image.refresh(schedulerOf(fleet), LIMITS.imageAgeMs);
   copy.apply(encoder.encode(image, copy.known), LIMITS.imageAgeMs);
   expect(copy.replicas.map(({ load: its }) => its)).toEqual([3, 2]);
 });
@@ -171,22 +180,41 @@ test("1,000 replicas of 3 hints take less than 60 KB; a change of one less than 
   const fleet = new Fleet();
   for (let index = 0; index < 1000; index++) {
     const hints = [0, 1, 2].map((slot) => `hint-${(3 * index + slot) % 2000}`);
-    hears(fleet, `replica-${index}`, { hints, concurrency: 16, incarnation: 1_700_000_000_000 + index });
+    hears(fleet, `replica-${index}`, { hints, hintSlots: 6, concurrency: 16, incarnation: 1_700_000_000_000 + index });
   }
   const image = new FleetImage(1_800_000_000_000_000);
   const encoder = new SnapshotEncoder();
-  image.refresh(fleet, 0);
+  image.refresh(schedulerOf(fleet), 0);
   const copy = new FleetCopy();
   const whole = encoder.encode(image, null);
   copy.apply(whole, 0);
   expect(whole.length).toBeLessThan(60_000);
   expect(encoder.encode(image, null)).toBe(whole);
-  image.refresh(fleet, 1000);
+  image.refresh(schedulerOf(fleet), 1000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(32);
-  hears(fleet, "replica-500", { hints: ["another", "and-another"], concurrency: 32, incarnation: 1_700_000_000_500 });
-  image.refresh(fleet, 2000);
+  hears(fleet, "replica-500", {
+    hints: ["another", "and-another"],
+    hintSlots: 6,
+    concurrency: 32,
+    incarnation: 1_700_000_000_500,
+  });
+  image.refresh(schedulerOf(fleet), 2000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(200);
   for (let index = 0; index < 1000; index += 2) occupy(fleet, `replica-${index}`, 1);
-  image.refresh(fleet, 3000);
+  image.refresh(schedulerOf(fleet), 3000);
   expect(encoder.encode(image, copy.known).length).toBeLessThan(1500);
+});
+
+test("rows and names of what is no more are used again", () => {
+  const fleet = new Fleet();
+  const image = new FleetImage(1);
+  for (let round = 0; round < 100; round++) {
+    const now = round * LIMITS.imageAgeMs;
+    hears(fleet, `r${round}`, { hints: [`x${round}`, `y${round}`] }, now);
+    hears(fleet, "always", { hints: ["always", `z${round}`] }, now);
+    if (round > 0) hears(fleet, `r${round - 1}`, { status: "stopped" }, now);
+    image.refresh(schedulerOf(fleet), now);
+  }
+  expect(image.rows.length).toBeLessThan(5);
+  expect(image.names.length).toBeLessThan(12);
 });

@@ -5,11 +5,15 @@ import { SnapshotEncoder } from "../../../src/routing/direct/codec.ts";
 import { FleetCopy } from "../../../src/routing/direct/copy.ts";
 import { decideDirect } from "../../../src/routing/direct/decide.ts";
 import { Reporter } from "../../../src/routing/direct/report.ts";
+import { Replica } from "../../../src/routing/ledger/replica.ts";
+import { Model, learnHeld } from "../../../src/routing/model/model.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { fleetWith, load, occupy, schedulerOf, unreachable, type Said } from "../support/fleets.ts";
+import { fleetWith, known, load, occupy, schedulerOf, take, unreachable, type Said } from "../support/fleets.ts";
 
 const ANY = () => true;
+/** What a request takes. */
+const SERVICE_MS = 4000;
 
 /** A fleet, so many slots of each replica taken, and a copy of it made at time 0. */
 function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<string, number>> = {}) {
@@ -20,10 +24,12 @@ function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<
   const copy = new FleetCopy();
   const reporter = new Reporter("isolate", copy);
   const random = seeded(1);
+  const model = new Model(12_000);
+  learnHeld(model, { replica: new Replica("a", 1), hint: null, warmth: "none", declaredMs: null }, SERVICE_MS);
   const its = {
     ...{ fleet, copy, reporter },
     refresh(now: number) {
-      image.refresh(fleet, now);
+      image.refresh({ fleet, model }, now);
       copy.apply(encoder.encode(image, copy.known), now);
     },
     choice: (hints: readonly string[], now = 0, usable: Parameters<typeof decideDirect>[2] = ANY) =>
@@ -42,17 +48,17 @@ function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<
   return its;
 }
 
-const holds = (hint: string, concurrency = 8): Said => ({ hints: [hint], concurrency });
+const holds = (hint: string, concurrency = 8): Said => ({ hints: [hint], hintSlots: 4, concurrency });
 
 test.each<[string, Readonly<Record<string, Said>>, Readonly<Record<string, number>>, readonly string[], string]>([
   ["a warm replica with room", { a: holds("x"), b: holds("y") }, {}, ["x"], "a x"],
   ["the first hint that has one", { a: holds("x"), b: holds("y") }, { a: 8 }, ["x", "y"], "b y"],
   ["the object, if none is warm", { a: holds("x") }, {}, ["y"], "object"],
   ["the object, if the copy is empty", {}, {}, [], "object"],
-  ["any with room, without hints", { a: holds("x"), b: { concurrency: 8 } }, { a: 7 }, [], "b null"],
-  ["one with a quarter of its slots free", { a: holds("x") }, { a: 6 }, ["x"], "a x"],
-  ["the object, if less is free", { a: holds("x") }, { a: 7 }, ["x"], "object"],
-  ["one of four slots with one free", { a: holds("x", 4) }, { a: 3 }, ["x"], "a x"],
+  ["any with room, without hints", { a: holds("x"), b: { concurrency: 8 } }, { a: 8 }, [], "b null"],
+  ["one with a free slot", { a: holds("x") }, { a: 7 }, ["x"], "a x"],
+  ["the object, if none is free", { a: holds("x") }, { a: 8 }, ["x"], "object"],
+  ["one of four slots", { a: holds("x", 4) }, {}, ["x"], "a x"],
   ["the object, for a replica of three slots", { a: holds("x", 3) }, {}, ["x"], "object"],
   ["the object, if the replica is not ready", { a: { ...holds("x"), status: "draining" } }, {}, ["x"], "object"],
 ])("a request goes to %s", (_, replicas, taken, hints, goes) => {
@@ -68,6 +74,17 @@ test("a hint that is being loaded is not warm, and a replica that failed is not 
   expect([its.goes(["y"]), its.goes(["x"])]).toEqual(["object", "a x"]);
 });
 
+test("what a replica may evict next is left to the object, and a replica that must evict for a load", () => {
+  const its = world({ a: { hints: ["x", "y"], hintSlots: 2, concurrency: 8 } });
+  take(its.fleet, 1, { replica: known(its.fleet, "a"), hint: "y", warm: true }, 1);
+  its.refresh(LIMITS.imageAgeMs);
+  // The other is in use.
+  expect([its.goes(["x"]), its.goes(["y"])]).toEqual(["object", "a y"]);
+  load(its.fleet, "a", "z", 2);
+  its.refresh(2 * LIMITS.imageAgeMs);
+  expect(its.goes(["y"])).toBe("object");
+});
+
 test("a replica that the isolate may not use is passed over", () => {
   const its = world({ a: holds("x"), b: holds("x") });
   expect(its.goes(["x"], 0, ({ id }) => id !== "a")).toBe("b x");
@@ -79,10 +96,16 @@ test("an old copy is not used", () => {
   expect([its.goes(["x"], LIMITS.directAgeMs), its.goes(["x"], LIMITS.directAgeMs + 1)]).toEqual(["a x", "object"]);
 });
 
+test("before the object knows what a request takes, it is asked", () => {
+  const { copy } = world({ a: holds("x") });
+  copy.serviceMs = 0;
+  expect(decideDirect(copy, ["x"], ANY, 0, () => 0)).toBeNull();
+});
+
 describe("room is what is left", () => {
   test("after the isolate's own requests, until they are over", () => {
     const its = world({ a: holds("x") });
-    const sends = Array.from({ length: 7 }, () => its.sends(["x"])!);
+    const sends = Array.from({ length: 8 }, () => its.sends(["x"])!);
     expect(its.goes(["x"])).toBe("object");
     sends[0]!.finish(true, 1);
     expect(its.goes(["x"])).toBe("a x");
@@ -90,35 +113,32 @@ describe("room is what is left", () => {
 
   test("and of those counts once what the snapshot includes", () => {
     const its = world({ a: holds("x") });
-    const sends = Array.from({ length: 4 }, () => its.sends(["x"])!);
+    const early = Array.from({ length: 4 }, () => its.sends(["x"])!);
     its.reporter.take(50);
     // The object has counted them.
     occupy(its.fleet, "a", 4);
     its.refresh(LIMITS.imageAgeMs);
     const [replica] = its.copy.replicas;
     expect([replica?.load, replica?.unfinished, replica?.included]).toEqual([4, 4, 4]);
-    its.sends(["x"], 100);
-    its.sends(["x"], 100);
-    expect(its.goes(["x"], 100)).toBe("a x");
-    its.sends(["x"], 100);
+    const late = Array.from({ length: 4 }, () => its.sends(["x"], 100)!);
     expect(its.goes(["x"], 100)).toBe("object");
-    for (const send of sends.slice(0, 2)) send.finish(true, 101);
-    expect(its.goes(["x"], 101)).toBe("a x");
+    // The snapshot still counts this one.
+    early[0]!.finish(true, 100);
+    expect(its.goes(["x"], 100)).toBe("object");
+    late[0]!.finish(true, 100);
+    expect([its.goes(["x"], 100), replica?.unfinished, replica?.included]).toEqual(["a x", 6, 3]);
   });
 
-  test("if load grows on as it did", () => {
-    const its = world({ a: holds("x", 16) });
-    occupy(its.fleet, "a", 4);
-    its.refresh(1000);
-    // 4 a second: 12 are free now, and 4 are after two seconds.
-    expect([its.goes(["x"], 3000), its.goes(["x"], 3001)]).toEqual(["a x", "object"]);
-    its.refresh(2000);
-    expect(its.goes(["x"], 5000)).toBe("a x");
+  test("the less certain the older the copy is for what a request takes", () => {
+    const its = world({ a: holds("x"), b: holds("y") }, { a: 4 });
+    expect([its.goes(["x"], 600), its.goes(["x"], 900)]).toEqual(["a x", "object"]);
+    // Where nothing ran, nothing is expected.
+    expect(its.goes(["y"], 10_000)).toBe("b y");
   });
 });
 
 test("equal views spread requests in proportion to room", () => {
-  const its = world({ a: holds("x", 16), b: holds("x", 16), c: holds("x", 16), d: holds("x", 16) }, { a: 0, b: 8, c: 12, d: 14 });
+  const its = world({ a: holds("x", 16), b: holds("x", 16), c: holds("x", 16), d: holds("x", 16) }, { a: 0, b: 8, c: 12, d: 16 });
   const counts: Record<string, number> = { a: 0, b: 0, c: 0, d: 0 };
   for (let request = 0; request < 7000; request++) counts[its.choice(["x"])!.replica.id]!++;
   expect(counts["d"]).toBe(0);
@@ -129,4 +149,11 @@ test("equal views spread requests in proportion to room", () => {
   ] as const) {
     expect(Math.abs(counts[id]! / 7000 - room / 28)).toBeLessThan(0.02);
   }
+});
+
+test("the share of a replica that has no room to spare goes to the object and not to the others", () => {
+  const its = world({ a: holds("x", 3), b: holds("x", 9) });
+  const chosen = Array.from({ length: 4000 }, () => its.goes(["x"]));
+  expect(new Set(chosen)).toEqual(new Set(["object", "b x"]));
+  expect(Math.abs(chosen.filter((its) => its === "object").length / 4000 - 3 / 12)).toBeLessThan(0.03);
 });

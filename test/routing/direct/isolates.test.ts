@@ -8,8 +8,10 @@ import { Reporter, type DirectReport, type ReportedPair } from "../../../src/rou
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { demandShare, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
-import { dispatch, enqueue } from "../../../src/routing/scheduler.ts";
+import { Replica } from "../../../src/routing/ledger/replica.ts";
+import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
+import { costPolicy } from "../../../src/routing/policy/cost.ts";
+import { createScheduler, dispatch, enqueue } from "../../../src/routing/scheduler.ts";
 import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
@@ -19,10 +21,11 @@ function complaints(fleet: Fleet, now: number): string[] {
 }
 
 /** An object's side, and one isolate. */
-function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], concurrency: 8 } }) {
+function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], hintSlots: 8, concurrency: 8 } }) {
   const fleet = fleetWith(replicas);
   const scheduler = schedulerOf(fleet);
   const isolates = new Isolates();
+  learnHeld(scheduler.model, { replica: new Replica("other", 1), hint: null, warmth: "none", declaredMs: null }, 400);
   const image = new FleetImage(1);
   const encoder = new SnapshotEncoder();
   const copy = new FleetCopy();
@@ -37,7 +40,7 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], c
     /** One round of the isolate with the object. */
     refresh(now: number) {
       const { touched } = its.tells(reporter.take(now), now);
-      image.refresh(fleet, now, touched);
+      image.refresh(scheduler, now, touched);
       copy.apply(encoder.encode(image, copy.known), now);
     },
     sends(hints: readonly string[], now: number) {
@@ -93,6 +96,17 @@ describe("requests that run", () => {
     expect(brief(dispatch(its.scheduler, OPTIONS, 1).get(1))).toBe("a hint_wait");
   });
 
+  test("are expected to end: others wait for a full warm replica and do not load", () => {
+    const fleet = fleetWith({ a: { hints: ["x"], concurrency: 8 }, b: { hints: [], hintSlots: 2, concurrency: 8 } });
+    const scheduler = { ...createScheduler(costPolicy()), fleet };
+    const other = new Replica("other", 1);
+    for (let sample = 0; sample < 20; sample++)
+      learnHeld(scheduler.model, { replica: other, hint: null, warmth: "none", declaredMs: null }, 400);
+    new Isolates().apply(scheduler, report("two", 1, [{ unfinished: 8 }]), 0);
+    expect(brief(enqueue(scheduler, OPTIONS, 1, arrival(["x"]), 0))).toBe("waiting");
+    expect(brief(enqueue(scheduler, OPTIONS, 2, arrival(["y"]), 0))).toMatch(/^b hash_/);
+  });
+
   test("are in use: their hint is not what a replica would evict, and counts as used", () => {
     const its = world({ a: { hints: ["x", "y"], hintSlots: 2, concurrency: 8 } });
     its.tells(report("two", 1, [{ unfinished: 2, sent: 2 }]), 100);
@@ -144,7 +158,7 @@ test("at most 5,000 isolates are remembered, and the more there are the later ea
   const its = world({ a: { hints: ["x"], concurrency: 10_000 } });
   for (let isolate = 0; isolate < 5100; isolate++)
     its.isolates.apply(its.scheduler, report(`i${isolate}`, 1, [{ unfinished: 1 }]), 0);
-  expect([loads(its.fleet), its.isolates.refreshMs]).toEqual([{ a: 5000 }, 10_000]);
+  expect([loads(its.fleet), its.isolates.refreshMs(its.scheduler.model)]).toEqual([{ a: 5000 }, 10_000]);
 });
 
 test("what was served teaches demand, service times and loads", () => {
@@ -197,7 +211,7 @@ describe("failures", () => {
   });
 
   test("of a hint bar it, in the copy as well; excused ones too", () => {
-    const its = world({ a: { hints: ["x", "y"], concurrency: 8 } });
+    const its = world({ a: { hints: ["x", "y"], hintSlots: 8, concurrency: 8 } });
     for (let one = 0; one < LIMITS.errorsToEject; one++) its.sends(["x"], 10 + one).answered("excused", null, 20 + one);
     its.refresh(30);
     expect([[...its.copy.holding("x")].length, [...its.copy.holding("y")].length]).toEqual([0, 1]);
@@ -228,7 +242,7 @@ test("a list that says what the copy says is not told", () => {
 
 test("an isolate tells of so many pairs at most, and leaves the rest to the object", () => {
   const replicas = Object.fromEntries(
-    Array.from({ length: 1001 }, (_, index) => [`r${index}`, { hints: [`h${index}`], concurrency: 4 }]),
+    Array.from({ length: 1001 }, (_, index) => [`r${index}`, { hints: [`h${index}`], hintSlots: 8, concurrency: 4 }]),
   );
   const its = world(replicas);
   for (let index = 0; index < 1000; index++) its.sends([`h${index}`], 1);

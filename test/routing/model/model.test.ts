@@ -125,6 +125,16 @@ describe("demand", () => {
     }
   });
 
+  test("of many requests at once is that of as many in a row", () => {
+    const [one, other] = [new Model(COLD_MS), new Model(COLD_MS)];
+    for (const hint of ["x", "y"]) {
+      for (let request = 0; request < 300; request++) countArrival(one, hint);
+      countArrival(other, hint, 300);
+    }
+    expect(other.arrivals).toBe(600);
+    for (const hint of ["x", "y"]) expect(demandShare(other, hint)).toBeCloseTo(demandShare(one, hint), 9);
+  });
+
   test("of at most 20,000 hints is remembered; the longest not asked for is forgotten", () => {
     const model = new Model(COLD_MS);
     for (const name of ["first", "second", ...Array.from({ length: LIMITS.learnedHints - 2 }, (_, index) => `hint-${index}`)])
