@@ -65,7 +65,7 @@ export class FleetImage {
 
   /** Brings the rows of these replicas up to date, and all rows if they were not for `imageAgeMs`. O(touched); O(replicas + hints) at most that often. */
   refresh({ fleet, model }: Pick<Scheduler, "fleet" | "model">, now: number, touched: Iterable<string> = []): void {
-    this.serviceMs = Math.round(meanServiceMs(model));
+    this.serviceMs = model.service.weight === 0 ? 0 : Math.max(1, Math.round(meanServiceMs(model)));
     this.#next = this.version + 1;
     this.#changed = false;
     if (now - this.comparedAtMs >= LIMITS.imageAgeMs) {
