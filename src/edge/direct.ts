@@ -7,7 +7,7 @@ import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Granted, HeldSlot, ReplicaFailure } from "./grant.ts";
-import { healthOf, reportEnd, snapshotOf, type Snapshot } from "./snapshots.ts";
+import { healthOf, reportEnd, reportRunning, snapshotOf, type Snapshot } from "./snapshots.ts";
 
 /** `edge`: replicas of few slots too. */
 const EDGE_RULE = { ...DIRECT_RULE, concurrencyLeast: 1 };
@@ -80,7 +80,9 @@ class DirectSlot implements HeldSlot {
   }
 
   #renew(): void {
-    this.#snapshot.sends.renew(this.#send, Date.now());
+    const now = Date.now();
+    this.#snapshot.sends.renew(this.#send, now);
+    reportRunning(this.#exchange, this.#snapshot, now);
     this.#endRenewal = this.#exchange.alarm.after(BOUNDS.leaseMs / 3, () => this.#renew());
   }
 

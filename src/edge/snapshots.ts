@@ -70,6 +70,14 @@ export function keepSnapshot(exchange: Exchange): void {
   ctx.waitUntil(refresh(exchange, snapshot, isForDirect, now));
 }
 
+/** A request that this isolate has sent by itself still runs. The object would forget it if the isolate said nothing for long, for want of other requests. */
+export function reportRunning(exchange: Exchange, snapshot: Snapshot, now: number): void {
+  const { app } = exchange.client;
+  if (now - (asked.get(app)?.atMs ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
+  asked.set(app, { atMs: now, requests: 0 });
+  exchange.ctx.waitUntil(refresh(exchange, snapshot, false, now));
+}
+
 /** The last request that this isolate has sent by itself is over. The object hears that at once if it thinks otherwise: the next request may be far. */
 export function reportEnd(exchange: Exchange, snapshot: Snapshot, now: number): void {
   if (snapshot.reported === 0 || snapshot.sends.size > 0) return;

@@ -72,6 +72,7 @@ async function sendMany(its: Awaited<ReturnType<typeof fleet>>, requests: number
 /** The edge sends by itself, once it has a fresh copy. */
 async function isDirect(its: Awaited<ReturnType<typeof fleet>>): Promise<void> {
   await until("the edge sends by itself", async () => {
+    await its.turn("throwing", 0);
     await sendMany(its, 10);
     return (await its.reasonWithoutObject()) === "hint_match";
   });
@@ -105,6 +106,7 @@ describe("the edge sends a request by itself", () => {
     for (let sent = 0; sent < 5; sent++) expect(await wide.reasonOf()).toBe("hint_match");
     expect(await wide.reasonWithoutObject()).toBe("snapshot_hash");
     await until("the edge sends by itself", async () => {
+      await wide.turn("throwing", 0);
       await sendMany(wide, 2 * BOUNDS.directRequests);
       return (await wide.reasonWithoutObject()) === "hint_match";
     });

@@ -90,8 +90,8 @@ export class FleetImage {
     const open = !fleet.unhealthy.has(replica) && !replica.restored && !isEvicting(replica);
     const load = loadOf(replica);
     const plain = replica.unreported.size === 0 && fleet.hintFailures.size === 0;
-    // The object may have another hint loaded there before an isolate hears of that.
-    const evicts = evictedBy(replica);
+    // The object may have another hint loaded there before an isolate hears of that. A replica that holds one hint alone is rarely asked for another.
+    const evicts = heldHints(replica) > 1 ? evictedBy(replica) : null;
     const same = plain && before?.plain === true && before.advertised === advertised && before.evicts === evicts;
     const hints = same ? before.hints : this.#hintsOf(fleet, replica, evicts, now);
     const isAs = (row: Row) =>

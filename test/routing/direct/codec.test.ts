@@ -27,7 +27,9 @@ function due(fleet: Fleet, now: number) {
     hints: [...HINTS, "only"]
       .filter(
         (hint) =>
-          hint !== evictedBy(replica) && holdsHint(replica, hint) && fleet.hintFailures.barredUntilMs(replica, hint, now) === 0,
+          (heldHints(replica) === 1 || hint !== evictedBy(replica)) &&
+          holdsHint(replica, hint) &&
+          fleet.hintFailures.barredUntilMs(replica, hint, now) === 0,
       )
       .toSorted(),
   }));
