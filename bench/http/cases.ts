@@ -12,7 +12,7 @@ export interface Case {
 export const APP = "bench";
 export const HINT = "sdxl";
 export const TOKEN = "bench";
-const CONCURRENCY = 64;
+const CONCURRENCY = 256;
 const CONNECTIONS = 32;
 const REPLICAS = 100;
 const HINTS_EACH = 8;

@@ -72,5 +72,6 @@ function dropFrom(copy: Headers, headers: Headers, goes: (name: string) => boole
 
 /** The client's address, if Cloudflare names it. A request without `cf.colo` did not come through Cloudflare, so anyone could have written the header. */
 export function clientAddress(request: Request): string | null {
-  return request.cf?.colo === undefined ? null : request.headers.get("cf-connecting-ip");
+  const address = request.headers.get("cf-connecting-ip");
+  return address === null || request.cf?.colo === undefined ? null : address;
 }
