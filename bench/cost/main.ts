@@ -22,7 +22,7 @@ const NOTES = `
 Prices are Cloudflare's list prices on the Workers Paid plan, without taxes; bench/cost/prices.ts names the page of each. A month has 30 days. What the
 plan includes is an account's: other Workers of the account use it too.
 
-A request that runs longer than 100 ms calls the Fleet object once more, and so does one that waits: for those --rpcs-a-request 2 or 3.
+A request that runs longer than a second calls the Fleet object once more, and so does one that waits: for those --rpcs-a-request 2 or 3.
 
 Leaves with 0, or with 2 on bad usage.
 
