@@ -108,7 +108,7 @@ export const BOUNDS = {
   wholeResponseMs: 20,
   /** Bytes read at once of a stream: the least of one that trickles, since an isolate may hold thousands of them, and the most of one that is fast. */
   readBytesLeast: 4 * KIBIBYTE,
-  readBytesMost: 64 * KIBIBYTE,
+  readBytesMost: 128 * KIBIBYTE,
   /** How often in IDLE_TIMEOUT_MS a stream is checked for a stall. */
   idleChecks: 4,
   /** How long after one side's Close of a WebSocket the router waits for the other side's Close and the messages before it. */

@@ -59,7 +59,8 @@ export class IncomingBody {
     };
     try {
       for (const piece of this.#pieces) await pass(piece);
-      let buffer = new ArrayBuffer(BOUNDS.readBytesLeast);
+      // A body of known length is there or comes fast. One of unknown length may trickle.
+      let buffer = new ArrayBuffer(length === null ? BOUNDS.readBytesLeast : Math.min(length, BOUNDS.readBytesMost));
       for (;;) {
         watch.begin();
         const pending = this.#pending ?? reader.read(new Uint8Array(buffer));
