@@ -60,6 +60,12 @@ export class Isolates {
     if (before !== undefined && before.sequence >= report.sequence) return { touched, changed };
     const loaded = new Set<Replica>();
     this.#forget(report.isolate, loaded);
+    for (const failure of report.failures.slice(0, LIMITS.failuresPerReport)) {
+      const replica = processOf(fleet, failure);
+      if (replica === null) continue;
+      fail(scheduler, replica, failure, now);
+      touched.add(replica.id);
+    }
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
     const shares: Share[] = [];
     for (const pair of pairs) {
@@ -78,12 +84,6 @@ export class Isolates {
       touched.add(replica.id);
     }
     for (const [hint, requests] of report.demand.slice(0, LIMITS.directPairsPerReport)) countArrival(model, hint, requests);
-    for (const failure of report.failures.slice(0, LIMITS.failuresPerReport)) {
-      const replica = processOf(fleet, failure);
-      if (replica === null) continue;
-      fail(scheduler, replica, failure, now);
-      touched.add(replica.id);
-    }
     for (const { hints, agoMs, ...process } of report.lists.slice(0, LIMITS.listsPerReport)) {
       const replica = processOf(fleet, process);
       // The object may have had a later list, with another answer or in a heartbeat.
@@ -140,7 +140,7 @@ function processOf({ replicas }: Fleet, { replica: id, incarnation }: { replica:
 /** As each of the requests would have taught had the object sent it; of many, as many as count. They were all warm. */
 function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: number): void {
   const { fleet, model, retries, counters } = scheduler;
-  const { hint, sent, succeeded, answerMs, heldMs } = pair;
+  const { hint, sent, succeeded, lastWell, answerMs, heldMs } = pair;
   replica.served += sent;
   counters.granted[hint === null ? "least_loaded" : "hint_match"] += sent;
   earnRetries(retries, sent);
@@ -154,13 +154,23 @@ function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: 
     learnHeld(model, its, heldMs / succeeded);
     addSample(replica.errors, 0, LIMITS.errorMemory);
   }
+  if (!lastWell) return;
   replica.failuresInARow = 0;
   replica.refusalsInARow = 0;
   if (hint !== null) fleet.hintFailures.served(replica, hint);
 }
 
 /** As if the object had granted the request. */
-function fail(scheduler: Scheduler, replica: Replica, { hint, failure, sentAgoMs }: ReportedFailure, now: number): void {
+function fail(
+  scheduler: Scheduler,
+  replica: Replica,
+  { hint, failure, afterSuccess, sentAgoMs }: ReportedFailure,
+  now: number,
+): void {
+  if (afterSuccess) {
+    replica.failuresInARow = 0;
+    replica.refusalsInARow = 0;
+  }
   const answered = failure.kind === "broken";
   const grant: Grant = {
     ...{ id: NO_GRANT, replica, hint, warmth: hint === null ? "none" : "warm", declaredMs: null, expectedMs: 0 },

@@ -15,6 +15,8 @@ export interface ReportedPair {
   readonly unfinished: number;
   readonly sent: number;
   readonly succeeded: number;
+  /** Whether the last of them that has ended went well. */
+  readonly lastWell: boolean;
   /** To the response headers, and to the end. */
   readonly answerMs: number;
   readonly heldMs: number;
@@ -26,6 +28,8 @@ export interface ReportedFailure {
   readonly hint: string | null;
   /** `excused`: an answer of that kind, which counts against the hint alone. */
   readonly failure: Failure | { readonly kind: "excused" };
+  /** Whether a request of the isolate went well there since the failure before: failures count in a row. */
+  readonly afterSuccess: boolean;
   /** How long before the report the request was sent. */
   readonly sentAgoMs: number;
 }
@@ -59,6 +63,8 @@ export class Reporter {
   readonly #pairs = new Map<string, Pair>();
   readonly #demand = new Map<string, number>();
   #failures: (Omit<ReportedFailure, "sentAgoMs"> & { readonly sentAtMs: number })[] = [];
+  /** Replicas whose last request of this isolate failed. */
+  readonly #failing = new WeakSet<DirectReplica>();
   readonly #lists = new Map<DirectReplica, { readonly hints: readonly string[]; readonly atMs: number }>();
 
   constructor(isolate: string, copy: FleetCopy) {
@@ -79,7 +85,7 @@ export class Reporter {
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
       if (this.#pairs.size >= LIMITS.directPairsPerReport) return null;
-      pair = { replica: id, incarnation, hint, unfinished: 0, sent: 0, succeeded: 0, answerMs: 0, heldMs: 0 };
+      pair = { replica: id, incarnation, hint, unfinished: 0, sent: 0, succeeded: 0, lastWell: true, answerMs: 0, heldMs: 0 };
       this.#pairs.set(key, pair);
     }
     pair.sent++;
@@ -112,8 +118,18 @@ export class Reporter {
   }
 
   /** What comes first is told: failures that come together are one fault. */
-  noteFailure({ replica, incarnation, hint }: ReportedPair, failure: ReportedFailure["failure"], sentAtMs: number): void {
-    if (this.#failures.length < LIMITS.failuresPerReport) this.#failures.push({ replica, incarnation, hint, failure, sentAtMs });
+  noteFailure(of: DirectReplica, pair: Pair, failure: ReportedFailure["failure"], sentAtMs: number): void {
+    const { replica, incarnation, hint } = pair;
+    const afterSuccess = !this.#failing.has(of);
+    this.#failing.add(of);
+    pair.lastWell = false;
+    if (this.#failures.length >= LIMITS.failuresPerReport) return;
+    this.#failures.push({ replica, incarnation, hint, failure, afterSuccess, sentAtMs });
+  }
+
+  noteSuccess(of: DirectReplica, pair: Pair): void {
+    this.#failing.delete(of);
+    pair.lastWell = true;
   }
 
   noteList(replica: DirectReplica, hints: readonly string[], atMs: number): void {
@@ -153,7 +169,7 @@ export class DirectSend {
     this.#answeredAtMs = now;
     this.#succeeded = kind === "success";
     if (this.#succeeded) this.#reporter.countDemand(this.#firstHint);
-    if (kind === "excused") this.#reporter.noteFailure(this.#pair, { kind }, this.#sentAtMs);
+    if (kind === "excused") this.#reporter.noteFailure(this.replica, this.#pair, { kind }, this.#sentAtMs);
     if (hints !== null) this.#reporter.noteList(this.replica, hints, now);
   }
 
@@ -161,7 +177,7 @@ export class DirectSend {
   failed(failure: Failure, hints: readonly string[] | null, now: number): void {
     if (this.#over || this.#failed) return;
     this.#failed = true;
-    this.#reporter.noteFailure(this.#pair, failure, this.#sentAtMs);
+    this.#reporter.noteFailure(this.replica, this.#pair, failure, this.#sentAtMs);
     if (hints !== null) this.#reporter.noteList(this.replica, hints, now);
   }
 
@@ -173,6 +189,7 @@ export class DirectSend {
     const pair = this.#pair;
     pair.unfinished--;
     if (!whole || !this.#succeeded || this.#failed || this.#answeredAtMs === null) return;
+    this.#reporter.noteSuccess(this.replica, pair);
     pair.succeeded++;
     pair.answerMs += this.#answeredAtMs - this.#sentAtMs;
     pair.heldMs += now - this.#sentAtMs;

@@ -67,7 +67,17 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], h
 }
 
 const report = (isolate: string, sequence: number, pairs: readonly Partial<ReportedPair>[] = []): DirectReport => {
-  const blank = { replica: "a", incarnation: 1, hint: "x", unfinished: 0, sent: 0, succeeded: 0, answerMs: 0, heldMs: 0 };
+  const blank = {
+    replica: "a",
+    incarnation: 1,
+    hint: "x",
+    unfinished: 0,
+    sent: 0,
+    succeeded: 0,
+    lastWell: true,
+    answerMs: 0,
+    heldMs: 0,
+  };
   return { isolate, sequence, pairs: pairs.map((pair) => ({ ...blank, ...pair })), demand: [], failures: [], lists: [] };
 };
 
@@ -183,6 +193,21 @@ describe("failures", () => {
     expect(known(its.fleet, "a").ejectedUntilMs).toBe(30 + LIMITS.ejectionMs);
     expect([its.scheduler.counters.ejected, its.scheduler.counters.failed.unreachable]).toEqual([1, 1]);
     expect(its.copy.replicas[0]?.open).toBe(false);
+  });
+
+  test.each([
+    ["in a row eject", false, 1],
+    ["between successes do not", true, 0],
+  ])("%s, if they are so many that they would in a row", (_, between, ejected) => {
+    const its = world();
+    for (let sent = 0; sent < 2 * LIMITS.errorsToEject; sent++) {
+      if (between) its.serves(["x"], sent, 1, 2);
+      const send = its.sends(["x"], sent);
+      send.failed({ kind: "error" }, null, sent);
+      send.finish(false, sent);
+    }
+    its.refresh(50);
+    expect(its.scheduler.counters.ejected).toBe(ejected);
   });
 
   test("of requests that were sent before an ejection began do not lengthen it", () => {
