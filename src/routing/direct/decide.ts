@@ -13,7 +13,7 @@ export interface DirectRule {
   readonly concurrencyLeast: number;
 }
 
-export const DIRECT_RULE: DirectRule = { deviations: 2, spareShare: 0.5, concurrencyLeast: 4 };
+export const DIRECT_RULE: DirectRule = { deviations: 2, spareShare: 0.5, concurrencyLeast: 16 };
 
 export interface DirectChoice {
   readonly replica: DirectReplica;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { seeded } from "../../../bench/simulate/random.ts";
 import { SnapshotEncoder } from "../../../src/routing/direct/codec.ts";
 import { FleetCopy } from "../../../src/routing/direct/copy.ts";
-import { decideDirect } from "../../../src/routing/direct/decide.ts";
+import { decideDirect, DIRECT_RULE } from "../../../src/routing/direct/decide.ts";
 import { Reporter } from "../../../src/routing/direct/report.ts";
 import { Replica } from "../../../src/routing/ledger/replica.ts";
 import { Model, learnHeld } from "../../../src/routing/model/model.ts";
@@ -11,6 +11,8 @@ import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { fleetWith, known, load, occupy, schedulerOf, take, unreachable, type Said } from "../support/fleets.ts";
 
+/** Narrow replicas make short tests. */
+const RULE = { ...DIRECT_RULE, concurrencyLeast: 4 };
 const ANY = () => true;
 /** What a request takes. */
 const SERVICE_MS = 4000;
@@ -33,7 +35,7 @@ function world(replicas: Readonly<Record<string, Said>>, taken: Readonly<Record<
       copy.apply(encoder.encode(image, copy.known), now);
     },
     choice: (hints: readonly string[], now = 0, usable: Parameters<typeof decideDirect>[2] = ANY) =>
-      decideDirect(copy, hints, usable, now, random),
+      decideDirect(copy, hints, usable, now, random, RULE),
     /** Where it goes, and by which hint. */
     goes(hints: readonly string[], now = 0, usable: Parameters<typeof decideDirect>[2] = ANY): string {
       const choice = its.choice(hints, now, usable);
@@ -99,7 +101,7 @@ test("an old copy is not used", () => {
 test("before the object knows what a request takes, it is asked", () => {
   const { copy } = world({ a: holds("x") });
   copy.serviceMs = 0;
-  expect(decideDirect(copy, ["x"], ANY, 0, () => 0)).toBeNull();
+  expect(decideDirect(copy, ["x"], ANY, 0, () => 0, RULE)).toBeNull();
 });
 
 describe("room is what is left", () => {

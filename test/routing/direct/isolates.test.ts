@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { SnapshotEncoder } from "../../../src/routing/direct/codec.ts";
 import { FleetCopy } from "../../../src/routing/direct/copy.ts";
-import { decideDirect } from "../../../src/routing/direct/decide.ts";
+import { decideDirect, DIRECT_RULE } from "../../../src/routing/direct/decide.ts";
 import { Isolates } from "../../../src/routing/direct/isolates.ts";
 import { Reporter, type DirectReport, type ReportedPair } from "../../../src/routing/direct/report.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
@@ -50,6 +50,7 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], h
         () => true,
         now,
         () => 0.5,
+        { ...DIRECT_RULE, concurrencyLeast: 8 },
       );
       if (choice === null) throw new Error("nobody has room");
       const send = reporter.begin(choice, hints, now);
