@@ -50,7 +50,7 @@ function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], h
         () => true,
         now,
         () => 0.5,
-        { ...DIRECT_RULE, concurrencyLeast: 8 },
+        { ...DIRECT_RULE, concurrencyLeast: 4 },
       );
       if (choice === null) throw new Error("nobody has room");
       const send = reporter.begin(choice, hints, now);
