@@ -87,7 +87,7 @@ test.each([[["decide"]], [[]]])("decisions: bench %j", async (args) => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown);
-  expect(lines).toHaveLength(5);
+  expect(lines).toHaveLength(12);
   for (const line of lines) expect(line).toMatchObject({ mean_us: expect.any(Number), cpu_us: expect.any(Number) });
 });
 
