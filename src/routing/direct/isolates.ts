@@ -1,10 +1,10 @@
 // The object's side of reports: the requests that isolates have sent by themselves count in the load of replicas, as demand, and as experience.
+import { noteError } from "../health/ejection.ts";
 import { earnRetries } from "../health/retry-budget.ts";
-import { addSample } from "../model/mean.ts";
 import { applyInBandHints } from "../ledger/membership.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
-import { noteUse, reindexSlots } from "../ledger/residency.ts";
+import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
 import { countUsers } from "../ledger/slots.ts";
 import { failedBy, failHint } from "../lifecycle.ts";
 import { LIMITS } from "../limits.ts";
@@ -64,6 +64,7 @@ export class Isolates {
       const replica = processOf(fleet, pair);
       if (replica === null) continue;
       learn(scheduler, replica, pair, now);
+      rerank(fleet, replica);
       if (pair.unfinished > 0) {
         const { hint, unfinished } = pair;
         shares.push({ replica, hint, unfinished: Math.min(unfinished, LIMITS.concurrencyPerReplica) });
@@ -150,7 +151,7 @@ function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: 
   for (let one = 0; one < Math.min(succeeded, TUNING.hintMemory); one++) {
     learnAnswer(model, its, answerMs / succeeded);
     learnHeld(model, its, heldMs / succeeded);
-    addSample(replica.errors, 0, LIMITS.errorMemory);
+    noteError(fleet, replica, 0);
   }
   replica.failuresInARow = 0;
   replica.refusalsInARow = 0;

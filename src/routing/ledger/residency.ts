@@ -4,14 +4,17 @@ import { type Fleet } from "./fleet.ts";
 import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { clamp } from "../model/mean.ts";
 import { drop, put, setNewest } from "./maps.ts";
+import { rankOf } from "./rank.ts";
 import { LIMITS } from "../limits.ts";
 import { hashNames } from "../rendezvous.ts";
 
-/** Brings the indexes of free and busy replicas up to date. Called after every change of the replica's status or load. O(hints). */
+/** Brings the indexes of free and busy replicas up to date. Called after every change of the replica's status or load. O(log n + hints). */
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const known = fleet.replicas.get(replica.id) === replica;
   const slots = known && isReady(replica) ? replica.concurrency : 0;
   countSlots(fleet, replica, slots);
+  if (slots > 0) fleet.ready.set(replica, rankOf(replica));
+  else fleet.ready.delete(replica);
   const free = loadOf(replica) < slots;
   if (slots > 0 && !free) fleet.busy.add(replica);
   else fleet.busy.delete(replica);
@@ -23,6 +26,11 @@ export function reindexSlots(fleet: Fleet, replica: Replica): void {
     if (free) put(fleet.freeHolders, hint, replica);
     else drop(fleet.freeHolders, hint, replica);
   }
+}
+
+/** The replica's number of requests or its pace has changed, so its place among the ready ones may have. O(log n). */
+export function rerank({ ready }: Fleet, replica: Replica): void {
+  if (ready.has(replica)) ready.set(replica, rankOf(replica));
 }
 
 function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
@@ -90,12 +98,14 @@ export function noteUse(replica: Replica, hint: string, now: number): void {
 /** The replica starts to load the hint for the grant, and counts as warm for the hint until `untilMs` at most. */
 export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
   grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
+  fleet.loads.set(grant, untilMs);
   indexHint(fleet, grant.replica, hint);
 }
 
 /** The load that the grant started is over. `loadedAtMs`: when a successful answer showed that the hint is loaded; null: none did. */
 export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
+  fleet.loads.delete(grant);
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loadedAtMs !== null) {
     if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
@@ -115,10 +125,10 @@ function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, sh
   }
 }
 
-/** Drops loads that were believed for too long. O(loads). */
-export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void {
-  for (const [hint, loading] of replica.loading) {
-    if (loading.untilMs > now) continue;
+/** Drops loads that were believed for too long. A replica that has left keeps its loads. O(log n) for each. */
+export function purgeLoading(fleet: Fleet, now: number): void {
+  for (const { id, replica, hint } of fleet.loads.takeUntil(now)) {
+    if (hint === null || replica.loading.get(hint)?.grantId !== id || fleet.replicas.get(replica.id) !== replica) continue;
     replica.loading.delete(hint);
     unindexHint(fleet, replica, hint);
   }
@@ -135,7 +145,10 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   countSlots(fleet, replica, 0);
   fleet.free.delete(replica);
   fleet.busy.delete(replica);
+  fleet.ready.delete(replica);
+  fleet.expiring.delete(replica);
   fleet.unhealthy.delete(replica);
+  addErrors(fleet, replica, -1);
 }
 
 /** Puts a replica that joins into the indexes, with what its record holds if it was in the fleet before. */
@@ -143,7 +156,17 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hints of [replica.loading, replica.unreported]) {
     for (const hint of hints.keys()) indexHint(fleet, replica, hint);
   }
+  for (const { grantId, untilMs } of replica.loading.values()) {
+    const grant = replica.grants.get(grantId);
+    if (grant !== undefined) fleet.loads.set(grant, untilMs);
+  }
   if (replica.ejectedFor !== null) fleet.unhealthy.add(replica);
+  addErrors(fleet, replica, 1);
+}
+
+function addErrors({ errors }: Fleet, replica: Replica, sign: 1 | -1): void {
+  errors.sum += sign * replica.errors.sum;
+  errors.weight += sign * replica.errors.weight;
 }
 
 function indexHint(fleet: Fleet, replica: Replica, hint: string): void {

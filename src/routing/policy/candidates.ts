@@ -43,16 +43,19 @@ export function eligibleToLoad(fleet: Fleet, hint: string, eligible: Eligible, n
 export interface Place {
   readonly replica: Replica;
   readonly hint: string | null;
+  /** Whether no free replica is before it in the hint's hash order; not given: not known. */
+  readonly isFirstFree?: boolean;
 }
 
 /**
  * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good
- * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint).
+ * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint);
+ * without hints O(ineligible).
  */
 export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): Place | null {
   if (wanted.hints.length === 0) {
-    const replica = leastServed(leastLoaded(fleet.free, eligible));
-    return replica && { replica, hint: null };
+    const replica = fleet.ready.first(eligible);
+    return replica !== null && fleet.free.has(replica) ? { replica, hint: null } : null;
   }
   for (const hint of wanted.hints) {
     const holders = fleet.freeHolders.get(hint);
@@ -64,28 +67,40 @@ export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now:
   return null;
 }
 
-/** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(replicas). */
+/** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(holders) if a replica holds a
+ * hint, else O(replicas). */
 export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Place | null {
   const eligible = eligibleFor(fleet, wanted, now);
-  const ready = [...readyIn(fleet)].filter(eligible);
   for (const hint of wanted.hints) {
-    const equals = leastLoaded(ready, (replica) => isServing(fleet, replica, hint, now));
-    if (equals.length > 0) return { replica: inHashOrder(equals, hint) ?? equals[0]!, hint };
+    const holders = fleet.holders.get(hint) ?? [];
+    const equals = leastLoaded(holders, (its) => isReady(its) && isServing(fleet, its, hint, now) && eligible(its));
+    const replica = inHashOrder(equals, hint);
+    if (replica !== null) return { replica, hint };
   }
   const [hint = null] = wanted.hints;
-  const replica = hint === null ? leastServed(leastLoaded(ready, ANY)) : inHashOrder(ready, hint);
+  const replica = hint === null ? fleet.ready.first(eligible) : firstInHashOrder(fleet, hint, eligible);
   return replica && { replica, hint };
 }
 
-/** Whether no other ready replica is before this one in the hint's hash order. O(replicas). */
-export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string): boolean {
+/** The first eligible ready replica in the hint's hash order. O(replicas). */
+function firstInHashOrder({ free, busy }: Fleet, hint: string, eligible: Eligible): Replica | null {
   const hash = hashName(hint);
-  const first = free.first(hash, 1);
-  return first.length > 0 && first[0] !== replica ? false : inHashOrder([replica, ...busy.first(hash, 1)], hint) === replica;
+  return ownerOf(hash, [...free.first(hash, 1, eligible), ...busy.first(hash, 1, eligible)]);
 }
 
-function* readyIn(fleet: Fleet): Generator<Replica> {
-  for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
+/**
+ * Whether no other ready replica is before this one in the hint's hash order. `isFirstFree`: whether no free one is; not given: not known. O(replicas)
+ * at worst; the more replicas are before this one, the sooner one of them is found.
+ */
+export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string, isFirstFree?: boolean): boolean {
+  if (isFirstFree === false) return false;
+  const hash = hashName(hint);
+  return !busy.hasBefore(hash, replica) && (isFirstFree === true || !free.hasBefore(hash, replica));
+}
+
+function* readyIn({ free, busy }: Fleet): Generator<Replica> {
+  yield* free;
+  yield* busy;
 }
 
 /** Of the eligible ones those that are the least loaded for their concurrency, and of these the fastest. */
@@ -102,15 +117,6 @@ function leastLoaded(replicas: Iterable<Replica>, eligible: Eligible): Replica[]
     equals.push(replica);
   }
   return equals;
-}
-
-/** The one with the fewest requests so far; of equals the first by name. */
-function leastServed(replicas: readonly Replica[]): Replica | null {
-  let best: Replica | null = null;
-  for (const replica of replicas) {
-    if (best === null || replica.served < best.served || (replica.served === best.served && replica.id < best.id)) best = replica;
-  }
-  return best;
 }
 
 export function inHashOrder<R extends Weighted>(replicas: readonly R[], hint: string): R | null {

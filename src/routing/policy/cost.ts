@@ -118,7 +118,8 @@ class Round {
     const request = this.#whoLoads(its, hint, placement.lossMs, eligible);
     if (request === null) return null;
     const priority = this.#priority(head, coldCostMs(this.#view, its, placement.lossMs));
-    return { kind: "send", request, replica: placement.replica, hint, priority };
+    const { replica, isFirstFree } = placement;
+    return { kind: "send", request, replica, hint, isFirstFree, priority };
   }
 
   /** The first of the class that has aged, or would wait for a warm replica longer than is worth it; null: there is none. O(class). */
