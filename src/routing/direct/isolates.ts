@@ -14,17 +14,17 @@ import type { Scheduler } from "../scheduler.ts";
 import { TUNING } from "../tuning.ts";
 import type { DirectReport, ReportedFailure, ReportedPair } from "./report.ts";
 
-/** Requests of one isolate that run, for one hint at one replica. */
-interface Share {
-  readonly replica: Replica;
-  readonly hint: string | null;
-  readonly unfinished: number;
+/** Requests of one isolate that run: at one place of all lists, so many for one hint at one replica. Lists take less memory than objects. */
+interface Shares {
+  readonly replicas: Replica[];
+  readonly hints: (string | null)[];
+  readonly unfinished: number[];
 }
 
 interface Isolate {
   readonly sequence: number;
   readonly atMs: number;
-  readonly shares: readonly Share[];
+  readonly shares: Shares;
 }
 
 export interface Applied {
@@ -59,15 +59,16 @@ export class Isolates {
     const loaded = new Set<Replica>();
     this.#forget(report.isolate, loaded);
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
-    const shares: Share[] = [];
+    const shares: Shares = { replicas: [], hints: [], unfinished: [] };
     for (const pair of pairs) {
       const replica = processOf(fleet, pair);
       if (replica === null) continue;
       learn(scheduler, replica, pair, now);
       rerank(fleet, replica);
       if (pair.unfinished > 0) {
-        const { hint, unfinished } = pair;
-        shares.push({ replica, hint, unfinished: Math.min(unfinished, LIMITS.concurrencyPerReplica) });
+        shares.replicas.push(replica);
+        shares.hints.push(pair.hint);
+        shares.unfinished.push(Math.min(pair.unfinished, LIMITS.concurrencyPerReplica));
       }
     }
     this.#remember(report.isolate, { sequence: report.sequence, atMs: now, shares }, loaded);
@@ -113,21 +114,24 @@ export class Isolates {
     const isolate = this.#isolates.get(name);
     if (isolate === undefined) return;
     this.#isolates.delete(name);
-    this.#shares -= isolate.shares.length;
-    for (const share of isolate.shares) count(share, -1, loaded);
+    this.#shares -= isolate.shares.replicas.length;
+    count(isolate.shares, -1, loaded);
   }
 
   #remember(name: string, isolate: Isolate, loaded: Set<Replica>): void {
     this.#isolates.set(name, isolate);
-    this.#shares += isolate.shares.length;
-    for (const share of isolate.shares) count(share, 1, loaded);
+    this.#shares += isolate.shares.replicas.length;
+    count(isolate.shares, 1, loaded);
   }
 }
 
-function count({ replica, hint, unfinished }: Share, sign: 1 | -1, loaded: Set<Replica>): void {
-  replica.direct += sign * unfinished;
-  if (hint !== null) countUsers(replica, hint, sign * unfinished);
-  loaded.add(replica);
+function count({ replicas, hints, unfinished }: Shares, sign: 1 | -1, loaded: Set<Replica>): void {
+  for (const [at, replica] of replicas.entries()) {
+    const [hint = null, requests = 0] = [hints[at], unfinished[at]];
+    replica.direct += sign * requests;
+    if (hint !== null) countUsers(replica, hint, sign * requests);
+    loaded.add(replica);
+  }
 }
 
 /** The process that is meant; null: it has left the fleet. */

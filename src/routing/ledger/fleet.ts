@@ -6,6 +6,7 @@ import { HintFailures } from "../health/hint-failures.ts";
 import { emptyMean, type Mean } from "../model/mean.ts";
 import { earlier, PriorityQueue } from "./priority-queue.ts";
 import { compareRanks, type Rank } from "./rank.ts";
+import { HolderIndex } from "./holder-index.ts";
 import type { Grant, Replica } from "./replica.ts";
 import { ReplicaIndex } from "./replica-index.ts";
 import { Tombstones } from "./tombstones.ts";
@@ -27,9 +28,7 @@ export class Fleet {
   /** Loads in progress, by the time until which they are believed; some of these replicas have left. */
   readonly loads = new PriorityQueue<Grant, number>(earlier);
   /** By hint: the replicas that hold or load it. Some loads among these were believed for too long; `purgeLoading` drops such loads. */
-  readonly holders = new Map<string, Set<Replica>>();
-  /** By hint: the holders that have a free slot. */
-  readonly freeHolders = new Map<string, Set<Replica>>();
+  readonly holders = new HolderIndex();
   /** Ready replicas that have a free slot. */
   readonly free = new ReplicaIndex<Replica>();
   /** Ready replicas that have no free slot. */
@@ -47,6 +46,8 @@ export class Fleet {
   /** The number of hints that all replicas advertise, and their characters: what the limits of one fleet are about. */
   advertisedHints = 0;
   advertisedText = 0;
+  /** The number of `Replica.unreported` of all replicas. */
+  unreportedHints = 0;
   /** The sum of what `Replica.errors` says of all replicas. */
   readonly errors: Mean = emptyMean();
 

@@ -2,7 +2,8 @@
 import { isIneligible, isPanicking } from "../health/ejection.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Wanted } from "../ledger/queue.ts";
-import { isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
+import { rankOf } from "../ledger/rank.ts";
+import { heldHints, hintsOf, isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
 import { paceOf } from "../model/pace.ts";
 import { hashName, ownerOf, type Weighted } from "../rendezvous.ts";
 
@@ -20,6 +21,17 @@ export function eligibleFor(fleet: Fleet, { avoid }: Wanted, now: number): Eligi
   const healthy: Eligible = (replica) => open(replica) && !isIneligible(replica, now);
   for (const replica of isPanicking(fleet) ? fleet.free : readyIn(fleet)) if (healthy(replica)) return healthy;
   return open;
+}
+
+/** What the free replicas hold or load; null: more than so many hints, or as many free replicas. O(most). */
+export function freeHints({ free }: Fleet, most: number): ReadonlySet<string> | null {
+  if (free.size > most) return null;
+  const hints = new Set<string>();
+  for (const replica of free) {
+    if (hints.size + heldHints(replica) > most) return null;
+    for (const hint of hintsOf(replica)) hints.add(hint);
+  }
+  return hints;
 }
 
 /** Whether the replica holds the hint or is loading it, and has not lately failed it too often. */
@@ -49,7 +61,7 @@ export interface Place {
 
 /**
  * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good
- * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint);
+ * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint), of many cheaply;
  * without hints O(ineligible).
  */
 export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): Place | null {
@@ -58,13 +70,28 @@ export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now:
     return replica !== null && fleet.free.has(replica) ? { replica, hint: null } : null;
   }
   for (const hint of wanted.hints) {
-    const holders = fleet.freeHolders.get(hint);
-    if (holders === undefined) continue;
-    const equals = leastLoaded(holders, (holder) => isServing(fleet, holder, hint, now) && eligible(holder));
-    const replica = inHashOrder(equals, hint);
+    if (!fleet.holders.hasFree(hint)) continue;
+    const serves: Eligible = (replica) => isServing(fleet, replica, hint, now) && eligible(replica);
+    const isCommon = fleet.holders.count(hint) > Math.max(COMMON, fleet.free.size / 4);
+    const replica = isCommon
+      ? leastLoadedOfMost(fleet, hint, serves)
+      : inHashOrder(leastLoaded(fleet.holders.freeOf(hint), serves), hint);
     if (replica !== null) return { replica, hint };
   }
   return null;
+}
+
+/** A hint that more replicas hold is not looked for among its holders, if most free replicas hold it. */
+const COMMON = 64;
+
+/** As among the free holders, where most free replicas hold the hint: by the order of all replicas, and then by the columns of the free ones. */
+function leastLoadedOfMost({ ready, free }: Fleet, hint: string, serves: Eligible): Replica | null {
+  const least = ready.first((replica) => replica.isFree && serves(replica));
+  if (least === null) return null;
+  const { load, pace } = rankOf(least);
+  const isAsGood: Eligible = (replica) =>
+    loadOf(replica) / replica.concurrency === load && paceOf(replica) === pace && serves(replica);
+  return free.first(hashName(hint), 1, isAsGood)[0] ?? null;
 }
 
 /** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(holders) if a replica holds a
@@ -72,8 +99,10 @@ export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now:
 export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Place | null {
   const eligible = eligibleFor(fleet, wanted, now);
   for (const hint of wanted.hints) {
-    const holders = fleet.holders.get(hint) ?? [];
-    const equals = leastLoaded(holders, (its) => isReady(its) && isServing(fleet, its, hint, now) && eligible(its));
+    const equals = leastLoaded(
+      fleet.holders.of(hint),
+      (its) => isReady(its) && isServing(fleet, its, hint, now) && eligible(its),
+    );
     const replica = inHashOrder(equals, hint);
     if (replica !== null) return { replica, hint };
   }

@@ -5,7 +5,7 @@ import { seeded as seededRandom } from "../../../bench/simulate/random.ts";
 import { failGrant } from "../../../src/routing/health/ejection.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
-import { isReady } from "../../../src/routing/ledger/replica.ts";
+import { isReady, loadOf } from "../../../src/routing/ledger/replica.ts";
 import { releaseSlot } from "../../../src/routing/ledger/slots.ts";
 import { hashName, ranked } from "../../../src/routing/rendezvous.ts";
 import { decide, decideIgnoringLoad, fleetWith, load, occupy, wants, type Said } from "../support/fleets.ts";
@@ -110,6 +110,29 @@ describe("warm", () => {
     }
     expect(decided(fleet, hints)).toBe("nobody");
   });
+});
+
+test("of many holders the least loaded, of equals the first in hash order: as if one looked at each", () => {
+  const random = seededRandom(2);
+  for (let round = 0; round < 12; round++) {
+    const said = (): Said => ({ concurrency: 1 + Math.floor(random() * 3), hints: random() < 0.8 ? ["sdxl"] : [] });
+    const fleet = fleetWith(Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`r${round}-${index}`, said()])));
+    const all = [...fleet.replicas.values()];
+    for (const replica of all) occupy(fleet, replica.id, Math.floor(random() * (replica.concurrency + 1)));
+    for (const replica of all)
+      if (random() < 0.1 && replica.isFree) failGrant(fleet, load(fleet, replica.id, "x"), { kind: "unreachable" }, 0);
+    for (;;) {
+      const usable = all.filter((its) => its.isFree && its.advertised?.has("sdxl") && !fleet.unhealthy.has(its));
+      const least = Math.min(...usable.map((its) => loadOf(its) / its.concurrency));
+      const [first] = ranked(
+        hashName("sdxl"),
+        usable.filter((its) => loadOf(its) / its.concurrency === least),
+      );
+      if (first === undefined) break;
+      expect(decided(fleet, ["sdxl"], [], 1)).toBe(`${first.id} hint_match`);
+      occupy(fleet, first.id, 1);
+    }
+  }
 });
 
 describe("cold", () => {
