@@ -17,6 +17,10 @@ const CASES: Readonly<Record<string, (fleet: Fleet) => Case>> = {
   "arrival, every slot free, warm": (fleet) => arrival(fleet, fleet.hint, fleet.end),
   "arrival, every slot free, cold": (fleet) => arrival(fleet, (round) => `new-${round}`, fleet.end),
   "arrival, every slot free, no hint": (fleet) => arrival(fleet, () => null, fleet.end),
+  "arrival, every replica holds its hint"(fleet) {
+    fleet.beatAll(["common"]);
+    return arrival(fleet, () => "common", fleet.end);
+  },
   "arrival, half the slots free, cold"(fleet) {
     fleet.occupy(fleet.replicas / 2);
     return arrival(fleet, (round) => `new-${round}`, fleet.end);

@@ -63,9 +63,9 @@ export function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
       }
     },
     running: () => scheduler.fleet.grants.keys().next().value ?? 0,
-    /** The replica of that number reports. */
-    beat(replica: number) {
-      const hints = Array.from({ length: hintsPerReplica }, (_, slot) => `hint-${(replica + slot * 617) % HINTS}`);
+    /** The replica of that number reports, and holds these hints beside its own. */
+    beat(replica: number, more: readonly string[] = []) {
+      const own = Array.from({ length: hintsPerReplica }, (_, slot) => `hint-${(replica + slot * 617) % HINTS}`);
       const its = {
         app: "bench",
         replica: `replica-${replica}`,
@@ -74,7 +74,7 @@ export function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
       };
       const said = {
         sequence: null,
-        hints,
+        hints: [...own, ...more],
         hintSlots: hintsPerReplica,
         concurrency: 1,
         inFlight: null,
@@ -82,8 +82,8 @@ export function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
       } as const;
       applyHeartbeat(scheduler.fleet, { ...its, ...said }, TIME_TO_LIVE_MS, clock.now);
     },
-    beatAll() {
-      for (let replica = 0; replica < replicas; replica++) fleet.beat(replica);
+    beatAll(more: readonly string[] = []) {
+      for (let replica = 0; replica < replicas; replica++) fleet.beat(replica, more);
     },
   };
   fleet.beatAll();
