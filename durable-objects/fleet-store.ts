@@ -37,6 +37,8 @@ const SCHEMA = `
 export class FleetStore {
   readonly #storage: DurableObjectStorage;
   #created: boolean;
+  /** No deleted incarnation may return before that; a lower bound. */
+  #nextReturnMs = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -55,8 +57,10 @@ export class FleetStore {
     return this.#sql<ReplicaRow>("SELECT * FROM replica").toArray().map(fromRow);
   }
 
-  forbidden(): Forbidden[] {
-    if (!this.#created) return [];
+  /** The incarnations that may not return yet. */
+  forbidden(now: number): Forbidden[] {
+    this.purge(now);
+    if (!this.#created || this.#nextReturnMs === Infinity) return [];
     return this.#sql<{ id: string; incarnation: number; untilMs: number }>(
       "SELECT id, incarnation, until_ms AS untilMs FROM forbidden",
     ).toArray();
@@ -87,13 +91,22 @@ export class FleetStore {
     if (this.#created) this.#sql("DELETE FROM replica WHERE id = ?", id);
   }
 
+  hasForbidden(now: number): boolean {
+    this.purge(now);
+    return this.#created && this.#nextReturnMs < Infinity;
+  }
+
   forbid(forbidden: Forbidden): void {
+    this.#nextReturnMs = Math.min(this.#nextReturnMs, forbidden.untilMs);
     this.#sql("INSERT OR REPLACE INTO forbidden VALUES (?, ?, ?)", forbidden.id, forbidden.incarnation, forbidden.untilMs);
   }
 
-  /** Forgets incarnations that may return by now. */
+  /** Forgets incarnations that may return by now. Reads the table only if there may be one. */
   purge(now: number): void {
-    if (this.#created) this.#sql("DELETE FROM forbidden WHERE until_ms <= ?", now);
+    if (!this.#created || now < this.#nextReturnMs) return;
+    this.#sql("DELETE FROM forbidden WHERE until_ms <= ?", now);
+    const { next } = this.#sql<{ next: number | null }>("SELECT MIN(until_ms) AS next FROM forbidden").one();
+    this.#nextReturnMs = next ?? Infinity;
   }
 
   /** Reads from storage. An object that another has replaced finds that out by this read. */
@@ -105,6 +118,7 @@ export class FleetStore {
   async clear(): Promise<void> {
     if (!this.#created) return;
     this.#created = false;
+    this.#nextReturnMs = Infinity;
     await this.#storage.deleteAll();
   }
 

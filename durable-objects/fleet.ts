@@ -265,7 +265,7 @@ export class Fleet extends DurableObject {
   #restore(now: number): void {
     const stored = this.#stored.replicas();
     const { fleet } = this.#scheduler;
-    for (const { id, incarnation, untilMs } of this.#stored.forbidden()) {
+    for (const { id, incarnation, untilMs } of this.#stored.forbidden(now)) {
       fleet.tombstones.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;

@@ -42,8 +42,8 @@ export class StoredFleet {
     return this.#store.replicas().map((stored) => ({ stored, admitted: this.#isAdmitted(stored) }));
   }
 
-  forbidden(): Forbidden[] {
-    return this.#store.forbidden();
+  forbidden(now: number): Forbidden[] {
+    return this.#store.forbidden(now);
   }
 
   /** The object had hibernated, which it does only while everything is complete. */
@@ -101,8 +101,7 @@ export class StoredFleet {
   async leave(): Promise<boolean> {
     const listed = this.#app !== null && (await this.#listing.sync(this.#app));
     if (listed !== false || this.#fleet.replicas.size > 0) return false;
-    this.#store.purge(Date.now());
-    await (this.#store.forbidden().length === 0 ? this.#store.clear() : this.#ctx.storage.deleteAlarm());
+    await (this.#store.hasForbidden(Date.now()) ? this.#ctx.storage.deleteAlarm() : this.#store.clear());
     return true;
   }
 

@@ -1,22 +1,10 @@
 // `npm run bench -- decide`: how long a decision takes on the largest fleet the router allows. The scheduler is the production one, called as the Fleet
 // object calls it.
 import { mean, quantileSorted } from "simple-statistics";
-import { applyHeartbeat } from "../../src/routing/ledger/membership.ts";
-import { takeSlot } from "../../src/routing/ledger/slots.ts";
-import { answered, finish } from "../../src/routing/lifecycle.ts";
-import { costPolicy } from "../../src/routing/policy/cost.ts";
-import type { WaitingOptions } from "../../src/routing/refusals.ts";
-import * as scheduling from "../../src/routing/scheduler.ts";
+import { finish } from "../../src/routing/lifecycle.ts";
 import { job, number, program, SEED } from "../command.ts";
 import { counted, listed, table } from "../report.ts";
-import { seeded } from "../simulate/random.ts";
-
-interface Size {
-  readonly replicas: number;
-  readonly hintsPerReplica: number;
-  readonly waiting: number;
-  readonly seed: number;
-}
+import { makeFleet, SERVICE_MS, wordOf, type Fleet } from "./fleet.ts";
 
 /** `run` is timed and gives what it did, in a word; `reset` is not. */
 interface Case {
@@ -25,70 +13,18 @@ interface Case {
 }
 
 const WARM_UP_ROUNDS = 300;
-const OPTIONS: WaitingOptions = { queueLengthMax: 10_000, coldStartMs: 12_000 };
-const TIME_TO_LIVE_MS = 150_000;
-const SERVICE_MS = 18_000;
-/** Hints in use: each on some 16 replicas of the largest fleet. */
-const HINTS = 10_000;
-
-/** A fleet with a past: it has served, so that everything is learned. */
-function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
-  const scheduler = scheduling.createScheduler(costPolicy(), OPTIONS.coldStartMs);
-  const random = seeded(seed);
-  const clock = { now: 0 };
-  let nextId = 1;
-  const fleet = {
-    ...{ scheduler, clock, waiting },
-    hint: () => `hint-${Math.floor(random() ** 2 * HINTS)}`,
-    arrive(hint: string) {
-      const id = nextId++;
-      const times = { arrivedAtMs: clock.now, deadlineMs: clock.now + 300_000 };
-      const arrival = { hints: [hint], ...times, avoid: [], queueLengthMax: null, declaredMs: null, priority: "normal" as const };
-      return { id, word: wordOf(scheduling.enqueue(scheduler, OPTIONS, id, arrival, clock.now)) };
-    },
-    end: (id: number, afterMs = 0) => {
-      clock.now += afterMs;
-      answered(scheduler, id, { kind: "success", hints: null }, clock.now);
-      finish(scheduler, id, clock.now);
-    },
-    dispatch: () => scheduling.dispatch(scheduler, OPTIONS, clock.now),
-    occupy() {
-      for (const replica of [...scheduler.fleet.free]) {
-        takeSlot(scheduler.fleet, nextId++, { replica, hint: null, warm: true, expectedMs: SERVICE_MS }, clock.now);
-      }
-    },
-    /** Requests that wait, up to the size, in as many lanes: each for another hint. */
-    refill() {
-      while (scheduler.queue.waiting.size < waiting) {
-        clock.now += 1;
-        fleet.arrive(`hint-${(nextId * 7919) % HINTS}`);
-      }
-    },
-    running: () => scheduler.fleet.grants.keys().next().value ?? 0,
-  };
-  for (let replica = 0; replica < replicas; replica++) {
-    const hints = Array.from({ length: hintsPerReplica }, (_, slot) => `hint-${(replica + slot * 617) % HINTS}`);
-    const its = { app: "bench", replica: `replica-${replica}`, origin: `https://replica-${replica}.example.com`, incarnation: 1 };
-    const said = {
-      ...its,
-      sequence: null,
-      hints,
-      hintSlots: hintsPerReplica,
-      concurrency: 1,
-      inFlight: null,
-      status: "ready",
-    } as const;
-    applyHeartbeat(scheduler.fleet, said, TIME_TO_LIVE_MS, 0);
-  }
-  for (let request = 0; request < 2000; request++) fleet.end(fleet.arrive(fleet.hint()).id, SERVICE_MS * (0.5 + random()));
-  return fleet;
-}
-
-type Fleet = ReturnType<typeof makeFleet>;
-
 const CASES: Readonly<Record<string, (fleet: Fleet) => Case>> = {
   "arrival, every slot free, warm": (fleet) => arrival(fleet, fleet.hint, fleet.end),
   "arrival, every slot free, cold": (fleet) => arrival(fleet, (round) => `new-${round}`, fleet.end),
+  "arrival, every slot free, no hint": (fleet) => arrival(fleet, () => null, fleet.end),
+  "arrival, every replica holds its hint"(fleet) {
+    fleet.beatAll(["common"]);
+    return arrival(fleet, () => "common", fleet.end);
+  },
+  "arrival, half the slots free, cold"(fleet) {
+    fleet.occupy(fleet.replicas / 2);
+    return arrival(fleet, (round) => `new-${round}`, fleet.end);
+  },
   "arrival, no slot free"(fleet) {
     fleet.occupy();
     fleet.refill();
@@ -121,9 +57,40 @@ const CASES: Readonly<Record<string, (fleet: Fleet) => Case>> = {
     fleet.end(idle);
     return { run: () => (fleet.dispatch().size === 0 ? "kept" : "bound"), reset() {} };
   },
+  "OPTIONS, no hint": (fleet) => ({ run: () => fleet.ask([]), reset() {} }),
+  "OPTIONS, warm": (fleet) => ({ run: () => fleet.ask([fleet.hint()]), reset() {} }),
+  "OPTIONS, cold": (fleet) => ({ run: (round) => fleet.ask([`new-${round}`]), reset() {} }),
+  /** The timer fires while replicas report in turn, and no time to live is over. */
+  tick(fleet) {
+    fleet.beatAll();
+    let beats = 0;
+    const run = () => {
+      fleet.clock.now += 1;
+      return `${fleet.expire().length} left`;
+    };
+    return { run, reset: () => fleet.beat(beats++ % fleet.replicas) };
+  },
+  /** A replica fails a third of its requests, about as many as the others, so it stays. */
+  "an error"(fleet) {
+    for (let request = 0; request < 1500; request++) {
+      const hint = fleet.hint();
+      fleet.fail(fleet.arrive(hint).id);
+      fleet.end(fleet.arrive(hint).id);
+    }
+    let id = fleet.arrive("hint-0").id;
+    const run = () => {
+      fleet.fail(id);
+      return `${fleet.scheduler.fleet.unhealthy.size} ejected`;
+    };
+    const reset = () => {
+      for (let request = 0; request < 2; request++) fleet.end(fleet.arrive("hint-0").id);
+      id = fleet.arrive("hint-0").id;
+    };
+    return { run, reset };
+  },
 };
 
-function arrival(fleet: Fleet, hintOf: (round: number) => string, end: (id: number) => void): Case {
+function arrival(fleet: Fleet, hintOf: (round: number) => string | null, end: (id: number) => void): Case {
   let id = 0;
   const run = (round: number) => {
     const arrived = fleet.arrive(hintOf(round));
@@ -131,10 +98,6 @@ function arrival(fleet: Fleet, hintOf: (round: number) => string, end: (id: numb
     return arrived.word;
   };
   return { run, reset: () => end(id) };
-}
-
-function wordOf(result: scheduling.EnqueueResult): string {
-  return result.kind === "granted" ? result.reason : result.kind;
 }
 
 function timesOf(name: string, { run, reset }: Case, rounds: number) {

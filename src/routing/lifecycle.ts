@@ -6,7 +6,7 @@ import { applyInBandHints } from "./ledger/membership.ts";
 import type { Fleet } from "./ledger/fleet.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
 import { setNewest } from "./ledger/maps.ts";
-import { noteUse, stopLoading } from "./ledger/residency.ts";
+import { noteUse, rerank, stopLoading } from "./ledger/residency.ts";
 import { leave } from "./ledger/queue.ts";
 import { grantOf, releaseSlot } from "./ledger/slots.ts";
 import { LIMITS } from "./limits.ts";
@@ -76,6 +76,7 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
   const { hint, replica } = its;
   learnAnswer(model, its, answeredAfterMs);
   learnHeld(model, its, heldMs);
+  rerank(fleet, replica);
   if (its.grantedAtMs + answeredAfterMs > replica.ejectedAtMs) trustAnswer(fleet, replica, true);
   if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
 }

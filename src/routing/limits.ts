@@ -7,10 +7,17 @@ const SECOND_MS = 1000;
 export const LIMITS = {
   /** Hints that one replica may advertise. More are an error in a heartbeat; a list in a response is cut off there. */
   hintsPerReplica: 256,
-  /** Replicas, advertised hints and characters of advertised hints in one fleet: they fit the 128 MB of a Durable Object with room to spare. */
+  /** Uses that are remembered of hints that a replica does not hold, until the next list. Some requests are for hints that their replica can't load. */
+  usesSpare: 8,
+  /** Replicas, advertised hints and characters of advertised hints in one fleet: they fit the 128 MB of a Durable Object (docs/scale.md). */
   replicasPerApp: 10_000,
   hintsPerApp: 200_000,
   hintTextPerApp: 16 * MEBIBYTE,
+  /**
+   * Hints that answers of replicas have shown and no list has named. Beyond, a replica forgets the oldest of its own for a new one. Replicas that list
+   * nothing would else take 2.5 million.
+   */
+  unreportedHintsPerApp: 200_000,
   concurrencyPerReplica: 10_000,
   /** A cold grant counts as a load in progress for at most this many estimated load times. */
   loadTimesBelieved: 10,

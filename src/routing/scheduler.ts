@@ -254,11 +254,11 @@ function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number
   return { kind: "granted", grant: taken, reason };
 }
 
-/** Adds the reason to a place. The reason does not depend on the policy. O(replicas) for a load, else O(1). */
-export function choiceOf(fleet: Fleet, { replica, hint }: Place, now: number): Choice {
+/** Adds the reason to a place. The reason does not depend on the policy. O(1), but for a load as `isOwner`. */
+export function choiceOf(fleet: Fleet, { replica, hint, isFirstFree }: Place, now: number): Choice {
   if (hint === null) return { replica, hint, warm: true, reason: "least_loaded" };
   if (isServing(fleet, replica, hint, now)) return { replica, hint, warm: true, reason: "hint_match" };
-  return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint) ? "hash_owner" : "hash_spill" };
+  return { replica, hint, warm: false, reason: isOwner(fleet, replica, hint, isFirstFree) ? "hash_owner" : "hash_spill" };
 }
 
 /** Whether recovery goes on. It lasts until the first dispatch after its time, so that no arrival overtakes the requests that wait. */

@@ -87,14 +87,24 @@ test.each([[["decide"]], [[]]])("decisions: bench %j", async (args) => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown);
-  expect(lines).toHaveLength(5);
+  expect(lines).toHaveLength(13);
   for (const line of lines) expect(line).toMatchObject({ mean_us: expect.any(Number), cpu_us: expect.any(Number) });
+});
+
+test("bench memory: each part is there, as many as asked, and takes memory", async () => {
+  const { code, stdout } = await bench("memory", "--share", "0.02", "--json");
+  expect(code).toBe(0);
+  const counts = stdout
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { count: number }).count);
+  expect(counts).toEqual([200, 4000, 4000, 400, 200, 2000, 200, 200, 200, 200]);
 });
 
 test("says what its commands are", () => {
   const { status, stdout } = spawnSync(process.execPath, [PROGRAM, "--help"], { encoding: "utf8", timeout: 20_000 });
   expect(status).toBe(0);
-  for (const name of ["decide", "http"]) expect(stdout).toContain(name);
+  for (const name of ["decide", "http", "memory"]) expect(stdout).toContain(name);
 });
 
 test.each([

@@ -1,10 +1,11 @@
 // The object's side of reports: the requests that isolates have sent by themselves count in the load of replicas, as demand, and as experience.
+import { noteError } from "../health/ejection.ts";
 import { earnRetries } from "../health/retry-budget.ts";
-import { addSample, clamp } from "../model/mean.ts";
+import { clamp } from "../model/mean.ts";
 import { applyInBandHints } from "../ledger/membership.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
-import { noteUse, reindexSlots } from "../ledger/residency.ts";
+import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
 import { countUsers } from "../ledger/slots.ts";
 import { failedBy, failHint } from "../lifecycle.ts";
 import { LIMITS } from "../limits.ts";
@@ -14,17 +15,17 @@ import type { Scheduler } from "../scheduler.ts";
 import { TUNING } from "../tuning.ts";
 import type { DirectReport, ReportedFailure, ReportedPair } from "./report.ts";
 
-/** Requests of one isolate that run, for one hint at one replica. */
-interface Share {
-  readonly replica: Replica;
-  readonly hint: string | null;
-  readonly unfinished: number;
+/** Requests of one isolate that run: at one place of all lists, so many for one hint at one replica. Lists take less memory than objects. */
+interface Shares {
+  readonly replicas: Replica[];
+  readonly hints: (string | null)[];
+  readonly unfinished: number[];
 }
 
 interface Isolate {
   readonly sequence: number;
   readonly atMs: number;
-  readonly shares: readonly Share[];
+  readonly shares: Shares;
 }
 
 export interface Applied {
@@ -67,14 +68,16 @@ export class Isolates {
       touched.add(replica.id);
     }
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
-    const shares: Share[] = [];
+    const shares: Shares = { replicas: [], hints: [], unfinished: [] };
     for (const pair of pairs) {
       const replica = processOf(fleet, pair);
       if (replica === null) continue;
       learn(scheduler, replica, pair, now);
+      rerank(fleet, replica);
       if (pair.unfinished > 0) {
-        const { hint, unfinished } = pair;
-        shares.push({ replica, hint, unfinished: Math.min(unfinished, LIMITS.concurrencyPerReplica) });
+        shares.replicas.push(replica);
+        shares.hints.push(pair.hint);
+        shares.unfinished.push(Math.min(pair.unfinished, LIMITS.concurrencyPerReplica));
       }
     }
     this.#remember(report.isolate, { sequence: report.sequence, atMs: now, shares }, loaded);
@@ -114,21 +117,24 @@ export class Isolates {
     const isolate = this.#isolates.get(name);
     if (isolate === undefined) return;
     this.#isolates.delete(name);
-    this.#shares -= isolate.shares.length;
-    for (const share of isolate.shares) count(share, -1, loaded);
+    this.#shares -= isolate.shares.replicas.length;
+    count(isolate.shares, -1, loaded);
   }
 
   #remember(name: string, isolate: Isolate, loaded: Set<Replica>): void {
     this.#isolates.set(name, isolate);
-    this.#shares += isolate.shares.length;
-    for (const share of isolate.shares) count(share, 1, loaded);
+    this.#shares += isolate.shares.replicas.length;
+    count(isolate.shares, 1, loaded);
   }
 }
 
-function count({ replica, hint, unfinished }: Share, sign: 1 | -1, loaded: Set<Replica>): void {
-  replica.direct += sign * unfinished;
-  if (hint !== null) countUsers(replica, hint, sign * unfinished);
-  loaded.add(replica);
+function count({ replicas, hints, unfinished }: Shares, sign: 1 | -1, loaded: Set<Replica>): void {
+  for (const [at, replica] of replicas.entries()) {
+    const [hint = null, requests = 0] = [hints[at], unfinished[at]];
+    replica.direct += sign * requests;
+    if (hint !== null) countUsers(replica, hint, sign * requests);
+    loaded.add(replica);
+  }
 }
 
 /** The process that is meant; null: it has left the fleet. */
@@ -152,7 +158,7 @@ function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: 
   for (let one = 0; one < Math.min(succeeded, TUNING.hintMemory); one++) {
     learnAnswer(model, its, answerMs / succeeded);
     learnHeld(model, its, heldMs / succeeded);
-    addSample(replica.errors, 0, LIMITS.errorMemory);
+    noteError(fleet, replica, 0);
   }
   if (!lastWell) return;
   replica.failuresInARow = 0;

@@ -5,7 +5,7 @@ import { type Fleet } from "../ledger/fleet.ts";
 import { isReady, type Grant, type Replica } from "../ledger/replica.ts";
 import { stopLoading, withholdSlot } from "../ledger/residency.ts";
 import { LIMITS } from "../limits.ts";
-import { addSample, emptyMean, valueOf } from "../model/mean.ts";
+import { addSample, valueOf, type Mean } from "../model/mean.ts";
 import type { Failure } from "./outcome.ts";
 
 /** How many failures in a row eject a replica, by the kind of the last failure. Answers 503 have a count of their own. */
@@ -19,7 +19,7 @@ const FAILURES_TO_EJECT: Readonly<Record<Exclude<Failure["kind"], "declined" | "
 
 /**
  * The replica failed the request. Says whether the failure ejects the replica: not if the replica has left meanwhile, or was ejected after
- * the request was sent: requests that fail together show one fault. O(1), but O(replicas) if many of the replica's last answers were errors.
+ * the request was sent: requests that fail together show one fault. O(1).
  */
 export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: number): boolean {
   stopLoading(fleet, grant, null);
@@ -27,7 +27,7 @@ export function failGrant(fleet: Fleet, grant: Grant, failure: Failure, now: num
   const { replica } = grant;
   replica.lastError = { kind: failure.kind, detail: failure.detail ?? "", atMs: now };
   if (fleet.replicas.get(replica.id) !== replica) return false;
-  if (failure.kind === "error") addSample(replica.errors, 1, LIMITS.errorMemory);
+  if (failure.kind === "error") noteError(fleet, replica, 1);
   if (failure.kind === "unavailable" || failure.kind === "declined") withholdSlot(fleet, replica, failure.retryAfterMs, now);
   if (grant.grantedAtMs <= replica.ejectedAtMs || replica.ejectedUntilMs > now) return false;
   if (!countsEnough(fleet, grant, failure, now)) return false;
@@ -53,7 +53,7 @@ function countsEnough(fleet: Fleet, { replica, grantedAtMs, failures }: Grant, {
   return (replica.failuresInARow >= enough && othersFailToo(fleet, replica) !== true) || failsOften(fleet, replica);
 }
 
-/** Whether many of the replica's last answers were errors, and the other replicas are known to fail much less. O(replicas). */
+/** Whether many of the replica's last answers were errors, and the other replicas are known to fail much less. */
 function failsOften(fleet: Fleet, replica: Replica): boolean {
   const { errors } = replica;
   if (errors.weight < LIMITS.errorSamples || valueOf(errors, 0) < LIMITS.errorShare) return false;
@@ -61,17 +61,21 @@ function failsOften(fleet: Fleet, replica: Replica): boolean {
 }
 
 /**
- * Whether the other replicas fail about as often: then requests fail wherever they are sent. Null: too little is known of the others. O(replicas).
+ * Whether the other replicas fail about as often: then requests fail wherever they are sent. Null: too little is known of the others.
  */
-function othersFailToo({ replicas }: Fleet, replica: Replica): boolean | null {
-  const others = emptyMean();
-  for (const other of replicas.values()) {
-    if (other === replica) continue;
-    others.sum += other.errors.sum;
-    others.weight += other.errors.weight;
-  }
+function othersFailToo({ errors }: Fleet, replica: Replica): boolean | null {
+  const others: Mean = { sum: errors.sum - replica.errors.sum, weight: errors.weight - replica.errors.weight };
   if (others.weight < LIMITS.errorSamples) return null;
   return valueOf(others, 0) > LIMITS.errorShareOfOthers * valueOf(replica.errors, 0);
+}
+
+/** An answer of the replica was an error (1) or a success (0). */
+export function noteError(fleet: Fleet, replica: Replica, error: 0 | 1): void {
+  const { sum, weight } = replica.errors;
+  addSample(replica.errors, error, LIMITS.errorMemory);
+  if (fleet.replicas.get(replica.id) !== replica) return;
+  fleet.errors.sum += replica.errors.sum - sum;
+  fleet.errors.weight += replica.errors.weight - weight;
 }
 
 /** The kinds of failures that response headers disprove. An error has headers too, and a broken answer has good ones. */
@@ -83,7 +87,7 @@ const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable
  */
 export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
   replica.refusalsInARow = 0;
-  if (succeeded) addSample(replica.errors, 0, LIMITS.errorMemory);
+  if (succeeded) noteError(fleet, replica, 0);
   const { ejectedFor } = replica;
   if (ejectedFor === null) return;
   if (DISPROVED_BY_HEADERS.has(ejectedFor) || (ejectedFor === "error" && succeeded)) readmit(fleet, replica);

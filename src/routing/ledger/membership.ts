@@ -1,12 +1,12 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
-import { type Tombstone, type Fleet } from "./fleet.ts";
-import { setNewest } from "./maps.ts";
+import type { Fleet } from "./fleet.ts";
 import { Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
 import { holdReclaimed, reclaimSlots, unanswered } from "./slots.ts";
+import type { Tombstone } from "./tombstones.ts";
 
 export type HeartbeatOutcome =
   /**
@@ -94,23 +94,16 @@ export function deleteReplica(fleet: Fleet, replica: Replica, untilMs: number): 
   depart(fleet, replica, untilMs, { forbidden: true });
 }
 
-/** Removes replicas whose time to live is over, and forgets what is no longer needed. Gives the removed replicas. O(replicas). */
+/** Removes replicas whose time to live is over, and forgets what is no longer needed. Gives the removed replicas. O(unhealthy). */
 export function sweep(fleet: Fleet, timeToLiveMs: number, now: number): readonly Replica[] {
-  const expired: Replica[] = [];
-  fleet.nextExpiryMs = Infinity;
-  for (const replica of fleet.replicas.values()) {
-    purgeLoading(fleet, replica, now);
-    if (replica.expiresAtMs <= now) expired.push(replica);
-    else fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, replica.expiresAtMs);
-  }
+  purgeLoading(fleet, now);
+  const expired = fleet.expiring.takeUntil(now);
   for (const replica of expired) {
     replica.lost = true;
     depart(fleet, replica, now + timeToLiveMs);
   }
   endEjections(fleet, now);
-  for (const [id, departed] of fleet.tombstones) {
-    if (departed.untilMs <= now && !isStillOwed(departed)) fleet.tombstones.delete(id);
-  }
+  fleet.tombstones.forget(now);
   return expired;
 }
 
@@ -148,11 +141,6 @@ export function storedForm(replica: Replica): StoredReplica {
   const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised, reportsHints } = replica;
   const hints = advertised && [...advertised];
   return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
-}
-
-/** Whether the record is still needed: requests of the replica run, or it is drained, which must hold if it returns in the same incarnation. */
-function isStillOwed({ record }: Tombstone): boolean {
-  return record !== null && (record.grants.size > 0 || record.drained);
 }
 
 /** The replica says that it stops: it leaves at once. If it has left already, its tombstone keeps what it said last. */
@@ -214,7 +202,7 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   replica.status = said.status;
   replica.concurrency = said.concurrency;
   replica.expiresAtMs = expiresAtMs;
-  fleet.nextExpiryMs = Math.min(fleet.nextExpiryMs, expiresAtMs);
+  fleet.expiring.set(replica, expiresAtMs);
   replica.sequence = said.sequence ?? replica.sequence;
   if (joined) indexReplica(fleet, replica);
   const reportsHints = said.hints !== null;
@@ -266,5 +254,5 @@ function depart(fleet: Fleet, replica: Replica, untilMs: number, said: Partial<T
   unindexReplica(fleet, replica);
   orphan(fleet, replica, untilMs);
   const record = incarnation === replica.incarnation ? replica : null;
-  setNewest(fleet.tombstones, replica.id, { untilMs, incarnation, sequence, forbidden, record }, LIMITS.tombstonesPerApp);
+  fleet.tombstones.add(replica.id, { untilMs, incarnation, sequence, forbidden, record });
 }

@@ -80,6 +80,18 @@ export class ReplicaIndex<R extends Weighted> implements Iterable<R> {
     return found;
   }
 
+  /** Whether another member is before this replica in the order of a hint. O(members), and O(1) if many are. */
+  hasBefore(hash: NameHash, replica: R): boolean {
+    const its = score(hash, replica);
+    const neededByAny = upperBitsOf(its, this.#heaviest);
+    for (let row = 0; row < this.#members.length; row++) {
+      if (upperBits(hash, this.#high[row] ?? 0) < neededByAny) continue;
+      const member = this.#members[row];
+      if (member !== undefined && member !== replica && score(hash, member) > its) return true;
+    }
+    return false;
+  }
+
   #widen(): void {
     const [high, weights] = [this.#high, this.#weights];
     this.#high = new Int32Array(2 * high.length);

@@ -2,6 +2,7 @@
 import type { Failure } from "../health/outcome.ts";
 import { emptyMean, type Mean } from "../model/mean.ts";
 import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
+import { LazyMap } from "./maps.ts";
 import type { ReplicaStatus } from "./report.ts";
 
 /**
@@ -77,29 +78,33 @@ export class Replica implements Weighted {
   listedAtMs = -Infinity;
   /** Whether its heartbeats say what it holds. If not, only lists in responses change `advertised`. */
   reportsHints = false;
-  readonly loading = new Map<string, Loading>();
+  readonly loading = new LazyMap<string, Loading>();
   /**
    * Hints that a successful answer showed to be loaded, with the time of that answer, and that no list has named since. The replica counts as warm
    * for them until a later list leaves them out. Requests for them teach nothing, because the replica may have evicted them.
    */
-  readonly unreported = new Map<string, number>();
-  /** When a request of this router last used each hint that the replica holds. Likely evictions go by this order. */
-  readonly usedAtMs = new Map<string, number>();
+  readonly unreported = new LazyMap<string, number>();
+  /** Its unreported hints as they are counted in `Fleet.unreportedHints`. */
+  countedUnreported = 0;
+  /** When a request of this router last used each hint that the replica holds, and few others. Likely evictions go by this order. */
+  usedAtMs = new LazyMap<string, number>();
   /** Running requests by hint: a hint in use is not evicted. */
-  readonly users = new Map<string, number>();
+  readonly users = new LazyMap<string, number>();
   /** The most hints that the replica was ever known to hold at once. They count as its hint slots if it does not tell these. */
   mostHeld = 0;
+  /** Whether it is one of `Fleet.free`. */
+  isFree = false;
   /** Its slots as they are counted in `Fleet.slots`. */
   countedSlots = 0;
   sequence: number | null = null;
   expiresAtMs = 0;
   /** By id, oldest first. */
-  readonly grants = new Map<number, Grant>();
+  readonly grants = new LazyMap<number, Grant>();
   /**
    * Running requests whose slots were taken back because the replica counts fewer requests; oldest first, and at most as many as the replica has
    * slots. They may get their slots again.
    */
-  readonly reclaimed = new Map<number, Grant>();
+  readonly reclaimed = new LazyMap<number, Grant>();
   /** When slots were last taken back. */
   reclaimedAtMs = -Infinity;
   /** Requests of before a restart that the replica reports and no ticket has adopted. They take slots. */

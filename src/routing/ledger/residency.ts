@@ -1,28 +1,33 @@
 // What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are
 // about. Decides nothing.
 import { type Fleet } from "./fleet.ts";
-import { hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
+import { heldHints, hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { clamp } from "../model/mean.ts";
-import { drop, put, setNewest } from "./maps.ts";
+import { LazyMap } from "./maps.ts";
+import { rankOf } from "./rank.ts";
 import { LIMITS } from "../limits.ts";
 import { hashNames } from "../rendezvous.ts";
 
-/** Brings the indexes of free and busy replicas up to date. Called after every change of the replica's status or load. O(hints). */
+/** Brings the indexes of free and busy replicas up to date. Called after every change of the replica's status or load. O(log n + hints). */
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const known = fleet.replicas.get(replica.id) === replica;
   const slots = known && isReady(replica) ? replica.concurrency : 0;
   countSlots(fleet, replica, slots);
+  if (slots > 0) fleet.ready.set(replica, rankOf(replica));
+  else fleet.ready.delete(replica);
   const free = loadOf(replica) < slots;
   if (slots > 0 && !free) fleet.busy.add(replica);
   else fleet.busy.delete(replica);
-  const was = fleet.free.has(replica);
   if (free) fleet.free.add(replica);
   else fleet.free.delete(replica);
-  if (free === was) return;
-  for (const hint of hintsOf(replica)) {
-    if (free) put(fleet.freeHolders, hint, replica);
-    else drop(fleet.freeHolders, hint, replica);
-  }
+  if (free === replica.isFree) return;
+  replica.isFree = free;
+  for (const hint of hintsOf(replica)) fleet.holders.noteFree(hint, replica);
+}
+
+/** The replica's number of requests or its pace has changed, so its place among the ready ones may have. O(log n). */
+export function rerank({ ready }: Fleet, replica: Replica): void {
+  if (ready.has(replica)) ready.set(replica, rankOf(replica));
 }
 
 function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
@@ -77,30 +82,54 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
   fleet.advertisedText += textOf(after) - textOf(before);
   for (const hint of before ?? []) unindexHint(fleet, replica, hint);
-  for (const hint of after ?? []) indexHint(fleet, replica, hint);
+  for (const hint of after ?? []) fleet.holders.add(hint, replica);
+  forgetUses(replica);
   replica.mostHeld = Math.max(replica.mostHeld, after?.size ?? 0);
   return true;
 }
 
-/** A request used the hint on the replica. Forgets the hint used longest ago if these are more than a replica can hold. O(1). */
+/** A request used the hint on the replica. O(1); O(hints) once in `usesSpare` uses of hints that the replica does not come to hold. */
 export function noteUse(replica: Replica, hint: string, now: number): void {
-  setNewest(replica.usedAtMs, hint, now, LIMITS.hintsPerReplica);
+  if (replica.usedAtMs.size >= heldHints(replica) + replica.users.size + LIMITS.usesSpare) forgetUses(replica);
+  replica.usedAtMs.set(hint, now);
+}
+
+/**
+ * Forgets when hints were used that the replica neither holds nor loads, and no request uses. The map is made anew, because a map that was larger keeps
+ * its size, and so that its names are those of the list and no copies. O(hints).
+ */
+function forgetUses(replica: Replica): void {
+  const before = replica.usedAtMs;
+  if (before.size === 0) return;
+  replica.usedAtMs = new LazyMap();
+  for (const hints of [hintsOf(replica), replica.users.keys()]) {
+    for (const hint of hints) {
+      const usedMs = before.get(hint);
+      if (usedMs !== undefined) replica.usedAtMs.set(hint, usedMs);
+    }
+  }
 }
 
 /** The replica starts to load the hint for the grant, and counts as warm for the hint until `untilMs` at most. */
 export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: number): void {
   grant.replica.loading.set(hint, { grantId: grant.id, untilMs });
-  indexHint(fleet, grant.replica, hint);
+  fleet.loads.set(grant, untilMs);
+  fleet.holders.add(hint, grant.replica);
 }
 
 /** The load that the grant started is over. `loadedAtMs`: when a successful answer showed that the hint is loaded; null: none did. */
 export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
+  fleet.loads.delete(grant);
   if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
   if (loadedAtMs !== null) {
-    if (!holdsHint(replica, hint)) replica.unreported.set(hint, loadedAtMs);
+    if (!holdsHint(replica, hint)) {
+      replica.unreported.set(hint, loadedAtMs);
+      countUnreported(fleet, replica);
+    }
     const [oldest] = replica.unreported.keys();
-    if (replica.unreported.size > (replica.hintSlots ?? LIMITS.hintsPerReplica))
+    const isFull = fleet.unreportedHints > LIMITS.unreportedHintsPerApp;
+    if (isFull || replica.unreported.size > (replica.hintSlots ?? LIMITS.hintsPerReplica))
       dropUnreported(fleet, replica, (other) => other === oldest);
   }
   replica.loading.delete(hint);
@@ -111,14 +140,22 @@ function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, sh
   for (const [hint, shownAtMs] of replica.unreported) {
     if (!drops(hint, shownAtMs)) continue;
     replica.unreported.delete(hint);
+    countUnreported(fleet, replica);
     unindexHint(fleet, replica, hint);
   }
 }
 
-/** Drops loads that were believed for too long. O(loads). */
-export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void {
-  for (const [hint, loading] of replica.loading) {
-    if (loading.untilMs > now) continue;
+/** A replica that has left counts for nothing. */
+function countUnreported(fleet: Fleet, replica: Replica, held = fleet.replicas.get(replica.id) === replica): void {
+  const count = held ? replica.unreported.size : 0;
+  fleet.unreportedHints += count - replica.countedUnreported;
+  replica.countedUnreported = count;
+}
+
+/** Drops loads that were believed for too long. A replica that has left keeps its loads. O(log n) for each. */
+export function purgeLoading(fleet: Fleet, now: number): void {
+  for (const { id, replica, hint } of fleet.loads.takeUntil(now)) {
+    if (hint === null || replica.loading.get(hint)?.grantId !== id || fleet.replicas.get(replica.id) !== replica) continue;
     replica.loading.delete(hint);
     unindexHint(fleet, replica, hint);
   }
@@ -128,37 +165,43 @@ export function purgeLoading(fleet: Fleet, replica: Replica, now: number): void 
 export function unindexReplica(fleet: Fleet, replica: Replica): void {
   advertise(fleet, replica, null);
   dropUnreported(fleet, replica, () => true);
+  countUnreported(fleet, replica, false);
   fleet.withholding.delete(replica);
   replica.withheld = 0;
   if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
-  for (const hint of replica.loading.keys()) dropHolder(fleet, replica, hint);
+  for (const hint of replica.loading.keys()) fleet.holders.delete(hint, replica);
   countSlots(fleet, replica, 0);
   fleet.free.delete(replica);
+  replica.isFree = false;
   fleet.busy.delete(replica);
+  fleet.ready.delete(replica);
+  fleet.expiring.delete(replica);
   fleet.unhealthy.delete(replica);
+  addErrors(fleet, replica, -1);
 }
 
 /** Puts a replica that joins into the indexes, with what its record holds if it was in the fleet before. */
 export function indexReplica(fleet: Fleet, replica: Replica): void {
   for (const hints of [replica.loading, replica.unreported]) {
-    for (const hint of hints.keys()) indexHint(fleet, replica, hint);
+    for (const hint of hints.keys()) fleet.holders.add(hint, replica);
   }
+  for (const { grantId, untilMs } of replica.loading.values()) {
+    const grant = replica.grants.get(grantId);
+    if (grant !== undefined) fleet.loads.set(grant, untilMs);
+  }
+  countUnreported(fleet, replica);
   if (replica.ejectedFor !== null) fleet.unhealthy.add(replica);
+  addErrors(fleet, replica, 1);
 }
 
-function indexHint(fleet: Fleet, replica: Replica, hint: string): void {
-  put(fleet.holders, hint, replica);
-  if (fleet.free.has(replica)) put(fleet.freeHolders, hint, replica);
+function addErrors({ errors }: Fleet, replica: Replica, sign: 1 | -1): void {
+  errors.sum += sign * replica.errors.sum;
+  errors.weight += sign * replica.errors.weight;
 }
 
 function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
   if (holdsHint(replica, hint) || replica.loading.has(hint)) return;
-  dropHolder(fleet, replica, hint);
-}
-
-function dropHolder(fleet: Fleet, replica: Replica, hint: string): void {
-  drop(fleet.holders, hint, replica);
-  drop(fleet.freeHolders, hint, replica);
+  fleet.holders.delete(hint, replica);
 }
 
 function sameSet(before: ReadonlySet<string> | null, after: readonly string[] | null): boolean {

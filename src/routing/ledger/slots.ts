@@ -32,12 +32,12 @@ const UNSAID = {
 export function takeSlot(fleet: Fleet, id: number, { warm, loadMostMs = 0, ...taking }: Taking, now: number): Grant {
   const { replica, hint } = taking;
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
+  replica.served++;
   const grant = hold(fleet, {
     ...UNSAID,
     ...taking,
     ...{ id, warmth: warmthOf(replica, hint, warm), grantedAtMs: now, proves: replica.ejectedFor === "broken" },
   });
-  replica.served++;
   if (hint !== null && !warm) startLoading(fleet, grant, hint, now + loadMostMs);
   return grant;
 }
@@ -157,4 +157,5 @@ function uncount(fleet: Fleet, grant: Grant): void {
   if (hint !== null) countUsers(replica, hint, -1);
   stopLoading(fleet, grant, null);
   reindexSlots(fleet, replica);
+  if (replica.grants.size === 0) fleet.tombstones.lookAgain(replica.id);
 }

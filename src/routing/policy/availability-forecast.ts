@@ -28,9 +28,8 @@ function forecastOf(view: View, hint: string, eligible: Eligible, now: number): 
   const service = serviceMs(view.model, hint);
   const ends: number[] = [];
   let [seen, slots] = [0, 0];
-  const holders = view.fleet.holders.get(hint);
-  if (holders === undefined) return null;
-  for (const replica of holders) {
+  const { holders } = view.fleet;
+  for (const replica of holders.of(hint)) {
     if (ends.length >= LIMITS.slotsForecast) break;
     seen++;
     if (!isReady(replica) || !isServing(view.fleet, replica, hint, now) || !eligible(replica)) continue;
@@ -46,7 +45,7 @@ function forecastOf(view: View, hint: string, eligible: Eligible, now: number): 
       ends.push(remainingMs(grant, now));
     }
   }
-  return ends.length === 0 ? null : { ends, more: ((slots / ends.length) * holders.size) / seen, serviceMs: service };
+  return ends.length === 0 ? null : { ends, more: ((slots / ends.length) * holders.count(hint)) / seen, serviceMs: service };
 }
 
 /**

@@ -2,7 +2,8 @@
 import { isIneligible, isPanicking } from "../health/ejection.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Wanted } from "../ledger/queue.ts";
-import { isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
+import { rankOf } from "../ledger/rank.ts";
+import { heldHints, hintsOf, isReady, isWarm, loadOf, type Replica } from "../ledger/replica.ts";
 import { paceOf } from "../model/pace.ts";
 import { hashName, ownerOf, type Weighted } from "../rendezvous.ts";
 
@@ -20,6 +21,17 @@ export function eligibleFor(fleet: Fleet, { avoid }: Wanted, now: number): Eligi
   const healthy: Eligible = (replica) => open(replica) && !isIneligible(replica, now);
   for (const replica of isPanicking(fleet) ? fleet.free : readyIn(fleet)) if (healthy(replica)) return healthy;
   return open;
+}
+
+/** What the free replicas hold or load; null: more than so many hints, or as many free replicas. O(most). */
+export function freeHints({ free }: Fleet, most: number): ReadonlySet<string> | null {
+  if (free.size > most) return null;
+  const hints = new Set<string>();
+  for (const replica of free) {
+    if (hints.size + heldHints(replica) > most) return null;
+    for (const hint of hintsOf(replica)) hints.add(hint);
+  }
+  return hints;
 }
 
 /** Whether the replica holds the hint or is loading it, and has not lately failed it too often. */
@@ -43,49 +55,81 @@ export function eligibleToLoad(fleet: Fleet, hint: string, eligible: Eligible, n
 export interface Place {
   readonly replica: Replica;
   readonly hint: string | null;
+  /** Whether no free replica is before it in the hint's hash order; not given: not known. */
+  readonly isFirstFree?: boolean;
 }
 
 /**
  * The first hint with a free warm replica wins, and there the least loaded for its concurrency. A request without hints finds every replica as good
- * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint).
+ * as warm. Ties go in hash order, or without hints by fewest requests so far. Null: there is none. O(free replicas that hold the hint), of many cheaply;
+ * without hints O(ineligible).
  */
 export function warmPlace(fleet: Fleet, wanted: Wanted, eligible: Eligible, now: number): Place | null {
   if (wanted.hints.length === 0) {
-    const replica = leastServed(leastLoaded(fleet.free, eligible));
-    return replica && { replica, hint: null };
+    const replica = fleet.ready.first(eligible);
+    return replica !== null && fleet.free.has(replica) ? { replica, hint: null } : null;
   }
   for (const hint of wanted.hints) {
-    const holders = fleet.freeHolders.get(hint);
-    if (holders === undefined) continue;
-    const equals = leastLoaded(holders, (holder) => isServing(fleet, holder, hint, now) && eligible(holder));
-    const replica = inHashOrder(equals, hint);
+    if (!fleet.holders.hasFree(hint)) continue;
+    const serves: Eligible = (replica) => isServing(fleet, replica, hint, now) && eligible(replica);
+    const isCommon = fleet.holders.count(hint) > Math.max(COMMON, fleet.free.size / 4);
+    const replica = isCommon
+      ? leastLoadedOfMost(fleet, hint, serves)
+      : inHashOrder(leastLoaded(fleet.holders.freeOf(hint), serves), hint);
     if (replica !== null) return { replica, hint };
   }
   return null;
 }
 
-/** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(replicas). */
+/** A hint that more replicas hold is not looked for among its holders, if most free replicas hold it. */
+const COMMON = 64;
+
+/** As among the free holders, where most free replicas hold the hint: by the order of all replicas, and then by the columns of the free ones. */
+function leastLoadedOfMost({ ready, free }: Fleet, hint: string, serves: Eligible): Replica | null {
+  const least = ready.first((replica) => replica.isFree && serves(replica));
+  if (least === null) return null;
+  const { load, pace } = rankOf(least);
+  const isAsGood: Eligible = (replica) =>
+    loadOf(replica) / replica.concurrency === load && paceOf(replica) === pace && serves(replica);
+  return free.first(hashName(hint), 1, isAsGood)[0] ?? null;
+}
+
+/** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(holders) if a replica holds a
+ * hint, else O(replicas). */
 export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Place | null {
   const eligible = eligibleFor(fleet, wanted, now);
-  const ready = [...readyIn(fleet)].filter(eligible);
   for (const hint of wanted.hints) {
-    const equals = leastLoaded(ready, (replica) => isServing(fleet, replica, hint, now));
-    if (equals.length > 0) return { replica: inHashOrder(equals, hint) ?? equals[0]!, hint };
+    const equals = leastLoaded(
+      fleet.holders.of(hint),
+      (its) => isReady(its) && isServing(fleet, its, hint, now) && eligible(its),
+    );
+    const replica = inHashOrder(equals, hint);
+    if (replica !== null) return { replica, hint };
   }
   const [hint = null] = wanted.hints;
-  const replica = hint === null ? leastServed(leastLoaded(ready, ANY)) : inHashOrder(ready, hint);
+  const replica = hint === null ? fleet.ready.first(eligible) : firstInHashOrder(fleet, hint, eligible);
   return replica && { replica, hint };
 }
 
-/** Whether no other ready replica is before this one in the hint's hash order. O(replicas). */
-export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string): boolean {
+/** The first eligible ready replica in the hint's hash order. O(replicas). */
+function firstInHashOrder({ free, busy }: Fleet, hint: string, eligible: Eligible): Replica | null {
   const hash = hashName(hint);
-  const first = free.first(hash, 1);
-  return first.length > 0 && first[0] !== replica ? false : inHashOrder([replica, ...busy.first(hash, 1)], hint) === replica;
+  return ownerOf(hash, [...free.first(hash, 1, eligible), ...busy.first(hash, 1, eligible)]);
 }
 
-function* readyIn(fleet: Fleet): Generator<Replica> {
-  for (const replica of fleet.replicas.values()) if (isReady(replica)) yield replica;
+/**
+ * Whether no other ready replica is before this one in the hint's hash order. `isFirstFree`: whether no free one is; not given: not known. O(replicas)
+ * at worst; the more replicas are before this one, the sooner one of them is found.
+ */
+export function isOwner({ free, busy }: Fleet, replica: Replica, hint: string, isFirstFree?: boolean): boolean {
+  if (isFirstFree === false) return false;
+  const hash = hashName(hint);
+  return !busy.hasBefore(hash, replica) && (isFirstFree === true || !free.hasBefore(hash, replica));
+}
+
+function* readyIn({ free, busy }: Fleet): Generator<Replica> {
+  yield* free;
+  yield* busy;
 }
 
 /** Of the eligible ones those that are the least loaded for their concurrency, and of these the fastest. */
@@ -102,15 +146,6 @@ function leastLoaded(replicas: Iterable<Replica>, eligible: Eligible): Replica[]
     equals.push(replica);
   }
   return equals;
-}
-
-/** The one with the fewest requests so far; of equals the first by name. */
-function leastServed(replicas: readonly Replica[]): Replica | null {
-  let best: Replica | null = null;
-  for (const replica of replicas) {
-    if (best === null || replica.served < best.served || (replica.served === best.served && replica.id < best.id)) best = replica;
-  }
-  return best;
 }
 
 export function inHashOrder<R extends Weighted>(replicas: readonly R[], hint: string): R | null {

@@ -6,7 +6,7 @@ import { LIMITS } from "../limits.ts";
 import { loadMs } from "../model/model.ts";
 import { TUNING } from "../tuning.ts";
 import { forecast, nextStartMs } from "./availability-forecast.ts";
-import { eligibleFor, eligibleToLoad, warmPlace, type Eligible } from "./candidates.ts";
+import { eligibleFor, eligibleToLoad, freeHints, warmPlace, type Eligible } from "./candidates.ts";
 import { evictionMs, occupationMs } from "./eviction-cost.ts";
 import { agingMsOf, byArrival, coldCostMs, orderOf, priorityOf, urgencyOf, type Order } from "./order.ts";
 import { leastLossMs, lossesOf, placeHint, type Losses } from "./placement.ts";
@@ -37,6 +37,9 @@ interface Candidate {
 
 type Prospect = Send & { readonly priority: number };
 
+/** If a decision looks at more classes, it collects the hints of the free replicas. */
+const CLASSES_BEFORE_SET = 32;
+
 /** One decision: what does not change while it is made. */
 class Round {
   readonly #view: View;
@@ -50,6 +53,8 @@ class Round {
   #lookAgainAtMs: number;
   #held: Hold | null = null;
   #asked = 0;
+  #looked = 0;
+  #freeHints: ReadonlySet<string> | null = null;
 
   constructor(view: View, affinityWait: AffinityWait, held: Held, now: number) {
     this.#view = view;
@@ -98,8 +103,14 @@ class Round {
   }
 
   #mayBeWarm(hints: readonly string[]): boolean {
-    const { freeHolders } = this.#view.fleet;
-    for (let index = 0; index < hints.length; index++) if (freeHolders.has(hints[index] ?? "")) return true;
+    const { fleet, queue } = this.#view;
+    this.#looked++;
+    // Of many classes most have hints that are not in this set, and to find that takes less time than to find their holders.
+    if (this.#looked === CLASSES_BEFORE_SET) this.#freeHints = freeHints(fleet, queue.classes.size);
+    for (let index = 0; index < hints.length; index++) {
+      const hint = hints[index] ?? "";
+      if (this.#freeHints === null ? fleet.holders.hasFree(hint) : this.#freeHints.has(hint)) return true;
+    }
     return hints.length === 0;
   }
 
@@ -118,7 +129,8 @@ class Round {
     const request = this.#whoLoads(its, hint, placement.lossMs, eligible);
     if (request === null) return null;
     const priority = this.#priority(head, coldCostMs(this.#view, its, placement.lossMs));
-    return { kind: "send", request, replica: placement.replica, hint, priority };
+    const { replica, isFirstFree } = placement;
+    return { kind: "send", request, replica, hint, isFirstFree, priority };
   }
 
   /** The first of the class that has aged, or would wait for a warm replica longer than is worth it; null: there is none. O(class). */

@@ -43,5 +43,5 @@ export function chanceNeeded({ model, fleet }: View, hint: string, copies: numbe
 
 /** Replicas that hold or load the hint. */
 export function copiesOf({ fleet: { holders } }: View, hint: string): number {
-  return holders.get(hint)?.size ?? 0;
+  return holders.count(hint);
 }

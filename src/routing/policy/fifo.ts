@@ -88,7 +88,7 @@ function pickCold(view: View, its: RequestClass, affinityWait: AffinityWait, now
 /** Those ahead and half a service, shared by the slots that hold the hint. Infinity: none does. */
 function expectedWaitMs(view: View, { waiting }: RequestClass, hint: string, eligible: Eligible, now: number): number {
   let slots = 0;
-  for (const holder of view.fleet.holders.get(hint) ?? []) {
+  for (const holder of view.fleet.holders.of(hint)) {
     if (isReady(holder) && isServing(view.fleet, holder, hint, now) && eligible(holder)) slots += holder.concurrency;
   }
   return slots === 0 ? Infinity : ((waiting.length - 0.5) * serviceMs(view.model, hint)) / slots;

@@ -5,7 +5,7 @@ import { hintSpace, type HintSpace, type Replica } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import { serviceMs } from "../model/model.ts";
 import { paceOf } from "../model/pace.ts";
-import { hashName } from "../rendezvous.ts";
+import { hashName, score } from "../rendezvous.ts";
 import type { Eligible } from "./candidates.ts";
 import { evictionMs, occupationMs } from "./eviction-cost.ts";
 import type { View } from "./policy.ts";
@@ -19,6 +19,8 @@ export interface Placement {
   readonly replica: Replica;
   /** Eviction cost and occupation. */
   readonly lossMs: number;
+  /** Whether no free replica is before it in the hint's hash order, eligible or not. */
+  readonly isFirstFree: boolean;
 }
 
 /** The free replica to load the hint on, or null of none. O(free replicas), of which at most `placementsWeighed` are weighed. */
@@ -26,8 +28,17 @@ export function placeHint(view: View, hint: string, eligible: Eligible, losses: 
   const { free } = view.fleet;
   if (free.size === 0) return null;
   const servesMs = serviceMs(view.model, hint);
-  let best: (Placement & { readonly rank: number; readonly costMs: number }) | null = null;
-  for (const replica of free.first(hashName(hint), LIMITS.placementsWeighed, eligible)) {
+  const hash = hashName(hint);
+  /** The highest score of those that are not eligible. The search asks of every one that is before all found so far. */
+  let passedOver = 0;
+  const isUsable: Eligible = (replica) => {
+    if (eligible(replica)) return true;
+    passedOver = Math.max(passedOver, score(hash, replica));
+    return false;
+  };
+  const found = free.first(hash, LIMITS.placementsWeighed, isUsable);
+  let best: (Omit<Placement, "isFirstFree"> & { readonly rank: number; readonly costMs: number }) | null = null;
+  for (const replica of found) {
     const rank = SPACE_RANK[hintSpace(replica)];
     if (best !== null && rank > best.rank) continue;
     const lossMs = losses(replica);
@@ -35,7 +46,9 @@ export function placeHint(view: View, hint: string, eligible: Eligible, losses: 
     // In hash order: of equals the first stays.
     if (best === null || rank < best.rank || costMs < best.costMs) best = { replica, rank, lossMs, costMs };
   }
-  return best;
+  if (best === null) return null;
+  const { replica, lossMs } = best;
+  return { replica, lossMs, isFirstFree: replica === found[0] && score(hash, replica) > passedOver };
 }
 
 /** What no load loses less than: the least loss of few free replicas, or 0 if they are many. Infinity: none is eligible. */

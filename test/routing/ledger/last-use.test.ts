@@ -8,7 +8,7 @@ import { LIMITS } from "../../../src/routing/limits.ts";
 import { fleetWith, hears, known, load, type Said } from "../support/fleets.ts";
 import { answerGrant, finishGrant } from "../support/failing.ts";
 
-test("the last use is remembered of as many hints as a replica may list, the one used longest ago forgotten first", () => {
+test("the last use is remembered of the hints that a replica holds, and of few others", () => {
   const fleet = fleetWith({ a: {} });
   const names = Array.from({ length: LIMITS.hintsPerReplica + 20 }, (_, index) => `hint-${index}`);
   for (const [index, hint] of [...names, "hint-100", "one more"].entries()) {
@@ -17,8 +17,19 @@ test("the last use is remembered of as many hints as a replica may list, the one
     finishGrant(fleet, grant, index);
     hears(fleet, "a", {}, index);
   }
-  const kept = [...names.slice(21), "one more"].toSorted();
-  expect([...known(fleet, "a").usedAtMs.keys()].toSorted()).toEqual(kept);
+  const { usedAtMs, unreported } = known(fleet, "a");
+  expect([...unreported.keys()].filter((hint) => !usedAtMs.has(hint))).toEqual([]);
+  expect([unreported.size, usedAtMs.get("one more")]).toEqual([LIMITS.hintsPerReplica, names.length + 1]);
+  expect(usedAtMs.size).toBeLessThanOrEqual(LIMITS.hintsPerReplica + LIMITS.usesSpare);
+});
+
+test("a list ends the memory of what it leaves out, unless a request uses that", () => {
+  const fleet = fleetWith({ a: { hints: ["x", "y", "z"], concurrency: 2 } });
+  const replica = known(fleet, "a");
+  for (const [index, hint] of ["z", "y", "x"].entries()) noteUse(replica, hint, index);
+  takeSlot(fleet, 1, { replica, hint: "z", warm: true }, 7);
+  hears(fleet, "a", { hints: ["x"], concurrency: 2 }, 8);
+  expect(Object.fromEntries(replica.usedAtMs)).toEqual({ x: 2, z: 7 });
 });
 
 describe("for one more hint a replica evicts", () => {

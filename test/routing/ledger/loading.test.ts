@@ -11,7 +11,7 @@ import { COLD_MS, fleetWith, hears, known, load, type Said } from "../support/fl
 import { violations } from "../support/invariants.ts";
 
 const SAID: Said = { concurrency: 4, hints: ["flux"], hintSlots: 3 };
-const isHolder = (fleet: Fleet, hint: string) => fleet.holders.get(hint)?.has(known(fleet, "a")) === true;
+const isHolder = (fleet: Fleet, hint: string) => [...fleet.holders.of(hint)].includes(known(fleet, "a"));
 
 function loading(): { fleet: Fleet; grant: Grant } {
   const fleet = fleetWith({ a: SAID });
@@ -114,4 +114,20 @@ test("of loads that were answered no more are believed than a replica can hold, 
     expect([0, 1, most].map((index) => isWarm(known(fleet, "a"), `hint-${index}`, 1000))).toEqual([false, true, true]);
     expect(violations(fleet, 1000)).toEqual([]);
   }
+});
+
+test("of a whole fleet's answered loads no more are believed than the limit: beyond, a replica forgets the oldest of its own", () => {
+  const fleet = fleetWith({ a: { concurrency: 9 }, b: { concurrency: 9 } });
+  const loads = (id: string, hint: string) => {
+    const grant = load(fleet, id, hint);
+    answerGrant(fleet, grant, 1000);
+    finishGrant(fleet, grant, 1000);
+  };
+  for (const hint of ["x", "y"]) loads("a", hint);
+  fleet.unreportedHints += LIMITS.unreportedHintsPerApp - 2;
+  loads("a", "z");
+  loads("b", "x");
+  expect([...known(fleet, "a").unreported.keys()]).toEqual(["y", "z"]);
+  expect([...known(fleet, "b").unreported.keys()]).toEqual([]);
+  expect(fleet.unreportedHints).toBe(LIMITS.unreportedHintsPerApp);
 });

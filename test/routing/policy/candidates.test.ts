@@ -1,7 +1,11 @@
 // Who gets a request that waits for nothing and why: every reason, the order of preferences, and the ties. In these fleets hash order is
 // computed with `ranked`, whose values are pinned in rendezvous.test.ts.
 import { describe, expect, test } from "vitest";
+import { seeded as seededRandom } from "../../../bench/simulate/random.ts";
+import { failGrant } from "../../../src/routing/health/ejection.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { setDrained } from "../../../src/routing/ledger/membership.ts";
+import { isReady, loadOf } from "../../../src/routing/ledger/replica.ts";
 import { releaseSlot } from "../../../src/routing/ledger/slots.ts";
 import { hashName, ranked } from "../../../src/routing/rendezvous.ts";
 import { decide, decideIgnoringLoad, fleetWith, load, occupy, wants, type Said } from "../support/fleets.ts";
@@ -108,6 +112,29 @@ describe("warm", () => {
   });
 });
 
+test("of many holders the least loaded, of equals the first in hash order: as if one looked at each", () => {
+  const random = seededRandom(2);
+  for (let round = 0; round < 12; round++) {
+    const said = (): Said => ({ concurrency: 1 + Math.floor(random() * 3), hints: random() < 0.8 ? ["sdxl"] : [] });
+    const fleet = fleetWith(Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`r${round}-${index}`, said()])));
+    const all = [...fleet.replicas.values()];
+    for (const replica of all) occupy(fleet, replica.id, Math.floor(random() * (replica.concurrency + 1)));
+    for (const replica of all)
+      if (random() < 0.1 && replica.isFree) failGrant(fleet, load(fleet, replica.id, "x"), { kind: "unreachable" }, 0);
+    for (;;) {
+      const usable = all.filter((its) => its.isFree && its.advertised?.has("sdxl") && !fleet.unhealthy.has(its));
+      const least = Math.min(...usable.map((its) => loadOf(its) / its.concurrency));
+      const [first] = ranked(
+        hashName("sdxl"),
+        usable.filter((its) => loadOf(its) / its.concurrency === least),
+      );
+      if (first === undefined) break;
+      expect(decided(fleet, ["sdxl"], [], 1)).toBe(`${first.id} hint_match`);
+      occupy(fleet, first.id, 1);
+    }
+  }
+});
+
 describe("cold", () => {
   const SIX = Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((id) => [id, {}] satisfies [string, Said]));
 
@@ -121,6 +148,32 @@ describe("cold", () => {
     }
     expect(seen).toEqual(order.map((id, place) => `${id} ${place === 0 ? "hash_owner" : "hash_spill"}`));
     expect(decided(fleet, ["sdxl"])).toBe("nobody");
+  });
+
+  test("the reason counts every ready replica before the one that loads, be it full, passed over, or no choice of the policy", () => {
+    const random = seededRandom(1);
+    const seen = new Set<string>();
+    for (let round = 0; round < 400; round++) {
+      const ids = Array.from({ length: 1 + Math.floor(random() * 8) }, (_, index) => `r${round}-${index}`);
+      const said = (): Said => ({
+        concurrency: 1 + Math.floor(random() * 3),
+        ...(random() < 0.5 ? { hints: [], hintSlots: 1 } : {}),
+      });
+      const fleet = fleetWith(Object.fromEntries(ids.map((id) => [id, said()])));
+      for (const replica of fleet.replicas.values()) {
+        const drawn = random();
+        if (drawn < 0.3) occupy(fleet, replica.id, replica.concurrency);
+        else if (drawn < 0.4) setDrained(fleet, replica, true);
+        else if (drawn < 0.6) failGrant(fleet, load(fleet, replica.id, "other"), { kind: "unreachable" }, 0);
+      }
+      const avoid = ids.filter(() => random() < 0.2);
+      const choice = decide(fleet, wants(["sdxl"], avoid), 1);
+      if (choice === null) continue;
+      const [owner] = ranked(hashName("sdxl"), [...fleet.replicas.values()].filter(isReady));
+      expect(choice.reason).toBe(choice.replica === owner ? "hash_owner" : "hash_spill");
+      seen.add(`${choice.reason} ${fleet.unhealthy.size > 0} ${avoid.length > 0} ${fleet.busy.size > 0}`);
+    }
+    expect(seen.size).toBe(16);
   });
 
   test("weights are concurrencies: of 1000 cold hints a replica of 9 in 10 owns about 900", () => {

@@ -151,7 +151,7 @@ function lastErrorOf({ lastError }: Process, now: number): ReplicaView["last_err
   return lastError && { kind: lastError.kind, detail: lastError.detail, ago_ms: Math.max(0, now - lastError.atMs) };
 }
 
-function ids(map: ReadonlyMap<number, unknown>): number[] {
+function ids(map: { readonly keys: () => Iterable<number> }): number[] {
   return [...map.keys()].toSorted(byNumber);
 }
 

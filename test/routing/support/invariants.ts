@@ -2,9 +2,29 @@
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import type { Queue } from "../../../src/routing/ledger/queue.ts";
 import { heldHints, hintsOf, isReady, loadOf, type Replica } from "../../../src/routing/ledger/replica.ts";
+
 import { unanswered } from "../../../src/routing/ledger/slots.ts";
+import { freeHints } from "../../../src/routing/policy/candidates.ts";
+import { paceOf } from "../../../src/routing/model/pace.ts";
 
 const name = (replica: Replica) => `${replica.id}@${replica.incarnation}`;
+
+/** All members of a priority queue, in its order. */
+function inTurn<T>(queue: { readonly first: (usable: (member: T) => boolean) => T | null }): T[] {
+  const all = new Set<T>();
+  for (let next = queue.first(() => true); next !== null; next = queue.first((its) => !all.has(its))) all.add(next);
+  return [...all];
+}
+
+function byRank(one: Replica, other: Replica): number {
+  const by = (of: (replica: Replica) => number) => of(one) - of(other);
+  return (
+    by((replica) => loadOf(replica) / replica.concurrency) ||
+    by(paceOf) ||
+    by(({ served }) => served) ||
+    (one.id < other.id ? -1 : 1)
+  );
+}
 
 /** Collects in words what is not as it is due. */
 function complaints() {
@@ -38,20 +58,50 @@ export function violations(fleet: Fleet, now: number): string[] {
     ready.reduce((slots, { concurrency }) => slots + concurrency, 0),
   );
 
-  const pairs = (index: Fleet["holders"]) =>
-    [...index].flatMap(([hint, holders]) => [...holders].map((replica) => `${hint} ${name(replica)}`));
+  const hints = [...fleet.holders.hints()];
+  const pairs = (of: (hint: string) => Iterable<Replica>) =>
+    hints.flatMap((hint) => [...of(hint)].map((replica) => `${hint} ${name(replica)}`));
   const held = (replica: Replica) =>
     new Set([...(replica.advertised ?? []), ...replica.unreported.keys(), ...replica.loading.keys()]);
   const due = (its: readonly Replica[]) => its.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`));
-  same("holders", pairs(fleet.holders), due(replicas));
-  same("free holders", pairs(fleet.freeHolders), due([...fleet.free]));
-  for (const index of [fleet.holders, fleet.freeHolders]) {
-    if ([...index.values()].some((holders) => holders.size === 0)) found.push("a hint is indexed that nobody holds");
+  const { holders } = fleet;
+  same(
+    "holders",
+    pairs((hint) => holders.of(hint)),
+    due(replicas),
+  );
+  same(
+    "free holders",
+    pairs((hint) => holders.freeOf(hint)),
+    due([...fleet.free]),
+  );
+  for (const hint of hints) {
+    const [count, hasFree] = [[...holders.of(hint)].length, [...holders.freeOf(hint)].length > 0];
+    if (holders.count(hint) !== count || holders.hasFree(hint) !== hasFree) found.push(`${hint} is counted wrongly`);
+    if (count === 0) found.push(`${hint} is indexed, and nobody holds it`);
   }
+  same(
+    "hints of free replicas",
+    freeHints(fleet, Infinity) ?? [],
+    hints.filter((hint) => holders.hasFree(hint)),
+  );
+  same(
+    "unreported hints",
+    fleet.unreportedHints,
+    replicas.reduce((total, { unreported }) => total + unreported.size, 0),
+  );
   for (const replica of replicas) {
     same(`hints of ${name(replica)}`, hintsOf(replica), held(replica));
     same(`number of hints of ${name(replica)}`, heldHints(replica), held(replica).size);
-    if (replica.expiresAtMs < fleet.nextExpiryMs) found.push(`${name(replica)} expires before the next expiry`);
+  }
+  same("next expiry", fleet.nextExpiryMs, Math.min(...replicas.map(({ expiresAtMs }) => expiresAtMs)));
+  if (inTurn(fleet.ready).map(name).join() !== ready.toSorted(byRank).map(name).join()) found.push("the order without hints");
+  const loads = replicas.flatMap((replica) => [...replica.loading.values()].map(({ grantId }) => fleet.grants.get(grantId)));
+  if (!loads.every((grant) => grant !== undefined && fleet.loads.has(grant))) found.push("a load would be believed for ever");
+  if (fleet.loads.size > fleet.grants.size) found.push("loads of requests that are over");
+  for (const part of ["sum", "weight"] as const) {
+    const due = replicas.reduce((total, { errors }) => total + errors[part], 0);
+    if (Math.abs(fleet.errors[part] - due) > 1e-9) found.push(`errors: held ${fleet.errors[part]}; due ${due}`);
   }
 
   const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
