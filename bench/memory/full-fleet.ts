@@ -10,7 +10,7 @@ import { countArrival, learnAnswer, learnHeld } from "../../src/routing/model/mo
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { createScheduler, enqueue } from "../../src/routing/scheduler.ts";
 
-/** The default of QUEUE_LENGTH_MAX is 1000; this is what docs/settings.md calls much. */
+/** The most that QUEUE_LENGTH_MAX may be. */
 const OPTIONS = { queueLengthMax: 10_000, coldStartMs: 12_000 };
 const HOUR_MS = 3_600_000;
 
