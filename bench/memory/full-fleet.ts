@@ -10,7 +10,7 @@ import { countArrival, learnAnswer, learnHeld } from "../../src/routing/model/mo
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { createScheduler, enqueue } from "../../src/routing/scheduler.ts";
 
-/** The default of QUEUE_LENGTH_MAX is 1000; this is what docs/settings.md calls much. */
+/** The most that QUEUE_LENGTH_MAX may be. */
 const OPTIONS = { queueLengthMax: 10_000, coldStartMs: 12_000 };
 const HOUR_MS = 3_600_000;
 
@@ -64,16 +64,16 @@ export function fullFleet(share: number, hintLength: number, now: number): reado
       each(replicas, (replica) => beat(replica, heldBy(replica)));
       return fleet.advertisedHints;
     },
-    /** Each replica has held, and been used for, as much as one may hold at once, and holds its share of that now. */
+    /** Each replica has held, one list after another, and been used for as many hints as one may hold at once. It holds its share of the fleet's now. */
     "last uses of hints"() {
       let uses = 0;
       each(replicas, (replica) => {
-        const room = Math.min(LIMITS.hintsPerReplica, LIMITS.hintsPerApp - fleet.advertisedHints + heldEach);
-        beat(replica, [...heldBy(replica), ...names(LIMITS.hintsPerApp + replica * LIMITS.hintsPerReplica, room - heldEach)]);
         const its = fleet.replicas.get(`replica-${replica}`);
         if (its === undefined) throw new Error(`replica ${replica} has left`);
-        for (const hint of its.advertised ?? []) noteUse(its, hint, now + replica);
-        beat(replica, heldBy(replica));
+        for (let used = LIMITS.hintsPerReplica; used > 0; used -= heldEach) {
+          beat(replica, used <= heldEach ? heldBy(replica) : names(LIMITS.hintsPerApp + used, heldEach));
+          for (const hint of its.advertised ?? []) noteUse(its, hint, now + replica);
+        }
         uses += its.usedAtMs.size;
       });
       return uses;
