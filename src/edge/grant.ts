@@ -40,7 +40,10 @@ export interface FailedSlot extends ReplicaFailure {
 export interface HeldSlot {
   /** Whether the object waits to hear that the answer came whole. */
   readonly proves: boolean;
-  /** Whether an answer of known length passes untouched: with its headers the replica has done its work, and nobody watches how the rest goes. */
+  /**
+   * Whether an answer of known length that is not short passes untouched: with its headers the replica has done its work, and nobody watches how the rest
+   * goes.
+   */
   readonly passes: boolean;
   /** Calls the function once the replica is gone, unless the answer has begun. Only the last function that was given is called. */
   onLost(end: () => void): void;

@@ -87,7 +87,7 @@ async function relayBody({ upstream, passes, alarm, idleMs, whole, broken, passi
     whole();
     return new Response(body && new ArrayBuffer(0), init);
   }
-  if (passes && length !== null) {
+  if (passes && length !== null && length > BOUNDS.wholeResponseBytes) {
     whole();
     return new Response(body, init);
   }
