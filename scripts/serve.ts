@@ -1,5 +1,5 @@
 // `npm run serve`: the built Worker on plain workerd, for self-hosting and benchmarks. PORT (8787), HOST (127.0.0.1), state in
-// .warmpath/, settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
+// STATE_DIR (.warmpath/), settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
@@ -19,7 +19,7 @@ Runs the built Worker on workerd until it is interrupted, and prints one line wh
 
   PORT   port to listen on (8787); HOST   address to listen on (127.0.0.1)
   Settings (docs/settings.md) come from the environment, else from .dev.vars, else from [vars] in wrangler.toml.
-  State is kept in .warmpath/, for one process at a time.`;
+  State is kept in the folder STATE_DIR (.warmpath), for one process at a time. LOG=requests prints a line a request.`;
 
 helpAlone(USAGE);
 const port = Number(process.env["PORT"] ?? 8787);
@@ -28,7 +28,7 @@ const settings = readSettings();
 for (const { warning } of misspeltSettings(Object.keys(settings))) console.error(`warmpath: ${warning}`);
 const parsed = parseSettings(settings);
 if (!parsed.ok) fail(`${parsed.setting} ${parsed.detail}`);
-const stateFolder = path.join(PROJECT, ".warmpath");
+const stateFolder = path.resolve(PROJECT, process.env["STATE_DIR"] || ".warmpath");
 
 try {
   const holder = lockFolder(stateFolder);

@@ -4,6 +4,7 @@ import { answerControl } from "./control/control.ts";
 import { withCors } from "./edge/cors.ts";
 import { route } from "./edge/route.ts";
 import { problemResponse } from "./problem.ts";
+import { logRequest } from "./request-log.ts";
 import { failed, type Result } from "./router-error.ts";
 import { settingsOf, type Settings, type SettingsResult } from "./settings/settings.ts";
 import { isControlPath, urlOf } from "./wire/request-url.ts";
@@ -13,11 +14,14 @@ export { Fleet } from "../durable-objects/fleet.ts";
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
+    const startedAtMs = Date.now();
     const requestId = crypto.randomUUID();
     const settings = settingsOf(env);
     const answer = settings.ok ? await answerTo(request, env, ctx, settings.settings, requestId) : misconfigured(settings);
     const response = answer.ok ? answer.value : problemResponse(answer.error, request, requestId);
-    return settings.ok ? withCors(response, request, settings.settings.CORS_ORIGINS) : response;
+    if (!settings.ok) return response;
+    if (settings.settings.LOG === "requests") log(request, response, settings.settings, startedAtMs);
+    return withCors(response, request, settings.settings.CORS_ORIGINS);
   },
 } satisfies ExportedHandler<Cloudflare.Env>;
 
@@ -37,6 +41,12 @@ async function answerTo(
     console.error(JSON.stringify({ message: "a request failed in the router", requestId, error: describe(error) }));
     return failed({ type: "internal_error" });
   }
+}
+
+/** Calls of the control plane have no line. */
+function log(request: Request, response: Response, settings: Settings, startedAtMs: number): void {
+  const path = urlOf(request)?.path ?? "";
+  if (!isControlPath(path)) logRequest(request, path, response, settings, Math.random(), Date.now() - startedAtMs);
 }
 
 function misconfigured({ setting, detail }: Extract<SettingsResult, { ok: false }>): Result<never> {

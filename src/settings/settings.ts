@@ -197,6 +197,8 @@ const SettingsSchema = v.object({
   SCHEDULING: setting(choice(SCHEDULING), "cost"),
   AFFINITY_WAIT: setting(choice(["auto", "never"]), "auto"),
   CORS_ORIGINS: setting<readonly string[]>(corsOrigins, []),
+  LOG: setting(choice(["faults", "requests"]), "faults"),
+  LOG_SAMPLE_PERCENT: setting(integer(1, 100), 100),
 });
 
 export type Settings = v.InferOutput<typeof SettingsSchema>;

@@ -41,6 +41,8 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["SCHEDULING", "lifo"],
     ["AFFINITY_WAIT", "maybe"],
     ["CORS_ORIGINS", "app.example.com"],
+    ["LOG", "everything"],
+    ["LOG_SAMPLE_PERCENT", "0"],
   ])("SET-1 %s = %s", async (setting, value) => {
     await using router = await TestRouter.start({ [setting]: value });
     for (const [method, target] of TARGETS) {

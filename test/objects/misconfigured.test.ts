@@ -47,6 +47,8 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   COLD_START_MS: [MARK],
   SCHEDULING: [MARK],
   AFFINITY_WAIT: [MARK],
+  LOG: [MARK],
+  LOG_SAMPLE_PERCENT: [MARK],
   CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(BOUNDS.corsOrigins + 1).join()],
 };
 

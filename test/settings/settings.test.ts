@@ -36,6 +36,8 @@ const DEFAULTS: Settings = {
   SCHEDULING: "cost",
   AFFINITY_WAIT: "auto",
   CORS_ORIGINS: [],
+  LOG: "faults",
+  LOG_SAMPLE_PERCENT: 100,
 };
 
 describe("defaults", () => {
@@ -89,6 +91,8 @@ describe("values of a closed set", () => {
     ["DISPATCH", "edge", "edge"],
     ["SCHEDULING", "fifo", "fifo"],
     ["AFFINITY_WAIT", "auto", "auto"],
+    ["LOG", "requests", "requests"],
+    ["LOG_SAMPLE_PERCENT", "10", 10],
     ["AFFINITY_WAIT", "never", "never"],
     ["FLEET_LOCATION", "weur", "weur"],
     ["FLEET_LOCATION", "apac-ne", "apac-ne"],
@@ -102,6 +106,7 @@ describe("values of a closed set", () => {
     ["DISPATCH", ["none", "AUTO", true, 1], /^fault: .*\bauto\b.*\bregistry\b/],
     ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
+    ["LOG", ["all", "true", 1], /^fault: .*\bfaults\b.*\brequests\b/],
     ["FLEET_LOCATION", ["europe", "WEUR", "apac-nw", 1], /^fault: .*\bwnam\b/],
   ])("%s refuses %j", (name, bad, fault) => {
     for (const value of bad) expect(valueOf(name, value)).toMatch(fault);
