@@ -150,3 +150,10 @@ test("the example's replica logs what the router warns of, once, and when it no 
   const warned = stderr.split("\n").filter((line) => line.includes("the router warns"));
   expect(warned.map((line) => line.replace(/^.*the router warns: /, ""))).toEqual(["unknown field gpu", "no more"]);
 });
+
+test("npm run serve keeps its state in STATE_DIR", { timeout: 60_000 }, async () => {
+  const state = path.join(folder, "state");
+  const { stderr, health } = await serve({ PORT: "0", STATE_DIR: state });
+  expect([stderr, health]).toEqual([expect.any(String), expect.stringContaining("ok")]);
+  expect(existsSync(path.join(state, "objects"))).toBe(true);
+});
