@@ -69,10 +69,10 @@ export async function send(reach: Reach, path: string, { method = "GET", token, 
   }
 }
 
-/** One request of the administrator that the router must grant: what it answered. */
-export async function ask<Answer>(reach: Reach, path: string, sending: Sending = {}): Promise<Answer> {
+/** One request of the administrator that the router must grant: what it answered. `member`: what every such answer of a router has. */
+export async function ask<Answer>(reach: Reach, path: string, member: string, sending: Sending): Promise<Answer> {
   const reply = await send(reach, path, sending);
-  if (reply.status === 200 && reply.json !== null) return reply.json as Answer;
+  if (reply.status === 200 && reply.json !== null && Object.hasOwn(reply.json, member)) return reply.json as Answer;
   throw refusalOf(reach, reply, ADMIN_OPTION);
 }
 

@@ -1,5 +1,13 @@
 // What every command has in common: its options, what it is run with, and how it is put together.
-import { Command, InvalidArgumentError, Option, type CommandUnknownOpts, type OptionValues } from "@commander-js/extra-typings";
+import {
+  Argument,
+  Command,
+  InvalidArgumentError,
+  Option,
+  type CommandUnknownOpts,
+  type OptionValues,
+} from "@commander-js/extra-typings";
+import { isAppName } from "../src/wire/heartbeat.ts";
 import { BadUsage } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { Paint } from "./text.ts";
@@ -62,6 +70,18 @@ export const heartbeatToken = () =>
 export function adminCommand(name: string, description: string) {
   return routerCommand(name, description).addOption(adminToken());
 }
+
+/** Checked here, because a URL would make another path of `.` and `..`. */
+export const appArgument = () =>
+  new Argument("<app>", "the app's name").argParser((text): string => {
+    if (isAppName(text)) return text;
+    throw new InvalidArgumentError("It must be NAME or OWNER/NAME, of letters, digits and ._-");
+  });
+export const replicaArgument = () =>
+  new Argument("<replica>", "the replica's id").argParser((text): string => {
+    if (text !== "" && !/^\.{1,2}$/.test(text)) return text;
+    throw new InvalidArgumentError("No replica has such an id.");
+  });
 
 /** Parses an option that is given more than once. */
 export function each(text: string, before: readonly string[]): readonly string[] {

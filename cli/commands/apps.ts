@@ -24,7 +24,7 @@ export const apps = job(
     let after: string | null = "";
     for (let page = 1; after !== null; page++) {
       if (page > LIMITS.pages) throw new Failed(`there are more than ${apps.length} apps`, { type: "too_many" });
-      const answer: Page = await ask<Page>(reach, `/-/apps?after=${encodeURIComponent(after)}`, { token });
+      const answer: Page = await ask<Page>(reach, `/-/apps?after=${encodeURIComponent(after)}`, "apps", { token });
       apps.push(...answer.apps);
       after = answer.next;
     }

@@ -1,18 +1,18 @@
 // `warmpath explain APP HINT...`: what would become of a request that came now, in words, then the candidates.
 import type { CandidateView, Explanation } from "../../src/views/explain.ts";
 import { ask, reachOf } from "../client.ts";
-import { adminCommand, adminTokenOf, job } from "../command.ts";
+import { adminCommand, adminTokenOf, appArgument, job } from "../command.ts";
 import { counted, printable, table, type Column } from "../text.ts";
 
 export const explain = job(
   adminCommand("explain", "Says where a request would go that came now, and why. Changes nothing.")
-    .argument("<app>", "the app's name")
+    .addArgument(appArgument())
     .argument("[hint...]", "the request's hints, most preferred first"),
   async ([app, hints], options, { signal, paint, print }) => {
     const reach = reachOf(options, signal);
     const query = hints.map((hint) => `hint=${encodeURIComponent(hint)}`).join("&");
     const path = `/-/apps/${encodeURIComponent(app)}/explain${query === "" ? "" : `?${query}`}`;
-    const answer = await ask<Explanation>(reach, path, { token: adminTokenOf(options) });
+    const answer = await ask<Explanation>(reach, path, "decision", { token: adminTokenOf(options) });
     if (options.json === true) {
       print(JSON.stringify(answer));
       return true;

@@ -34,7 +34,8 @@ export const heartbeat = job(
       ...{ hint_slots: hintSlots, concurrency, in_flight: inFlight, status },
     };
     const reply = await send(reach, "/-/heartbeat", { method: "POST", token, body: JSON.stringify(beat) });
-    if (reply.status !== 200 || reply.json === null) throw naming(refusalOf(reach, reply, TOKEN_OPTION));
+    if (reply.status !== 200 || typeof reply.json?.["time_to_live_ms"] !== "number")
+      throw naming(refusalOf(reach, reply, TOKEN_OPTION));
     const answer = reply.json as unknown as Answer;
     print(options.json === true ? JSON.stringify(answer) : inWords(answer));
     return true;

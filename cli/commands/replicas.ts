@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ReplicaView } from "../../src/views/replica.ts";
 import { ask, reachOf, type Reach } from "../client.ts";
-import { adminCommand, adminTokenOf, job, type Running } from "../command.ts";
+import { adminCommand, adminTokenOf, appArgument, job, type Running } from "../command.ts";
 import { Failed } from "../failure.ts";
 import { LIMITS } from "../limits.ts";
 import { counted, duration, table, type Column, type Paint, type Style } from "../text.ts";
@@ -19,12 +19,12 @@ const CLEAR = "\u001B[H\u001B[2J";
 
 export const replicas = job(
   adminCommand("replicas", "Shows the replicas of an app as the router believes them to be.")
-    .argument("<app>", "the app's name")
+    .addArgument(appArgument())
     .option("--watch", `again every ${LIMITS.watchMs / 1000} s until Ctrl-C`),
   async ([app], options, running) => {
     const reach = reachOf(options, running.signal);
     const token = adminTokenOf(options);
-    const look = () => ask<FleetView>(reach, `/-/apps/${encodeURIComponent(app)}`, { token });
+    const look = () => ask<FleetView>(reach, `/-/apps/${encodeURIComponent(app)}`, "replicas", { token });
     const show = (view: FleetView) => (options.json === true ? JSON.stringify(view) : shown(view, running.paint));
     if (options.watch !== true) running.print(show(await look()));
     else await watch(look, show, options.json === true, reach, running);
@@ -58,7 +58,8 @@ function draw(text: string, json: boolean, print: (text: string) => void): void 
   if (json) return print(text);
   if (!isTTY) return print(`${text}\n`);
   const lines = text.split("\n");
-  const room = Math.max(rows - 2, 1);
+  // A terminal that does not know its height says 0.
+  const room = rows > 2 ? rows - 2 : Infinity;
   const left = lines.length - room;
   process.stdout.write(CLEAR);
   print(left > 0 ? [...lines.slice(0, room), `and ${counted(left, "line")} more`].join("\n") : text);

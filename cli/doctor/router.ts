@@ -39,7 +39,8 @@ function routerFinding(reach: Reach, reply: Reply): Finding {
   }
   const warnings = Array.isArray(json["warnings"]) ? json["warnings"].map(String) : [];
   if (warnings.length > 0) return wrong("router", warnings.map(shortened).join("; "), "rename these variables of the router");
-  const isPlain = reach.origin.startsWith("http:") && !/^http:\/\/(127\.|localhost[:/]?|\[::1\])/.test(reach.origin);
+  const { protocol, hostname } = new URL(reach.origin);
+  const isPlain = protocol === "http:" && !/^(127(\.\d+){3}|localhost|\[::1\])$/.test(hostname);
   if (isPlain) return wrong("router", `${reach.origin} sends tokens in the clear`, "use https");
   return well("router", `${reach.origin} answers in ${duration(tookMs)}`);
 }

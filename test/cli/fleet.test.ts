@@ -191,6 +191,7 @@ test.skipIf(!hasScript)("remove asks on a terminal: only yes removes", async () 
   };
   expect(await answering("n\r")).toBe(1);
   expect(await answering("\u0003")).toBe(130);
+  expect(await answering("\u0004")).toBe(1);
   expect((await shared().view(app)).replicas).toHaveLength(1);
   expect(await answering("y\r")).toBe(0);
   expect((await shared().admin(`/-/apps/${app}`)).status).toBe(404);
@@ -209,6 +210,17 @@ test.skipIf(!hasScript)("on a terminal there are colours, and none with NO_COLOR
   expect(await shown({})).toContain("\u001B[");
   expect(await shown({ NO_COLOR: "1" })).not.toContain("\u001B[");
   expect(await printed("replicas", app)).not.toContain("\u001B[");
+});
+
+test.skipIf(!hasScript)("replicas --watch draws over what it drew on a terminal, until Ctrl-C", async () => {
+  await using replica = await TestReplica.start();
+  const app = await fleet(replica, []);
+  const { child, said, ended } = running(onTerminal(["replicas", app, "--watch"], reaching(shared())));
+  const drawn = () => said.stdout.split("\u001B[H\u001B[2J").slice(1);
+  await until("it has drawn twice", () => drawn().length === 2);
+  child.stdin?.write("\u0003");
+  expect((await ended).status).toBe(130);
+  for (const text of drawn()) expect(text).toContain("gpu-1");
 });
 
 test.each([

@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { beforeAll, expect, test } from "vitest";
+import { LIMITS } from "../../cli/limits.ts";
 import { sharedRouter } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
 import { reaching, warmpath } from "../support/warmpath.ts";
@@ -71,6 +72,28 @@ test("an answer with status 200 that is no object is none", async () => {
   await using other = await TestReplica.start((_request, response) => response.end("[]"));
   const { status, stderr } = await warmpath(["apps"], { ...TOKENS, WARMPATH_ROUTER: other.origin });
   expect([status, stderr]).toEqual([1, `error: ${other.origin} answered 200, and not as a router does: []\n`]);
+});
+
+test.each(COMMANDS)("$called: an answer with status 200 that is not a router's", async ({ args }) => {
+  await using other = await TestReplica.start((_request, response) => response.end('{"status":"ok"}'));
+  const { status, stdout, stderr } = await warmpath(args, { ...TOKENS, WARMPATH_ROUTER: other.origin });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toBe(`error: ${other.origin} answered 200, and not as a router does: {"status":"ok"}\n`);
+});
+
+test("apps reads every page, up to its bound", async () => {
+  let pages = 3;
+  await using paged = await TestReplica.start((request, response) => {
+    const after = new URL(request.url ?? "", "http://router").searchParams.get("after") ?? "";
+    const number = after === "" ? 1 : Number(after) + 1;
+    response.end(JSON.stringify({ apps: [{ app: `${number}`, since_ms: 0 }], next: number < pages ? `${number}` : null }));
+  });
+  const variables = { ...TOKENS, WARMPATH_ROUTER: paged.origin };
+  const { apps } = JSON.parse((await warmpath(["apps", "--json"], variables)).stdout) as { apps: { app: string }[] };
+  expect(apps.map(({ app }) => app)).toEqual(["1", "2", "3"]);
+  pages = Infinity;
+  expect(await warmpath(["apps"], variables)).toMatchObject({ status: 1, stdout: "" });
+  expect(paged.received).toHaveLength(3 + LIMITS.pages);
 });
 
 test("no token follows a redirect", async () => {

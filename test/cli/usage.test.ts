@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROJECT } from "../../scripts/bundle.ts";
+import { until } from "../support/until.ts";
 import { environment, start, warmpath } from "../support/warmpath.ts";
 
 const VARIABLES = { WARMPATH_ROUTER: "http://127.0.0.1:9", WARMPATH_ADMIN_TOKEN: "t0ken", WARMPATH_HEARTBEAT_TOKEN: "t0ken" };
@@ -82,6 +83,10 @@ test.each([
   [["apps", "--timeout", "soon"], "--timeout"],
   [["replicas"], "app"],
   [["replicas", "a", "b"], "too many arguments"],
+  [["replicas", ".."], "app"],
+  [["explain", "."], "app"],
+  [["drain", "a", ".."], "replica"],
+  [["remove", "a", "", "--yes"], "replica"],
   [["explain"], "app"],
   [["drain", "a"], "replica"],
   [["undrain", "a"], "replica"],
@@ -121,6 +126,13 @@ test("without a command: help on standard error, and 2", async () => {
   const { status, stdout, stderr } = await warmpath([]);
   expect([status, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/^Usage: warmpath /);
+});
+
+test("an interruption of simulate ends its run, with 130", async () => {
+  const { child, said, ended } = start(["simulate", "--load", "0.3,0.5,0.7,0.9"]);
+  await until("the run has begun", () => said.stdout !== "");
+  child.kill("SIGINT");
+  expect((await ended).status).toBe(130);
 });
 
 test.each([
