@@ -1,9 +1,6 @@
 // `npm run serve`: the built Worker on plain workerd, for self-hosting and benchmarks. PORT (8787), HOST (127.0.0.1), state in
 // STATE_DIR (.warmpath/), settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
-import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parseEnv } from "node:util";
-import { parse } from "smol-toml";
 import { misspeltSettings } from "../src/settings/misspelt.ts";
 import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
 import { bundle, PROJECT } from "./bundle.ts";
@@ -11,6 +8,7 @@ import { interrupted } from "./interrupted.ts";
 import { lockFolder } from "./lock.ts";
 import { refusedWithout } from "./refused.ts";
 import { startRouter } from "./router-process.ts";
+import { SOURCES, valuesOf } from "./setting-sources.ts";
 import { helpAlone } from "./usage.ts";
 
 const USAGE = `Usage: npm run serve
@@ -53,11 +51,7 @@ try {
 
 /** With the names that look misspelt, so that the router warns of them too; their values stay here. */
 function readSettings(): Record<string, string> {
-  const file = path.join(PROJECT, ".dev.vars");
-  const wrangler = parse(readFileSync(path.join(PROJECT, "wrangler.toml"), "utf8")) as {
-    vars?: Record<string, string | number | boolean>;
-  };
-  const sources = [process.env, existsSync(file) ? parseEnv(readFileSync(file, "utf8")) : {}, wrangler.vars ?? {}];
+  const sources = SOURCES.map((source) => valuesOf(source));
   const settings: Record<string, string> = {};
   for (const name of SETTING_NAMES) {
     const value = sources.map((source) => source[name]).find((each) => each !== undefined);
