@@ -10,7 +10,9 @@ interface Package {
 
 const TODO = "run npm ci in the checkout, and start commands with npm run or npx warmpath";
 
-export function versionFindings(): Finding[] {
+/** `running`: the version of the Node that runs this. */
+export function versionFindings(project: string = PROJECT, running: string = process.versions.node): Finding[] {
+  const jsonIn = (...names: readonly string[]): unknown => JSON.parse(readFileSync(path.join(project, ...names), "utf8"));
   const { packages } = jsonIn("package-lock.json") as { packages: Readonly<Record<string, Package>> };
   const locked = (name: string) => packages[`node_modules/${name}`]?.version ?? "none";
   const installed = (name: string) => {
@@ -22,7 +24,7 @@ export function versionFindings(): Finding[] {
   };
   return [
     well("package", `warmpath ${(jsonIn("package.json") as Package).version}`),
-    compared("node", process.versions.node, locked("node")),
+    compared("node", running, locked("node")),
     compared("wrangler", installed("wrangler"), locked("wrangler")),
     compared("workerd", installed("workerd"), locked("workerd")),
   ];
@@ -31,8 +33,4 @@ export function versionFindings(): Finding[] {
 function compared(name: string, found: string, locked: string): Finding {
   if (locked === "none") return unchecked(name, `${found}; package-lock.json does not name it`);
   return found === locked ? well(name, found) : wrong(name, `${found}, while package-lock.json names ${locked}`, TODO);
-}
-
-function jsonIn(...names: readonly string[]): unknown {
-  return JSON.parse(readFileSync(path.join(PROJECT, ...names), "utf8"));
 }

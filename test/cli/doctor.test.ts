@@ -1,5 +1,9 @@
 // The doctor finds what is well and what is not, with routers and origins that are really so.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { expect, test } from "vitest";
+import { versionFindings } from "../../cli/doctor/versions.ts";
 import { LIMITS } from "../../cli/limits.ts";
 import { freshApp, sharedRouter } from "../support/conformance.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -39,6 +43,27 @@ test("what the doctor asks changes nothing", async () => {
   const app = freshApp();
   await diagnosed(reaching(shared()), "--app", app);
   expect((await shared().admin(`/-/apps/${app}`)).status).toBe(404);
+});
+
+test("versions other than those of package-lock.json, and packages that are missing", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-versions-"));
+  const locked = { "node_modules/node": "24.0.1", "node_modules/wrangler": "4.0.1", "node_modules/workerd": "1.0.1" };
+  const packages = Object.fromEntries(Object.entries(locked).map(([name, version]) => [name, { version }]));
+  const put = (file: string, json: object) => {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), JSON.stringify(json));
+  };
+  put("package.json", { version: "0.9.0" });
+  put("package-lock.json", { packages });
+  put("node_modules/wrangler/package.json", { version: "4.0.0" });
+  const said = (running: string) => versionFindings(folder, running).map(({ check, ok, says }) => [check, ok, says]);
+  const others = [
+    ["wrangler", false, "4.0.0, while package-lock.json names 4.0.1"],
+    ["workerd", false, "missing, while package-lock.json names 1.0.1"],
+  ];
+  expect(said("24.0.1")).toEqual([["package", true, "warmpath 0.9.0"], ["node", true, "24.0.1"], ...others]);
+  expect(said("20.0.0")[1]).toEqual(["node", false, "20.0.0, while package-lock.json names 24.0.1"]);
+  rmSync(folder, { recursive: true });
 });
 
 test("tokens that are wrong are found, each by itself, and not shown", async () => {

@@ -140,10 +140,15 @@ test("explain says that a request would wait, or be refused", async () => {
   const request = shared().send(`/${app}/`, { headers: { [HINT]: "sdxl" } });
   await until("the replica has the request", () => held.holding === 1);
   const text = await printed("explain", app, "sdxl");
+  await shared().join({ app, replica: "gpu-2", origin: replica.origin, hints: ["wan"], hint_slots: 1 });
+  const besideCold = await printed("explain", app, "sdxl");
   held.releaseAll();
   await request;
   expect(text).toContain("would wait: no replica that may take it has a free slot.");
   expect(rowsIn(text)[1]).toContain("full");
+  expect(besideCold).toMatch(
+    / would wait for a warm replica: [\d.]+ s are expected, and up to [\d.]+ s are better than a load\.$/m,
+  );
   await using strict = await TestRouter.start({ QUEUE_LENGTH_MAX: "0" });
   await strict.join({ app, replica: "gpu-1", origin: replica.origin, status: "starting" });
   const refused = await warmpath(["explain", app], reaching(strict));
