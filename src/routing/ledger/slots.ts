@@ -15,7 +15,9 @@ export interface Adoption extends Readonly<Pick<Grant, "hint" | "answered">> {
 
 /** What is granted; see `Grant`. */
 export interface Taking
-  extends Pick<Grant, "replica" | "hint">, Partial<Pick<Grant, "declaredMs" | "failures" | "countedAt" | "expectedMs">> {
+  extends
+    Pick<Grant, "replica" | "hint">,
+    Partial<Pick<Grant, "declaredMs" | "failures" | "countedAt" | "expectedMs" | "reason" | "loads">> {
   /** Whether the replica serves the hint without a load. */
   readonly warm: boolean;
   /** How long the replica counts at most as loading the hint. */
@@ -23,9 +25,10 @@ export interface Taking
 }
 
 /** What holds of a grant unless something else is said. */
-const UNSAID = {
+export const UNSAID: Omit<Grant, "id" | "replica" | "hint" | "warmth" | "grantedAtMs"> = {
   ...{ declaredMs: null, failures: 0, countedAt: null, expectedMs: 0 },
   ...{ answered: false, succeeded: false, streams: false, failed: false, proves: false },
+  ...{ reason: "unknown", loads: null, counted: false, untoldSinceMs: Infinity },
 };
 
 /** Takes a slot. A cold grant makes its replica count as warm for the hint at once, for at most `loadMostMs`. O(hints). */
