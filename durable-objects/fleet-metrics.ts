@@ -5,13 +5,9 @@
 // written, so that little is lost with the object's memory. An app that is never scraped stores nothing.
 import { BOUNDS } from "../src/limits.ts";
 import { countUntold } from "../src/routing/lifecycle.ts";
-import { addStored, type Metrics } from "../src/routing/metrics/metrics.ts";
+import { addStored } from "../src/routing/metrics/metrics.ts";
 import type { Scheduler } from "../src/routing/scheduler.ts";
-import { gaugesOf, type Gauges } from "../src/views/gauges.ts";
-
-export interface FleetScrape extends Gauges {
-  readonly metrics: Metrics;
-}
+import { gaugesOf, type FleetScrape } from "../src/views/gauges.ts";
 
 export class FleetMetrics {
   readonly #sql: SqlStorage;

@@ -18,6 +18,7 @@ import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
+import type { FleetScrape } from "../src/views/gauges.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -35,7 +36,7 @@ import {
   type HeartbeatAnswer,
   type SettledAnswer,
 } from "./fleet-answers.ts";
-import { FleetMetrics, type FleetScrape } from "./fleet-metrics.ts";
+import { FleetMetrics } from "./fleet-metrics.ts";
 import { HeartbeatRate } from "./heartbeat-rate.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { StoredFleet } from "./stored-fleet.ts";

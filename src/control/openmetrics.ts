@@ -1,6 +1,6 @@
 // Metrics as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/): the names and help texts of all of them in one table.
-import type { FleetScrape } from "../../durable-objects/fleet-metrics.ts";
 import type { Histogram } from "../routing/metrics/histogram.ts";
+import type { FleetScrape } from "../views/gauges.ts";
 
 /** The media type. */
 export const OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,5 +1,6 @@
 // What an operator's graphs read off a fleet as it is now.
 import { loadOf, type Replica } from "../routing/ledger/replica.ts";
+import type { Metrics } from "../routing/metrics/metrics.ts";
 import type { Priority } from "../routing/ledger/queue.ts";
 import type { Scheduler } from "../routing/scheduler.ts";
 
@@ -16,6 +17,11 @@ export interface Gauges {
   readonly slots: Readonly<Record<SlotState, number>>;
   /** Requests that wait. */
   readonly queue: Readonly<Record<Priority, number>>;
+}
+
+/** What a Fleet object tells a scrape. */
+export interface FleetScrape extends Gauges {
+  readonly metrics: Metrics;
 }
 
 /** O(replicas). */
