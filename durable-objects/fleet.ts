@@ -18,7 +18,6 @@ import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
-import type { FleetScrape } from "../src/views/gauges.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -56,7 +55,7 @@ export class Fleet extends DurableObject {
   readonly #sockets: HeartbeatSockets;
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
-  readonly #beats = new HeartbeatRate();
+  readonly #beats: HeartbeatRate;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
@@ -97,11 +96,12 @@ export class Fleet extends DurableObject {
       queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
       coldStartMs: this.#settings.COLD_START_MS,
     };
-    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS } = this.#settings;
+    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX } = this.#settings;
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
+    this.#beats = new HeartbeatRate(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX, this.#scheduler.metrics);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
       listed: (app) => this.#stored.listed(app),
@@ -122,11 +122,9 @@ export class Fleet extends DurableObject {
   /** Applies a report without waiting for anything. */
   #apply(beat: Heartbeat, elapsedMs: number): HeartbeatAnswer {
     const now = this.#now();
-    const limit = BOUNDS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
+    const limit = this.#beats.exceeded(now);
+    if (limit !== null) return { kind: "rate_limited", limit };
     const { fleet, counters, metrics } = this.#scheduler;
-    const isTooMany = this.#beats.count(now) > limit;
-    if (isTooMany) metrics.heartbeats.rate_limited++;
-    if (isTooMany) return { kind: "rate_limited", limit };
     const first = fleet.replicas.size === 0;
     const { timeToLiveMs } = this.#timing();
     const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
@@ -237,7 +235,7 @@ export class Fleet extends DurableObject {
   }
 
   /** For an operator's graphs; null: the app has no replicas. */
-  scrape(): FleetScrape | null {
+  scrape(): ReturnType<FleetMetrics["scrape"]> {
     return this.#metrics.scrape(this.#now());
   }
 
