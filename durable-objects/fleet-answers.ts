@@ -2,7 +2,7 @@
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
-import { awaitsAnswer } from "../src/routing/lifecycle.ts";
+import { awaitsAnswer, type Success } from "../src/routing/lifecycle.ts";
 import type { Fleet } from "../src/routing/ledger/fleet.ts";
 import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
@@ -81,6 +81,14 @@ export interface FleetView {
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
   const { waitedMs, timeoutMs, successes: _, after: __, ...rest } = request;
   return { ...rest, arrivedAtMs: now - waitedMs, deadlineMs: now + timeoutMs };
+}
+
+/** What a Worker tells with its next request. */
+export function* successesOf(news: readonly number[]): Generator<Success> {
+  for (let at = 0; at + 2 < news.length; at += 3) {
+    const [id = 0, answeredAfterMs = 0, heldMs = 0] = news.slice(at, at + 3);
+    yield { id, answeredAfterMs, heldMs };
+  }
 }
 
 /** The running request as the scheduler needs it: by the object's clock. */

@@ -25,6 +25,7 @@ import {
   answerOfChoice,
   arrivalOf,
   adoptionOf,
+  successesOf,
   viewOf,
   type AdoptRequest,
   type EnqueueAnswer,
@@ -34,6 +35,8 @@ import {
   type HeartbeatAnswer,
   type SettledAnswer,
 } from "./fleet-answers.ts";
+import { FleetMetrics } from "./fleet-metrics.ts";
+import { HeartbeatRate } from "./heartbeat-rate.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { StoredFleet } from "./stored-fleet.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
@@ -51,7 +54,8 @@ export class Fleet extends DurableObject {
   readonly #timer = new EarliestTimer(() => this.#tick());
   readonly #sockets: HeartbeatSockets;
   readonly #direct: DirectDispatch;
-  readonly #beats = { second: 0, count: 0 };
+  readonly #metrics: FleetMetrics;
+  readonly #beats: HeartbeatRate;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
@@ -92,10 +96,12 @@ export class Fleet extends DurableObject {
       queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
       coldStartMs: this.#settings.COLD_START_MS,
     };
-    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS } = this.#settings;
+    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX } = this.#settings;
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
+    this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
+    this.#beats = new HeartbeatRate(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX, this.#scheduler.metrics);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
       listed: (app) => this.#stored.listed(app),
@@ -116,12 +122,13 @@ export class Fleet extends DurableObject {
   /** Applies a report without waiting for anything. */
   #apply(beat: Heartbeat, elapsedMs: number): HeartbeatAnswer {
     const now = this.#now();
-    const limit = BOUNDS.heartbeatRateBurst * this.#settings.HEARTBEAT_RATE_MAX;
-    if (this.#countBeat(now) > limit) return { kind: "rate_limited", limit };
-    const { fleet, counters } = this.#scheduler;
+    const limit = this.#beats.exceeded(now);
+    if (limit !== null) return { kind: "rate_limited", limit };
+    const { fleet, counters, metrics } = this.#scheduler;
     const first = fleet.replicas.size === 0;
     const { timeToLiveMs } = this.#timing();
     const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
+    metrics.heartbeats[outcome.kind]++;
     if (outcome.kind !== "accepted" && outcome.kind !== "stopped") return outcome;
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#forget([beat.replica]);
@@ -158,7 +165,7 @@ export class Fleet extends DurableObject {
   enqueue(request: EnqueueRequest): EnqueueAnswer {
     const now = this.#now();
     const id = this.#nextId++;
-    this.#hearSuccesses(request.successes, now);
+    for (const success of successesOf(request.successes)) succeeded(this.#scheduler, success, now);
     if (request.after !== null) {
       const { id: last, failure, hints } = request.after;
       this.#holder.failed(last, failure, hints);
@@ -225,6 +232,11 @@ export class Fleet extends DurableObject {
     const { app } = this.#stored;
     if (app === null || this.#scheduler.fleet.replicas.size === 0) return null;
     return viewOf(app, this.#scheduler, this.#timing(), now);
+  }
+
+  /** For an operator's graphs; null: the app has no replicas. */
+  scrape(): ReturnType<FleetMetrics["scrape"]> {
+    return this.#metrics.scrape(this.#now());
   }
 
   explain(hints: readonly string[]): Explanation {
@@ -298,14 +310,6 @@ export class Fleet extends DurableObject {
     this.#rest();
   }
 
-  /** What a Worker tells with its next request. Nobody waits for that. */
-  #hearSuccesses(news: readonly number[], now: number): void {
-    for (let at = 0; at + 2 < news.length; at += 3) {
-      const [id = 0, answeredAfterMs = 0, heldMs = 0] = news.slice(at, at + 3);
-      succeeded(this.#scheduler, { id, answeredAfterMs, heldMs }, now);
-    }
-  }
-
   /** Tells waiting requests what they got, and sets the timer to the next event. */
   #dispatch(now: number): void {
     for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
@@ -327,6 +331,7 @@ export class Fleet extends DurableObject {
 
   /** Without a timer the object may hibernate. */
   #rest(): void {
+    this.#metrics.keep(Date.now());
     if (this.#stored.isComplete && this.#direct.isIdle && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 
@@ -343,6 +348,7 @@ export class Fleet extends DurableObject {
   /** Replicas that have left leave storage and their sockets too. */
   #forget(ids: readonly string[]): void {
     if (ids.length === 0) return;
+    this.#metrics.left(Date.now());
     this.#stored.forget(ids, Date.now());
     for (const id of ids) this.#sockets.letGo(id);
     this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
@@ -352,12 +358,6 @@ export class Fleet extends DurableObject {
   #storeSoon(replica: Replica, now: number): void {
     const atMs = this.#stored.putSoon(replica, now);
     if (atMs !== null) this.#timer.wakeAt(atMs);
-  }
-
-  #countBeat(now: number): number {
-    const second = Math.floor(now / 1000);
-    if (second !== this.#beats.second) Object.assign(this.#beats, { second, count: 0 });
-    return ++this.#beats.count;
   }
 
   #timing(): HeartbeatTiming {

@@ -148,4 +148,16 @@ export const BOUNDS = {
   corsOrigins: 256,
   /** Apps in one answer of the admin endpoints. */
   appsPerPage: 1000,
+  /**
+   * Apps in one scrape of the metrics, some 10 KB each; how many are asked at once, how long one may take to answer, and all of them: a scraper waits 10 s
+   * by default.
+   */
+  appsPerScrape: 500,
+  scrapesAtOnce: 32,
+  scrapeAppMs: 2 * SECOND_MS,
+  scrapeMs: 8 * SECOND_MS,
+  /** How soon an object that is scraped writes its counters between scrapes: what a crash may lose. */
+  metricsRowMs: 60 * SECOND_MS,
+  /** How long a request may be over before it is counted without anybody telling how it went: such news comes with an edge's next request. */
+  untoldMs: 60 * SECOND_MS,
 } as const;

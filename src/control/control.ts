@@ -13,6 +13,8 @@ import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
 import { bearsToken } from "./auth.ts";
+import { OPENMETRICS } from "./openmetrics.ts";
+import { scrape } from "./scrape.ts";
 import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
 
 interface Bindings {
@@ -30,6 +32,7 @@ const HEARTBEAT = "/-/heartbeat";
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/healthz": { GET: health },
   [HEARTBEAT]: { POST: (call) => heartbeat(call.req.raw, call.env) },
+  "/-/metrics": { GET: metrics },
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
@@ -94,6 +97,18 @@ function admin(handler: Handler): Handler {
     const admitted = token !== null && bearsToken(call.req.raw, token);
     return admitted ? handler(call) : problem(call, { type: "unauthorized" });
   };
+}
+
+/** What a scraper is told. Its own token opens nothing else. */
+async function metrics(call: Call): Promise<Response> {
+  const { env, settings, requestId } = call.env;
+  const tokens = [settings.ADMIN_TOKEN, settings.METRICS_TOKEN].filter((token) => token !== null);
+  const admitted = tokens.map((token) => bearsToken(call.req.raw, token)).includes(true);
+  if (!admitted) return problem(call, { type: "unauthorized" });
+  const text = await scrape(env, settings, call.req.query("after") ?? "");
+  return new Response(text, {
+    headers: { "content-type": OPENMETRICS, "cache-control": "no-store", "x-fal-request-id": requestId },
+  });
 }
 
 async function listApps(call: Call): Promise<Response> {

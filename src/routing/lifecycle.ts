@@ -10,6 +10,8 @@ import { noteUse, rerank, stopLoading } from "./ledger/residency.ts";
 import { leave } from "./ledger/queue.ts";
 import { grantOf, releaseSlot } from "./ledger/slots.ts";
 import { LIMITS } from "./limits.ts";
+import { observeMs } from "./metrics/histogram.ts";
+import { countAnswer, countOutcome } from "./metrics/metrics.ts";
 import { learnAnswer, learnHeld, uncountArrival } from "./model/model.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -37,7 +39,7 @@ export interface Success {
  * if something has changed that a restart must know, else null.
  */
 export function answered(scheduler: Scheduler, id: number, answer: Answer, now: number): Replica | null {
-  const { fleet, model } = scheduler;
+  const { fleet, model, metrics } = scheduler;
   const { kind, hints, streams = false } = answer;
   const its = grantOf(fleet, id);
   if (its === undefined) return null;
@@ -46,8 +48,9 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   const succeeded = kind === "success";
   its.streams = streams;
   if (!its.answered) {
-    if (succeeded) learnAnswer(model, its, afterMs);
+    if (succeeded) countAnswer(metrics, its, afterMs, learnAnswer(model, its, afterMs));
     else forgetDemand(scheduler, its);
+    if (!succeeded) countOutcome(metrics, its, kind);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
     if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(fleet, its, now);
   }
@@ -64,7 +67,7 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
  * ejection that began after the answer. Idempotent. O(1).
  */
 export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }: Success, now: number): void {
-  const { fleet, model } = scheduler;
+  const { fleet, model, metrics } = scheduler;
   if (grantOf(fleet, id) !== undefined) {
     answered(scheduler, id, { kind: "success", hints: null, afterMs: answeredAfterMs }, now);
     ended(scheduler, id, true);
@@ -74,8 +77,10 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
   if (its === undefined) return;
   fleet.unjudged.delete(id);
   const { hint, replica } = its;
-  learnAnswer(model, its, answeredAfterMs);
+  countAnswer(metrics, its, answeredAfterMs, learnAnswer(model, its, answeredAfterMs));
   learnHeld(model, its, heldMs);
+  observeMs(metrics.service, heldMs);
+  countOutcome(metrics, its, "success");
   rerank(fleet, replica);
   if (its.grantedAtMs + answeredAfterMs > replica.ejectedAtMs) trustAnswer(fleet, replica, true);
   if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
@@ -109,9 +114,13 @@ export function failedBy(
   inBandHints: readonly string[] | null,
   now: number,
 ): Replica | null {
-  const { fleet, counters } = scheduler;
+  const { fleet, counters, metrics } = scheduler;
   counters.failed[failure.kind]++;
-  if (failGrant(fleet, its, failure, now)) counters.ejected++;
+  countOutcome(metrics, its, failure.kind);
+  if (failGrant(fleet, its, failure, now)) {
+    counters.ejected++;
+    metrics.ejections++;
+  }
   if (HINT_FAILURES.has(failure.kind) || (failure.kind === "declined" && failure.forHint)) failHint(fleet, its, now);
   if (failure.kind === "error") forgetDemand(scheduler, its);
   return inBandHints !== null && applyInBandHints(fleet, its.replica, inBandHints, now) ? its.replica : null;
@@ -134,7 +143,7 @@ export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
  * long the slot was held, unless the slot was taken back before. A second call does nothing.
  */
 export function finish(scheduler: Scheduler, id: number, now: number): void {
-  const { fleet, model, queue, counters } = scheduler;
+  const { fleet, model, queue, counters, metrics } = scheduler;
   if (leave(queue, id)) counters.left++;
   const its = grantOf(fleet, id);
   if (its === undefined) return;
@@ -142,11 +151,27 @@ export function finish(scheduler: Scheduler, id: number, now: number): void {
   if (wentWell(its)) {
     replica.failuresInARow = 0;
     if (hint !== null) noteUse(replica, hint, now);
+    observeMs(metrics.service, now - its.grantedAtMs);
+    countOutcome(metrics, its, "success");
     if (fleet.grants.has(id)) learnHeld(model, its, now - its.grantedAtMs);
   } else if (!its.answered && !its.failed && fleet.grants.has(id)) {
+    if (fleet.unjudged.size >= LIMITS.unjudgedPerApp) countUntold(scheduler, Infinity, 1);
+    its.untoldSinceMs = now;
     setNewest(fleet.unjudged, id, its, LIMITS.unjudgedPerApp);
-  }
+  } else countOutcome(metrics, its, its.answered || its.failed ? "incomplete" : "unknown");
   releaseSlot(fleet, its);
+}
+
+/**
+ * Requests that are over since before that time and of which nobody has told how they went count as unknown, oldest first, at most so many. What is told of
+ * them later teaches, but does not count. O(requests that are over and untold).
+ */
+export function countUntold({ fleet, metrics }: Scheduler, beforeMs: number, most = Infinity): void {
+  let looked = 0;
+  for (const its of fleet.unjudged.values()) {
+    if (its.untoldSinceMs >= beforeMs || looked++ >= most) return;
+    countOutcome(metrics, its, "unknown");
+  }
 }
 
 /**

@@ -69,7 +69,10 @@ export const LIMITS = {
   /** Retries that a fleet can spend at once: one for each slot, and at least this many. */
   retryReserveLeast: 20,
 
-  /** Hints whose service time, load time and demand are remembered, a few hundred bytes each. The hint longest not asked for is forgotten. */
+  /**
+   * Hints whose service time, load time and demand are remembered, a few hundred bytes each. The hint longest not asked for is forgotten. As many hints are
+   * remembered that the fleet has lost, some 40 bytes each.
+   */
   learnedHints: 20_000,
   /** Free replicas weighed against each other for a load: the first in the hint's hash order. Enough to find one that hurts little. */
   placementsWeighed: 8,

@@ -11,6 +11,8 @@ import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts"
 import type { Grant, Replica } from "./ledger/replica.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
+import type { LoadKind } from "./metrics/labels.ts";
+import { countGrant, createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { countArrival, expectedMs, loadMs, meanJobMs, Model } from "./model/model.ts";
 import { paceOf } from "./model/pace.ts";
 import { noteBacklog, noteFull } from "./model/utilisation.ts";
@@ -64,6 +66,8 @@ export interface Counters {
 export interface Scheduler extends View {
   readonly policy: Policy;
   readonly counters: Counters;
+  /** For an operator's graphs. Unlike the counters these outlive a restart. */
+  readonly metrics: Metrics;
   /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
   /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */
@@ -90,6 +94,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler
       failed: { unreachable: 0, disconnected: 0, unavailable: 0, declined: 0, timed_out: 0, broken: 0, error: 0 },
       ejected: 0,
     },
+    metrics: createMetrics(),
     retries: createRetryBudget(),
     slotlessRetries: createRetryBudget(),
     recoveringUntilMs: 0,
@@ -109,6 +114,7 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   if (verdict.kind !== "wait" || !isAdmitted) leave(queue, id);
   if (verdict.kind === "refuse") return refuse(scheduler, verdict.refusal);
   if (!isAdmitted) return refuse(scheduler, { kind: "no_retry_left" });
+  if (isRetry) scheduler.metrics.retries++;
   if (verdict.kind === "send") return grant(scheduler, verdict.send, false, now);
   // Without slots the backlog has no length. If slots are few for a moment, it would seem too long, so it counts up to this request's deadline.
   if (fleet.slots > 0)
@@ -158,7 +164,9 @@ export function consider(
 export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choice | null {
   const { fleet, slotlessRetries } = scheduler;
   const place = placeIgnoringLoad(fleet, wanted, now);
-  if (place === null || !admit(slotlessRetries, wanted.avoid.length > 0, fleet.slots, now)) return null;
+  const isRetry = wanted.avoid.length > 0;
+  if (place === null || !admit(slotlessRetries, isRetry, fleet.slots, now)) return null;
+  if (isRetry) scheduler.metrics.retries++;
   return choiceOf(fleet, place, now);
 }
 
@@ -230,13 +238,15 @@ export function nextEventMs(scheduler: Scheduler): number {
 }
 
 function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number): Outcome {
-  const { fleet, model, counters } = scheduler;
+  const { fleet, model, counters, metrics } = scheduler;
   const { request, replica, hint } = send;
   const { warm, reason: found } = choiceOf(fleet, send, now);
   const reason = hasWaited && found === "hint_match" ? "hint_wait" : found;
   counters.granted[reason]++;
   const warmth = warmthOf(replica, hint, warm);
   if (warmth === "cold") counters.cold++;
+  const loads = warmth === "cold" && hint !== null ? loadKind(fleet, hint) : null;
+  countGrant(metrics, loads, request.avoid.length === 0 ? now - request.arrivedAtMs : null);
   const loadsMs = hint === null ? 0 : loadMs(model, hint);
   const servesMs = expectedMs(model, hint ?? "", request.declaredMs);
   const { declaredMs, avoid, countedAt } = request;
@@ -244,7 +254,14 @@ function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number
     fleet,
     request.id,
     {
-      ...{ replica, hint, warm, declaredMs, failures: avoid.length, countedAt },
+      replica,
+      hint,
+      warm,
+      declaredMs,
+      failures: avoid.length,
+      countedAt,
+      reason,
+      loads,
       expectedMs: paceOf(replica) * servesMs + (warmth === "cold" || warmth === "loading" ? loadsMs : 0),
       loadMostMs: LIMITS.loadTimesBelieved * loadsMs,
     },
@@ -252,6 +269,12 @@ function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number
   );
   beginProbe(taken, now);
   return { kind: "granted", grant: taken, reason };
+}
+
+/** What it is that the hint is loaded once more, or for the first time. O(1). */
+function loadKind({ holders, lost }: Fleet, hint: string): LoadKind {
+  if (holders.count(hint) > 0) return "duplicate";
+  return lost.has(hint) ? "evicted" : "first_touch";
 }
 
 /** Adds the reason to a place. The reason does not depend on the policy. O(1), but for a load as `isOwner`. */
@@ -268,5 +291,6 @@ function isRecovering({ recoveringUntilMs, queue }: Scheduler, now: number): boo
 
 function refuse(scheduler: Scheduler, refusal: Refusal): Outcome {
   scheduler.counters.refused[refusal.kind]++;
+  scheduler.metrics.refusals[refusal.kind]++;
   return { kind: "refused", refusal };
 }

@@ -177,6 +177,7 @@ const DAY_MS = 86_400_000;
 const SettingsSchema = v.object({
   HEARTBEAT_TOKENS: setting<HeartbeatTokens>(heartbeatTokens, new Map()),
   ADMIN_TOKEN: setting<string | null>(token, null),
+  METRICS_TOKEN: setting<string | null>(token, null),
   ORIGIN_SIGNING_KEY: setting<string | null>(text, null),
   ORIGIN_ALLOW: setting<readonly OriginPattern[]>(originPatterns, []),
   ALLOW_PRIVATE_ORIGINS: setting(flag, false),

@@ -2,6 +2,7 @@
 // hibernates objects after 10 s without an event, as Cloudflare does.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HeartbeatSocket } from "../support/heartbeat-socket.ts";
+import { readOpenMetrics, valueIn } from "../support/openmetrics.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
 import { until } from "../support/until.ts";
@@ -30,6 +31,12 @@ async function servedAt(app: string, path = "x"): Promise<void> {
   expect([reply.status, reply.text]).toEqual([200, "served"]);
 }
 
+/** As the metrics count. */
+async function servedInAll(app: string): Promise<number> {
+  const families = readOpenMetrics((await router.admin("/-/metrics")).text);
+  return valueIn(families, "warmpath_requests_total", { app, reason: "hint_match", outcome: "success" });
+}
+
 const granted = async (app: string) => (await router.view(app)).counters.granted["hint_match"];
 
 test("the object is out of memory only if every replica beats by WebSocket and no request runs", async () => {
@@ -42,11 +49,13 @@ test("the object is out of memory only if every replica beats by WebSocket and n
   expect((await router.beat(report("by-post", 1))).status).toBe(200);
   await servedAt("asleep");
   await servedAt("by-post");
+  await until("a scrape knows", async () => (await servedInAll("asleep")) === 1);
   const runs = servedAt("running", "long");
   await until("it runs", async () => (await router.view("running")).in_flight === 1);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
 
-  // The counters are in memory only.
+  // The scrape has not kept the object awake, and its counters are stored. Those of the view are in memory only.
+  expect(await servedInAll("asleep")).toBe(1);
   expect([await granted("asleep"), await granted("by-post"), await granted("running")]).toEqual([0, 1, 1]);
   expect((await router.view("running")).in_flight).toBe(1);
   await runs;

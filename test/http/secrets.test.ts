@@ -13,6 +13,7 @@ const MARK = "s3cret";
 const SETTINGS = {
   HEARTBEAT_TOKENS: `{"a": ["${MARK}-a", "${MARK}-next"], "b": "${MARK}-b"}`,
   ADMIN_TOKEN: `${MARK}-admin`,
+  METRICS_TOKEN: `${MARK}-metrics`,
   ORIGIN_SIGNING_KEY: `${MARK} key`,
 };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -46,8 +47,8 @@ async function heartbeats(router: TestRouter, origin: string): Promise<Reply[]> 
 
 async function adminCalls(router: TestRouter): Promise<Reply[]> {
   const replies: Reply[] = [];
-  for (const token of ["admin", "admi", "a"]) {
-    const calls = ["/-/apps", "/-/apps/a", "/-/apps/a/explain?hint=h", "/-/apps/none", "/-/nothing", "/-/healthz"];
+  for (const token of ["admin", "admi", "a", "metrics"]) {
+    const calls = ["/-/metrics", "/-/apps", "/-/apps/a", "/-/apps/a/explain?hint=h", "/-/apps/none", "/-/nothing", "/-/healthz"];
     for (const target of calls) replies.push(await router.send(target, { headers: bearer(`${MARK}-${token}`) }));
     for (const [method, rest] of [
       ["POST", "/drain"],

@@ -21,6 +21,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
     `{"a": ["${MARK}", 7]}`,
     JSON.stringify({ "*": many(BOUNDS.heartbeatTokens + 1) }),
   ],
+  METRICS_TOKEN: [`${MARK} with a space`],
   ADMIN_TOKEN: [`${MARK} with a space`, `${MARK}\u00e9`],
   ORIGIN_SIGNING_KEY: null,
   ORIGIN_ALLOW: [

@@ -16,6 +16,7 @@ function valueOf<K extends keyof Settings>(name: K, value: unknown): Settings[K]
 const DEFAULTS: Settings = {
   HEARTBEAT_TOKENS: new Map(),
   ADMIN_TOKEN: null,
+  METRICS_TOKEN: null,
   ORIGIN_SIGNING_KEY: null,
   ORIGIN_ALLOW: [],
   ALLOW_PRIVATE_ORIGINS: false,

@@ -6,9 +6,10 @@ import { applyInBandHints } from "../ledger/membership.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
 import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
-import { countUsers } from "../ledger/slots.ts";
+import { countUsers, UNSAID } from "../ledger/slots.ts";
 import { failedBy, failHint } from "../lifecycle.ts";
 import { LIMITS } from "../limits.ts";
+import { countDirect, countOutcome } from "../metrics/metrics.ts";
 import { countArrival, learnAnswer, learnHeld, meanServiceMs, type Model } from "../model/model.ts";
 import { noteFull } from "../model/utilisation.ts";
 import type { Scheduler } from "../scheduler.ts";
@@ -26,7 +27,12 @@ interface Isolate {
   readonly sequence: number;
   readonly atMs: number;
   readonly shares: Shares;
+  /** Failures of requests that run, less than 0: these requests are counted when they end. */
+  readonly toldEarly: Untold;
 }
+
+/** Requests by their reason. */
+type Untold = Record<"least_loaded" | "hint_match", number>;
 
 export interface Applied {
   /** The replicas whose load may have changed. */
@@ -68,6 +74,7 @@ export class Isolates {
       touched.add(replica.id);
     }
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
+    const toldEarly = countUntold(scheduler, report, before ?? null);
     const shares: Shares = { replicas: [], hints: [], unfinished: [] };
     for (const pair of pairs) {
       const replica = processOf(fleet, pair);
@@ -80,7 +87,7 @@ export class Isolates {
         shares.unfinished.push(Math.min(pair.unfinished, LIMITS.concurrencyPerReplica));
       }
     }
-    this.#remember(report.isolate, { sequence: report.sequence, atMs: now, shares }, loaded);
+    this.#remember(report.isolate, { sequence: report.sequence, atMs: now, shares, toldEarly }, loaded);
     this.#forgetOld(now, loaded);
     for (const replica of loaded) {
       reindexSlots(fleet, replica);
@@ -145,10 +152,11 @@ function processOf({ replicas }: Fleet, { replica: id, incarnation }: { replica:
 
 /** As each of the requests would have taught had the object sent it; of many, as many as count. They were all warm. */
 function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: number): void {
-  const { fleet, model, retries, counters } = scheduler;
+  const { fleet, model, retries, counters, metrics } = scheduler;
   const { hint, sent, succeeded, lastWell, answerMs, heldMs } = pair;
   replica.served += sent;
-  counters.granted[hint === null ? "least_loaded" : "hint_match"] += sent;
+  counters.granted[reasonOf(hint)] += sent;
+  countDirect(metrics, reasonOf(hint), pair);
   earnRetries(retries, sent);
   const full = fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size);
   for (let one = 0; one < Math.min(sent, TUNING.recentMemory); one++) noteFull(model.utilisation, full);
@@ -179,12 +187,37 @@ function fail(
   }
   const answered = failure.kind === "broken";
   const grant: Grant = {
-    ...{ id: NO_GRANT, replica, hint, warmth: hint === null ? "none" : "warm", declaredMs: null, expectedMs: 0 },
-    ...{ grantedAtMs: now - sentAgoMs, countedAt: null, answered, succeeded: false, streams: false },
-    ...{ failures: 0, failed: true, proves: false },
+    ...UNSAID,
+    ...{ id: NO_GRANT, replica, hint, warmth: hint === null ? "none" : "warm", reason: reasonOf(hint) },
+    ...{ grantedAtMs: now - sentAgoMs, answered, failed: true },
   };
-  if (failure.kind === "excused") failHint(scheduler.fleet, grant, now);
-  else failedBy(scheduler, grant, failure, null, now);
+  if (failure.kind === "excused") {
+    countOutcome(scheduler.metrics, grant, "excused");
+    failHint(scheduler.fleet, grant, now);
+  } else failedBy(scheduler, grant, failure, null, now);
+}
+
+/** Isolates send warm requests alone. */
+function reasonOf(hint: string | null): "least_loaded" | "hint_match" {
+  return hint === null ? "least_loaded" : "hint_match";
+}
+
+/**
+ * Counts the requests that have ended since the isolate's last report, and neither went well nor failed: refused by the replica, or the client went. Gives
+ * what the next report is to be compared with. O(pairs).
+ */
+function countUntold({ metrics }: Scheduler, report: DirectReport, before: Isolate | null): Untold {
+  const untold: Untold = { least_loaded: 0, hint_match: 0, ...before?.toldEarly };
+  const { hints, unfinished: running } = before?.shares ?? { hints: [], unfinished: [] };
+  for (const [at, hint] of hints.entries()) untold[reasonOf(hint)] += running[at] ?? 0;
+  for (const { hint, sent, unfinished, succeeded } of report.pairs) untold[reasonOf(hint)] += sent - unfinished - succeeded;
+  for (const { hint } of report.failures) untold[reasonOf(hint)]--;
+  // If a report was lost, the requests that it told of are missing.
+  for (const reason of ["least_loaded", "hint_match"] as const) {
+    metrics.requests[reason].unknown += Math.max(0, untold[reason]);
+    untold[reason] = Math.min(0, untold[reason]);
+  }
+  return untold;
 }
 
 /** No grant has this id. */

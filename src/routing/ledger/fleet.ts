@@ -7,6 +7,7 @@ import { emptyMean, type Mean } from "../model/mean.ts";
 import { earlier, PriorityQueue } from "./priority-queue.ts";
 import { compareRanks, type Rank } from "./rank.ts";
 import { HolderIndex } from "./holder-index.ts";
+import { LostHints } from "../metrics/lost-hints.ts";
 import type { Grant, Replica } from "./replica.ts";
 import { ReplicaIndex } from "./replica-index.ts";
 import { Tombstones } from "./tombstones.ts";
@@ -29,6 +30,8 @@ export class Fleet {
   readonly loads = new PriorityQueue<Grant, number>(earlier);
   /** By hint: the replicas that hold or load it. Some loads among these were believed for too long; `purgeLoading` drops such loads. */
   readonly holders = new HolderIndex();
+  /** Hints that had a holder and have none. */
+  readonly lost = new LostHints();
   /** Ready replicas that have a free slot. */
   readonly free = new ReplicaIndex<Replica>();
   /** Ready replicas that have no free slot. */

@@ -1,5 +1,6 @@
 // One replica as the ledger knows it: its record, the requests that it serves, and questions about it alone.
 import type { Failure } from "../health/outcome.ts";
+import type { Counted } from "../metrics/metrics.ts";
 import { emptyMean, type Mean } from "../model/mean.ts";
 import { hashName, type NameHash, type Weighted } from "../rendezvous.ts";
 import { LazyMap } from "./maps.ts";
@@ -13,7 +14,7 @@ import type { ReplicaStatus } from "./report.ts";
 export type Warmth = "warm" | "loading" | "cold" | "none" | "unknown";
 
 /** The right to send one request to one replica. A grant holds one of the replica's slots until it is released. */
-export interface Grant {
+export interface Grant extends Counted {
   readonly id: number;
   readonly replica: Replica;
   readonly hint: string | null;
@@ -38,6 +39,8 @@ export interface Grant {
   streams: boolean;
   /** Whether the replica failed the request, or the answer broke off, perhaps by the client's doing. Such a request teaches nothing. */
   failed: boolean;
+  /** When the request was over and nobody had told how it went; Infinity: that is not so. */
+  untoldSinceMs: number;
 }
 
 /** A load in progress. The replica counts as warm for the hint, whatever it reports, until the grant is answered, ends or is too old. */

@@ -81,7 +81,7 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   replica.advertisedHash = hashNames(after ?? []);
   fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
   fleet.advertisedText += textOf(after) - textOf(before);
-  for (const hint of before ?? []) unindexHint(fleet, replica, hint);
+  for (const hint of before ?? []) loseHint(fleet, replica, hint);
   for (const hint of after ?? []) fleet.holders.add(hint, replica);
   forgetUses(replica);
   replica.mostHeld = Math.max(replica.mostHeld, after?.size ?? 0);
@@ -141,7 +141,7 @@ function dropUnreported(fleet: Fleet, replica: Replica, drops: (hint: string, sh
     if (!drops(hint, shownAtMs)) continue;
     replica.unreported.delete(hint);
     countUnreported(fleet, replica);
-    unindexHint(fleet, replica, hint);
+    loseHint(fleet, replica, hint);
   }
 }
 
@@ -197,6 +197,12 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
 function addErrors({ errors }: Fleet, replica: Replica, sign: 1 | -1): void {
   errors.sum += sign * replica.errors.sum;
   errors.weight += sign * replica.errors.weight;
+}
+
+/** The replica may hold the hint no more. */
+function loseHint(fleet: Fleet, replica: Replica, hint: string): void {
+  unindexHint(fleet, replica, hint);
+  if (fleet.holders.count(hint) === 0) fleet.lost.add(hint);
 }
 
 function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {

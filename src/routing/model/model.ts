@@ -121,9 +121,9 @@ export function uncountArrival({ hints }: Model, hint: string, arrival: number):
 
 /**
  * A request has its response headers. A warm request teaches how long that takes. Once a warm request has taught that, a cold one teaches how much
- * longer it takes with a load.
+ * longer it takes with a load. Gives how much longer than a warm one the request took.
  */
-export function learnAnswer(model: Model, { hint, warmth }: Pick<Grant, "hint" | "warmth">, afterMs: number): void {
+export function learnAnswer(model: Model, { hint, warmth }: Pick<Grant, "hint" | "warmth">, afterMs: number): number {
   const its = model.hints.get(hint ?? "");
   const expected = shrunk(its?.answer, valueOf(model.newAnswer, 0), TUNING.prior);
   if (warmth === "warm" || warmth === "none") {
@@ -131,10 +131,11 @@ export function learnAnswer(model: Model, { hint, warmth }: Pick<Grant, "hint" |
     if (isNew(its?.answer)) addSample(model.newAnswer, sample, TUNING.fleetMemory);
     if (its !== undefined) addSample(its.answer, sample, TUNING.hintMemory);
   }
-  if (warmth !== "cold" || model.newAnswer.weight === 0) return;
-  const sample = Math.max(0, afterMs - expected);
-  addSample(model.load, sample, TUNING.fleetMemory);
-  if (its !== undefined) addSample(its.load, sample, TUNING.hintMemory);
+  const later = Math.max(0, afterMs - expected);
+  if (warmth !== "cold" || model.newAnswer.weight === 0) return later;
+  addSample(model.load, later, TUNING.fleetMemory);
+  if (its !== undefined) addSample(its.load, later, TUNING.hintMemory);
+  return later;
 }
 
 /**

@@ -186,6 +186,27 @@ test("what was served teaches demand, service times and loads", () => {
   expect(loadMs(model, "x")).toBe(12_000);
 });
 
+test("requests that have ended are counted, each once: served, failed, excused, and those of which nothing is told", () => {
+  const its = world();
+  const { queueWait, firstByte, service, requests } = its.scheduler.metrics;
+  for (let sent = 0; sent < 4; sent++) its.serves(["x"], 10 + sent, 100, 300);
+  its.sends([], 20).finish(true, 25);
+  const [early, late, excused] = [its.sends(["x"], 30), its.sends(["x"], 30), its.sends(["x"], 30)];
+  early.failed({ kind: "error" }, null, 40);
+  excused.answered("excused", null, 40);
+  excused.finish(true, 45);
+  its.refresh(500);
+  expect(requests.hint_match).toMatchObject({ success: 4, error: 1, excused: 1, unknown: 0 });
+  expect(requests.least_loaded).toMatchObject({ success: 0, unknown: 1 });
+  early.finish(false, 600);
+  late.finish(false, 600);
+  its.refresh(700);
+  its.refresh(800);
+  expect(requests.hint_match).toMatchObject({ success: 4, error: 1, excused: 1, unknown: 1 });
+  expect([firstByte.sum, service.sum, queueWait.sum].map((sum) => sum.toFixed(3))).toEqual(["0.400", "1.200", "0.000"]);
+  expect(queueWait.counts[0]).toBe(8);
+});
+
 describe("failures", () => {
   test("eject as those of the object's own requests do", () => {
     const its = world();

@@ -1,13 +1,13 @@
 // What a model learns of requests that were served somewhere, whatever a decision would have been.
 import { Replica, type Grant } from "../../../src/routing/ledger/replica.ts";
+import { UNSAID } from "../../../src/routing/ledger/slots.ts";
 import { countArrival, learnAnswer, learnHeld, type Model } from "../../../src/routing/model/model.ts";
 
 /** A request that was sent at time 0, and found the hint warm unless told otherwise. */
 export function grantFor(hint: string, rest: Partial<Grant> = {}): Grant {
   return {
-    ...{ id: 1, replica: new Replica("teacher", 1), hint, warmth: "warm", declaredMs: null, expectedMs: 0 },
-    ...{ grantedAtMs: 0, countedAt: null, answered: false, succeeded: true, streams: false, failures: 0, failed: false },
-    ...{ proves: false, ...rest },
+    ...UNSAID,
+    ...{ id: 1, replica: new Replica("teacher", 1), hint, warmth: "warm", grantedAtMs: 0, succeeded: true, ...rest },
   };
 }
 
