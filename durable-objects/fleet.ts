@@ -1,5 +1,5 @@
 // The Fleet object, one per app: it keeps the registry and the queue in memory, membership in SQLite, and lets src/routing decide. This shell owns storage,
-// time, timers and RPC. It makes no decision of its own and knows no HTTP.
+// time, timers and RPC. It makes no decision of its own. Of HTTP it knows only how a WebSocket opens.
 //
 // Everything that changes the fleet runs without an `await`, so no two requests ever see a half-done change.
 import { DurableObject } from "cloudflare:workers";
@@ -36,8 +36,8 @@ import {
   type SettledAnswer,
 } from "./fleet-answers.ts";
 import { FleetMetrics } from "./fleet-metrics.ts";
-import { HeartbeatRate } from "./heartbeat-rate.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
+import { PerSecond } from "./per-second.ts";
 import { StoredFleet } from "./stored-fleet.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
 import { WatchedRequests, type WatchEnd } from "./watched-requests.ts";
@@ -55,7 +55,7 @@ export class Fleet extends DurableObject {
   readonly #sockets: HeartbeatSockets;
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
-  readonly #beats: HeartbeatRate;
+  readonly #beats: PerSecond;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
@@ -101,7 +101,7 @@ export class Fleet extends DurableObject {
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
-    this.#beats = new HeartbeatRate(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX, this.#scheduler.metrics);
+    this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
       listed: (app) => this.#stored.listed(app),
@@ -122,9 +122,11 @@ export class Fleet extends DurableObject {
   /** Applies a report without waiting for anything. */
   #apply(beat: Heartbeat, elapsedMs: number): HeartbeatAnswer {
     const now = this.#now();
-    const limit = this.#beats.exceeded(now);
-    if (limit !== null) return { kind: "rate_limited", limit };
     const { fleet, counters, metrics } = this.#scheduler;
+    if (this.#beats.exceeded(now)) {
+      metrics.heartbeats.rate_limited++;
+      return { kind: "rate_limited", limit: this.#beats.limit };
+    }
     const first = fleet.replicas.size === 0;
     const { timeToLiveMs } = this.#timing();
     const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);

@@ -12,6 +12,7 @@ import type { Scheduler } from "../src/routing/scheduler.ts";
 import type { Settings } from "../src/settings/settings.ts";
 import { frameOf, INTERNAL_ERROR, invalid, readAppOf, readReport, replyTo } from "../src/wire/heartbeat-exchange.ts";
 import type { HeartbeatAnswer } from "./fleet-answers.ts";
+import { PerSecond } from "./per-second.ts";
 
 /** What survives hibernation. The token was checked before the socket was opened. */
 interface Attachment {
@@ -29,8 +30,7 @@ interface Attachment {
 
 interface Open {
   attachment: Attachment;
-  second: number;
-  frames: number;
+  readonly frames: PerSecond;
   /** The answers so far: frames are answered in their order. */
   answered: Promise<void>;
 }
@@ -125,9 +125,7 @@ export class HeartbeatSockets {
   async receive(socket: WebSocket, frame: string | ArrayBuffer, now: number): Promise<void> {
     const open = this.#open.get(socket);
     if (open === undefined) return;
-    const second = Math.floor(now / 1000);
-    if (second !== open.second) Object.assign(open, { second, frames: 0 });
-    if (++open.frames > BOUNDS.framesPerSecond) return this.#end(socket, CLOSE.tooMany);
+    if (open.frames.exceeded(now)) return this.#end(socket, CLOSE.tooMany);
     if (typeof frame !== "string") return this.#end(socket, CLOSE.binary);
     if (isTooLong(frame)) return this.#end(socket, CLOSE.tooLong);
     const result = this.#take(socket, open, frame, now);
@@ -206,7 +204,7 @@ export class HeartbeatSockets {
   }
 
   #add(socket: WebSocket, attachment: Attachment): void {
-    this.#open.set(socket, { attachment, second: 0, frames: 0, answered: Promise.resolve() });
+    this.#open.set(socket, { attachment, frames: new PerSecond(BOUNDS.framesPerSecond), answered: Promise.resolve() });
   }
 
   #drop(socket: WebSocket): void {

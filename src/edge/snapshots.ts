@@ -58,7 +58,7 @@ export function healthOf({ health }: Snapshot, replica: DirectReplica): LocalHea
  * kept only for the case that the object is out of reach may be older.
  */
 export function keepSnapshot(exchange: Exchange): void {
-  const { ctx, settings, client, arrivedAtMs: now } = exchange;
+  const { settings, client, arrivedAtMs: now } = exchange;
   const { app } = client;
   const last = asked.get(app);
   const requests = last === undefined ? 1 : ++last.requests;
@@ -66,28 +66,30 @@ export function keepSnapshot(exchange: Exchange): void {
   const isForDirect = isWanted(settings.DISPATCH, snapshot, requests);
   const ageMs = snapshot !== undefined && isForDirect ? snapshot.refreshMs : BOUNDS.snapshotAgeMs;
   if (last !== undefined && now - last.atMs < ageMs) return;
-  asked.set(app, { atMs: now, requests: 0 });
-  ctx.waitUntil(refresh(exchange, snapshot, isForDirect, now));
+  startRefresh(exchange, snapshot, isForDirect, now);
 }
 
 /** A request that this isolate has sent by itself still runs. The object would forget it if the isolate said nothing for long, for want of other requests. */
 export function reportRunning(exchange: Exchange, snapshot: Snapshot, now: number): void {
-  const { app } = exchange.client;
-  if (now - (asked.get(app)?.atMs ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
-  asked.set(app, { atMs: now, requests: 0 });
-  exchange.ctx.waitUntil(refresh(exchange, snapshot, false, now));
+  if (now - (asked.get(exchange.client.app)?.atMs ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
+  startRefresh(exchange, snapshot, false, now);
 }
 
 /** The last request that this isolate has sent by itself is over. The object hears that at once if it thinks otherwise: the next request may be far. */
 export function reportEnd(exchange: Exchange, snapshot: Snapshot, now: number): void {
   if (snapshot.reported === 0 || snapshot.sends.size > 0) return;
-  asked.set(exchange.client.app, { atMs: now, requests: 0 });
-  exchange.ctx.waitUntil(refresh(exchange, snapshot, now <= snapshot.directUntilMs, now));
+  startRefresh(exchange, snapshot, now <= snapshot.directUntilMs, now);
 }
 
 /** With `auto` an isolate keeps a fresh copy only if replicas take many requests at once and so many come that one call in place of theirs is worth it. */
 function isWanted(dispatch: Settings["DISPATCH"], snapshot: Snapshot | undefined, requests: number): boolean {
   return dispatch === "edge" || (dispatch === "auto" && snapshot?.isWide === true && requests >= BOUNDS.directRequests);
+}
+
+/** Starts a refresh that the request does not wait for. Other requests see that one has been asked for. */
+function startRefresh(exchange: Exchange, before: Snapshot | undefined, isForDirect: boolean, now: number): void {
+  asked.set(exchange.client.app, { atMs: now, requests: 0 });
+  exchange.ctx.waitUntil(refresh(exchange, before, isForDirect, now));
 }
 
 /** Never fails. */
