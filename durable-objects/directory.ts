@@ -53,4 +53,14 @@ export class Directory extends DurableObject {
     const query = "SELECT name AS app, since_ms FROM app WHERE left_ms IS NULL AND name > ? ORDER BY name LIMIT ?";
     return this.ctx.storage.sql.exec<{ app: string; since_ms: number }>(query, after, limit).toArray();
   }
+
+  /** Takes a link's nonce, which is good until then. False: the link was used before, or too many were used of late to know. */
+  takeLink(nonce: string, untilMs: number): boolean {
+    const { sql } = this.ctx.storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS used_link (nonce TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID");
+    sql.exec("DELETE FROM used_link WHERE until_ms <= ?", Date.now());
+    const [{ count } = { count: 0 }] = sql.exec<{ count: number }>("SELECT COUNT(*) AS count FROM used_link").toArray();
+    if (count >= BOUNDS.signInLinksUsed) return false;
+    return sql.exec("INSERT INTO used_link VALUES (?, ?) ON CONFLICT DO NOTHING", nonce, untilMs).rowsWritten > 0;
+  }
 }

@@ -7,7 +7,7 @@ import path from "node:path";
 export const PROJECT = path.dirname(import.meta.dirname);
 export const BUNDLE = path.join(PROJECT, "dist", "index.js");
 
-const SOURCES = ["src/**/*.ts", "durable-objects/**/*.ts", "wrangler.toml", "package-lock.json"];
+const SOURCES = ["src/**/*.{ts,tsx,css}", "durable-objects/**/*.ts", "wrangler.toml", "package-lock.json"];
 
 /** Another entry than the deployed one, `folder`/index.ts, built into dist/`name`/. Paths are relative to the project. */
 export interface Entry {

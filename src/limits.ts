@@ -158,6 +158,21 @@ export const BOUNDS = {
   scrapeMs: 8 * SECOND_MS,
   /** How soon an object that is scraped writes its counters between scrapes: what a crash may lose. */
   metricsRowMs: 60 * SECOND_MS,
+  /** How long a sign-in to the dashboard holds, a working day; and a link that signs in once, and how many of those that were used are remembered. */
+  sessionMs: 12 * HOUR_MS,
+  signInLinkMs: 10 * 60 * SECOND_MS,
+  signInLinksUsed: 1000,
+  /** A form of the dashboard, with the longest name of a replica, each of its characters escaped. */
+  formBytes: 4 * KIBIBYTE,
+  /**
+   * How often a dashboard that is open is brought up to date; how often it hears something in any case, so that a lost connection is noticed on both
+   * sides; and for how long one connection does it. Browsers open the next one by themselves.
+   */
+  liveMs: 2 * SECOND_MS,
+  livePingMs: 10 * SECOND_MS,
+  liveConnectionMs: 15 * 60 * SECOND_MS,
+  /** Apps on a page of the dashboard, each of which is asked how it does. */
+  appsPerDashboard: 50,
   /** How long a request may be over before it is counted without anybody telling how it went: such news comes with an edge's next request. */
   untoldMs: 60 * SECOND_MS,
 } as const;

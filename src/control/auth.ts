@@ -9,6 +9,11 @@ export function bearsToken(request: Request, token: string): boolean {
   return presented !== null && isSame(presented, encoder.encode(token));
 }
 
+/** Whether the text is exactly this token. */
+export function isToken(presented: string, token: string): boolean {
+  return isSame(encoder.encode(presented), encoder.encode(token));
+}
+
 /** The apps that the request's token is for (`*`: all); empty: the token is not valid. O(tokens). */
 export function appsOfToken(request: Request, tokens: HeartbeatTokens): ReadonlySet<string> {
   const apps = new Set<string>();

@@ -8,6 +8,7 @@ import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
 import { splitUrl } from "../wire/request-url.ts";
+import { DASHBOARD_ROUTES } from "../dashboard/routes.tsx";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
@@ -39,6 +40,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
   "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
+  ...DASHBOARD_ROUTES,
 };
 
 /** A path without a route that may hold the name of an app or a replica with a `/` that was not encoded. */

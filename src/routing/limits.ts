@@ -128,4 +128,6 @@ export const LIMITS = {
   listsPerReport: 100,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
+  /** Replicas on a page of the dashboard, which is made anew every few seconds. */
+  replicasPerPage: 50,
 } as const;

@@ -168,6 +168,12 @@ function tokensIn(text: string): HeartbeatTokens | null {
   return new Map(result.output.map(([app, its]) => [app, typeof its === "string" ? [its] : its]));
 }
 
+const HOST_RULE = "must be a host like router.example.com, with its port if that is not the scheme's own";
+const host = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.regex(/^[\w.-]+(:[1-9]\d{0,4})?$/, HOST_RULE),
+);
 const text = v.string();
 const choice = <const T extends readonly string[]>(values: T) => v.picklist(values, `must be ${values.join(" or ")}`);
 /** Every location hint that Cloudflare has. A test compares them with the runtime's types. */
@@ -178,6 +184,7 @@ const SettingsSchema = v.object({
   HEARTBEAT_TOKENS: setting<HeartbeatTokens>(heartbeatTokens, new Map()),
   ADMIN_TOKEN: setting<string | null>(token, null),
   METRICS_TOKEN: setting<string | null>(token, null),
+  DASHBOARD_HOST: setting<string | null>(host, null),
   ORIGIN_SIGNING_KEY: setting<string | null>(text, null),
   ORIGIN_ALLOW: setting<readonly OriginPattern[]>(originPatterns, []),
   ALLOW_PRIVATE_ORIGINS: setting(flag, false),

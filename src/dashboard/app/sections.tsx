@@ -1,0 +1,46 @@
+// The page of one app: which sections it has, and what a reader may ask of it by the address.
+import { parseRequestHints } from "../../wire/hints.ts";
+import type { DashboardQuery, DashboardView } from "../../views/dashboard.ts";
+import { REPLICA_ORDERS } from "../../views/replica-page.ts";
+import type { Section } from "../page.tsx";
+import { Decisions } from "./decisions.tsx";
+import { Events } from "./events.tsx";
+import { Explain } from "./explain.tsx";
+import { History } from "./history.tsx";
+import { Loads } from "./loads.tsx";
+import { Matrix } from "./matrix.tsx";
+import { Queue } from "./queue.tsx";
+import { Replicas } from "./replicas.tsx";
+import { Summary } from "./summary.tsx";
+
+/** What the address asks for. What makes no sense counts as not asked. */
+export function queryOf(parameters: URLSearchParams): DashboardQuery {
+  const order = REPLICA_ORDERS.find((each) => each === parameters.get("order")) ?? "name";
+  const page = Number(parameters.get("page") ?? 1);
+  const find = (parameters.get("find") ?? "").slice(0, FIND_LENGTH);
+  const asked = parameters.get("explain");
+  const hints = asked === null ? null : parseRequestHints([asked]);
+  return {
+    order,
+    find,
+    page: Number.isSafeInteger(page) && page > 0 ? page : 1,
+    explain: hints === null ? null : hints.ok ? [...hints.hints] : [],
+  };
+}
+
+const FIND_LENGTH = 100;
+
+export function appSections(view: DashboardView, query: DashboardQuery): readonly Section[] {
+  const parts = {
+    summary: <Summary view={view} />,
+    history: <History history={view.history} />,
+    queue: <Queue queue={view.queue} />,
+    explain: <Explain explanation={view.explanation} query={query} app={view.app} />,
+    replicas: <Replicas page={view.page} query={query} />,
+    matrix: <Matrix matrix={view.matrix} />,
+    decisions: <Decisions history={view.history} />,
+    loads: <Loads loads={view.loads} />,
+    events: <Events events={view.events} />,
+  };
+  return Object.entries(parts).map(([id, part]) => ({ id, html: String(part) }));
+}
