@@ -9,6 +9,7 @@ import { apps } from "./commands/apps.ts";
 import { drain, remove, undrain } from "./commands/change.ts";
 import { checkConfig } from "./commands/check-config.ts";
 import { completions } from "./commands/completions.ts";
+import { dashboard } from "./commands/dashboard.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { heartbeat } from "./commands/heartbeat.ts";
@@ -30,7 +31,7 @@ const root = commandOf("warmpath", "Looks at a Warmpath router and changes its f
   .version(versionOf(), "-V, --version", "show the version and leave")
   .enablePositionalOptions()
   .addHelpText("after", NOTES);
-const jobs = [apps, replicas, explain, drain, undrain, remove, heartbeat, checkConfig, doctor, simulate, cost, completions(root)];
+const jobs = [dashboard, apps, replicas, explain, drain, undrain, remove, heartbeat, checkConfig, doctor, simulate, cost, completions(root)];
 let named: Job | undefined;
 for (const its of jobs) root.addCommand(its.command.action(() => void (named = its)));
 

@@ -35,6 +35,9 @@ async function answerTo(
   try {
     const url = urlOf(request);
     if (url === null) return failed({ type: "bad_request", detail: "The Host header must be a host, or a host and a port." });
+    if (!isControlPath(url.path) && url.host === settings.DASHBOARD_HOST) {
+      return failed({ type: "not_found", detail: "At this host there is the dashboard alone, at /-/." });
+    }
     if (!isControlPath(url.path)) return await route(request, url, env, ctx, settings, requestId);
     return { ok: true, value: await answerControl(request, url.path, { env, settings, requestId }, ctx) };
   } catch (error) {

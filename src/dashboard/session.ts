@@ -18,6 +18,12 @@ export function sign(adminToken: string, use: "session" | "link", its: Session):
   return signed(adminToken, use, `${its.expiresAtMs}.${its.nonce}`);
 }
 
+/** The address at a router that signs a browser in, once. `nonce`: 16 random characters or more. */
+export async function signInLink(router: string, adminToken: string, nonce: string, now: number): Promise<string> {
+  const text = await sign(adminToken, "link", { expiresAtMs: now + BOUNDS.signInLinkMs, nonce });
+  return `${router}/-/sign-in?link=${text}`;
+}
+
 /** The session or link that the text is; null: it is not signed with this token for this use, or its time is over, or lies too far ahead. */
 export async function verify(adminToken: string, use: "session" | "link", text: string, now: number): Promise<Session | null> {
   const match = SIGNED.exec(text);

@@ -6,7 +6,7 @@ import { PROJECT } from "../../scripts/bundle.ts";
 import { openMetrics } from "../../src/control/openmetrics.ts";
 import { gaugesOf } from "../../src/views/gauges.ts";
 import { driver } from "../routing/support/driver.ts";
-import { alertRules, panelQueries } from "../support/dashboard.ts";
+import { alertRules, panelQueries } from "../support/operations.ts";
 import { readOpenMetrics } from "../support/openmetrics.ts";
 
 const { its } = driver({ a: {} });

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { ALERTS, alertRules } from "../support/dashboard.ts";
+import { ALERTS, alertRules } from "../support/operations.ts";
 import { hasPrometheus } from "../support/prometheus.ts";
 
 /** Series of an hour, a value a minute: `a+bx60` begins at a and rises by b. */

@@ -2,7 +2,7 @@
 // installed.
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ALERTS, panelQueries } from "../support/dashboard.ts";
+import { ALERTS, panelQueries } from "../support/operations.ts";
 import { hasPrometheus, Prometheus } from "../support/prometheus.ts";
 import { TestReplica } from "../support/replica.ts";
 import { TestRouter } from "../support/router.ts";
