@@ -9,6 +9,7 @@ import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
 import { splitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
+import { LIMITS as FLEET } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -36,6 +37,9 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
+  "/-/apps/:app/history": { GET: admin(look((fleet) => fleet.history())) },
+  "/-/apps/:app/queue": { GET: admin(look((fleet) => fleet.queue())) },
+  "/-/apps/:app/matrix": { GET: admin(matrix) },
   "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
   "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
@@ -128,6 +132,28 @@ async function explainApp(call: Call): Promise<Response> {
   if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
   const app = await knownApp(call);
   return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
+}
+
+/** What the app's object tells, also of an app whose replicas left within 24 hours. */
+function look(ask: (fleet: ReturnType<typeof stubOf>) => Promise<object>): Handler {
+  return async (call) => {
+    const app = await knownApp(call);
+    return app === null ? noApp(call) : answer(call, await ask(stubOf(call, app)));
+  };
+}
+
+function matrix(call: Call): Promise<Response> | Response {
+  const hints = wholeNumber(call, "hints", FLEET.hintsShown);
+  if (hints === null || hints < 1 || hints > FLEET.hintsShown)
+    return problem(call, { type: "bad_request", detail: `hints must be a whole number from 1 to ${FLEET.hintsShown}` });
+  return look((fleet) => fleet.matrix(hints))(call);
+}
+
+/** A parameter of the query, or what stands for it; null: it is no whole number. */
+function wholeNumber(call: Call, name: string, without: number): number | null {
+  const text = call.req.query(name);
+  if (text === undefined) return without;
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 async function drainReplica(call: Call, drained: boolean): Promise<Response> {

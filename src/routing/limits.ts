@@ -128,4 +128,11 @@ export const LIMITS = {
   listsPerReport: 100,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
+  /** Minutes of the past of which the counters are kept beside the running one, some 500 bytes each. */
+  historyMinutes: 60,
+  /** Waiting requests that an administrator is shown. */
+  waitingShown: 100,
+  /** Hints and replicas in one picture of who holds what: at some 20 cells a replica that is 0.3 MB of JSON. */
+  hintsShown: 200,
+  replicasShown: 1000,
 } as const;
