@@ -31,7 +31,21 @@ const root = commandOf("warmpath", "Looks at a Warmpath router and changes its f
   .version(versionOf(), "-V, --version", "show the version and leave")
   .enablePositionalOptions()
   .addHelpText("after", NOTES);
-const jobs = [dashboard, apps, replicas, explain, drain, undrain, remove, heartbeat, checkConfig, doctor, simulate, cost, completions(root)];
+const jobs = [
+  dashboard,
+  apps,
+  replicas,
+  explain,
+  drain,
+  undrain,
+  remove,
+  heartbeat,
+  checkConfig,
+  doctor,
+  simulate,
+  cost,
+  completions(root),
+];
 let named: Job | undefined;
 for (const its of jobs) root.addCommand(its.command.action(() => void (named = its)));
 

@@ -4,9 +4,8 @@ import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import { awaitsAnswer, type Success } from "../src/routing/lifecycle.ts";
 import type { Fleet } from "../src/routing/ledger/fleet.ts";
-import type { Choice, Counters, Outcome, Reason, Scheduler } from "../src/routing/scheduler.ts";
+import type { Choice, Outcome, Reason } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
-import { viewReplica, type ReplicaView } from "../src/views/replica.ts";
 import type { Failure } from "../src/routing/health/outcome.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -65,18 +64,6 @@ export type HeartbeatAnswer =
   | { readonly kind: "fleet_full"; readonly detail: string }
   | { readonly kind: "rate_limited"; readonly limit: number };
 
-export interface FleetView {
-  readonly app: string;
-  readonly replicas: readonly ReplicaView[];
-  readonly waiting: number;
-  readonly waiting_high: number;
-  readonly waiting_low: number;
-  readonly in_flight: number;
-  readonly counters: Counters;
-  readonly next_heartbeat_ms: number;
-  readonly time_to_live_ms: number;
-}
-
 /** The request as the scheduler needs it: by the object's clock. */
 export function arrivalOf(request: EnqueueRequest, now: number): Arrival {
   const { waitedMs, timeoutMs, successes: _, after: __, ...rest } = request;
@@ -130,22 +117,5 @@ export function answerOfChoice({ replica, hint, reason }: Choice): GrantAnswer {
     proves: false,
     awaitsAnswer: false,
     holds: null,
-  };
-}
-
-/** The whole fleet as it is believed to be. O(replicas). */
-export function viewOf(app: string, scheduler: Scheduler, timing: HeartbeatTiming, now: number): FleetView {
-  const { fleet, queue, counters } = scheduler;
-  const replicas = [...fleet.replicas.values()];
-  return {
-    app,
-    replicas: replicas.map((replica) => viewReplica(replica, now)),
-    waiting: queue.waiting.size,
-    waiting_high: queue.count.high,
-    waiting_low: queue.count.low,
-    in_flight: replicas.reduce((sum, { direct }) => sum + direct, fleet.grants.size),
-    counters,
-    next_heartbeat_ms: timing.nextHeartbeatMs,
-    time_to_live_ms: timing.timeToLiveMs,
   };
 }

@@ -10,14 +10,19 @@ import { BOUNDS } from "../src/limits.ts";
 import type { Known } from "../src/routing/direct/codec.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
-import { applyHeartbeat, deleteReplica, restoreReplica, setDrained, sweepOrphaning } from "../src/routing/ledger/membership.ts";
+import { applyHeartbeat, deleteReplica, setDrained, sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
-import { explain, type Explanation } from "../src/views/explain.ts";
+import type { Explanation } from "../src/views/explain.ts";
+import type { FleetView } from "../src/views/fleet.ts";
+import type { HistoryView } from "../src/views/history.ts";
+import type { MatrixView } from "../src/views/matrix.ts";
+import type { QueueView } from "../src/views/queue.ts";
+import type { DashboardQuery, DashboardView } from "../src/views/dashboard.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -26,16 +31,15 @@ import {
   arrivalOf,
   adoptionOf,
   successesOf,
-  viewOf,
   type AdoptRequest,
   type EnqueueAnswer,
   type EnqueueRequest,
-  type FleetView,
   type GrantAnswer,
   type HeartbeatAnswer,
   type SettledAnswer,
 } from "./fleet-answers.ts";
 import { FleetMetrics } from "./fleet-metrics.ts";
+import { FleetViews } from "./fleet-views.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { PerSecond } from "./per-second.ts";
 import { StoredFleet } from "./stored-fleet.ts";
@@ -55,33 +59,34 @@ export class Fleet extends DurableObject {
   readonly #sockets: HeartbeatSockets;
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
+  readonly #views: FleetViews;
   readonly #beats: PerSecond;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
     answered: (id, answer) => {
-      const now = Date.now();
+      const now = this.#clock();
       const changed = answered(this.#scheduler, id, answer, now);
       if (changed !== null) this.#storeSoon(changed, now);
       this.#dispatch(now);
     },
     failed: (id, failure, inBandHints) => {
-      const now = Date.now();
+      const now = this.#clock();
       const changed = failed(this.#scheduler, id, failure, inBandHints, now);
       if (changed !== null) this.#storeSoon(changed, now);
       this.#dispatch(now);
     },
     ended: (id, whole) => {
       ended(this.#scheduler, id, whole);
-      this.#dispatch(Date.now());
+      this.#dispatch(this.#clock());
     },
     succeeded: (success) => {
-      const now = Date.now();
+      const now = this.#clock();
       succeeded(this.#scheduler, success, now);
       this.#end(success.id, now);
     },
     finished: (id) => {
-      const now = Date.now();
+      const now = this.#clock();
       finish(this.#scheduler, id, now);
       this.#end(id, now);
     },
@@ -101,6 +106,8 @@ export class Fleet extends DurableObject {
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
+    const viewed = { scheduler: this.#scheduler, options: this.#options };
+    this.#views = new FleetViews({ ...viewed, app: () => this.#stored.app, timing: () => this.#timing() }, Date.now());
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
@@ -230,10 +237,7 @@ export class Fleet extends DurableObject {
 
   /** The whole fleet as the object believes it to be; null: it has no replicas. */
   view(): FleetView | null {
-    const now = this.#now();
-    const { app } = this.#stored;
-    if (app === null || this.#scheduler.fleet.replicas.size === 0) return null;
-    return viewOf(app, this.#scheduler, this.#timing(), now);
+    return this.#views.fleet(this.#now());
   }
 
   /** For an operator's graphs; null: the app has no replicas. */
@@ -242,7 +246,25 @@ export class Fleet extends DurableObject {
   }
 
   explain(hints: readonly string[]): Explanation {
-    return explain(this.#scheduler, this.#options, hints, this.#now());
+    return this.#views.explain(hints, this.#now());
+  }
+
+  history(): HistoryView {
+    return this.#views.history(this.#now());
+  }
+
+  queue(): QueueView {
+    return this.#views.queue(this.#now());
+  }
+
+  /** `most`: how many hints to show. */
+  matrix(most: number): MatrixView {
+    return this.#views.matrix(most, this.#now());
+  }
+
+  /** All that a page of the dashboard shows of the app; null: it has no replicas. */
+  dashboard(query: DashboardQuery): DashboardView | null {
+    return this.#views.dashboard(query, this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */
@@ -277,28 +299,29 @@ export class Fleet extends DurableObject {
   }
 
   #restore(now: number): void {
-    const stored = this.#stored.replicas();
     const { fleet } = this.#scheduler;
-    for (const { id, incarnation, untilMs } of this.#stored.forbidden(now)) {
-      fleet.tombstones.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
-    }
-    if (stored.length === 0) return;
-    const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
-    // One whose origin the present settings do not admit leaves as if its time to live were over.
-    for (const { stored: replica, admitted } of stored) {
-      restoreReplica(fleet, replica, admitted ? (this.#sockets.untilMs(replica) ?? now + timeToLiveMs) : now);
-    }
+    const timeToLiveMs = (replicas: number) => this.#timing(replicas).timeToLiveMs;
+    this.#stored.restore(timeToLiveMs, (replica) => this.#sockets.untilMs(replica), now);
+    if (fleet.replicas.size === 0) return;
     const hibernated = this.#sockets.revive(fleet.replicas);
     if (hibernated) this.#stored.resume();
-    this.#expire(timeToLiveMs, now);
+    const fullMs = timeToLiveMs(fleet.replicas.size);
+    this.#expire(fullMs, now);
     if (hibernated) return;
     this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
-    this.#timer.wakeAt(now + timeToLiveMs);
+    this.#timer.wakeAt(now + fullMs);
+  }
+
+  /** The time, at which something may be counted. */
+  #clock(): number {
+    const now = Date.now();
+    this.#views.note(now);
+    return now;
   }
 
   /** The time, once those have left whose time to live is over. No timer runs while sockets hold every replica. */
   #now(): number {
-    const now = Date.now();
+    const now = this.#clock();
     if (this.#scheduler.fleet.nextExpiryMs <= now) this.#expire(this.#timing().timeToLiveMs, now);
     return now;
   }
@@ -323,7 +346,7 @@ export class Fleet extends DurableObject {
   }
 
   #tick(): void {
-    const now = Date.now();
+    const now = this.#clock();
     this.#stored.flush();
     this.#expire(this.#timing().timeToLiveMs, now);
     this.#dispatch(now);
@@ -362,12 +385,8 @@ export class Fleet extends DurableObject {
     if (atMs !== null) this.#timer.wakeAt(atMs);
   }
 
-  #timing(): HeartbeatTiming {
-    return heartbeatTiming(this.#policy(), this.#scheduler.fleet.replicas.size);
-  }
-
-  #policy(): Parameters<typeof heartbeatTiming>[0] {
-    const { HEARTBEAT_INTERVAL_MS, HEARTBEAT_RATE_MAX, ALLOW_PRIVATE_ORIGINS } = this.#settings;
-    return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
+  #timing(replicas = this.#scheduler.fleet.replicas.size): HeartbeatTiming {
+    const { HEARTBEAT_INTERVAL_MS: intervalMs, HEARTBEAT_RATE_MAX: rateMax, ALLOW_PRIVATE_ORIGINS: short } = this.#settings;
+    return heartbeatTiming({ intervalMs, rateMax, short }, replicas);
   }
 }

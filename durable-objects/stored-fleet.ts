@@ -1,7 +1,7 @@
 // What outlives the Fleet object's memory: its rows, its entry in the Directory, its alarm. Says what a restart restores.
 import { BOUNDS } from "../src/limits.ts";
 import type { Fleet } from "../src/routing/ledger/fleet.ts";
-import { storedForm, type StoredReplica } from "../src/routing/ledger/membership.ts";
+import { restoreReplica, storedForm, type StoredReplica } from "../src/routing/ledger/membership.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import type { Settings } from "../src/settings/settings.ts";
@@ -37,13 +37,19 @@ export class StoredFleet {
     return this.#dirty.size === 0 && this.#listing.isTrue;
   }
 
-  /** The replicas that were stored, and whether the present settings still admit each one's origin. */
-  replicas(): { readonly stored: StoredReplica; readonly admitted: boolean }[] {
-    return this.#store.replicas().map((stored) => ({ stored, admitted: this.#isAdmitted(stored) }));
-  }
-
-  forbidden(now: number): Forbidden[] {
-    return this.#store.forbidden(now);
+  /**
+   * Puts back what was stored. `untilMs`: until when a replica lives, if that is known; null: a full time to live. One whose origin the present settings
+   * do not admit leaves as if its time were over.
+   */
+  restore(timeToLiveMs: (replicas: number) => number, untilMs: (replica: StoredReplica) => number | null, now: number): void {
+    for (const forbidden of this.#store.forbidden(now)) {
+      this.#fleet.tombstones.set(forbidden.id, { ...forbidden, sequence: null, forbidden: true, record: null });
+    }
+    const stored = this.#store.replicas();
+    const fullMs = now + timeToLiveMs(stored.length);
+    for (const replica of stored) {
+      restoreReplica(this.#fleet, replica, this.#isAdmitted(replica) ? (untilMs(replica) ?? fullMs) : now);
+    }
   }
 
   /** The object had hibernated, which it does only while everything is complete. */

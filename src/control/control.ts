@@ -1,31 +1,21 @@
 // The control plane, everything under /-/: heartbeats, the administrator's calls, health.
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import { fleetOf } from "../edge/fleet-stub.ts";
-import { appExists } from "../edge/known-apps.ts";
 import { asksForWebSocket } from "../edge/websocket-handshake.ts";
 import { problemResponse } from "../problem.ts";
 import type { RouterError } from "../router-error.ts";
-import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
 import { splitUrl } from "../wire/request-url.ts";
 import { DASHBOARD_ROUTES } from "../dashboard/routes.tsx";
 import { BOUNDS } from "../limits.ts";
+import { LIMITS as FLEET } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
-import type { Settings } from "../settings/settings.ts";
 import { bearsToken } from "./auth.ts";
+import { knownApp, type Bindings, type Call, type Handler } from "./call.ts";
 import { OPENMETRICS } from "./openmetrics.ts";
 import { scrape } from "./scrape.ts";
 import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
-
-interface Bindings {
-  readonly env: Cloudflare.Env;
-  readonly settings: Settings;
-  readonly requestId: string;
-}
-
-type Call = Context<{ Bindings: Bindings }>;
-type Handler = (call: Call) => Promise<Response> | Response;
 
 const HEARTBEAT = "/-/heartbeat";
 
@@ -37,6 +27,9 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
+  "/-/apps/:app/history": { GET: admin(look((fleet) => fleet.history())) },
+  "/-/apps/:app/queue": { GET: admin(look((fleet) => fleet.queue())) },
+  "/-/apps/:app/matrix": { GET: admin(matrix) },
   "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
   "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
@@ -132,6 +125,28 @@ async function explainApp(call: Call): Promise<Response> {
   return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
 }
 
+/** What the app's object tells, also of an app whose replicas left within 24 hours. */
+function look(ask: (fleet: ReturnType<typeof stubOf>) => Promise<object>): Handler {
+  return async (call) => {
+    const app = await knownApp(call);
+    return app === null ? noApp(call) : answer(call, await ask(stubOf(call, app)));
+  };
+}
+
+function matrix(call: Call): Promise<Response> | Response {
+  const hints = wholeNumber(call, "hints", FLEET.hintsShown);
+  if (hints === null || hints < 1 || hints > FLEET.hintsShown)
+    return problem(call, { type: "bad_request", detail: `hints must be a whole number from 1 to ${FLEET.hintsShown}` });
+  return look((fleet) => fleet.matrix(hints))(call);
+}
+
+/** A parameter of the query, or what stands for it; null: it is no whole number. */
+function wholeNumber(call: Call, name: string, without: number): number | null {
+  const text = call.req.query(name);
+  if (text === undefined) return without;
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
 async function drainReplica(call: Call, drained: boolean): Promise<Response> {
   const app = await knownApp(call);
   if (app === null) return noApp(call);
@@ -146,12 +161,6 @@ async function removeReplica(call: Call): Promise<Response> {
   const replica = call.req.param("replica") ?? "";
   if (!(await stubOf(call, app).remove(replica))) return noReplica(call, replica);
   return answer(call, { app, replica, deleted: true });
-}
-
-/** The app in the path; null: there is no such app. If the Directory can't say, the administrator may ask the app's object. */
-async function knownApp(call: Call): Promise<string | null> {
-  const app = call.req.param("app") ?? "";
-  return isAppName(app) && (await appExists(call.env.env, app, Date.now())) !== false ? app : null;
 }
 
 function stubOf(call: Call, app: string) {

@@ -1,13 +1,14 @@
 // The page of all apps: for each how it does.
 import { Alarm, TOO_LATE } from "../edge/alarm.ts";
+import type { Call } from "../control/call.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import type { FleetScrape } from "../views/gauges.ts";
 import { counted, share, whole } from "./format.ts";
+import { htmlOf } from "./html.ts";
 import type { Section } from "./page.tsx";
 import { Meter, Table } from "./parts.tsx";
-import type { Call } from "./routes.tsx";
 
 interface ShownApp {
   readonly app: string;
@@ -24,7 +25,7 @@ export async function appsSections(call: Call): Promise<readonly Section[]> {
   const apps = await Promise.all(names.map((app) => ask(app)));
   const shown = apps.filter((app) => app !== null);
   const next = listed.length > names.length ? (names.at(-1) ?? null) : null;
-  return [{ id: "apps", html: String(<Apps apps={shown} next={next} first={after === ""} />) }];
+  return [{ id: "apps", html: await htmlOf(<Apps apps={shown} next={next} first={after === ""} />) }];
 
   /** Null: the app's last replica has just left. */
   async function ask(app: string): Promise<ShownApp | null> {
@@ -38,9 +39,17 @@ export async function appsSections(call: Call): Promise<readonly Section[]> {
   }
 }
 
-function Apps({ apps, next, first }: { readonly apps: readonly ShownApp[]; readonly next: string | null; readonly first: boolean }) {
+function Apps({
+  apps,
+  next,
+  first,
+}: {
+  readonly apps: readonly ShownApp[];
+  readonly next: string | null;
+  readonly first: boolean;
+}) {
   return (
-    <section id="apps" aria-label="Apps">
+    <section id="apps">
       {apps.length === 0 && first ? (
         <div class="empty">
           <p>No app has a replica yet. A replica joins with its first heartbeat:</p>
@@ -50,13 +59,13 @@ function Apps({ apps, next, first }: { readonly apps: readonly ShownApp[]; reado
           </pre>
         </div>
       ) : (
-        <Table label="Apps" heads={["App", "Replicas ready", "Slots busy", "", "Waiting", "Found warm", "Failing"]}>
+        <Table label="Apps" heads={["App", ["Replicas ready"], ["Slots busy"], ["Waiting"], ["Found warm"], "Failing"]}>
           {apps.map(({ app, fleet }) => (
             <tr>
               <th scope="row">
                 <a href={`/-/dashboard/${encodeURIComponent(app)}`}>{app}</a>
               </th>
-              {fleet === null ? <td colspan={6}>The app’s object did not answer.</td> : <Figures fleet={fleet} />}
+              {fleet === null ? <td colspan={5}>The app’s object did not answer.</td> : <Figures fleet={fleet} />}
             </tr>
           ))}
         </Table>
@@ -79,8 +88,8 @@ function Figures({ fleet: { replicas, slots, queue, metrics } }: { readonly flee
   return (
     <>
       <td class="number">{`${whole(replicas.ready)} of ${whole(all)}`}</td>
-      <td class="number">{`${whole(slots.busy)} of ${whole(usable)}`}</td>
-      <td>
+      <td class="number">
+        {`${whole(slots.busy)} of ${whole(usable)} `}
         <Meter value={slots.busy} most={usable} label={`${share(slots.busy, usable)} of slots busy`} />
       </td>
       <td class="number">{whole(sum(Object.values(queue)))}</td>

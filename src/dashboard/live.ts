@@ -1,7 +1,7 @@
 // Keeps an open page up to date by server-sent events: each sends a section of the page whose content has changed, as the HTML that the page would have.
+import type { Call } from "../control/call.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Section } from "./page.tsx";
-import type { Call } from "./routes.tsx";
 import type { Session } from "./session.ts";
 
 /** Ends with the session, with the connection's time, with the browser, or with the app (null). */

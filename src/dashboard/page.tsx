@@ -22,7 +22,12 @@ export function Page({ title, app, formKey, liveKey, sections }: PageProps) {
   const live = app === null ? "/-/live" : `${path}/live`;
   return (
     <Shell title={title}>
-      <body data-live={live} data-live-key={liveKey} data-change={app === null ? null : `${path}/replicas`} data-form-key={formKey}>
+      <body
+        data-live={live}
+        data-live-key={liveKey}
+        data-change={app === null ? null : `${path}/replicas`}
+        data-form-key={formKey}
+      >
         <a class="skip" href="#main">
           Skip to content
         </a>

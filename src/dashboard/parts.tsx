@@ -13,21 +13,26 @@ export function Moment({ atMs }: { readonly atMs: number }) {
   return <time datetime={text}>{`${text.slice(11, 19)} UTC`}</time>;
 }
 
+/** The column's head. A list of one: the column holds numbers. */
+type Head = string | readonly [string];
+
 interface TableProps {
   readonly label: string;
-  readonly heads: readonly Child[];
+  readonly heads: readonly Head[];
   readonly children?: Child;
 }
 
 /** Wide tables scroll by themselves, by keyboard too. */
 export function Table({ label, heads, children }: TableProps) {
   return (
-    <div class="scroll" role="region" aria-label={label} tabindex={0}>
+    <div class="scroll" role="group" aria-label={label} tabindex={0}>
       <table>
         <thead>
           <tr>
             {heads.map((head) => (
-              <th scope="col">{head}</th>
+              <th scope="col" class={typeof head === "string" ? undefined : "number"}>
+                {head}
+              </th>
             ))}
           </tr>
         </thead>

@@ -1,31 +1,21 @@
 // The dashboard at /-/: who may see it, its pages, and what they may have done.
-import type { Child } from "hono/jsx";
-import type { Context } from "hono";
 import { isToken } from "../control/auth.ts";
+import { knownApp, type Call, type Handler } from "../control/call.ts";
 import { readText } from "../control/bounded-body.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
-import { appExists } from "../edge/known-apps.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
-import type { Settings } from "../settings/settings.ts";
 import { problemResponse } from "../problem.ts";
-import { isAppName } from "../wire/heartbeat.ts";
+import type { DashboardView } from "../views/dashboard.ts";
 import { appSections, queryOf } from "./app/sections.tsx";
 import { appsSections } from "./apps.tsx";
 import { ASSETS } from "./assets.generated.ts";
 import { cookieOf, isNavigation, isOwnPage, isServedAt, pageHeaders, sessionOf } from "./guard.ts";
+import { htmlOf, type Element } from "./html.ts";
 import { liveResponse } from "./live.ts";
 import { GonePage, Page, SignInPage, type Section } from "./page.tsx";
 import { isKeyOf, keyOf, sign, verify, type Session } from "./session.ts";
 
-interface Bindings {
-  readonly env: Cloudflare.Env;
-  readonly settings: Settings;
-  readonly requestId: string;
-}
-
-export type Call = Context<{ Bindings: Bindings }>;
-type Handler = (call: Call) => Promise<Response> | Response;
 type SignedInHandler = (call: Call, session: Session) => Promise<Response> | Response;
 
 /** Methods by path, as in src/control/control.ts. */
@@ -48,7 +38,8 @@ function served(handler: Handler): Handler {
 /** A page for whoever is signed in; others are asked to. */
 function page(handler: SignedInHandler): Handler {
   return served(async (call) => {
-    if (!isNavigation(call.req.raw)) return refusal(call, "This page is opened by itself, not by another page's script or frame.");
+    if (!isNavigation(call.req.raw))
+      return refusal(call, "This page is opened by itself, not by another page's script or frame.");
     const session = await sessionOf(call.req.raw, call.env.settings, Date.now());
     return session === null ? html(call, <SignInPage fault={noToken(call)} />, 401) : handler(call, session);
   });
@@ -69,7 +60,8 @@ function action(handler: (call: Call, form: URLSearchParams) => Promise<Response
     const form = await formOf(call);
     const session = await sessionOf(call.req.raw, call.env.settings, Date.now());
     const isOwn = isOwnPage(call.req.raw) && session !== null && form !== null;
-    if (!isOwn || !(await hasKey(call, "form", session, form.get("key") ?? ""))) return refusal(call, "Reload the page and sign in again.");
+    if (!isOwn || !(await hasKey(call, "form", session, form.get("key") ?? "")))
+      return refusal(call, "Reload the page and sign in again.");
     return handler(call, form);
   });
 }
@@ -93,7 +85,8 @@ async function liveApp(call: Call): Promise<readonly Section[] | null> {
 /** Null: the app's last replica has left. */
 async function liveSections(call: Call, app: string): Promise<readonly Section[] | null> {
   const query = queryOf(new URL(call.req.url).searchParams);
-  const view = await fleetOf(call.env.env, call.env.settings, app).dashboard(query);
+  // The types of RPC make lists of tuples.
+  const view = (await fleetOf(call.env.env, call.env.settings, app).dashboard(query)) as DashboardView | null;
   return view === null ? null : appSections(view, query);
 }
 
@@ -118,7 +111,8 @@ async function showSignIn(call: Call): Promise<Response> {
   const its = settings.ADMIN_TOKEN === null ? null : await verify(settings.ADMIN_TOKEN, "link", link, Date.now());
   const directory = env.DIRECTORY.getByName(DIRECTORY_NAME);
   const isGood = its !== null && (await directory.takeLink(its.nonce, its.expiresAtMs));
-  if (!isGood) return html(call, <SignInPage fault="This link was used before, or its time is over. Sign in with the token." />, 401);
+  if (!isGood)
+    return html(call, <SignInPage fault="This link was used before, or its time is over. Sign in with the token." />, 401);
   return startSession(call);
 }
 
@@ -135,15 +129,15 @@ async function signIn(call: Call): Promise<Response> {
 async function startSession(call: Call): Promise<Response> {
   const its = { expiresAtMs: Date.now() + BOUNDS.sessionMs, nonce: crypto.randomUUID() };
   const text = await sign(call.env.settings.ADMIN_TOKEN ?? "", "session", its);
-  const response = html(call, <SignInPage fault={null} done />, 200);
+  const response = await html(call, <SignInPage fault={null} done />, 200);
   response.headers.set("set-cookie", cookieOf(call.req.raw, call.env.settings, text));
   response.headers.set("refresh", "0; url=/-/");
   return response;
 }
 
-function signOut(call: Call): Response {
+async function signOut(call: Call): Promise<Response> {
   if (!isOwnPage(call.req.raw)) return refusal(call, "Sign out from the dashboard's own page.");
-  const response = html(call, <SignInPage fault={null} />, 200);
+  const response = await html(call, <SignInPage fault={null} />, 200);
   response.headers.set("set-cookie", cookieOf(call.req.raw, call.env.settings, ""));
   return response;
 }
@@ -197,11 +191,6 @@ async function hasKey(call: Call, use: "form" | "live", session: Session, key: s
   return isKeyOf(call.env.settings.ADMIN_TOKEN ?? "", use, session, key ?? "");
 }
 
-async function knownApp(call: Call): Promise<string | null> {
-  const app = call.req.param("app") ?? "";
-  return isAppName(app) && (await appExists(call.env.env, app, Date.now())) !== false ? app : null;
-}
-
 function noToken(call: Call): string | null {
   return call.env.settings.ADMIN_TOKEN === null ? "Nobody may sign in until the secret ADMIN_TOKEN is set." : null;
 }
@@ -210,7 +199,7 @@ function refusal(call: Call, detail: string, type: "bad_request" | "forbidden" |
   return problemResponse({ type, detail }, call.req.raw, call.env.requestId);
 }
 
-function html(call: Call, content: Child, status: number): Response {
+async function html(call: Call, page: Element, status: number): Promise<Response> {
   const headers = pageHeaders(call.req.raw, call.env.requestId);
-  return new Response(`<!doctype html>${String(content)}`, { status, headers });
+  return new Response(`<!doctype html>${await htmlOf(page)}`, { status, headers });
 }

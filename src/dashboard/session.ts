@@ -70,7 +70,7 @@ function base64Url(bytes: Uint8Array): string {
     .replaceAll("=", "");
 }
 
-function bytesOf(text: string): Uint8Array | null {
+function bytesOf(text: string): Uint8Array<ArrayBuffer> | null {
   try {
     return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
   } catch {

@@ -130,4 +130,11 @@ export const LIMITS = {
   candidatesExplained: 100,
   /** Replicas on a page of the dashboard, which is made anew every few seconds. */
   replicasPerPage: 50,
+  /** Minutes of the past of which the counters are kept beside the running one, some 500 bytes each. */
+  historyMinutes: 60,
+  /** Waiting requests that an administrator is shown. */
+  waitingShown: 100,
+  /** Hints and replicas in one picture of who holds what: at some 20 cells a replica that is 0.3 MB of JSON. */
+  hintsShown: 200,
+  replicasShown: 1000,
 } as const;

@@ -169,11 +169,7 @@ function tokensIn(text: string): HeartbeatTokens | null {
 }
 
 const HOST_RULE = "must be a host like router.example.com, with its port if that is not the scheme's own";
-const host = v.pipe(
-  v.string(),
-  v.toLowerCase(),
-  v.regex(/^[\w.-]+(:[1-9]\d{0,4})?$/, HOST_RULE),
-);
+const host = v.pipe(v.string(), v.toLowerCase(), v.regex(/^[\w.-]+(:[1-9]\d{0,4})?$/, HOST_RULE));
 const text = v.string();
 const choice = <const T extends readonly string[]>(values: T) => v.picklist(values, `must be ${values.join(" or ")}`);
 /** Every location hint that Cloudflare has. A test compares them with the runtime's types. */

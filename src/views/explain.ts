@@ -20,6 +20,7 @@ import { eligibleFor, eligibleToLoad, isServing, type Eligible } from "../routin
 import type { WaitingOptions } from "../routing/refusals.ts";
 import { hashName, ranked } from "../routing/rendezvous.ts";
 import { choiceOf, consider, type Scheduler, type Verdict } from "../routing/scheduler.ts";
+import { round } from "./round.ts";
 
 export interface CandidateView {
   readonly replica: string;
@@ -151,9 +152,4 @@ function passedOver(replica: Replica, eligible: Eligible, barred: boolean, now: 
   if (!eligible(replica)) return replica.ejectedUntilMs > now ? "ejected" : "probation";
   if (barred) return "hint_failed";
   return loadOf(replica) >= replica.concurrency ? "full" : null;
-}
-
-/** Milliseconds are as fine as estimates get. */
-function round(seconds: number): number {
-  return Math.round(seconds * 1000) / 1000;
 }

@@ -11,6 +11,9 @@ const ADMIN_CALLS = [
   ["GET", "/-/apps"],
   ["GET", "/-/apps/a"],
   ["GET", "/-/apps/a/explain?hint=h"],
+  ["GET", "/-/apps/a/history"],
+  ["GET", "/-/apps/a/queue"],
+  ["GET", "/-/apps/a/matrix?hints=10"],
   ["POST", "/-/apps/a/replicas/r1/drain"],
   ["POST", "/-/apps/a/replicas/r1/undrain"],
   ["DELETE", "/-/apps/a/replicas/r1"],
@@ -131,6 +134,7 @@ describe("looking", () => {
     for (const name of ["never-heard", "bad%20name", "%00", "%FF"]) {
       expectProblem(await router().admin(`/-/apps/${name}`), 404, "app_not_found");
       expectProblem(await router().admin(`/-/apps/${name}/explain`), 404, "app_not_found");
+      expectProblem(await router().admin(`/-/apps/${name}/matrix`), 404, "app_not_found");
       expectProblem(await router().admin(`/-/apps/${name}/replicas/r1`, "DELETE"), 404, "app_not_found");
     }
   });

@@ -50,7 +50,12 @@ describe("signing in", () => {
 
   test("another site can't sign anybody in or out", async () => {
     await using router = await TestRouter.start();
-    const foreign: Record<string, string>[] = [{ "sec-fetch-site": "cross-site" }, { "sec-fetch-site": "same-site" }, { origin: "https://evil.example" }, {}];
+    const foreign: Record<string, string>[] = [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { origin: "https://evil.example" },
+      {},
+    ];
     for (const headers of foreign) {
       for (const path of ["/-/sign-in", "/-/sign-out"]) {
         const reply = await post(router, path, { token: ADMIN }, headers);
@@ -195,7 +200,12 @@ describe("pages and actions", () => {
   });
 });
 
-function post(router: TestRouter, path: string, form: Record<string, string>, headers: Record<string, string> = OWN_PAGE): Promise<Reply> {
+function post(
+  router: TestRouter,
+  path: string,
+  form: Record<string, string>,
+  headers: Record<string, string> = OWN_PAGE,
+): Promise<Reply> {
   const type = { "content-type": "application/x-www-form-urlencoded" };
   return router.send(path, { method: "POST", headers: { ...type, ...headers }, body: new URLSearchParams(form).toString() });
 }

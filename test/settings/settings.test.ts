@@ -17,6 +17,7 @@ const DEFAULTS: Settings = {
   HEARTBEAT_TOKENS: new Map(),
   ADMIN_TOKEN: null,
   METRICS_TOKEN: null,
+  DASHBOARD_HOST: null,
   ORIGIN_SIGNING_KEY: null,
   ORIGIN_ALLOW: [],
   ALLOW_PRIVATE_ORIGINS: false,

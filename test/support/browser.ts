@@ -24,7 +24,10 @@ function programOf(): string | null {
 
 export function launch(): Promise<Browser> {
   // Its sandbox needs rights that containers do not give; the pages are our own.
-  return chromium.launch({ executablePath: programOf() ?? "", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+  return chromium.launch({
+    executablePath: programOf() ?? "",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
 }
 
 export interface Look {
@@ -59,10 +62,10 @@ export class Visit implements AsyncDisposable {
 
   /** Signs in by the form, as a reader does. */
   async signIn(router: TestRouter, token = ADMIN): Promise<void> {
-    await this.page.goto(`${router.url}/-/`);
+    await this.page.goto(`${router.url}/-/sign-in`);
     await this.page.getByLabel("Administrator’s token").fill(token);
     await this.page.getByRole("button", { name: "Sign in" }).click();
-    await this.page.getByRole("heading", { name: "Apps" }).waitFor();
+    await this.page.getByRole("heading", { name: "Apps", exact: true }).waitFor();
   }
 
   async open(router: TestRouter, path: string): Promise<void> {
@@ -77,7 +80,9 @@ export class Visit implements AsyncDisposable {
       const { axe } = globalThis as unknown as { axe: { run(of: object, options: object): Promise<AxeResults> } };
       return axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
     });
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary}`));
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary}`),
+    );
   }
 
   /** Whether the page itself has to be scrolled sideways. */

@@ -25,7 +25,7 @@ export function Decisions({ history: { minutes } }: { readonly history: HistoryV
   return (
     <section id="decisions" aria-labelledby="decisions-title">
       <h2 id="decisions-title">Decisions in the last hour</h2>
-      <Table label="Decisions by reason" heads={["Reason", "Requests", "Share", "", "Meaning"]}>
+      <Table label="Decisions by reason" heads={["Reason", ["Requests"], ["Share"], "Meaning"]}>
         {Object.entries(MEANINGS).map(([reason, meaning]) => {
           const count = sumOf(minutes, ({ reasons }) => reasons[reason as Reason]);
           return (
@@ -34,11 +34,11 @@ export function Decisions({ history: { minutes } }: { readonly history: HistoryV
                 <code>{reason}</code>
               </th>
               <td class="number">{whole(count)}</td>
-              <td class="number">{share(count, requests)}</td>
-              <td>
+              <td class="number">
+                {`${share(count, requests)} `}
                 <Meter value={count} most={requests} label={`${share(count, requests)} of requests`} />
               </td>
-              <td>{meaning}</td>
+              <td class="words">{meaning}</td>
             </tr>
           );
         })}

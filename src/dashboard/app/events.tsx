@@ -19,7 +19,7 @@ export function Events({ events }: { readonly events: readonly EventView[] }) {
                 <span class={`state ${BAD.has(kind) ? "bad" : "off"}`}>{kind.replaceAll("_", " ")}</span>
               </td>
               <td>{replica ?? "–"}</td>
-              <td>{detail}</td>
+              <td class="words">{detail}</td>
             </tr>
           ))}
         </Table>

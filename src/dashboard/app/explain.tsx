@@ -40,7 +40,19 @@ function Answer({ app, explanation }: { readonly app: string; readonly explanati
       {shown.length > 0 && (
         <Table
           label="Candidates"
-          heads={["Replica", "Hash rank", "Warm for", "In flight", "Passed over", "Wait", "Load", "Evicts", "Eviction", "Cost", "Occupation"]}
+          heads={[
+            "Replica",
+            ["Hash rank"],
+            "Warm for",
+            ["In flight"],
+            "Passed over",
+            ["Wait"],
+            ["Load"],
+            "Evicts",
+            ["Eviction"],
+            ["Cost"],
+            ["Occupation"],
+          ]}
         >
           {shown.map((its) => (
             <Row candidate={its} />

@@ -2,7 +2,7 @@
 import type { HistoryView, MinuteView } from "../../views/history.ts";
 import { counted, secondsOrDash, seconds, share, whole } from "../format.ts";
 import { Data, Moment, Table } from "../parts.tsx";
-import type { HistoryData } from "./chart-data.ts";
+import type { HistoryData } from "../drawn/charts.ts";
 import { sumOf } from "./minutes.ts";
 
 export function History({ history: { minutes } }: { readonly history: HistoryView }) {
@@ -23,7 +23,18 @@ export function History({ history: { minutes } }: { readonly history: HistoryVie
         <summary>The same as a table</summary>
         <Table
           label="The last hour by minute"
-          heads={["Minute", "Requests", "Warm", "Loads", "GPU time lost", "Median wait", "95 % wait", "Median service", "Refused", "Failed"]}
+          heads={[
+            "Minute",
+            ["Requests"],
+            ["Warm"],
+            ["Loads"],
+            ["GPU time lost"],
+            ["Median wait"],
+            ["95 % wait"],
+            ["Median service"],
+            ["Refused"],
+            ["Failed"],
+          ]}
         >
           {[...minutes].reverse().map((minute) => (
             <tr>

@@ -16,7 +16,7 @@ export function Loads({ loads }: { readonly loads: readonly EventView[] }) {
       {loads.length === 0 ? (
         <p class="empty">None since the object started.</p>
       ) : (
-        <Table label="Last loads" heads={["When", "Replica", "Loaded", "In", "Instead of", "Kind"]}>
+        <Table label="Last loads" heads={["When", "Replica", "Loaded", ["In"], "Instead of", "Kind"]}>
           {loads.map(({ at_ms, replica, hint, load }) => (
             <tr>
               <td>

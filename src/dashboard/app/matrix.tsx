@@ -2,7 +2,7 @@
 import type { MatrixView } from "../../views/matrix.ts";
 import { share, whole } from "../format.ts";
 import { Data, Meter, Table } from "../parts.tsx";
-import { HEATS, type MatrixData } from "./heat.ts";
+import { HEATS, type MatrixData } from "../drawn/matrix.ts";
 
 const LISTED_HINTS = 200;
 
@@ -35,14 +35,14 @@ export function Matrix({ matrix }: { readonly matrix: MatrixView }) {
           <Data value={dataOf(matrix)} />
           <details>
             <summary>Hints as a table</summary>
-            <Table label="Hints" heads={["Hint", "Asked for", "", "Held by", "Loading"]}>
+            <Table label="Hints" heads={["Hint", ["Asked for"], ["Held by"], ["Loading"]]}>
               {hints.slice(0, LISTED_HINTS).map(({ hint, holders, loading, asked_share: asked }) => (
                 <tr>
                   <th scope="row">
                     <code>{hint}</code>
                   </th>
-                  <td class="number">{share(asked, 1)}</td>
-                  <td>
+                  <td class="number">
+                    {`${share(asked, 1)} `}
                     <Meter value={asked} most={1} label={`asked for by ${share(asked, 1)} of requests`} />
                   </td>
                   <td class="number">{whole(holders)}</td>

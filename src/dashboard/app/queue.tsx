@@ -12,14 +12,14 @@ export function Queue({ queue: { waiting, total } }: { readonly queue: QueueView
       {total === 0 ? (
         <p class="empty">No request waits.</p>
       ) : (
-        <Table label="Requests that wait" heads={["Waits for", "Waited", "Gives up in", "Priority", "Because"]}>
+        <Table label="Requests that wait" heads={["Waits for", ["Waited"], ["Gives up in"], "Priority", "Because"]}>
           {waiting.map((its) => (
             <tr>
               <td>{its.hints.length === 0 ? <em>any replica</em> : <Hints hints={its.hints} />}</td>
               <td class="number">{seconds(its.waited_ms / 1000)}</td>
               <td class="number">{seconds(its.deadline_in_ms / 1000)}</td>
               <td>{its.priority}</td>
-              <td>{because(its)}</td>
+              <td class="words">{because(its)}</td>
             </tr>
           ))}
         </Table>

@@ -38,7 +38,7 @@ export function Replicas({ page: { replicas, found, page, pages }, query }: Prop
       {found === 0 ? (
         <p class="empty">No replica mentions “{query.find}”.</p>
       ) : (
-        <Table label="Replicas" heads={["Replica", "State", "Load", "Holds", "Served", "Last failure", "Change"]}>
+        <Table label="Replicas" heads={["Replica", "State", "Load", "Holds", ["Served"], "Last failure", "Change"]}>
           {replicas.map((replica) => (
             <Row replica={replica} />
           ))}
@@ -74,7 +74,9 @@ function Row({ replica: its }: { readonly replica: ReplicaView }) {
         <span class="note">{its.hint_slots === null ? "" : `${its.hints_held} of ${its.hint_slots} places`}</span>
       </td>
       <td class="number">{whole(its.served)}</td>
-      <td>{its.last_error === null ? "–" : <span title={its.last_error.detail}>{its.last_error.kind.replaceAll("_", " ")}</span>}</td>
+      <td>
+        {its.last_error === null ? "–" : <span title={its.last_error.detail}>{its.last_error.kind.replaceAll("_", " ")}</span>}
+      </td>
       <td class="actions">
         <Change replica={its.replica} change={its.drained ? "undrain" : "drain"} />
         <Change replica={its.replica} change="remove" />
@@ -97,7 +99,8 @@ function stateOf(its: ReplicaView): { readonly kind: "good" | "warn" | "bad" | "
   if (its.status !== "ready") return { kind: "off", text: its.status };
   if (its.drained) return { kind: "off", text: "drained" };
   // By the minute, so that the row does not change with every second.
-  if (its.ejected_for_ms > 0) return { kind: "bad", text: `ejected, at most ${seconds(Math.ceil(its.ejected_for_ms / 60_000) * 60)}` };
+  if (its.ejected_for_ms > 0)
+    return { kind: "bad", text: `ejected, at most ${seconds(Math.ceil(its.ejected_for_ms / 60_000) * 60)}` };
   return its.on_probation ? { kind: "warn", text: "on probation" } : { kind: "good", text: "ready" };
 }
 

@@ -2,6 +2,7 @@
 import { parseRequestHints } from "../../wire/hints.ts";
 import type { DashboardQuery, DashboardView } from "../../views/dashboard.ts";
 import { REPLICA_ORDERS } from "../../views/replica-page.ts";
+import { htmlOf } from "../html.ts";
 import type { Section } from "../page.tsx";
 import { Decisions } from "./decisions.tsx";
 import { Events } from "./events.tsx";
@@ -30,17 +31,17 @@ export function queryOf(parameters: URLSearchParams): DashboardQuery {
 
 const FIND_LENGTH = 100;
 
-export function appSections(view: DashboardView, query: DashboardQuery): readonly Section[] {
+export async function appSections(view: DashboardView, query: DashboardQuery): Promise<readonly Section[]> {
   const parts = {
     summary: <Summary view={view} />,
     history: <History history={view.history} />,
     queue: <Queue queue={view.queue} />,
-    explain: <Explain explanation={view.explanation} query={query} app={view.app} />,
+    decisions: <Decisions history={view.history} />,
     replicas: <Replicas page={view.page} query={query} />,
     matrix: <Matrix matrix={view.matrix} />,
-    decisions: <Decisions history={view.history} />,
     loads: <Loads loads={view.loads} />,
     events: <Events events={view.events} />,
+    explain: <Explain explanation={view.explanation} query={query} app={view.app} />,
   };
-  return Object.entries(parts).map(([id, part]) => ({ id, html: String(part) }));
+  return Promise.all(Object.entries(parts).map(async ([id, part]) => ({ id, html: await htmlOf(part) })));
 }

@@ -20,7 +20,11 @@ export function Summary({ view }: { readonly view: DashboardView }) {
   return (
     <section id="summary" aria-label="At a glance">
       <dl class="tiles">
-        <Tile name="Replicas ready" value={`${whole(replicas.ready)} of ${whole(all)}`} state={replicas.ready === 0 ? "bad" : null}>
+        <Tile
+          name="Replicas ready"
+          value={`${whole(replicas.ready)} of ${whole(all)}`}
+          state={replicas.ready === 0 ? "bad" : null}
+        >
           {notReady(replicas)}
         </Tile>
         <Tile name="Failing" value={whole(troubled)} state={troubled > 0 ? "bad" : null}>

@@ -1,7 +1,10 @@
 // Drains, undrains and removes replicas, after asking.
 
 const TEXTS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
-  drain: { title: "Drain", text: "It gets no further requests. Those that run are finished. It stays drained until it is undrained." },
+  drain: {
+    title: "Drain",
+    text: "It gets no further requests. Those that run are finished. It stays drained until it is undrained.",
+  },
   undrain: { title: "Undrain", text: "It gets requests again." },
   remove: {
     title: "Remove",
@@ -9,25 +12,33 @@ const TEXTS: Readonly<Record<string, { readonly title: string; readonly text: st
   },
 };
 
-export function openChange(button: HTMLButtonElement): void {
-  const { do: change = "", replica = "" } = button.dataset;
+/** The buttons come and go with their section, so the document listens for them. */
+export function listenForChanges(): void {
   const dialog = document.querySelector<HTMLDialogElement>("#change");
+  if (dialog === null) return;
+  let [change, replica] = ["", ""];
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element ? target.closest<HTMLButtonElement>("button[data-do]") : null;
+    if (button === null) return;
+    ({ do: change = "", replica = "" } = button.dataset);
+    ask(dialog, change, replica);
+  });
+  dialog.querySelector("#change-cancel")?.addEventListener("click", () => dialog.close());
+  dialog.querySelector("form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void send(dialog, change, replica);
+  });
+}
+
+function ask(dialog: HTMLDialogElement, change: string, replica: string): void {
   const texts = TEXTS[change];
-  if (dialog === null || texts === undefined) return;
+  if (texts === undefined) return;
   text("change-title", `${texts.title} ${replica}?`);
   text("change-text", texts.text);
   text("change-do", texts.title);
   text("change-fault", "");
-  const form = dialog.querySelector("form");
-  const cancel = dialog.querySelector<HTMLButtonElement>("#change-cancel");
-  if (form === null || cancel === null) return;
-  cancel.addEventListener("click", () => dialog.close(), { once: true });
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    void send(dialog, change, replica);
-  };
   dialog.showModal();
-  cancel.focus();
+  dialog.querySelector<HTMLButtonElement>("#change-cancel")?.focus();
 }
 
 async function send(dialog: HTMLDialogElement, change: string, replica: string): Promise<void> {

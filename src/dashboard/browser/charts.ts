@@ -1,9 +1,10 @@
 // The charts of the last hour, by uPlot: made for time series, 20 KB, and drawn on a canvas, so that an update costs little.
 import uPlot from "uplot";
-import type { ChartData, HistoryData } from "../app/chart-data.ts";
+import type { ChartData, HistoryData } from "../drawn/charts.ts";
 import { colour, dataOf } from "./data.ts";
 
 const HEIGHT = 170;
+const HOUR_S = 3600;
 const LINES = ["first", "second", "third"];
 /** So that lines can be told apart without colours. */
 const DASHES = [[], [6, 3], [2, 3]];
@@ -33,17 +34,27 @@ function drawChart(mount: HTMLElement, times: readonly number[], chart: ChartDat
 }
 
 function optionsOf(width: number, { unit, lines }: ChartData): uPlot.Options {
-  const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
+  const axis = {
+    stroke: colour("muted"),
+    grid: { stroke: colour("line"), width: 1 },
+    ticks: { stroke: colour("line"), width: 1 },
+  };
   const format = (value: number | null) => (value === null ? "–" : withUnit(value, unit));
   return {
     width,
     height: HEIGHT,
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
-    scales: { y: { range: (_plot, _least, most) => [0, unit === "share" ? 100 : Math.max(1, (most ?? 1) * 1.05)] } },
-    axes: [axis, { ...axis, size: 56, values: (_plot, splits) => splits.map((split) => format(split)) }],
+    scales: {
+      x: { range: (_plot, _least, most) => [most - HOUR_S, most] },
+      y: { range: (_plot, _least, most) => [0, unit === "share" ? 100 : Math.max(1, (most ?? 1) * 1.05)] },
+    },
+    axes: [
+      { ...axis, values: (_plot, splits) => splits.map(clock) },
+      { ...axis, size: 56, values: (_plot, splits) => splits.map((split) => format(split)) },
+    ],
     series: [
-      { value: (_plot, time) => (time === null ? "–" : new Date(time * 1000).toLocaleTimeString()) },
+      { value: (_plot, time) => (time === null ? "–" : clock(time)) },
       ...lines.map(({ name }, index) => ({
         label: name,
         stroke: colour(LINES[index] ?? "first"),
@@ -59,4 +70,8 @@ function optionsOf(width: number, { unit, lines }: ChartData): uPlot.Options {
 function withUnit(value: number, unit: ChartData["unit"]): string {
   const number = value < 10 && value % 1 !== 0 ? value.toFixed(1) : String(Math.round(value));
   return unit === "share" ? `${number} %` : unit === "seconds" ? `${number} s` : number;
+}
+
+function clock(time: number): string {
+  return new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }

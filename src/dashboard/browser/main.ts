@@ -1,7 +1,7 @@
 // The script of the dashboard's pages: keeps them up to date, draws charts and the matrix, and asks before a replica is changed. The pages are whole
 // without the script, but for that.
 import { Idiomorph } from "idiomorph";
-import { openChange } from "./change.ts";
+import { listenForChanges } from "./change.ts";
 import { drawCharts } from "./charts.ts";
 import { drawMatrix } from "./matrix.ts";
 
@@ -10,10 +10,7 @@ const connection = document.querySelector("#connection");
 
 draw();
 if (live !== undefined && liveKey !== undefined) listen(live, liveKey);
-document.addEventListener("click", ({ target }) => {
-  const button = target instanceof Element ? target.closest<HTMLButtonElement>("button[data-do]") : null;
-  if (button !== null) openChange(button);
-});
+listenForChanges();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 let resized = 0;
 addEventListener("resize", () => {
@@ -38,13 +35,20 @@ function listen(path: string, key: string): void {
   say("Connecting …");
   events.addEventListener("open", () => say("Live"));
   events.addEventListener("error", () => {
-    say(events.readyState === EventSource.CLOSED ? "Signed out, or out of reach: reload the page." : "Connection lost, trying again …");
+    say(
+      events.readyState === EventSource.CLOSED
+        ? "Signed out, or out of reach: reload the page."
+        : "Connection lost, trying again …",
+    );
   });
   events.addEventListener("section", ({ data }: MessageEvent<string>) => {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
     const section = document.querySelector(`#${CSS.escape(id)}`);
     if (section === null) return;
-    Idiomorph.morph(section, html, { ignoreActiveValue: true, callbacks: { beforeNodeMorphed: isOurs, beforeAttributeUpdated } });
+    void Idiomorph.morph(section, html, {
+      ignoreActiveValue: true,
+      callbacks: { beforeNodeMorphed: isOurs, beforeAttributeUpdated },
+    });
     draw();
   });
   events.addEventListener("gone", () => {

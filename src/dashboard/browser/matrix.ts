@@ -1,5 +1,5 @@
 // The matrix of replicas and hints, on a canvas: 1,000 x 200 cells would be too many elements. The mouse and the arrow keys say what a cell is.
-import { HEATS, type MatrixData } from "../app/heat.ts";
+import { HEATS, type MatrixData } from "../drawn/matrix.ts";
 import { colour, dataOf } from "./data.ts";
 
 /** Pixels: cells, the margin for names where cells are large enough for them, and the canvas at most, within what browsers can draw. */
@@ -88,7 +88,8 @@ function paint(canvas: HTMLCanvasElement, { hints, replicas }: MatrixData, layou
       context.fillStyle = heats[heat] ?? "";
       context.fillRect(left + column * cellWidth, top + row * cellHeight, cellWidth - gap, cellHeight - gap);
       // Loading shows without its colour too.
-      if (heat === 0 && gap > 0) context.clearRect(left + column * cellWidth + 3, top + row * cellHeight + 3, cellWidth - 7, cellHeight - 7);
+      if (heat === 0 && gap > 0)
+        context.clearRect(left + column * cellWidth + 3, top + row * cellHeight + 3, cellWidth - 7, cellHeight - 7);
     }
   }
   context.fillStyle = colour("text");
@@ -111,7 +112,12 @@ function paint(canvas: HTMLCanvasElement, { hints, replicas }: MatrixData, layou
   if (document.activeElement === canvas) {
     context.strokeStyle = colour("text");
     context.lineWidth = 2;
-    context.strokeRect(left + chosen.column * cellWidth, top + chosen.row * cellHeight, Math.max(4, cellWidth), Math.max(4, cellHeight));
+    context.strokeRect(
+      left + chosen.column * cellWidth,
+      top + chosen.row * cellHeight,
+      Math.max(4, cellWidth),
+      Math.max(4, cellHeight),
+    );
   }
 }
 

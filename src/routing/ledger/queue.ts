@@ -73,6 +73,11 @@ export function join(queue: Queue, request: Waiting): RequestClass {
   return its;
 }
 
+/** The class of a request that waits; undefined: the request does not wait. O(1). */
+export function classOf({ classes }: Queue, request: Waiting): RequestClass | undefined {
+  return classes.get(keyOf(request));
+}
+
 /** Takes a request out. Says whether the request was in the queue. O(class). */
 export function leave(queue: Queue, id: number): boolean {
   const request = queue.waiting.get(id);

@@ -23,3 +23,23 @@ export function observeMs(histogram: Histogram, ms: number, samples = 1): void {
   counts[bucket]! += samples;
   histogram.sum += seconds * samples;
 }
+
+/**
+ * The time below which that share (0 to 1) of the samples is, in seconds, as Prometheus estimates it: samples are taken to be spread evenly over their
+ * bucket, and those above the highest bound to be there. Null: there are no samples. O(buckets).
+ */
+export function quantileS(share: number, counts: readonly number[], bounds: readonly number[] = BUCKETS_S): number | null {
+  const samples = counts.reduce((sum, count) => sum + count, 0);
+  if (samples === 0) return null;
+  const rank = share * samples;
+  let below = 0;
+  for (const [bucket, upper] of bounds.entries()) {
+    const count = counts[bucket] ?? 0;
+    if (count > 0 && below + count >= rank) {
+      const lower = bounds[bucket - 1] ?? 0;
+      return lower + (upper - lower) * Math.max(0, (rank - below) / count);
+    }
+    below += count;
+  }
+  return bounds.at(-1) ?? null;
+}

@@ -82,6 +82,18 @@ export function demandShare(model: Model, hint: string): number {
   return its === undefined ? 0 : demandNow(model, its) / allDemand(model);
 }
 
+/** What one request still counts `demandMemory` arrivals later. Less demand is not late. */
+const LATE_DEMAND = Math.exp(-1);
+
+/** The hints that were asked for lately, each with its share of all demand. O(learned hints). */
+export function* lateDemand(model: Model): Generator<readonly [hint: string, share: number]> {
+  const all = allDemand(model);
+  for (const [hint, its] of model.hints) {
+    const demand = hint === "" ? 0 : demandNow(model, its);
+    if (demand > LATE_DEMAND) yield [hint, demand / all];
+  }
+}
+
 /** The demand for all hints together: the fading count of all arrivals. */
 function allDemand({ arrivals }: Model): number {
   return fadingCount(arrivals);
