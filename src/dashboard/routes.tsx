@@ -20,6 +20,7 @@ type SignedInHandler = (call: Call, session: Session) => Promise<Response> | Res
 
 /** Methods by path, as in src/control/control.ts. */
 export const DASHBOARD_ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  "/-": { GET: page(showApps) },
   "/-/": { GET: page(showApps) },
   "/-/sign-in": { GET: served(showSignIn), POST: served(signIn) },
   "/-/sign-out": { POST: served(signOut) },

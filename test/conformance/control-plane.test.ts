@@ -314,7 +314,8 @@ describe("paths and methods", () => {
       await other.join({ app: "only", replica: "r1", origin: replica.origin });
       const headers = { host: "only.example.com" };
       expect((await other.send("/-/healthz", { headers })).status).toBe(200);
-      for (const target of ["/-/nothing", "/-/", "/-"]) expect((await other.send(target, { headers })).status).toBe(404);
+      expect((await other.send("/-/nothing", { headers })).status).toBe(404);
+      for (const target of ["/-/", "/-"]) expect((await other.send(target, { headers })).status).toBe(401);
       expect(replica.received).toHaveLength(0);
       expect((await other.send("/-x/", { headers })).status).toBe(200);
       expect(replica.last.target).toBe("/-x/");

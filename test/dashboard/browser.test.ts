@@ -52,7 +52,7 @@ describe.skipIf(!hasChromium())("the dashboard in a browser", () => {
     TIMEOUT,
     async () => {
       await using router = await TestRouter.start(SETTINGS);
-      await using fleet = await FLEETS.healthy(router);
+      await using _ = await FLEETS.healthy(router);
       await using visit = await signedIn(router);
       const { page } = visit;
       await visit.open(router, PAGE);
