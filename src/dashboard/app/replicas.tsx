@@ -38,7 +38,7 @@ export function Replicas({ page: { replicas, found, page, pages }, query }: Prop
       {found === 0 ? (
         <p class="empty">No replica mentions “{query.find}”.</p>
       ) : (
-        <Table label="Replicas" heads={["Replica", "State", "Load", "Holds", ["Served"], "Last failure", "Change"]}>
+        <Table label="Replicas" heads={["Replica", "State", "Load", "Holds", ["Served"], "Change"]}>
           {replicas.map((replica) => (
             <Row replica={replica} />
           ))}
@@ -59,6 +59,7 @@ function Row({ replica: its }: { readonly replica: ReplicaView }) {
       </th>
       <td>
         <span class={`state ${state.kind}`}>{state.text}</span>
+        {its.last_error !== null && <span class="note">{`last failure: ${its.last_error.detail}`}</span>}
       </td>
       <td class="load">
         <Meter value={its.in_flight} most={its.concurrency} label={`${its.in_flight} of ${its.concurrency} slots busy`} />

@@ -4,7 +4,8 @@ import type { ChartData, HistoryData } from "../drawn/charts.ts";
 import { colour, dataOf } from "./data.ts";
 
 const HEIGHT = 170;
-const HOUR_S = 3600;
+/** A fleet that is younger than this is drawn as if it were that old. */
+const SPAN_S = 600;
 const LINES = ["first", "second", "third"];
 /** So that lines can be told apart without colours. */
 const DASHES = [[], [6, 3], [2, 3]];
@@ -46,11 +47,11 @@ function optionsOf(width: number, { unit, lines }: ChartData): uPlot.Options {
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
     scales: {
-      x: { range: (_plot, _least, most) => [most - HOUR_S, most] },
+      x: { range: (_plot, least, most) => spanOf(least, most) },
       y: { range: (_plot, _least, most) => [0, unit === "share" ? 100 : Math.max(1, (most ?? 1) * 1.05)] },
     },
     axes: [
-      { ...axis, values: (_plot, splits) => splits.map(clock) },
+      { ...axis, space: 60, values: (_plot, splits) => splits.map(clock) },
       { ...axis, size: 56, values: (_plot, splits) => splits.map((split) => format(split)) },
     ],
     series: [
@@ -60,11 +61,17 @@ function optionsOf(width: number, { unit, lines }: ChartData): uPlot.Options {
         stroke: colour(LINES[index] ?? "first"),
         width: 2,
         dash: DASHES[index] ?? [],
-        points: { size: 4 },
+        points: { show: true, size: 5, fill: colour(LINES[index] ?? "first") },
         value: (_plot: uPlot, value: number | null) => format(value),
       })),
     ],
   };
+}
+
+/** With a little space at the end, so that the last point is whole. */
+function spanOf(least: number, most: number): [number, number] {
+  const from = Math.min(least, most - SPAN_S);
+  return [from, most + (most - from) / 40];
 }
 
 function withUnit(value: number, unit: ChartData["unit"]): string {
@@ -73,5 +80,5 @@ function withUnit(value: number, unit: ChartData["unit"]): string {
 }
 
 function clock(time: number): string {
-  return new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
