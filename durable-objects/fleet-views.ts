@@ -1,10 +1,13 @@
-// What the Fleet object tells its administrator: the views of src/views with what they need, and the last hour, which only the object's life has.
+// What the Fleet object tells its administrator: the views of src/views with what they need, and the last hour of its life.
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { History } from "../src/routing/metrics/history.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import type { Scheduler } from "../src/routing/scheduler.ts";
+import type { DashboardView } from "../src/views/dashboard.ts";
+import { viewEvents, type EventsView } from "../src/views/events.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
 import { viewFleet, type FleetView } from "../src/views/fleet.ts";
+import { gaugesOf } from "../src/views/gauges.ts";
 import { viewHistory, type HistoryView } from "../src/views/history.ts";
 import { viewMatrix, type MatrixView } from "../src/views/matrix.ts";
 import { viewQueue, type QueueView } from "../src/views/queue.ts";
@@ -18,12 +21,21 @@ export interface Viewed {
   readonly timing: () => HeartbeatTiming;
 }
 
+export interface DashboardAsked {
+  /** The sequence of the last event that is known; 0: none is. */
+  readonly after: number;
+  /** How many hints of the matrix to show. */
+  readonly hints: number;
+}
+
 export class FleetViews {
   readonly #viewed: Viewed;
   readonly #history: History;
+  readonly #startedAtMs: number;
 
   constructor(viewed: Viewed, now: number) {
     this.#viewed = viewed;
+    this.#startedAtMs = now;
     this.#history = new History(viewed.scheduler, now);
   }
 
@@ -53,5 +65,25 @@ export class FleetViews {
 
   matrix(most: number, now: number): MatrixView {
     return viewMatrix(this.#viewed.scheduler, most, now);
+  }
+
+  /** The events after that sequence. */
+  events(after: number): EventsView {
+    return viewEvents(this.#viewed.scheduler.events, this.#startedAtMs, after);
+  }
+
+  /** All of it. O(replicas and their hints). */
+  dashboard({ after, hints }: DashboardAsked, now: number): DashboardView {
+    const { scheduler } = this.#viewed;
+    return {
+      now_ms: now,
+      app: this.fleet(now),
+      history: this.history(now),
+      queue: this.queue(now),
+      matrix: this.matrix(hints, now),
+      events: this.events(after),
+      gauges: gaugesOf(scheduler, now),
+      totals: scheduler.metrics,
+    };
   }
 }
