@@ -1,10 +1,11 @@
-// What the Fleet object tells its administrator: the views of src/views with what they need, and the last hour, which only the object's life has.
+// What the Fleet object tells its administrator: the views of src/views with what they need, and the last hour of its life.
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { History } from "../src/routing/metrics/history.ts";
 import { LIMITS } from "../src/routing/limits.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import type { Scheduler } from "../src/routing/scheduler.ts";
 import type { DashboardQuery, DashboardView } from "../src/views/dashboard.ts";
+import { viewEvents, type EventsView } from "../src/views/events.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
 import { viewFleet, type FleetView } from "../src/views/fleet.ts";
 import { gaugesOf } from "../src/views/gauges.ts";
@@ -25,9 +26,11 @@ export interface Viewed {
 export class FleetViews {
   readonly #viewed: Viewed;
   readonly #history: History;
+  readonly #startedAtMs: number;
 
   constructor(viewed: Viewed, now: number) {
     this.#viewed = viewed;
+    this.#startedAtMs = now;
     this.#history = new History(viewed.scheduler, now);
   }
 
@@ -59,21 +62,25 @@ export class FleetViews {
     return viewMatrix(this.#viewed.scheduler, most, now);
   }
 
-  /** All that a page of the dashboard shows; null: the app has no replicas. */
-  dashboard(query: DashboardQuery, now: number): DashboardView | null {
-    const { scheduler, app } = this.#viewed;
-    const name = app();
-    if (name === null || scheduler.fleet.replicas.size === 0) return null;
+  /** The events after that sequence. */
+  events(after: number): EventsView {
+    return viewEvents(this.#viewed.scheduler.events, this.#startedAtMs, after);
+  }
+
+  /** All that a page of the dashboard shows. O(n log n) in replicas, and their hints. */
+  dashboard({ order, find, page, explain }: DashboardQuery, now: number): DashboardView {
+    const { scheduler } = this.#viewed;
+    const { events } = this.events(0);
+    const [loads, others] = [events.filter(({ load }) => load !== null), events.filter(({ load }) => load === null)];
     return {
-      app: name,
       gauges: gaugesOf(scheduler, now),
       history: this.history(now),
       queue: this.queue(now),
       matrix: this.matrix(LIMITS.hintsShown, now),
-      events: [],
-      loads: [],
-      page: replicaPage(scheduler.fleet, query.order, query.find, query.page, now),
-      explanation: query.explain === null ? null : this.explain(query.explain, now),
+      loads: loads.slice(-LIMITS.eventsShown).reverse(),
+      events: others.slice(-LIMITS.eventsShown).reverse(),
+      page: replicaPage(scheduler.fleet, order, find, page, now),
+      explanation: explain === null ? null : this.explain(explain, now),
     };
   }
 }

@@ -10,19 +10,15 @@ import { BOUNDS } from "../src/limits.ts";
 import type { Known } from "../src/routing/direct/codec.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
-import { applyHeartbeat, deleteReplica, setDrained, sweepOrphaning } from "../src/routing/ledger/membership.ts";
+import { sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
+import { drain, expire, hear, remove } from "../src/routing/registry.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
-import type { Explanation } from "../src/views/explain.ts";
-import type { FleetView } from "../src/views/fleet.ts";
-import type { HistoryView } from "../src/views/history.ts";
-import type { MatrixView } from "../src/views/matrix.ts";
-import type { QueueView } from "../src/views/queue.ts";
-import type { DashboardQuery, DashboardView } from "../src/views/dashboard.ts";
+import type { DashboardQuery } from "../src/views/dashboard.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -64,22 +60,9 @@ export class Fleet extends DurableObject {
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
-    answered: (id, answer) => {
-      const now = this.#clock();
-      const changed = answered(this.#scheduler, id, answer, now);
-      if (changed !== null) this.#storeSoon(changed, now);
-      this.#dispatch(now);
-    },
-    failed: (id, failure, inBandHints) => {
-      const now = this.#clock();
-      const changed = failed(this.#scheduler, id, failure, inBandHints, now);
-      if (changed !== null) this.#storeSoon(changed, now);
-      this.#dispatch(now);
-    },
-    ended: (id, whole) => {
-      ended(this.#scheduler, id, whole);
-      this.#dispatch(this.#clock());
-    },
+    answered: (id, answer) => this.#told((now) => answered(this.#scheduler, id, answer, now)),
+    failed: (id, failure, hints) => this.#told((now) => failed(this.#scheduler, id, failure, hints, now)),
+    ended: (id, whole) => this.#told((now) => (ended(this.#scheduler, id, whole, now), null)),
     succeeded: (success) => {
       const now = this.#clock();
       succeeded(this.#scheduler, success, now);
@@ -129,20 +112,18 @@ export class Fleet extends DurableObject {
   /** Applies a report without waiting for anything. */
   #apply(beat: Heartbeat, elapsedMs: number): HeartbeatAnswer {
     const now = this.#now();
-    const { fleet, counters, metrics } = this.#scheduler;
+    const { fleet, metrics } = this.#scheduler;
     if (this.#beats.exceeded(now)) {
       metrics.heartbeats.rate_limited++;
       return { kind: "rate_limited", limit: this.#beats.limit };
     }
     const first = fleet.replicas.size === 0;
     const { timeToLiveMs } = this.#timing();
-    const outcome = applyHeartbeat(fleet, beat, timeToLiveMs, now, now - elapsedMs);
-    metrics.heartbeats[outcome.kind]++;
+    const outcome = hear(this.#scheduler, beat, timeToLiveMs, now, now - elapsedMs);
     if (outcome.kind !== "accepted" && outcome.kind !== "stopped") return outcome;
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#forget([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
-      counters.reclaimed += outcome.reclaimed;
       if (outcome.replaced !== null) this.#forget([outcome.replaced]);
       this.#stored.reported(beat.app, replica, outcome.stored);
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
@@ -236,7 +217,7 @@ export class Fleet extends DurableObject {
   }
 
   /** The whole fleet as the object believes it to be; null: it has no replicas. */
-  view(): FleetView | null {
+  view() {
     return this.#views.fleet(this.#now());
   }
 
@@ -245,25 +226,31 @@ export class Fleet extends DurableObject {
     return this.#metrics.scrape(this.#now());
   }
 
-  explain(hints: readonly string[]): Explanation {
+  explain(hints: readonly string[]) {
     return this.#views.explain(hints, this.#now());
   }
 
-  history(): HistoryView {
+  history() {
     return this.#views.history(this.#now());
   }
 
-  queue(): QueueView {
+  queue() {
     return this.#views.queue(this.#now());
   }
 
   /** `most`: how many hints to show. */
-  matrix(most: number): MatrixView {
+  matrix(most: number) {
     return this.#views.matrix(most, this.#now());
   }
 
-  /** All that a page of the dashboard shows of the app; null: it has no replicas. */
-  dashboard(query: DashboardQuery): DashboardView | null {
+  /** The events after that sequence. */
+  events(after: number) {
+    this.#now();
+    return this.#views.events(after);
+  }
+
+  /** All that a page of the dashboard shows. Stores nothing. */
+  dashboard(query: DashboardQuery) {
     return this.#views.dashboard(query, this.#now());
   }
 
@@ -271,19 +258,19 @@ export class Fleet extends DurableObject {
   drain(id: string, drained: boolean): boolean {
     const replica = this.#scheduler.fleet.replicas.get(id);
     if (replica === undefined) return false;
-    const now = Date.now();
-    if (setDrained(this.#scheduler.fleet, replica, drained, now + this.#timing().timeToLiveMs)) this.#stored.put(replica);
+    const now = this.#clock();
+    if (drain(this.#scheduler, replica, drained, now + this.#timing().timeToLiveMs, now)) this.#stored.put(replica);
     this.#dispatch(now);
     return true;
   }
 
   /** An administrator's DELETE. False: the replica was not known. */
   remove(id: string): boolean {
-    const now = Date.now();
+    const now = this.#clock();
     const replica = this.#scheduler.fleet.replicas.get(id);
     if (replica === undefined) return false;
     const untilMs = now + this.#timing().timeToLiveMs;
-    deleteReplica(this.#scheduler.fleet, replica, untilMs);
+    remove(this.#scheduler, replica, untilMs, now);
     this.#stored.forbid({ id, incarnation: replica.incarnation, untilMs });
     this.#forget([id]);
     this.#dispatch(now);
@@ -299,13 +286,15 @@ export class Fleet extends DurableObject {
   }
 
   #restore(now: number): void {
-    const { fleet } = this.#scheduler;
+    const { fleet, events } = this.#scheduler;
     const timeToLiveMs = (replicas: number) => this.#timing(replicas).timeToLiveMs;
     this.#stored.restore(timeToLiveMs, (replica) => this.#sockets.untilMs(replica), now);
-    if (fleet.replicas.size === 0) return;
-    const hibernated = this.#sockets.revive(fleet.replicas);
+    const restored = fleet.replicas.size;
+    const hibernated = restored > 0 && this.#sockets.revive(fleet.replicas);
+    events.record({ kind: "object_started", restored, hibernated }, now);
+    if (restored === 0) return;
     if (hibernated) this.#stored.resume();
-    const fullMs = timeToLiveMs(fleet.replicas.size);
+    const fullMs = timeToLiveMs(restored);
     this.#expire(fullMs, now);
     if (hibernated) return;
     this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
@@ -324,6 +313,14 @@ export class Fleet extends DurableObject {
     const now = this.#clock();
     if (this.#scheduler.fleet.nextExpiryMs <= now) this.#expire(this.#timing().timeToLiveMs, now);
     return now;
+  }
+
+  /** A ticket tells of its request. What is learned may free a slot, or be news of what the replica holds: `learn` gives such a replica. */
+  #told(learn: (now: number) => Replica | null): void {
+    const now = this.#clock();
+    const changed = learn(now);
+    if (changed !== null) this.#storeSoon(changed, now);
+    this.#dispatch(now);
   }
 
   /** The request is over: nobody waits for anything of it any more. */
@@ -363,7 +360,7 @@ export class Fleet extends DurableObject {
   /** Replicas that were silent for too long leave. Requests that wait for their answers to begin are told. */
   #expire(timeToLiveMs: number, now: number): void {
     this.#stored.touch();
-    const expired = scheduling.expire(this.#scheduler, timeToLiveMs, now);
+    const expired = expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
       for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
     }

@@ -1,9 +1,9 @@
 // The fleet that decisions are timed on. The scheduler is the production one, called as the Fleet object calls it.
-import { applyHeartbeat } from "../../src/routing/ledger/membership.ts";
 import { takeSlot } from "../../src/routing/ledger/slots.ts";
 import { answered, failed, finish } from "../../src/routing/lifecycle.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import type { WaitingOptions } from "../../src/routing/refusals.ts";
+import { expire, hear } from "../../src/routing/registry.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { seeded } from "../simulate/random.ts";
 
@@ -48,7 +48,7 @@ export function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
       finish(scheduler, id, clock.now);
     },
     dispatch: () => scheduling.dispatch(scheduler, OPTIONS, clock.now),
-    expire: () => scheduling.expire(scheduler, TIME_TO_LIVE_MS, clock.now),
+    expire: () => expire(scheduler, TIME_TO_LIVE_MS, clock.now),
     /** Takes the first so many free slots, or all. */
     occupy(slots = Infinity) {
       for (const replica of [...scheduler.fleet.free].slice(0, slots)) {
@@ -80,7 +80,7 @@ export function makeFleet({ replicas, hintsPerReplica, waiting, seed }: Size) {
         inFlight: null,
         status: "ready",
       } as const;
-      applyHeartbeat(scheduler.fleet, { ...its, ...said }, TIME_TO_LIVE_MS, clock.now);
+      hear(scheduler, { ...its, ...said }, TIME_TO_LIVE_MS, clock.now);
     },
     beatAll(more: readonly string[] = []) {
       for (let replica = 0; replica < replicas; replica++) fleet.beat(replica, more);

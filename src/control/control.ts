@@ -30,6 +30,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/apps/:app/history": { GET: admin(look((fleet) => fleet.history())) },
   "/-/apps/:app/queue": { GET: admin(look((fleet) => fleet.queue())) },
   "/-/apps/:app/matrix": { GET: admin(matrix) },
+  "/-/apps/:app/events": { GET: admin(events) },
   "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
   "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
@@ -138,6 +139,12 @@ function matrix(call: Call): Promise<Response> | Response {
   if (hints === null || hints < 1 || hints > FLEET.hintsShown)
     return problem(call, { type: "bad_request", detail: `hints must be a whole number from 1 to ${FLEET.hintsShown}` });
   return look((fleet) => fleet.matrix(hints))(call);
+}
+
+function events(call: Call): Promise<Response> | Response {
+  const after = wholeNumber(call, "after", 0);
+  if (after === null) return problem(call, { type: "bad_request", detail: "after must be a whole number" });
+  return look((fleet) => fleet.events(after))(call);
 }
 
 /** A parameter of the query, or what stands for it; null: it is no whole number. */

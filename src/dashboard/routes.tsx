@@ -73,9 +73,8 @@ async function showApps(call: Call, session: Session): Promise<Response> {
 
 async function showApp(call: Call, session: Session): Promise<Response> {
   const app = await knownApp(call);
-  const sections = app === null ? null : await liveSections(call, app);
-  if (app === null || sections === null) return html(call, <GonePage app={call.req.param("app") ?? ""} />, 404);
-  return showPage(call, session, app, app, sections);
+  if (app === null) return html(call, <GonePage app={call.req.param("app") ?? ""} />, 404);
+  return showPage(call, session, app, app, await liveSections(call, app));
 }
 
 async function liveApp(call: Call): Promise<readonly Section[] | null> {
@@ -83,12 +82,11 @@ async function liveApp(call: Call): Promise<readonly Section[] | null> {
   return app === null ? null : liveSections(call, app);
 }
 
-/** Null: the app's last replica has left. */
-async function liveSections(call: Call, app: string): Promise<readonly Section[] | null> {
+async function liveSections(call: Call, app: string): Promise<readonly Section[]> {
   const query = queryOf(new URL(call.req.url).searchParams);
   // The types of RPC make lists of tuples.
-  const view = (await fleetOf(call.env.env, call.env.settings, app).dashboard(query)) as DashboardView | null;
-  return view === null ? null : appSections(view, query);
+  const view = (await fleetOf(call.env.env, call.env.settings, app).dashboard(query)) as unknown as DashboardView;
+  return appSections(app, view, query);
 }
 
 async function showPage(

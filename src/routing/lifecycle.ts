@@ -2,7 +2,6 @@
 // and when the slot is free again (ledger).
 import { answerProbe, failGrant, trustAnswer, trustWhole } from "./health/ejection.ts";
 import type { AnswerKind, Failure } from "./health/outcome.ts";
-import { applyInBandHints } from "./ledger/membership.ts";
 import type { Fleet } from "./ledger/fleet.ts";
 import type { Grant, Replica } from "./ledger/replica.ts";
 import { setNewest } from "./ledger/maps.ts";
@@ -13,6 +12,7 @@ import { LIMITS } from "./limits.ts";
 import { observeMs } from "./metrics/histogram.ts";
 import { countAnswer, countOutcome } from "./metrics/metrics.ts";
 import { learnAnswer, learnHeld, uncountArrival } from "./model/model.ts";
+import { hearInBand } from "./registry.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What the edge tells of response headers. */
@@ -39,7 +39,7 @@ export interface Success {
  * if something has changed that a restart must know, else null.
  */
 export function answered(scheduler: Scheduler, id: number, answer: Answer, now: number): Replica | null {
-  const { fleet, model, metrics } = scheduler;
+  const { fleet, metrics } = scheduler;
   const { kind, hints, streams = false } = answer;
   const its = grantOf(fleet, id);
   if (its === undefined) return null;
@@ -48,18 +48,18 @@ export function answered(scheduler: Scheduler, id: number, answer: Answer, now: 
   const succeeded = kind === "success";
   its.streams = streams;
   if (!its.answered) {
-    if (succeeded) countAnswer(metrics, its, afterMs, learnAnswer(model, its, afterMs));
+    if (succeeded) learnSuccess(scheduler, its, afterMs, now);
     else forgetDemand(scheduler, its);
     if (!succeeded) countOutcome(metrics, its, kind);
     if (succeeded && hint !== null) fleet.hintFailures.served(replica, hint);
-    if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(fleet, its, now);
+    if (kind === "excused" || (kind === "unsupported" && lacksHint(fleet, its))) failHint(scheduler, its, now);
   }
   its.answered = true;
   its.succeeded = succeeded;
   stopLoading(fleet, its, succeeded ? now : null);
-  if (kind !== "excused") trustAnswer(fleet, replica, succeeded);
+  if (kind !== "excused") recordTrust(scheduler, replica, trustAnswer(fleet, replica, succeeded), now);
   answerProbe(its, now);
-  return hints !== null && applyInBandHints(fleet, replica, hints, now) ? replica : null;
+  return hints !== null && hearInBand(scheduler, replica, hints, now) ? replica : null;
 }
 
 /**
@@ -70,19 +70,20 @@ export function succeeded(scheduler: Scheduler, { id, answeredAfterMs, heldMs }:
   const { fleet, model, metrics } = scheduler;
   if (grantOf(fleet, id) !== undefined) {
     answered(scheduler, id, { kind: "success", hints: null, afterMs: answeredAfterMs }, now);
-    ended(scheduler, id, true);
+    ended(scheduler, id, true, now);
     return finish(scheduler, id, now);
   }
   const its = fleet.unjudged.get(id);
   if (its === undefined) return;
   fleet.unjudged.delete(id);
   const { hint, replica } = its;
-  countAnswer(metrics, its, answeredAfterMs, learnAnswer(model, its, answeredAfterMs));
+  learnSuccess(scheduler, its, answeredAfterMs, now);
   learnHeld(model, its, heldMs);
   observeMs(metrics.service, heldMs);
   countOutcome(metrics, its, "success");
   rerank(fleet, replica);
-  if (its.grantedAtMs + answeredAfterMs > replica.ejectedAtMs) trustAnswer(fleet, replica, true);
+  if (its.grantedAtMs + answeredAfterMs > replica.ejectedAtMs)
+    recordTrust(scheduler, replica, trustAnswer(fleet, replica, true), now);
   if (hint !== null && !fleet.hintFailures.knows(hint)) fleet.hintFailures.served(replica, hint);
 }
 
@@ -117,25 +118,23 @@ export function failedBy(
   const { fleet, counters, metrics } = scheduler;
   counters.failed[failure.kind]++;
   countOutcome(metrics, its, failure.kind);
-  if (failGrant(fleet, its, failure, now)) {
-    counters.ejected++;
-    metrics.ejections++;
-  }
-  if (HINT_FAILURES.has(failure.kind) || (failure.kind === "declined" && failure.forHint)) failHint(fleet, its, now);
+  if (failGrant(fleet, its, failure, now)) countEjection(scheduler, its.replica, failure, now);
+  if (HINT_FAILURES.has(failure.kind) || (failure.kind === "declined" && failure.forHint)) failHint(scheduler, its, now);
   if (failure.kind === "error") forgetDemand(scheduler, its);
-  return inBandHints !== null && applyInBandHints(fleet, its.replica, inBandHints, now) ? its.replica : null;
+  return inBandHints !== null && hearInBand(scheduler, its.replica, inBandHints, now) ? its.replica : null;
 }
 
 /**
  * The answer has ended. `whole`: it came whole, which need not be told of an answer that neither streams nor proves anything. Otherwise it broke off,
  * perhaps by the client's doing, and counts neither for nor against the replica.
  */
-export function ended({ fleet }: Scheduler, id: number, whole: boolean): void {
+export function ended(scheduler: Scheduler, id: number, whole: boolean, now: number): void {
+  const { fleet } = scheduler;
   const its = grantOf(fleet, id);
   if (its === undefined) return;
   if (whole) its.streams = false;
   if (!whole) its.failed = true;
-  else if (wentWell(its)) trustWhole(fleet, its);
+  else if (wentWell(its)) recordTrust(scheduler, its.replica, trustWhole(fleet, its), now);
 }
 
 /**
@@ -206,8 +205,37 @@ function lacksHint({ hintFailures }: Fleet, { replica, hint, warmth }: Grant): b
 }
 
 /** The replica did not serve the request, perhaps because of the hint. */
-export function failHint(fleet: Fleet, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
+export function failHint({ fleet, events }: Scheduler, { replica, hint, warmth, grantedAtMs }: Grant, now: number): void {
   if (hint === null) return;
   const failuresToBar = warmth === "warm" ? LIMITS.errorsToEject : LIMITS.hintFailuresToBar;
-  fleet.hintFailures.failed(replica, hint, failuresToBar, grantedAtMs, now);
+  const forMs = fleet.hintFailures.failed(replica, hint, failuresToBar, grantedAtMs, now);
+  if (forMs > 0 && isMember(fleet, replica)) events.record({ kind: "hint_failed", replica: replica.id, hint, forMs }, now);
+}
+
+/** The response headers of a success came: what they teach. */
+function learnSuccess({ fleet, model, metrics, events }: Scheduler, its: Grant, afterMs: number, now: number): void {
+  const loadMs = learnAnswer(model, its, afterMs);
+  countAnswer(metrics, its, afterMs, loadMs);
+  const { replica, hint, loads, evicts } = its;
+  if (loads !== null && hint !== null && isMember(fleet, replica))
+    events.record({ kind: "loaded", replica: replica.id, hint, loadMs, load: loads, evicts }, now);
+}
+
+/** The failure ejects the replica. */
+function countEjection({ counters, metrics, events }: Scheduler, replica: Replica, failure: Failure, now: number): void {
+  counters.ejected++;
+  metrics.ejections++;
+  const { id, ejectedUntilMs, ejections } = replica;
+  const { kind, detail = "" } = failure;
+  events.record({ kind: "ejected", replica: id, failure: kind, detail, forMs: ejectedUntilMs - now, ejections }, now);
+}
+
+/** `ejectedFor`: what the replica was ejected for until now; null: it was trusted already, or is not trusted yet. */
+function recordTrust({ fleet, events }: Scheduler, replica: Replica, ejectedFor: Failure["kind"] | null, now: number): void {
+  if (ejectedFor !== null && isMember(fleet, replica)) events.record({ kind: "trusted", replica: replica.id, ejectedFor }, now);
+}
+
+/** Whether the process has not left. */
+function isMember({ replicas }: Fleet, replica: Replica): boolean {
+  return replicas.get(replica.id) === replica;
 }

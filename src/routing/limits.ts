@@ -130,8 +130,16 @@ export const LIMITS = {
   candidatesExplained: 100,
   /** Replicas on a page of the dashboard, which is made anew every few seconds. */
   replicasPerPage: 50,
+  /** Loads there, and other events. */
+  eventsShown: 40,
   /** Minutes of the past of which the counters are kept beside the running one, some 500 bytes each. */
   historyMinutes: 60,
+  /**
+   * Events that are kept, half of them for loads and drops: some 200 bytes each, and at most 8 KiB for one that names dropped hints of the longest names.
+   */
+  eventsKept: 1000,
+  /** Dropped hints that one event names. */
+  droppedHintsNamed: 16,
   /** Waiting requests that an administrator is shown. */
   waitingShown: 100,
   /** Hints and replicas in one picture of who holds what: at some 20 cells a replica that is 0.3 MB of JSON. */

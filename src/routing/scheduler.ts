@@ -1,14 +1,14 @@
 // The scheduler of one fleet: it takes arrivals, and sends waiting requests to replicas as its policy picks them. The Fleet object or a simulator
 // drives the scheduler by calls that carry the time, so it never waits or reads a clock. After each call that may free a slot or make a replica warm,
 // its owner calls `dispatch` and tells the requests what this gives. What happens to a request after its grant is in lifecycle.ts.
+import { EventLog } from "./events/event-log.ts";
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
 import { Fleet } from "./ledger/fleet.ts";
-import { sweep } from "./ledger/membership.ts";
 import { join, leave, overdue, type Arrival, Queue, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
-import type { Grant, Replica } from "./ledger/replica.ts";
+import { evictedBy, type Grant } from "./ledger/replica.ts";
 import { endWithheld } from "./ledger/residency.ts";
 import { LIMITS } from "./limits.ts";
 import type { LoadKind } from "./metrics/labels.ts";
@@ -68,6 +68,8 @@ export interface Scheduler extends View {
   readonly counters: Counters;
   /** For an operator's graphs. Unlike the counters these outlive a restart. */
   readonly metrics: Metrics;
+  /** What happened to the replicas of late, for an operator. */
+  readonly events: EventLog;
   /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
   /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */
@@ -79,7 +81,7 @@ export interface Scheduler extends View {
 }
 
 /** `coldStartMs`: how long a load is expected to take until some have been seen. */
-export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler {
+export function createScheduler(policy: Policy, coldStartMs = 12_000, events = new EventLog()): Scheduler {
   return {
     policy,
     fleet: new Fleet(),
@@ -95,6 +97,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000): Scheduler
       ejected: 0,
     },
     metrics: createMetrics(),
+    events,
     retries: createRetryBudget(),
     slotlessRetries: createRetryBudget(),
     recoveringUntilMs: 0,
@@ -173,11 +176,6 @@ export function choose(scheduler: Scheduler, wanted: Wanted, now: number): Choic
 /** A request that was granted before a restart of the object still runs. Null: its replica is gone, or has a new incarnation. */
 export function adopt({ fleet, model }: Scheduler, id: number, adoption: Adoption): Grant | null {
   return adoptSlot(fleet, id, adoption, expectedMs(model, adoption.hint ?? "", null));
-}
-
-/** Removes the replicas whose time to live is over, and gives them. */
-export function expire(scheduler: Scheduler, timeToLiveMs: number, now: number): readonly Replica[] {
-  return sweep(scheduler.fleet, timeToLiveMs, now);
 }
 
 /**
@@ -262,6 +260,7 @@ function grant(scheduler: Scheduler, send: Send, hasWaited: boolean, now: number
       countedAt,
       reason,
       loads,
+      evicts: loads === null ? null : evictedBy(replica),
       expectedMs: paceOf(replica) * servesMs + (warmth === "cold" || warmth === "loading" ? loadsMs : 0),
       loadMostMs: LIMITS.loadTimesBelieved * loadsMs,
     },

@@ -17,14 +17,13 @@ export interface DashboardQuery {
 }
 
 export interface DashboardView {
-  readonly app: string;
   readonly gauges: Gauges;
   readonly history: HistoryView;
   readonly queue: QueueView;
   readonly matrix: MatrixView;
-  /** The last ones, newest first. */
-  readonly events: readonly EventView[];
+  /** The last ones, newest first: loads, and all else. */
   readonly loads: readonly EventView[];
+  readonly events: readonly EventView[];
   readonly page: ReplicaPage;
   readonly explanation: Explanation | null;
 }

@@ -13,6 +13,7 @@ const ADMIN_CALLS = [
   ["GET", "/-/apps/a/explain?hint=h"],
   ["GET", "/-/apps/a/history"],
   ["GET", "/-/apps/a/queue"],
+  ["GET", "/-/apps/a/events?after=3"],
   ["GET", "/-/apps/a/matrix?hints=10"],
   ["POST", "/-/apps/a/replicas/r1/drain"],
   ["POST", "/-/apps/a/replicas/r1/undrain"],

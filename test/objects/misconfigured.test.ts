@@ -22,6 +22,7 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
     JSON.stringify({ "*": many(BOUNDS.heartbeatTokens + 1) }),
   ],
   METRICS_TOKEN: [`${MARK} with a space`],
+  DASHBOARD_HOST: [`https://${MARK}.example.com`, `${MARK}.example.com/path`],
   ADMIN_TOKEN: [`${MARK} with a space`, `${MARK}\u00e9`],
   ORIGIN_SIGNING_KEY: null,
   ORIGIN_ALLOW: [

@@ -6,6 +6,7 @@ import { emptyMean } from "../../src/routing/model/mean.ts";
 import { describe, expect, test } from "vitest";
 import type { Arrival } from "../../src/routing/ledger/queue.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
+import { expire } from "../../src/routing/registry.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { arrival, brief, hears, known, OPTIONS, TTL_MS, type Said } from "./support/fleets.ts";
 
@@ -124,7 +125,7 @@ describe("no_replicas", () => {
     ],
     ["one has just stopped", ({ fleet }) => [hears(fleet, "a"), hears(fleet, "a", { status: "stopped" })]],
     ["one has just been deleted", ({ fleet }) => [hears(fleet, "a"), deleteReplica(fleet, known(fleet, "a"), TTL_MS)]],
-    ["one has just expired", (scheduler) => [hears(scheduler.fleet, "a", {}, -TTL_MS), scheduling.expire(scheduler, TTL_MS, 0)]],
+    ["one has just expired", (scheduler) => [hears(scheduler.fleet, "a", {}, -TTL_MS), expire(scheduler, TTL_MS, 0)]],
   ])("not while %s: the request waits", (_, happens) => {
     const scheduler = withReplicas({});
     happens(scheduler);

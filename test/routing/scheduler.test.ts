@@ -2,6 +2,7 @@
 // sent where is in policy/.
 import { describe, expect, test } from "vitest";
 import { restoreReplica, storedForm } from "../../src/routing/ledger/membership.ts";
+import { expire } from "../../src/routing/registry.ts";
 import * as scheduling from "../../src/routing/scheduler.ts";
 import { driver, type Driver } from "./support/driver.ts";
 import { fleetWith, hears, known, TTL_MS, unreachable } from "./support/fleets.ts";
@@ -160,7 +161,7 @@ describe("the next thing to happen by itself", () => {
     let wakeMs = scheduling.nextEventMs(fleet.its);
     // It may be for what has gone meanwhile: then nothing happens, and the time is right after that one look.
     if (wakeMs < next) {
-      expect([scheduling.expire(fleet.its, TTL_MS, wakeMs), fleet.dispatches(wakeMs)]).toEqual([[], {}]);
+      expect([expire(fleet.its, TTL_MS, wakeMs), fleet.dispatches(wakeMs)]).toEqual([[], {}]);
       wakeMs = scheduling.nextEventMs(fleet.its);
     }
     expect(wakeMs).toBe(next);

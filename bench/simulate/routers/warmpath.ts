@@ -1,8 +1,9 @@
 // The router itself: the scheduler of src/routing with one of its policies, called as the Fleet object calls it. Nothing is decided here.
-import { applyHeartbeat, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
+import { sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
 import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
+import { expire, hear } from "../../../src/routing/registry.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { MakeRouter } from "../router.ts";
 import { Edge, type Dispatch } from "./isolates.ts";
@@ -55,7 +56,7 @@ export function warmpath(
       report({ replica, ...said }, now) {
         const id = String(replica);
         const its = { app: "simulated", replica: id, origin: `http://${id}`, status: "ready" } as const;
-        applyHeartbeat(fleet, { ...its, ...said }, timeToLiveMs, now);
+        hear(scheduler, { ...its, ...said }, timeToLiveMs, now);
         dispatch(now);
       },
       arrive({ id, hint, costMs }, now) {
@@ -92,7 +93,7 @@ export function warmpath(
       },
       tick(now) {
         edge?.tick(now);
-        scheduling.expire(scheduler, timeToLiveMs, now);
+        expire(scheduler, timeToLiveMs, now);
         // The world has told of each request whose process is gone.
         sweepOrphaning(fleet, now);
         dispatch(now);

@@ -28,4 +28,4 @@ export function Events({ events }: { readonly events: readonly EventView[] }) {
   );
 }
 
-const BAD: ReadonlySet<string> = new Set(["ejected", "expired", "hint_failed"]);
+const BAD: ReadonlySet<EventView["kind"]> = new Set<EventView["kind"]>(["ejected", "expired", "hint_failed"]);

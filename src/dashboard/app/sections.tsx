@@ -31,7 +31,7 @@ export function queryOf(parameters: URLSearchParams): DashboardQuery {
 
 const FIND_LENGTH = 100;
 
-export async function appSections(view: DashboardView, query: DashboardQuery): Promise<readonly Section[]> {
+export async function appSections(app: string, view: DashboardView, query: DashboardQuery): Promise<readonly Section[]> {
   const parts = {
     summary: <Summary view={view} />,
     history: <History history={view.history} />,
@@ -41,7 +41,7 @@ export async function appSections(view: DashboardView, query: DashboardQuery): P
     matrix: <Matrix matrix={view.matrix} />,
     loads: <Loads loads={view.loads} />,
     events: <Events events={view.events} />,
-    explain: <Explain explanation={view.explanation} query={query} app={view.app} />,
+    explain: <Explain explanation={view.explanation} query={query} app={app} />,
   };
   return Promise.all(Object.entries(parts).map(async ([id, part]) => ({ id, html: await htmlOf(part) })));
 }

@@ -2,7 +2,6 @@
 import { noteError } from "../health/ejection.ts";
 import { earnRetries } from "../health/retry-budget.ts";
 import { clamp } from "../model/mean.ts";
-import { applyInBandHints } from "../ledger/membership.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
 import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
@@ -12,6 +11,7 @@ import { LIMITS } from "../limits.ts";
 import { countDirect, countOutcome } from "../metrics/metrics.ts";
 import { countArrival, learnAnswer, learnHeld, meanServiceMs, type Model } from "../model/model.ts";
 import { noteFull } from "../model/utilisation.ts";
+import { hearInBand } from "../registry.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { TUNING } from "../tuning.ts";
 import type { DirectReport, ReportedFailure, ReportedPair } from "./report.ts";
@@ -98,7 +98,7 @@ export class Isolates {
       const replica = processOf(fleet, process);
       // The object may have had a later list, with another answer or in a heartbeat.
       if (replica === null || replica.listedAtMs > now - agoMs) continue;
-      if (applyInBandHints(fleet, replica, hints.slice(0, LIMITS.hintsPerReplica), now - agoMs)) changed.add(replica);
+      if (hearInBand(scheduler, replica, hints.slice(0, LIMITS.hintsPerReplica), now, now - agoMs)) changed.add(replica);
       touched.add(replica.id);
     }
     return { touched, changed };
@@ -193,7 +193,7 @@ function fail(
   };
   if (failure.kind === "excused") {
     countOutcome(scheduler.metrics, grant, "excused");
-    failHint(scheduler.fleet, grant, now);
+    failHint(scheduler, grant, now);
   } else failedBy(scheduler, grant, failure, null, now);
 }
 

@@ -83,19 +83,25 @@ const DISPROVED_BY_HEADERS: ReadonlySet<Failure["kind"]> = new Set(["unreachable
 
 /**
  * The replica sent response headers that are no 5xx, so it can be reached. `succeeded`: the headers were those of a success, which disproves errors
- * too. Headers never disprove a broken answer.
+ * too. Headers never disprove a broken answer. Gives what the replica was ejected for if it is trusted again by this; else null.
  */
-export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): void {
+export function trustAnswer(fleet: Fleet, replica: Replica, succeeded: boolean): Failure["kind"] | null {
   replica.refusalsInARow = 0;
   if (succeeded) noteError(fleet, replica, 0);
   const { ejectedFor } = replica;
-  if (ejectedFor === null) return;
-  if (DISPROVED_BY_HEADERS.has(ejectedFor) || (ejectedFor === "error" && succeeded)) readmit(fleet, replica);
+  if (ejectedFor === null) return null;
+  const isDisproved = DISPROVED_BY_HEADERS.has(ejectedFor) || (ejectedFor === "error" && succeeded);
+  if (!isDisproved) return null;
+  readmit(fleet, replica);
+  return ejectedFor;
 }
 
-/** An answer came whole. If its request was sent after the last ejection, the replica is trusted again, whatever it was ejected for. */
-export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): void {
-  if (replica.ejectedFor !== null && grantedAtMs > replica.ejectedAtMs) readmit(fleet, replica);
+/** An answer came whole. If its request was sent after the last ejection, the replica is trusted again, whatever it was ejected for. Gives that, or null. */
+export function trustWhole(fleet: Fleet, { replica, grantedAtMs }: Grant): Failure["kind"] | null {
+  const { ejectedFor } = replica;
+  if (ejectedFor === null || grantedAtMs <= replica.ejectedAtMs) return null;
+  readmit(fleet, replica);
+  return ejectedFor;
 }
 
 /** If the replica is on probation and has no request, this is the one that it may have. */

@@ -29,19 +29,22 @@ export class HintFailures {
 
   /**
    * The replica failed a request for the hint. `failuresToBar`: after so many failures in a row it is passed over for the hint. From then on each
-   * further failure has this effect. A request that was sent before the replica was last passed over does not count. O(1).
+   * further failure has this effect. A request that was sent before the replica was last passed over does not count. Gives for how long the replica is
+   * passed over from now on; 0: this failure changes nothing of that. O(1).
    */
-  failed(replica: Process, hint: string, failuresToBar: number, sentAtMs: number, now: number): void {
+  failed(replica: Process, hint: string, failuresToBar: number, sentAtMs: number, now: number): number {
     const unknown = { hint, process: nameOf(replica), failures: 0, bars: 0, sinceMs: -Infinity, untilMs: 0 };
     const its = this.#of(replica, hint) ?? unknown;
-    if (sentAtMs <= its.sinceMs) return;
+    if (sentAtMs <= its.sinceMs) return 0;
     its.failures++;
-    if (its.bars > 0 || its.failures >= failuresToBar) {
+    const isBarred = its.bars > 0 || its.failures >= failuresToBar;
+    if (isBarred) {
       its.sinceMs = now;
       its.untilMs = now + Math.min(LIMITS.hintFailureMostMs, LIMITS.hintFailureMs * 2 ** Math.min(its.bars, 30));
       its.bars++;
     }
     this.#put(its);
+    return isBarred ? its.untilMs - now : 0;
   }
 
   /** The replica served a request for the hint. O(1). */

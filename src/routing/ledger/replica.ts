@@ -31,6 +31,8 @@ export interface Grant extends Counted {
   readonly failures: number;
   /** Whether an answer that comes whole ends the replica's probation: the replica was ejected for a broken answer. */
   readonly proves: boolean;
+  /** The hint that its load was expected to make the replica evict; null: it loads nothing, or that needs no eviction. */
+  readonly evicts: string | null;
   /** Whether the response headers came. */
   answered: boolean;
   /** Whether these headers were those of a success. */

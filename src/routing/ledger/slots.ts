@@ -17,7 +17,7 @@ export interface Adoption extends Readonly<Pick<Grant, "hint" | "answered">> {
 export interface Taking
   extends
     Pick<Grant, "replica" | "hint">,
-    Partial<Pick<Grant, "declaredMs" | "failures" | "countedAt" | "expectedMs" | "reason" | "loads">> {
+    Partial<Pick<Grant, "declaredMs" | "failures" | "countedAt" | "expectedMs" | "reason" | "loads" | "evicts">> {
   /** Whether the replica serves the hint without a load. */
   readonly warm: boolean;
   /** How long the replica counts at most as loading the hint. */
@@ -27,7 +27,7 @@ export interface Taking
 /** What holds of a grant unless something else is said. */
 export const UNSAID: Omit<Grant, "id" | "replica" | "hint" | "warmth" | "grantedAtMs"> = {
   ...{ declaredMs: null, failures: 0, countedAt: null, expectedMs: 0 },
-  ...{ answered: false, succeeded: false, streams: false, failed: false, proves: false },
+  ...{ answered: false, succeeded: false, streams: false, failed: false, proves: false, evicts: null },
   ...{ reason: "unknown", loads: null, counted: false, untoldSinceMs: Infinity },
 };
 
@@ -37,7 +37,15 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
   if (!isReady(replica) || loadOf(replica) >= replica.concurrency) throw new Error(`no free slot on ${replica.id}`);
   replica.served++;
   // Written out: this is on the path of each request, and a spread object takes longer.
-  const { declaredMs = null, failures = 0, countedAt = null, expectedMs = 0, reason = "unknown", loads = null } = taking;
+  const {
+    declaredMs = null,
+    failures = 0,
+    countedAt = null,
+    expectedMs = 0,
+    reason = "unknown",
+    loads = null,
+    evicts = null,
+  } = taking;
   const grant = hold(fleet, {
     id,
     replica,
@@ -49,6 +57,7 @@ export function takeSlot(fleet: Fleet, id: number, taking: Taking, now: number):
     countedAt,
     failures,
     proves: replica.ejectedFor === "broken",
+    evicts,
     answered: false,
     succeeded: false,
     streams: false,

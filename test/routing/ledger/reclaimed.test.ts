@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { expire } from "../../../src/routing/scheduler.ts";
+import { expire } from "../../../src/routing/registry.ts";
 import { driver, type Driver } from "../support/driver.ts";
 import { TIMED_OUT, finishGrant } from "../support/failing.ts";
 import { fleetWith, hears, known, loads, occupy, TTL_MS } from "../support/fleets.ts";

@@ -56,7 +56,7 @@ describe("a request is counted once, by what is told of it first", () => {
     ["is told of at its end", (fleet) => succeeded(fleet.its, { id: 1, answeredAfterMs: 2, heldMs: 5 }, 5), "success"],
     [
       "breaks off by whose doing ever",
-      (fleet) => (fleet.answers(1, 10), ended(fleet.its, 1, false), fleet.ends(1, 20)),
+      (fleet) => (fleet.answers(1, 10), ended(fleet.its, 1, false, 10), fleet.ends(1, 20)),
       "incomplete",
     ],
     [

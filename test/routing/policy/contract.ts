@@ -13,14 +13,8 @@ import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { eligibleFor, eligibleToLoad, isServing } from "../../../src/routing/policy/candidates.ts";
 import type { Pick, Policy, Send, View } from "../../../src/routing/policy/policy.ts";
-import {
-  createScheduler,
-  dispatch,
-  enqueue,
-  expire,
-  type EnqueueResult,
-  type Scheduler,
-} from "../../../src/routing/scheduler.ts";
+import { expire } from "../../../src/routing/registry.ts";
+import { createScheduler, dispatch, enqueue, type EnqueueResult, type Scheduler } from "../../../src/routing/scheduler.ts";
 import { driver } from "../support/driver.ts";
 import { ERROR, UNAVAILABLE, UNREACHABLE } from "../support/failing.ts";
 import { arrival, brief, fullPicture, hears, TTL_MS, type Said } from "../support/fleets.ts";

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { setDrained } from "../../../src/routing/ledger/membership.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
-import { expire, nextEventMs } from "../../../src/routing/scheduler.ts";
+import { expire } from "../../../src/routing/registry.ts";
+import { nextEventMs } from "../../../src/routing/scheduler.ts";
 import { driver, type Driver } from "../support/driver.ts";
 import { asked, COLD_MS, known, TTL_MS, unreachable, type Said } from "../support/fleets.ts";
 

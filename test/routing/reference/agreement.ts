@@ -8,6 +8,7 @@ import { isLost } from "../../../src/routing/ledger/slots.ts";
 import { nextEventMs } from "../../../src/routing/scheduler.ts";
 import { queueViolations, violations } from "../support/invariants.ts";
 import { usable } from "./failures.ts";
+import { misled } from "./lives.ts";
 import { leftWith, rowOf } from "./membership.ts";
 import type { FleetObject } from "./object.ts";
 import { barsOf } from "./hint-failures.ts";
@@ -23,7 +24,7 @@ export function agrees(state: State, real: FleetObject): void {
   // The text is compared first: it is quicker by far, and nearly always the same.
   if (JSON.stringify(held) !== JSON.stringify(due)) expect(held).toEqual(due);
   const { fleet, queue } = real.scheduler;
-  const wrong = [...violations(fleet, real.nowMs), ...queueViolations(queue)];
+  const wrong = [...violations(fleet, real.nowMs), ...queueViolations(queue), ...misled(real.scheduler)];
   if (wrong.length > 0) throw new Error(wrong.join("; "));
   const dueMs = happensNextAtMs(state, real.nowMs);
   const [nextMs, wakesAtMs] = [nextEventMs(real.scheduler), real.wakesAtMs];

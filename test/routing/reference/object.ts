@@ -4,10 +4,7 @@ import { BOUNDS } from "../../../src/limits.ts";
 import type { Failure } from "../../../src/routing/health/outcome.ts";
 import { heartbeatTiming, type HeartbeatPolicy } from "../../../src/routing/ledger/liveness.ts";
 import {
-  applyHeartbeat,
-  deleteReplica,
   restoreReplica,
-  setDrained,
   storedForm,
   sweepOrphaning,
   type HeartbeatOutcome,
@@ -19,6 +16,7 @@ import { unanswered, type Adoption } from "../../../src/routing/ledger/slots.ts"
 import type { Policy } from "../../../src/routing/policy/policy.ts";
 import type { WaitingOptions } from "../../../src/routing/refusals.ts";
 import * as lifecycle from "../../../src/routing/lifecycle.ts";
+import * as registry from "../../../src/routing/registry.ts";
 import type { Choice } from "../../../src/routing/scheduler.ts";
 import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
@@ -45,14 +43,13 @@ export class FleetObject {
 
   /** `heldUpMs`: how long ago it reached the router. */
   heartbeat(beat: Heartbeat, heldUpMs: number): { readonly outcome: HeartbeatOutcome; readonly told: Told | null } {
-    const { fleet, counters } = this.scheduler;
-    const outcome = applyHeartbeat(fleet, beat, this.#timeToLiveMs(), this.nowMs, this.nowMs - heldUpMs);
+    const { fleet } = this.scheduler;
+    const outcome = registry.hear(this.scheduler, beat, this.#timeToLiveMs(), this.nowMs, this.nowMs - heldUpMs);
     if (outcome.kind === "stale" || outcome.kind === "fleet_full" || outcome.kind === "origin_taken")
       return { outcome, told: null };
     const replica = fleet.replicas.get(beat.replica);
     if (outcome.kind === "stopped" && outcome.known) this.#tombstones([beat.replica]);
     if (outcome.kind === "accepted" && replica !== undefined) {
-      counters.reclaimed += outcome.reclaimed;
       if (outcome.replaced !== null) this.#tombstones([outcome.replaced]);
       if (outcome.stored) this.#persist(storedForm(replica));
       this.#wakeAt(replica.expiresAtMs);
@@ -97,7 +94,7 @@ export class FleetObject {
   }
 
   ended(id: number, whole: boolean): Told | null {
-    lifecycle.ended(this.scheduler, id, whole);
+    lifecycle.ended(this.scheduler, id, whole, this.nowMs);
     return this.#dispatch();
   }
 
@@ -115,7 +112,8 @@ export class FleetObject {
   drain(id: string, drained: boolean): { readonly told: Told | null } | null {
     const replica = this.scheduler.fleet.replicas.get(id);
     if (replica === undefined) return null;
-    if (setDrained(this.scheduler.fleet, replica, drained, this.nowMs + this.#timeToLiveMs())) this.#persist(storedForm(replica));
+    const graceUntilMs = this.nowMs + this.#timeToLiveMs();
+    if (registry.drain(this.scheduler, replica, drained, graceUntilMs, this.nowMs)) this.#persist(storedForm(replica));
     return { told: this.#dispatch() };
   }
 
@@ -124,7 +122,7 @@ export class FleetObject {
     const replica = this.scheduler.fleet.replicas.get(id);
     if (replica === undefined) return null;
     const untilMs = this.nowMs + this.#timeToLiveMs();
-    deleteReplica(this.scheduler.fleet, replica, untilMs);
+    registry.remove(this.scheduler, replica, untilMs, this.nowMs);
     this.#forbidden.set(id, { incarnation: replica.incarnation, untilMs });
     this.#tombstones([id]);
     return { told: this.#dispatch() };
@@ -133,7 +131,7 @@ export class FleetObject {
   /** The timer fires. `lost`: the requests whose Workers are told that. */
   wake(): { readonly expired: readonly string[]; readonly lost: readonly number[]; readonly told: Told | null } {
     this.wakesAtMs = Infinity;
-    const expired = scheduling.expire(this.scheduler, this.#timeToLiveMs(), this.nowMs);
+    const expired = registry.expire(this.scheduler, this.#timeToLiveMs(), this.nowMs);
     const gone = [...expired, ...sweepOrphaning(this.scheduler.fleet, this.nowMs)];
     const lost = gone.flatMap((replica) => [...unanswered(replica)].map(({ id }) => id));
     this.#tombstones(expired.map(({ id }) => id));

@@ -19,8 +19,8 @@ export function answerGrant(fleet: Fleet, { id }: Grant, now: number, kind: Answ
 }
 
 /** Its answer came whole, or broke off by whose doing ever. */
-export function endAnswer(fleet: Fleet, { id }: Grant, whole: boolean): void {
-  ended(schedulerOf(fleet), id, whole);
+export function endAnswer(fleet: Fleet, { id }: Grant, whole: boolean, now = 0): void {
+  ended(schedulerOf(fleet), id, whole, now);
 }
 
 /** It is over. */
@@ -48,7 +48,7 @@ export function refuses(fleet: Fleet, id: string, now: number, retryAfterMs: num
 export function serves(fleet: Fleet, id: string, now = 0, kind: AnswerKind = "success"): void {
   for (const grant of occupy(fleet, id, 1, now)) {
     answerGrant(fleet, grant, now, kind);
-    endAnswer(fleet, grant, true);
+    endAnswer(fleet, grant, true, now);
     finishGrant(fleet, grant, now);
   }
 }
