@@ -1,54 +1,55 @@
-// `npm start`: the main job on one machine. The router on workerd, four replicas as processes of their own, sample requests with
-// what was decided and why; then it stays up to be tried by hand. Nothing outlives it, however it ends.
-import { spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
+// `npm start`: the main job on one machine. The router on workerd, four replicas as processes of their own, sample requests with what was decided
+// and why, and round robin beside it. Then it stays up, with some traffic, to be looked at and tried by hand. Nothing outlives it, however it ends.
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { styleText } from "node:util";
+import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { SIMULATED_DRAW_MS, SIMULATED_LOAD_MS } from "../examples/any-model/models.ts";
-import { sampleRequests, sendAll, type Answered } from "../examples/any-model/sample.ts";
-import { bundle, PROJECT } from "./bundle.ts";
+import { MEAN_GAP_MS, sampleRequests } from "../examples/any-model/sample.ts";
+import { signInLink } from "../src/dashboard/session.ts";
+import { bundle } from "./bundle.ts";
+import { compare } from "./demo/comparison.ts";
+import { invitation } from "./demo/invitation.ts";
+import { keepBusy } from "./demo/keep-busy.ts";
+import { Replicas } from "./demo/replicas.ts";
+import { RunningRouter } from "./demo/router.ts";
+import { headings, rowOf, summaryOf } from "./demo/table.ts";
+import { traffic } from "./demo/traffic.ts";
 import { interrupted } from "./interrupted.ts";
-import { startRouter, type RouterProcess } from "./router-process.ts";
-import { helpAlone } from "./usage.ts";
+import { commandOf } from "./usage.ts";
 
-const USAGE = `Usage: npm start
+const SEED = 20;
+const SEED_MAX = 2 ** 31 - 1;
 
-Runs the router and a demo fleet of four replicas on this machine, sends it sample requests, prints what was decided and why,
-and stays up until it is interrupted. The replicas' models are simulated (examples/any-model).
+const USAGE = `Usage: npm start -- [options]
 
-  PORT   port of the router (8787); 0: any free one`;
+Runs the router and a demo fleet of four replicas on this machine, sends it
+sample requests, and prints what was decided and why. Round robin runs beside
+it: the same requests at the same moments to four other replicas, without the
+router. The replicas' models are simulated (examples/any-model).
 
-const REPLICAS = ["gpu-1", "gpu-2", "gpu-3", "gpu-4"];
+The demo stays up until it is interrupted, with a light traffic that goes on:
+bursts in which a queue forms, and now and then a replica that drains or
+restarts.
+
+  --quiet         no traffic after the sample: the fleet is left to you
+  --seed <seed>   other sample requests and another traffic; an integer (${SEED})
+  -h, --help      this text
+
+  PORT            port of the router (8787); 0: any free one`;
+
+const NAMES = ["gpu-1", "gpu-2", "gpu-3", "gpu-4"];
+const ROUND_ROBIN_NAMES = ["rr-1", "rr-2", "rr-3", "rr-4"];
 const READY_WITHIN_MS = 15_000;
 const POLL_MS = 50;
-/** What a replica gets to say goodbye, and everything together, before it is ended the hard way. */
-const GOODBYE_MS = 1000;
+/** What everything together gets to end. */
 const END_WITHIN_MS = 4500;
 
-interface FleetView {
-  readonly replicas: readonly {
-    readonly replica: string;
-    readonly status: string;
-    readonly served: number;
-    readonly hints: readonly string[] | null;
-  }[];
-}
-
-interface Demo {
-  readonly appUrl: string;
-  readonly fleetUrl: string;
-  readonly adminToken: string;
-  readonly replicas: readonly ChildProcess[];
-  /** Aborted when the demo is to end. */
-  readonly signal: AbortSignal;
-}
-
-helpAlone(USAGE);
+const command = commandOf(USAGE).option("--quiet", "", false).option("--seed <seed>", "", seedOf, SEED).parse();
+const { quiet, seed } = command.opts();
 // A reader that leaves, as in `npm start | head`, ends the demo without a stack trace.
 process.stdout.on("error", () => process.kill(process.pid, "SIGTERM"));
 const port = Number(process.env["PORT"] ?? 8787);
@@ -79,135 +80,71 @@ async function demo(interruption: AbortSignal): Promise<void> {
   interruption.throwIfAborted();
   const stateFolder = mkdtempSync(path.join(tmpdir(), "warmpath-demo-"));
   started.defer(() => rmSync(stateFolder, { recursive: true, force: true }));
-  const heartbeatToken = randomBytes(16).toString("hex");
-  const adminToken = randomBytes(16).toString("hex");
-  const router = await startDemoRouter(stateFolder, heartbeatToken, adminToken);
-  started.defer(() => router.stop());
+  const router = started.use(await RunningRouter.start(port, stateFolder));
   const failure = new AbortController();
   void router.ended.then(() => failure.abort(new Error("workerd ended")));
   const signal = AbortSignal.any([interruption, failure.signal]);
-  const replicas = REPLICAS.map((id) => startReplica(id, router.url, heartbeatToken));
-  started.defer(() => endReplicas(replicas));
-  const fleetUrl = `${router.url}/-/apps/any-model`;
-  const running: Demo = { appUrl: `${router.url}/any-model/`, fleetUrl, adminToken, replicas, signal };
-  await untilReady(running);
-  await showSamples(running);
-  await showFleet(running);
-  showCommands(running);
-  if (!signal.aborted) await once(signal, "abort");
+  const reporting = { routerUrl: router.url, heartbeatToken: router.heartbeatToken };
+  const replicas = started.use(new Replicas(NAMES, reporting));
+  await beside(router, replicas, signal);
+  await showFleet(router);
+  const dashboard = await signInLink(router.url, router.adminToken, randomUUID(), Date.now());
+  console.log(`\n${invitation(router, dashboard, quiet)}`);
+  if (quiet) await once(signal, "abort");
+  else await keepBusy(router, replicas, traffic(seed, NAMES), signal);
   if (failure.signal.aborted && !interruption.aborted) throw failure.signal.reason;
   console.log("\nstopping");
 }
 
-function startDemoRouter(stateFolder: string, heartbeatToken: string, adminToken: string): Promise<RouterProcess> {
-  const settings = {
-    HEARTBEAT_TOKENS: heartbeatToken,
-    ADMIN_TOKEN: adminToken,
-    ALLOW_PRIVATE_ORIGINS: "true",
-    COLD_START_MS: String(SIMULATED_LOAD_MS),
-  };
-  return startRouter({ port, stateFolder, settings, log: (line) => console.error(`router: ${line}`) });
+/** The sample on both fleets. Round robin's is there for that long. */
+async function beside(router: RunningRouter, replicas: Replicas, signal: AbortSignal): Promise<void> {
+  await using others = new Replicas(ROUND_ROBIN_NAMES, null);
+  await untilReady(router, replicas, signal);
+  const targets = (await others.origins()).map((origin, index) => ({ name: others.names[index] ?? "", url: `${origin}/` }));
+  const samples = sampleRequests(seed);
+  const [load, image] = [SIMULATED_LOAD_MS, SIMULATED_DRAW_MS].map((ms) => `${ms / 1000} s`);
+  console.log(`The router is ready at ${router.appUrl} with ${NAMES.length} replicas.
+Each holds 3 models and serves one request at a time. Models are simulated: a
+load takes ${load}, an image ${image}.
+
+${samples.length} requests, one every ${MEAN_GAP_MS / 1000} s on average, go to them through Warmpath. At the
+same moments the same requests go by turns (round robin, without a router) to
+${targets.length} others like them. All are empty at first. A row comes when both have
+answered. Times are in seconds: waiting for a turn, and from sending to the
+last byte.
+`);
+  console.log(headings());
+  const pairs = await compare(samples, router.appUrl, targets, signal, (pair) => console.log(rowOf(pair)));
+  console.log(`\n${summaryOf(pairs)}
+
+This was measured just now. ${samples.length} requests are a small sample: --seed draws
+others, and npm run simulate compares policies on thousands.\n`);
 }
 
-/** A replica holds on to this process by its standard input. Of what it says only problems are passed on. */
-function startReplica(id: string, routerUrl: string, heartbeatToken: string): ChildProcess {
-  const program = path.join(PROJECT, "examples", "any-model", "replica.ts");
-  const child = spawn(process.execPath, [program, "--exit-with-stdin", "--port", "0", "--id", id, "--router", routerUrl], {
-    stdio: ["pipe", "ignore", "pipe"],
-    env: { PATH: process.env["PATH"], HEARTBEAT_TOKEN: heartbeatToken },
-  });
-  createInterface({ input: child.stderr }).on("line", (line) => console.error(`${id}: ${line}`));
-  child.stdin.on("error", () => {});
-  return child;
-}
-
-async function endReplicas(replicas: readonly ChildProcess[]): Promise<void> {
-  const running = replicas.filter((child) => child.exitCode === null && child.signalCode === null);
-  const ended = running.map((child) => once(child, "exit"));
-  for (const child of running) child.kill("SIGTERM");
-  const late = setTimeout(() => running.forEach((child) => child.kill("SIGKILL")), GOODBYE_MS);
-  await Promise.all(ended);
-  clearTimeout(late);
-}
-
-async function untilReady(demo: Demo): Promise<void> {
-  const { appUrl, replicas, signal } = demo;
+async function untilReady(router: RunningRouter, replicas: Replicas, signal: AbortSignal): Promise<void> {
   const startedAtMs = performance.now();
   for (;;) {
-    const view = await viewFleet(demo);
+    const view = await router.fleet();
     const ready = view?.replicas.filter(({ status }) => status === "ready").length ?? 0;
-    if (ready === REPLICAS.length) break;
-    const dead = replicas.findIndex((child) => child.exitCode !== null);
-    if (dead >= 0) throw new Error(`the replica ${REPLICAS[dead]} ended before it was ready`);
+    if (ready === NAMES.length) return;
+    const dead = replicas.dead();
+    if (dead !== null) throw new Error(`the replica ${dead} ended before it was ready`);
     if (performance.now() - startedAtMs > READY_WITHIN_MS) throw new Error(`only ${ready} replicas were ready in time`);
-    await sleep(POLL_MS, undefined, { signal });
+    await sleep(POLL_MS);
+    signal.throwIfAborted();
   }
-  const [load, image] = [`${SIMULATED_LOAD_MS / 1000} s`, `${SIMULATED_DRAW_MS / 1000} s`];
-  console.log(`The router is ready at ${appUrl} with ${REPLICAS.length} replicas.`);
-  console.log(`Each holds 3 models. Models are simulated: a load takes ${load}, an image ${image}.\n`);
 }
 
-/** The fleet as the router believes it to be; null before the first heartbeat. */
-async function viewFleet({ fleetUrl, adminToken, signal }: Demo): Promise<FleetView | null> {
-  const response = await fetch(fleetUrl, { headers: { authorization: `Bearer ${adminToken}` }, signal });
-  const body = (await response.json()) as FleetView;
-  return response.ok ? body : null;
-}
-
-async function showSamples({ appUrl, signal }: Demo): Promise<void> {
-  const samples = sampleRequests();
-  const answers: Answered[] = [];
-  const startedAtMs = performance.now();
-  console.log(row("#", "hint", "replica", "reason", "model", "waited", "total"));
-  await sendAll(appUrl, samples, signal, (answered) => {
-    answers.push(answered);
-    console.log(rowOf(answered));
-  });
-  const tookS = seconds(performance.now() - startedAtMs);
-  const good = answers.filter(({ status }) => status === 200);
-  const cold = good.filter((answered) => answered.cold).length;
-  const failed = answers.length - good.length;
-  const loads = `${cold} waited for a model to load, ${good.length - cold} found theirs warm`;
-  console.log(`\n${answers.length} requests in ${tookS}: ${loads}${failed === 0 ? "" : `, ${failed} failed`}.\n`);
-}
-
-function rowOf({ sample, status, replica, reason, cold, waitedMs, totalMs }: Answered): string {
-  const model = status === 200 ? (cold ? "cold" : "warm") : String(status);
-  const line = row(`${sample.number}`, sample.model, replica, reason, model, seconds(waitedMs), seconds(totalMs));
-  // styleText leaves colours out where they are not wanted (NO_COLOR); a pipe never gets any.
-  return process.stdout.isTTY ? styleText(status === 200 ? (cold ? "yellow" : "green") : "red", line) : line;
-}
-
-/** At most 76 columns. */
-function row(...cells: [string, string, string, string, string, string, string]): string {
-  const [number, hint, replica, reason, model, waited, total] = cells;
-  const texts = [hint.padEnd(12), replica.padEnd(9), reason.padEnd(14), model.padEnd(7)];
-  return [number.padStart(2), ...texts, waited.padStart(8), total.padStart(8)].join("  ");
-}
-
-async function showFleet(demo: Demo): Promise<void> {
-  const view = await viewFleet(demo);
+async function showFleet(router: RunningRouter): Promise<void> {
+  const view = await router.fleet();
   const replicas = [...(view?.replicas ?? [])].sort((a, b) => a.replica.localeCompare(b.replica));
   for (const { replica, served, hints } of replicas) {
     console.log(`${replica.padEnd(8)}${String(served).padStart(3)} requests, now holds ${hints?.join(", ") || "nothing"}`);
   }
 }
 
-function showCommands({ appUrl, fleetUrl, adminToken }: Demo): void {
-  const headers = `-H 'content-type: application/json' -H 'x-fal-runner-hint: sdxl'`;
-  const body = `{"model":"sdxl","prompt":"a castle in the clouds"}`;
-  console.log(`
-Try it. This saves an image and shows which replica made it and why:
-
-curl -sS -D - -o image.svg ${headers} -d '${body}' ${appUrl}
-
-This shows the fleet:
-
-curl -sS -H 'authorization: Bearer ${adminToken}' ${fleetUrl}
-
-Ctrl-C stops everything.`);
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`;
+function seedOf(text: string): number {
+  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (seed <= SEED_MAX) return seed;
+  throw new InvalidArgumentError(`It must be an integer from 0 to ${SEED_MAX}.`);
 }

@@ -27,6 +27,7 @@ It keeps the ${MODELS_AT_ONCE} models used last. They are simulated: to load one
   --origin            URL at which the router reaches this   (ORIGIN, http://HOST:PORT)
   --id                name of this replica in its app        (REPLICA_ID, the machine's name)
   --router            URL of the router                      (ROUTER_URL, http://127.0.0.1:8787)
+  --no-router         serve without a router: no heartbeats, no token
   --exit-with-stdin   end when standard input ends: no starter, no replica
   --help              this text
 
@@ -41,31 +42,33 @@ const port = Number(values.port);
 if (!/^\d+$/.test(values.port) || port > 65_535) fail(`the port must be 0 to 65535, not ${values.port}`);
 if (!URL.canParse(values.router)) fail(`the router must be a URL, not ${values.router}`);
 const token = process.env["HEARTBEAT_TOKEN"] ?? "";
-if (token === "") fail("HEARTBEAT_TOKEN is not set");
+if (token === "" && !values["no-router"]) fail("HEARTBEAT_TOKEN is not set");
 if (values["exit-with-stdin"]) process.stdin.on("close", () => process.exit(0)).resume();
 
 const models = new ModelCache(MODELS_AT_ONCE, (name) => {
   console.log(`loading ${name} (simulated)`);
   return loadModel(name);
 });
-const { server, inFlight } = createReplicaServer(models, (line) => console.error(line));
+const { server, inFlight } = createReplicaServer(models, CONCURRENCY, (line) => console.error(line));
 server.once("error", (error) => fail(error.message));
 server.listen(port, values.host);
 await once(server, "listening");
 const own = `http://${values.host}:${(server.address() as AddressInfo).port}`;
 
-const heartbeats = startHeartbeats({
-  routerUrl: values.router,
-  token,
-  app: APP,
-  replica: values.id,
-  origin: values.origin || own,
-  concurrency: CONCURRENCY,
-  hintSlots: MODELS_AT_ONCE,
-  provideHints: () => models.loaded(),
-  inFlight,
-  log: (line) => console.error(line),
-});
+const heartbeats = values["no-router"]
+  ? null
+  : startHeartbeats({
+      routerUrl: values.router,
+      token,
+      app: APP,
+      replica: values.id,
+      origin: values.origin || own,
+      concurrency: CONCURRENCY,
+      hintSlots: MODELS_AT_ONCE,
+      provideHints: () => models.loaded(),
+      inFlight,
+      log: (line) => console.error(line),
+    });
 console.log(`ready ${own}`);
 
 let stopping: Promise<void> | null = null;
@@ -73,7 +76,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 /** First the router is told, so that nothing new comes; then what is running may finish. The same signal again ends it at once. */
 async function stop(): Promise<void> {
-  await heartbeats.stop();
+  await heartbeats?.stop();
   const closed = once(server, "close", { signal: AbortSignal.timeout(FINISH_MS) });
   server.close();
   await closed.catch(() => console.error("requests were still running"));
@@ -95,6 +98,7 @@ function optionsOf() {
         origin: { type: "string", default: process.env["ORIGIN"] ?? "" },
         id: { type: "string", default: process.env["REPLICA_ID"] ?? hostname() },
         router: { type: "string", default: process.env["ROUTER_URL"] ?? "http://127.0.0.1:8787" },
+        "no-router": { type: "boolean", default: false },
         "exit-with-stdin": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

@@ -3,10 +3,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { BODY_BYTES_MAX, parseInput, type Fault, type Input } from "./input.ts";
 import { NoRoomError, type ModelCache } from "./models.ts";
+import { Semaphore } from "./semaphore.ts";
 
 /**
  * The router sends as many requests as the heartbeat's concurrency allows. A few more can meet here, when clients leave during a
- * load or the router restarts; beyond this number they are refused, and the router tries another replica.
+ * load, the router restarts, or there is no router; they wait in line. Beyond this number they are refused, and the router tries
+ * another replica.
  */
 const IN_FLIGHT_MAX = 8;
 /** Longer than the router keeps an idle connection, or requests would now and then meet a connection that is just closing. */
@@ -20,17 +22,19 @@ interface Answer {
 
 export interface ReplicaServer {
   readonly server: Server;
-  /** Requests being served. */
+  /** Requests being served, or in line. */
   readonly inFlight: () => number;
 }
 
-export function createReplicaServer(models: ModelCache, log: (line: string) => void): ReplicaServer {
+/** `concurrency`: requests that load or draw at once. */
+export function createReplicaServer(models: ModelCache, concurrency: number, log: (line: string) => void): ReplicaServer {
+  const gpu = new Semaphore(concurrency);
   let inFlight = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     let answer: Answer;
     inFlight++;
     try {
-      answer = inFlight > IN_FLIGHT_MAX ? busy() : await answerTo(request, response, models);
+      answer = inFlight > IN_FLIGHT_MAX ? busy() : await answerTo(request, response, models, gpu);
     } catch (error) {
       if (response.destroyed) return;
       log(`a request failed: ${String(error)}`);
@@ -50,17 +54,27 @@ export function createReplicaServer(models: ModelCache, log: (line: string) => v
   return { server, inFlight: () => inFlight };
 }
 
-async function answerTo(request: IncomingMessage, response: ServerResponse, models: ModelCache): Promise<Answer> {
+async function answerTo(request: IncomingMessage, response: ServerResponse, models: ModelCache, gpu: Semaphore): Promise<Answer> {
   const [path] = (request.url ?? "/").split("?", 1);
   if (path !== "/") return json(404, { detail: `there is nothing at ${path}: POST to /` });
   if (request.method !== "POST") return json(405, { detail: "only POST is understood" }, { allow: "POST" });
   const text = await readBody(request);
   if (text === null) return invalid(413, { loc: ["body"], msg: `body is longer than ${BODY_BYTES_MAX} bytes`, type: "too_long" });
   const parsed = parseInput(text);
-  return parsed.ok ? draw(parsed.input, models, goneSignal(response)) : invalid(422, parsed.fault);
+  if (!parsed.ok) return invalid(422, parsed.fault);
+  const gone = goneSignal(response);
+  const cameAtMs = performance.now();
+  await gpu.acquire();
+  try {
+    return await draw(parsed.input, models, gone, performance.now() - cameAtMs);
+  } finally {
+    gpu.release();
+  }
 }
 
-async function draw({ model, prompt }: Input, models: ModelCache, gone: AbortSignal): Promise<Answer> {
+/** `line` in the answer's Server-Timing is the wait in line, `load` is there only where the model had to be loaded. */
+async function draw({ model, prompt }: Input, models: ModelCache, gone: AbortSignal, lineMs: number): Promise<Answer> {
+  gone.throwIfAborted();
   const warm = models.loaded().includes(model);
   const startedAtMs = performance.now();
   return models.use(model, async (loaded) => {
@@ -68,9 +82,9 @@ async function draw({ model, prompt }: Input, models: ModelCache, gone: AbortSig
     // A load is finished whether or not its client is still there, for the next request; drawing for nobody is not begun.
     gone.throwIfAborted();
     const image = await loaded.draw(prompt, gone);
-    const drawing = `draw;dur=${Math.round(performance.now() - loadedAtMs)}`;
-    const timing = warm ? drawing : `load;dur=${Math.round(loadedAtMs - startedAtMs)}, ${drawing}`;
-    return { status: 200, headers: { "content-type": "image/svg+xml", "server-timing": timing }, body: image };
+    const metrics = { line: lineMs, ...(warm ? {} : { load: loadedAtMs - startedAtMs }), draw: performance.now() - loadedAtMs };
+    const timing = Object.entries(metrics).map(([name, ms]) => `${name};dur=${Math.round(ms)}`);
+    return { status: 200, headers: { "content-type": "image/svg+xml", "server-timing": timing.join(", ") }, body: image };
   });
 }
 

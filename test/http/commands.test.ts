@@ -18,6 +18,12 @@ test.each([
   ["scripts/serve.ts", ["--nope"], "unknown option '--nope'"],
   ["scripts/serve.ts", ["more"], "too many arguments. Expected 0 arguments but got 1."],
   ["scripts/start.ts", ["--nope"], "unknown option '--nope'"],
+  ["scripts/start.ts", ["more"], "too many arguments. Expected 0 arguments but got 1."],
+  [
+    "scripts/start.ts",
+    ["--seed", "1.5"],
+    "option '--seed <seed>' argument '1.5' is invalid. It must be an integer from 0 to 2147483647.",
+  ],
   [REPLICA, ["--bad"], "unknown option '--bad'"],
   [REPLICA, ["more"], "unexpected argument 'more'"],
   [REPLICA, ["--port"], "option '--port <value>' argument missing"],

@@ -1,4 +1,5 @@
-// `npm start` as a user runs it: the sample requests, the two commands that it prints, and that no process outlives it, however it ends.
+// `npm start` as a user runs it: the sample requests beside round robin, the two commands that it prints, the traffic that goes on, and that no
+// process outlives it, however it ends.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,6 +11,8 @@ import { PROJECT } from "../../scripts/bundle.ts";
 import { until } from "../support/until.ts";
 
 const SAMPLES = 24;
+/** What each replica holds. */
+const HELD = 3;
 const END_WITHIN_MS = 5000;
 
 interface Demo {
@@ -35,8 +38,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(port: number): Demo {
-  const child = spawn(process.execPath, [path.join(PROJECT, "scripts", "start.ts")], {
+function start(port: number, ...options: string[]): Demo {
+  const child = spawn(process.execPath, [path.join(PROJECT, "scripts", "start.ts"), ...options], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: folder, PORT: String(port) },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -76,44 +79,133 @@ function paste(command: string): string {
   return execFileSync("sh", ["-c", command], { cwd: folder, encoding: "utf8", timeout: 20_000 });
 }
 
-test("shows the samples, prints commands that work, and ends with everything it started", { timeout: 90_000 }, async () => {
-  const demo = start(0);
-  await says(demo, "Ctrl-C stops everything.", 60_000);
-  const output = demo.output();
-  const rows = output.split("\n").filter((line) => /^ ?\d+ {2}\S+ +gpu-[1-4] .*(warm|cold) +[\d.]+ s +[\d.]+ s$/.test(line));
-  expect(rows.length, output).toBe(SAMPLES);
-  expect(Math.max(...rows.map((line) => line.length))).toBeLessThanOrEqual(79);
-  expect(output).toContain("simulated");
-  expect(output).not.toContain("\u001b");
+interface Row {
+  readonly number: number;
+  readonly model: string;
+  readonly warmpath: Side;
+  readonly roundRobin: Side;
+}
 
-  const commands = output.split("\n").filter((line) => line.startsWith("curl "));
-  expect(commands.length).toBe(2);
-  const headers = paste(commands[0] ?? "");
-  expect(headers).toMatch(/^HTTP\/1\.1 200 /);
-  expect(headers).toMatch(/^content-type: image\/svg\+xml\r$/im);
-  expect(headers).toMatch(/^x-fal-served-from: gpu-[1-4]\r$/im);
-  expect(headers).toMatch(/^x-warmpath-reason: hint_match\r$/im);
-  expect(readFileSync(path.join(folder, "image.svg"), "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
-  const view = JSON.parse(paste(commands[1] ?? "")) as { replicas: { replica: string; status: string; served: number }[] };
-  expect(view.replicas.map(({ replica }) => replica).sort()).toEqual(["gpu-1", "gpu-2", "gpu-3", "gpu-4"]);
-  expect(view.replicas.reduce((sum, { served }) => sum + served, 0)).toBe(SAMPLES + 1);
+interface Side {
+  readonly on: string;
+  readonly cold: boolean;
+  readonly total: number;
+}
 
-  for (const pid of descendants(demo.pid)) processes.add(pid);
-  // Four replicas, the router's shell, the router, and the command by which the shell waits.
-  expect(processes.size).toBeGreaterThanOrEqual(6);
-  demo.child.kill("SIGINT");
-  await until("the demo has ended", () => demo.child.exitCode !== null, END_WITHIN_MS);
-  expect(demo.child.exitCode).toBe(0);
-  await until("all it started has ended", allEnded, END_WITHIN_MS);
-  expect(readdirSync(folder)).toEqual(["image.svg"]);
-});
+const ROW = /^ ?(\d+) (\S+) +(gpu-[1-4]) +\w+ +(warm|cold) +[\d.]+ +([\d.]+) │ (rr-[1-4]) +(warm|cold) +[\d.]+ +([\d.]+)$/;
 
-test("leaves no process behind when it is killed", { timeout: 60_000 }, async () => {
+function rowsOf(output: string): Row[] {
+  const matches = output.split("\n").map((line) => ROW.exec(line));
+  return matches
+    .filter((match) => match !== null)
+    .map(([, number, model = "", ...[on = "", cold, total, otherOn = "", otherCold, otherTotal]]) => ({
+      ...{ number: Number(number), model },
+      warmpath: { on, cold: cold === "cold", total: Number(total) },
+      roundRobin: { on: otherOn, cold: otherCold === "cold", total: Number(otherTotal) },
+    }));
+}
+
+/** By hand: which rows load if replicas serve in order of arrival and the model used longest ago makes room. */
+function expectedLoads(rows: readonly Row[]): boolean[] {
+  const held = new Map<string, string[]>();
+  return rows.map(({ model, roundRobin: { on } }) => {
+    const before = held.get(on) ?? [];
+    held.set(on, [...before.filter((its) => its !== model), model].slice(-HELD));
+    return !before.includes(model);
+  });
+}
+
+/** Both figures of a line of the summary. */
+function summed(output: string, name: string): number[] {
+  const line = output.split("\n").find((line) => line.startsWith(name)) ?? "";
+  return (line.slice(name.length).match(/[\d.]+/g) ?? []).map(Number);
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+interface View {
+  readonly replicas: readonly { readonly replica: string; readonly served: number }[];
+}
+
+const servedOf = ({ replicas }: View) => replicas.reduce((sum, { served }) => sum + served, 0);
+
+test(
+  "shows the samples beside round robin, prints commands that work, and ends with everything it started",
+  {
+    timeout: 90_000,
+  },
+  async () => {
+    const demo = start(0, "--quiet");
+    await says(demo, "Ctrl-C stops everything.", 60_000);
+    const output = demo.output();
+    const rows = rowsOf(output);
+    expect(
+      rows.map(({ number }) => number),
+      output,
+    ).toEqual(Array.from({ length: SAMPLES }, (_, index) => index + 1));
+    expect(Math.max(...output.split("\n").map((line) => (line.startsWith("curl ") ? 0 : line.length)))).toBeLessThanOrEqual(79);
+    expect(output).not.toContain("\u001b");
+
+    expect(rows.map(({ roundRobin }) => roundRobin.on)).toEqual(rows.map((_, index) => `rr-${(index % 4) + 1}`));
+    expect(rows.map(({ roundRobin }) => roundRobin.cold)).toEqual(expectedLoads(rows));
+    const both = [rows.map(({ warmpath }) => warmpath), rows.map(({ roundRobin }) => roundRobin)];
+    const loads = both.map((side) => side.filter(({ cold }) => cold).length);
+    expect(summed(output, "models loaded")).toEqual(loads);
+    // A load takes 2 s and a little.
+    for (const [side, took] of summed(output, "GPU time spent loading").entries()) {
+      expect(took).toBeGreaterThanOrEqual(2 * (loads[side] ?? NaN));
+    }
+    for (const [side, took] of summed(output, "mean time of a request").entries()) {
+      expect(took).toBeCloseTo(mean(both[side]?.map(({ total }) => total) ?? []), 1);
+    }
+
+    const commands = output.split("\n").filter((line) => line.startsWith("curl "));
+    expect(commands.length).toBe(2);
+    const headers = paste(commands[0] ?? "");
+    expect(headers).toMatch(/^HTTP\/1\.1 200 /);
+    expect(headers).toMatch(/^content-type: image\/svg\+xml\r$/im);
+    expect(headers).toMatch(/^x-fal-served-from: gpu-[1-4]\r$/im);
+    expect(headers).toMatch(/^x-warmpath-reason: hint_match\r$/im);
+    expect(readFileSync(path.join(folder, "image.svg"), "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
+    const view = JSON.parse(paste(commands[1] ?? "")) as View;
+    expect(view.replicas.map(({ replica }) => replica).sort()).toEqual(["gpu-1", "gpu-2", "gpu-3", "gpu-4"]);
+    expect(servedOf(view)).toBe(SAMPLES + 1);
+
+    for (const pid of descendants(demo.pid)) processes.add(pid);
+    // Four replicas, the router's shell, the router, and the command by which the shell waits. Those of round robin have ended.
+    expect(processes.size).toBe(7);
+    demo.child.kill("SIGINT");
+    await until("the demo has ended", () => demo.child.exitCode !== null, END_WITHIN_MS);
+    expect(demo.child.exitCode).toBe(0);
+    await until("all it started has ended", allEnded, END_WITHIN_MS);
+    expect(readdirSync(folder)).toEqual(["image.svg"]);
+  },
+);
+
+test("leaves no process behind when it is killed during the sample", { timeout: 60_000 }, async () => {
   const demo = start(0);
   await says(demo, "The router is ready", 40_000);
   for (const pid of descendants(demo.pid)) processes.add(pid);
-  expect(processes.size).toBeGreaterThanOrEqual(6);
+  // As above, and four more replicas.
+  expect(processes.size).toBe(11);
   demo.child.kill("SIGKILL");
+  await until("all it started has ended", allEnded, END_WITHIN_MS);
+});
+
+test("sends requests after the sample too, and ends with everything it started", { timeout: 90_000 }, async () => {
+  const demo = start(0, "--seed", "1");
+  await says(demo, "Ctrl-C stops everything.", 60_000);
+  const command = demo
+    .output()
+    .split("\n")
+    .find((line) => line.startsWith("curl ") && line.includes("authorization"));
+  const served = () => servedOf(JSON.parse(paste(command ?? "")) as View);
+  await until("requests go on", () => served() > SAMPLES + 2, 30_000);
+  for (const pid of descendants(demo.pid)) processes.add(pid);
+  demo.child.kill("SIGTERM");
+  await until("the demo has ended", () => demo.child.exitCode !== null, END_WITHIN_MS);
+  expect(demo.child.exitCode).toBe(0);
+  expect(demo.output()).not.toContain("traffic:");
   await until("all it started has ended", allEnded, END_WITHIN_MS);
 });
 
