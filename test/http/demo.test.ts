@@ -143,7 +143,9 @@ test(
       rows.map(({ number }) => number),
       output,
     ).toEqual(Array.from({ length: SAMPLES }, (_, index) => index + 1));
-    expect(Math.max(...output.split("\n").map((line) => (line.startsWith("curl ") ? 0 : line.length)))).toBeLessThanOrEqual(79);
+    const isToCopy = (line: string) => /^(curl|http:)/.test(line);
+    const others = output.split("\n").filter((line) => !isToCopy(line));
+    expect(Math.max(...others.map(({ length }) => length))).toBeLessThanOrEqual(79);
     expect(output).not.toContain("\u001b");
 
     expect(rows.map(({ roundRobin }) => roundRobin.on)).toEqual(rows.map((_, index) => `rr-${(index % 4) + 1}`));
@@ -158,6 +160,11 @@ test(
     for (const [side, took] of summed(output, "mean time of a request").entries()) {
       expect(took).toBeCloseTo(mean(both[side]?.map(({ total }) => total) ?? []), 1);
     }
+
+    const link = output.split("\n").find((line) => line.startsWith("http:")) ?? "";
+    const [, cookie = ""] = /^set-cookie: ([^;]+)/im.exec(paste(`curl -sS -D - -o /dev/null '${link}'`)) ?? [];
+    const page = new URL("/-/dashboard/any-model", link).href;
+    expect(paste(`curl -sS -H 'cookie: ${cookie}' '${page}'`)).toContain("gpu-4");
 
     const commands = output.split("\n").filter((line) => line.startsWith("curl "));
     expect(commands.length).toBe(2);

@@ -19,7 +19,7 @@ export function Explain({ app, explanation, query }: Props) {
   return (
     <section id="explain" aria-labelledby="explain-title">
       <h2 id="explain-title">Where would a request go?</h2>
-      <form class="filter">
+      <form class="filter" action="#explain">
         <Kept query={query} but={["explain"]} />
         <label>
           Its hints, most preferred first <input name="explain" value={query.explain?.join(", ") ?? ""} maxlength={600} />

@@ -18,7 +18,7 @@ export function Replicas({ page: { replicas, found, page, pages }, query }: Prop
       <h2 id="replicas-title">
         Replicas <span class="count">{whole(found)}</span>
       </h2>
-      <form class="filter" role="search" aria-label="Replicas">
+      <form class="filter" action="#replicas" role="search" aria-label="Replicas">
         <Kept query={query} but={["find", "order", "page"]} />
         <label>
           Name, origin or hint <input type="search" name="find" value={query.find} maxlength={100} />

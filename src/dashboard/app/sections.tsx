@@ -35,10 +35,10 @@ export async function appSections(app: string, view: DashboardView, query: Dashb
   const parts = {
     summary: <Summary view={view} />,
     history: <History history={view.history} />,
-    queue: <Queue queue={view.queue} />,
-    decisions: <Decisions history={view.history} />,
-    replicas: <Replicas page={view.page} query={query} />,
     matrix: <Matrix matrix={view.matrix} />,
+    queue: <Queue queue={view.queue} />,
+    replicas: <Replicas page={view.page} query={query} />,
+    decisions: <Decisions history={view.history} />,
     loads: <Loads loads={view.loads} />,
     events: <Events events={view.events} />,
     explain: <Explain explanation={view.explanation} query={query} app={app} />,

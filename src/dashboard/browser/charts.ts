@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import type { ChartData, HistoryData } from "../drawn/charts.ts";
 import { colour, dataOf } from "./data.ts";
 
-const HEIGHT = 170;
+const HEIGHT = 130;
 /** A fleet that is younger than this is drawn as if it were that old. */
 const SPAN_S = 600;
 const LINES = ["first", "second", "third"];
@@ -55,7 +55,7 @@ function optionsOf(width: number, { unit, lines }: ChartData): uPlot.Options {
       { ...axis, size: 56, values: (_plot, splits) => splits.map((split) => format(split)) },
     ],
     series: [
-      { value: (_plot, time) => (time === null ? "–" : clock(time)) },
+      { label: "at", value: (_plot, time) => (time === null ? "–" : clock(time)) },
       ...lines.map(({ name }, index) => ({
         label: name,
         stroke: colour(LINES[index] ?? "first"),
