@@ -6,7 +6,6 @@ import { signInLink } from "../../src/dashboard/session.ts";
 import { hasChromium, launch, Visit, type Look } from "../support/browser.ts";
 import { TestReplica } from "../support/replica.ts";
 import { ADMIN, TestRouter } from "../support/router.ts";
-import { until } from "../support/until.ts";
 import { APP, FLEETS, PAGE, type FleetName } from "./fleets.ts";
 
 const SETTINGS = { APP_FROM: "path:2", HEARTBEAT_RATE_MAX: "10000" };
@@ -207,12 +206,12 @@ describe.skipIf(!hasChromium())("the dashboard in a browser", () => {
     await using router = await TestRouter.start(SETTINGS);
     await using _ = await FLEETS.healthy(router);
     await using visit = await signedIn(router);
-    let bytes = 0;
-    visit.page.on("response", async (response) => {
-      if (!response.url().includes("/live")) bytes += gzipSync(await response.body()).byteLength;
-    });
     await visit.open(router, PAGE);
-    await until("page, script and style have come", () => bytes > 20_000);
+    const assets = new Set(visit.asked.filter((address) => address.includes("/-/assets/")));
+    expect(assets.size).toBe(2);
+    let bytes = gzipSync(await visit.page.content()).byteLength;
+    for (const asset of assets) bytes += gzipSync((await router.send(new URL(asset).pathname)).body).byteLength;
+    expect(bytes).toBeGreaterThan(20_000);
     expect(bytes).toBeLessThan(60_000);
   });
 

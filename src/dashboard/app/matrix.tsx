@@ -62,7 +62,9 @@ function shownOf({ hints, hints_total, replicas, replicas_total }: MatrixView): 
     hints.length < hints_total ? `the ${whole(hints.length)} hints most asked for of ${whole(hints_total)}` : null,
     replicas.length < replicas_total ? `the first ${whole(replicas.length)} replicas of ${whole(replicas_total)}` : null,
   ].filter((part) => part !== null);
-  return parts.length === 0 ? "Hints from left to right by how often they are asked for." : `Shown: ${parts.join(", and ")}.`;
+  return parts.length === 0
+    ? "From left to right by how often a hint is asked for; the bars show that."
+    : `Shown: ${parts.join(", and ")}.`;
 }
 
 /** By steps of heat and whole percents, so that the data changes when a reader could see it change. */

@@ -2,13 +2,16 @@
 import { HEATS, type MatrixData } from "../drawn/matrix.ts";
 import { colour, dataOf } from "./data.ts";
 
-/** Pixels: cells, the margin for names where cells are large enough for them, and the canvas at most, within what browsers can draw. */
+/** Pixels: cells, and the margins for names, which are there if cells are large enough. */
 const CELL_LEAST = 3;
 const CELL_MOST = 22;
 const NAMED_CELL = 11;
 const NAMES_WIDTH = 110;
 const NAMES_HEIGHT = 84;
-const MOST_HEIGHT = 8000;
+/** The bars above the columns: how often each hint is asked for. */
+const BARS_HEIGHT = 28;
+/** What the rows of a large fleet share. */
+const ROWS_HEIGHT = 480;
 
 interface Place {
   readonly row: number;
@@ -58,10 +61,10 @@ interface Layout {
 
 function layoutOf(width: number, { hints, replicas }: MatrixData): Layout {
   const rows = Math.max(1, replicas.length);
-  const cellHeight = Math.min(CELL_MOST, Math.max(CELL_LEAST, Math.floor(Math.min(MOST_HEIGHT, 480) / rows)));
+  const cellHeight = Math.min(CELL_MOST, Math.max(CELL_LEAST, Math.floor(ROWS_HEIGHT / rows)));
   const left = cellHeight >= NAMED_CELL ? Math.min(NAMES_WIDTH, width / 3) : 0;
   const cellWidth = Math.min(CELL_MOST, Math.max(CELL_LEAST, (width - left) / Math.max(1, hints.length)));
-  const top = cellWidth >= NAMED_CELL ? NAMES_HEIGHT : 0;
+  const top = (cellWidth >= NAMED_CELL ? NAMES_HEIGHT : 0) + BARS_HEIGHT;
   const drawn = Math.max(width, left + cellWidth * hints.length);
   return { width: drawn, height: top + cellHeight * rows, left, top, cellWidth, cellHeight };
 }
@@ -92,20 +95,27 @@ function paint(canvas: HTMLCanvasElement, { hints, replicas }: MatrixData, layou
         context.clearRect(left + column * cellWidth + 3, top + row * cellHeight + 3, cellWidth - 7, cellHeight - 7);
     }
   }
+  const mostAsked = Math.max(1, ...hints.map(({ asked }) => asked));
+  context.fillStyle = colour("muted");
+  for (const [column, { asked }] of hints.entries()) {
+    const height = ((BARS_HEIGHT - 6) * asked) / mostAsked;
+    context.fillRect(left + column * cellWidth, top - 3 - height, Math.max(1, cellWidth - gap - 1), height);
+  }
   context.fillStyle = colour("text");
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
   if (left > 0) {
+    context.fillText("asked for", 0, top - BARS_HEIGHT / 2);
     for (const [row, { replica }] of replicas.entries()) {
       context.fillText(fitting(context, replica, left - 8), 0, top + (row + 0.5) * cellHeight);
     }
   }
-  if (top > 0) {
+  if (top > BARS_HEIGHT) {
     for (const [column, { hint }] of hints.entries()) {
       context.save();
-      context.translate(left + (column + 0.5) * cellWidth, top - 6);
+      context.translate(left + (column + 0.5) * cellWidth, top - BARS_HEIGHT - 6);
       context.rotate(-Math.PI / 3);
-      context.fillText(fitting(context, hint, top), 0, 0);
+      context.fillText(fitting(context, hint, NAMES_HEIGHT), 0, 0);
       context.restore();
     }
   }
