@@ -23,7 +23,7 @@ export function bundle(entry: Entry | null = null): string {
   if (existsSync(file) && statSync(file).mtimeMs > newest) return file;
   const wrangler = path.join(PROJECT, "node_modules", ".bin", "wrangler");
   const main = entry === null ? [] : [path.join(entry.folder, "index.ts")];
-  const result = spawnSync(wrangler, ["deploy", ...main, "--dry-run", "--outdir", path.dirname(file)], {
+  const result = spawnSync(wrangler, ["deploy", ...main, "--dry-run", "--outdir", path.dirname(file), "--env="], {
     cwd: PROJECT,
     encoding: "utf8",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" },
