@@ -368,6 +368,6 @@ export class Fleet extends DurableObject {
 
   #policy(): Parameters<typeof heartbeatTiming>[0] {
     const { HEARTBEAT_INTERVAL_MS, HEARTBEAT_RATE_MAX, ALLOW_PRIVATE_ORIGINS } = this.#settings;
-    return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
+    return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS === true };
   }
 }
