@@ -56,8 +56,9 @@ test("docs/settings.md marks the secrets", () => {
 test("staging is deployed as production is, under a name of its own, with values of its own for the same variables", () => {
   const configOf = (env: string) => readConfig({ config: WRANGLER_TOML, env }, { hideWarnings: true });
   const { name, targetEnvironment, vars, ...production } = configOf("");
-  const { name: its, targetEnvironment: target, vars: itsVars, ...staging } = configOf("staging");
+  const { name: its, targetEnvironment: target, vars: itsVars, routes, ...staging } = configOf("staging");
   expect([name, targetEnvironment, its, target]).toEqual(["warmpath", "", "warmpath-staging", "staging"]);
-  expect(staging).toEqual(production);
+  expect(staging).toEqual({ ...production, routes: undefined });
+  expect(routes).toEqual([]);
   expect(Object.keys(itsVars)).toEqual(Object.keys(vars));
 });
