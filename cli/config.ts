@@ -1,14 +1,14 @@
 // The settings that a router would get from this machine, and everything that is wrong with them. Values of secrets stay here.
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { TomlError } from "smol-toml";
-import { refusedWithout } from "../scripts/refused.ts";
 import { SOURCES, valuesOf, WRANGLER_TOML, type SourceName, type Values } from "../scripts/setting-sources.ts";
 import { misspeltSettings } from "../src/settings/misspelt.ts";
-import { parseSettings, SETTING_NAMES, type Settings } from "../src/settings/settings.ts";
+import { missingSettings, REFUSED_WITHOUT } from "../src/settings/refused.ts";
+import { parseSettings, SECRET_NAMES, SETTING_NAMES, type Settings } from "../src/settings/settings.ts";
 import { each } from "./command.ts";
 import { BadUsage } from "./failure.ts";
 
-const SECRETS: ReadonlySet<string> = new Set<keyof Settings>(["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_SIGNING_KEY"]);
+const SECRETS: ReadonlySet<string> = new Set(SECRET_NAMES);
 
 export interface Setting {
   readonly name: string;
@@ -69,6 +69,7 @@ export function readConfig({ file, from, set }: ConfigOptions): Config {
     const giver = given.find(({ values }) => values[name] !== undefined);
     if (giver === undefined) continue;
     const [value, from, secret] = [giver.values[name], giver.source, SECRETS.has(name)];
+    if (String(value).trim() === "") continue;
     const result = parseSettings({ [name]: value });
     if (result.ok) good[name] = value;
     else wrong.push({ setting: name, from, detail: `${name} ${result.detail}` });
@@ -80,8 +81,8 @@ export function readConfig({ file, from, set }: ConfigOptions): Config {
   const result = parseSettings(good);
   const parsed = result.ok && Object.keys(good).length === settings.length ? result.settings : null;
   const isBad = (name: string) => wrong.some(({ setting }) => setting === name);
-  const notes = result.ok ? refusedWithout(result.settings).filter((note) => !isBad(note.split(" ")[0] ?? "")) : [];
-  return { settings, wrong, notes, parsed };
+  const missing = result.ok ? missingSettings(result.settings).filter((name) => !isBad(name)) : [];
+  return { settings, wrong, notes: missing.map((name) => REFUSED_WITHOUT[name]), parsed };
 }
 
 /** Of `--set` every unknown name is wrong. Files and environments hold other names too. */

@@ -383,7 +383,7 @@ export class Fleet extends DurableObject {
   }
 
   #timing(replicas = this.#scheduler.fleet.replicas.size): HeartbeatTiming {
-    const { HEARTBEAT_INTERVAL_MS: intervalMs, HEARTBEAT_RATE_MAX: rateMax, ALLOW_PRIVATE_ORIGINS: short } = this.#settings;
-    return heartbeatTiming({ intervalMs, rateMax, short }, replicas);
+    const { HEARTBEAT_INTERVAL_MS: intervalMs, HEARTBEAT_RATE_MAX: rateMax, ALLOW_PRIVATE_ORIGINS } = this.#settings;
+    return heartbeatTiming({ intervalMs, rateMax, short: ALLOW_PRIVATE_ORIGINS === true }, replicas);
   }
 }

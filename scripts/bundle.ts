@@ -21,13 +21,18 @@ export function bundle(entry: Entry | null = null): string {
   const sources = entry === null ? SOURCES : [...SOURCES, `${entry.folder}/**/*.ts`];
   const newest = Math.max(...globSync(sources, { cwd: PROJECT }).map((source) => statSync(path.join(PROJECT, source)).mtimeMs));
   if (existsSync(file) && statSync(file).mtimeMs > newest) return file;
-  const wrangler = path.join(PROJECT, "node_modules", ".bin", "wrangler");
+  const wrangler = path.join(PROJECT, "node_modules", "wrangler", "bin", "wrangler.js");
   const main = entry === null ? [] : [path.join(entry.folder, "index.ts")];
-  const result = spawnSync(wrangler, ["deploy", ...main, "--dry-run", "--outdir", path.dirname(file)], {
-    cwd: PROJECT,
-    encoding: "utf8",
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" },
-  });
-  if (result.status !== 0) throw new Error(`the Worker could not be built:\n${result.stdout}${result.stderr}`);
+  const result = spawnSync(
+    process.execPath,
+    [wrangler, "deploy", ...main, "--dry-run", "--outdir", path.dirname(file), "--env="],
+    {
+      cwd: PROJECT,
+      encoding: "utf8",
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" },
+    },
+  );
+  if (result.status !== 0)
+    throw new Error(`the Worker could not be built (npm run build does no more):\n${result.stdout}${result.stderr}`);
   return file;
 }

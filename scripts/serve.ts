@@ -2,11 +2,11 @@
 // STATE_DIR (.warmpath/), settings from the environment, else .dev.vars, else [vars] of wrangler.toml.
 import path from "node:path";
 import { misspeltSettings } from "../src/settings/misspelt.ts";
+import { missingSettings, REFUSED_WITHOUT } from "../src/settings/refused.ts";
 import { parseSettings, SETTING_NAMES } from "../src/settings/settings.ts";
 import { bundle, PROJECT } from "./bundle.ts";
 import { interrupted } from "./interrupted.ts";
 import { lockFolder } from "./lock.ts";
-import { refusedWithout } from "./refused.ts";
 import { startRouter } from "./router-process.ts";
 import { SOURCES, valuesOf } from "./setting-sources.ts";
 import { helpAlone } from "./usage.ts";
@@ -39,7 +39,7 @@ try {
     settings,
     log: (line) => console.error(line),
   });
-  for (const line of refusedWithout(parsed.settings)) console.error(`warmpath: ${line}`);
+  for (const name of missingSettings(parsed.settings)) console.error(`warmpath: ${REFUSED_WITHOUT[name]}`);
   console.log(`ready ${router.url}`);
   const end = await Promise.race([interrupted(), router.ended.then(() => null)]);
   if (end === null) fail("workerd ended");

@@ -1,4 +1,5 @@
 // Whether the router is reached, its clock is near this machine's, and each token opens what it is for.
+import { REFUSED_WITHOUT } from "../../src/settings/refused.ts";
 import { refusalOf, send, type Reach, type Reply } from "../client.ts";
 import { Failed } from "../failure.ts";
 import { LIMITS } from "../limits.ts";
@@ -21,6 +22,7 @@ export async function routerFindings(reach: Reach, tokens: Tokens): Promise<Find
   }
   return [
     routerFinding(reach, health),
+    ...missingFindings(health),
     clockFinding(health, Date.now()),
     await heartbeatFinding(reach, tokens),
     await adminFinding(reach, tokens),
@@ -43,6 +45,16 @@ function routerFinding(reach: Reach, reply: Reply): Finding {
   const isPlain = protocol === "http:" && !/^(127(\.\d+){3}|localhost|\[::1\])$/.test(hostname);
   if (isPlain) return wrong("router", `${reach.origin} sends tokens in the clear`, "use https");
   return well("router", `${reach.origin} answers in ${duration(tookMs)}`);
+}
+
+/** Settings without which the router refuses something, by its own word. A router may do without an administrator. */
+function missingFindings({ status, json }: Reply): Finding[] {
+  const missing: readonly unknown[] = status === 200 && Array.isArray(json?.["missing"]) ? json["missing"] : [];
+  return Object.entries(REFUSED_WITHOUT).flatMap(([name, says]) => {
+    if (!missing.includes(name)) return [];
+    const todo = `set ${name}; docs/settings.md says where`;
+    return [name === "ADMIN_TOKEN" ? unchecked("setting", says, todo) : wrong("setting", says, todo)];
+  });
 }
 
 /** `Date` has whole seconds, and was written at some time while the request ran. */

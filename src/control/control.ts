@@ -11,6 +11,7 @@ import { BOUNDS } from "../limits.ts";
 import { LIMITS as FLEET } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
+import { missingSettings } from "../settings/refused.ts";
 import { bearsToken } from "./auth.ts";
 import { knownApp, type Bindings, type Call, type Handler } from "./call.ts";
 import { OPENMETRICS } from "./openmetrics.ts";
@@ -83,7 +84,8 @@ async function heartbeatSocket(call: Call): Promise<Response> {
 
 function health(call: Call): Response {
   const warnings = misspeltSettings(Object.keys(call.env.env)).map(({ warning }) => warning);
-  return answer(call, { status: "ok", ...(warnings.length > 0 && { warnings }) });
+  const missing = missingSettings(call.env.settings);
+  return answer(call, { status: "ok", ...(missing.length > 0 && { missing }), ...(warnings.length > 0 && { warnings }) });
 }
 
 /** Only the administrator may call the handler; nobody if no ADMIN_TOKEN is set. */

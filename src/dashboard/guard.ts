@@ -17,7 +17,7 @@ export async function sessionOf(request: Request, { ADMIN_TOKEN }: Settings, now
 /** The cookie never reaches a replica: browsers send it below /-/ alone. Empty text takes it away. */
 export function cookieOf(request: Request, { ALLOW_PRIVATE_ORIGINS }: Settings, text: string): string {
   // In development the router is reached by plain http, where not all browsers keep a Secure cookie.
-  const secure = urlOf(request)?.scheme === "https" || !ALLOW_PRIVATE_ORIGINS;
+  const secure = urlOf(request)?.scheme === "https" || ALLOW_PRIVATE_ORIGINS !== true;
   const maxAge = text === "" ? 0 : Math.floor(BOUNDS.sessionMs / 1000);
   return serialize(COOKIE, text, { path: "/-/", httpOnly: true, sameSite: "Strict", secure, maxAge });
 }

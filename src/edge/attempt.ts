@@ -3,6 +3,7 @@ import { BOUNDS } from "../limits.ts";
 import type { Alarm } from "./alarm.ts";
 import type { ClientBody } from "./body.ts";
 import { isKeptSince, takeKept } from "./kept-connections.ts";
+import type { ReplicaNetwork } from "./replica-network.ts";
 import { isOutOfReach } from "./verdict.ts";
 
 type Sent =
@@ -20,6 +21,8 @@ export type Attempt = Sent & { readonly afterMs: number; readonly kept: boolean 
 const NEVER_CACHE: RequestInitCfProperties = { cacheTtlByStatus: { "100-599": -1 } };
 
 export interface Outgoing {
+  /** Null: the runtime's own. */
+  readonly network: ReplicaNetwork | null;
   readonly origin: string;
   /** Path and query. */
   readonly target: string;
@@ -62,7 +65,8 @@ async function sendOnce(outgoing: Outgoing): Promise<Attempt> {
 }
 
 /** Redirects are not followed, compressed bytes and caching headers stay as they are. */
-async function fetchOnce({ origin, target, request, headers, body, firstByteTimeoutMs, alarm, onLost }: Outgoing): Promise<Sent> {
+async function fetchOnce(outgoing: Outgoing): Promise<Sent> {
+  const { network, origin, target, request, headers, body, firstByteTimeoutMs, alarm, onLost } = outgoing;
   const url = origin + target;
   const abort = new AbortController();
   let ended: Sent | null = null;
@@ -74,9 +78,10 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
   const callOff = alarm.after(firstByteTimeoutMs, () => end({ kind: "timed_out" }));
   onLost(() => end({ kind: "lost" }));
   try {
+    const its = network ?? globalThis;
     const response = body.streamed
-      ? await fetch(new Request(url, request), init)
-      : await fetch(url, { ...init, method: request.method, body: body.bytes });
+      ? await its.fetch(new Request(url, request), init)
+      : await its.fetch(url, { ...init, method: request.method, body: body.bytes });
     // The runtime can pass on neither a 101 that is no WebSocket nor a status above 599.
     const { status, webSocket } = response;
     if (webSocket === null && (status < 200 || status > 599))

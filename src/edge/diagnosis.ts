@@ -6,6 +6,7 @@ import type { Settings } from "../settings/settings.ts";
 import { VIA_NAME } from "./client-request.ts";
 import type { Destination } from "./grant.ts";
 import { noteKept } from "./kept-connections.ts";
+import type { ReplicaNetwork } from "./replica-network.ts";
 import { sign } from "./signature.ts";
 import { isOutOfReach } from "./verdict.ts";
 import { Alarm, TOO_LATE } from "./alarm.ts";
@@ -25,26 +26,32 @@ type Target = Pick<Destination, "origin" | "replica">;
  * Asks the replica whether it is there. `error`: what `fetch` threw. Takes at most `probeMs` for the connection, a pause, and `probeMs` for a question
  * without an answer, which is the last one.
  */
-export async function diagnose(target: Target, error: unknown, settings: Settings): Promise<Diagnosis> {
-  const connected = await connectionOf(target.origin);
+export async function diagnose(
+  target: Target,
+  error: unknown,
+  network: ReplicaNetwork | null,
+  settings: Settings,
+): Promise<Diagnosis> {
+  // A network of its own is asked by requests alone, as the replica's clients ask it.
+  const connected = network === null ? await connectionOf(target.origin) : null;
   if (connected === false) return { reachable: false, cause: causeOf(String(error), false, connected) };
   // A replica that closes idle connections closes several at a time. The runtime needs a moment to notice, or the question would meet another of them.
   await scheduler.wait(BOUNDS.beforeProbeMs);
   let reachable = false;
   // If a connection can be made, each question that breaks off has used up a stale connection.
   for (let probe = 0; probe < (connected === true ? BOUNDS.probes : 1) && !reachable; probe++) {
-    reachable = await isReachable(target, settings);
+    reachable = await isReachable(target, network ?? globalThis, settings);
   }
   return { reachable, cause: causeOf(String(error), reachable, connected) };
 }
 
 /** Whether a replica answers `OPTIONS /` with anything at all. A replica that takes longer than `probeMs` counts as reachable. */
-async function isReachable({ origin, replica }: Target, settings: Settings): Promise<boolean> {
+async function isReachable({ origin, replica }: Target, network: ReplicaNetwork, settings: Settings): Promise<boolean> {
   const signal = AbortSignal.timeout(BOUNDS.probeMs);
   const headers = new Headers({ via: `1.1 ${VIA_NAME}` });
   await sign(headers, settings, { method: "OPTIONS", target: "/", replica });
   try {
-    const response = await fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
+    const response = await network.fetch(`${origin}/`, { method: "OPTIONS", headers, redirect: "manual", signal });
     await response.body?.cancel();
     noteKept(origin, Date.now());
     return !isOutOfReach(response);
@@ -69,7 +76,7 @@ async function connectionOf(origin: string): Promise<boolean | null> {
 
 /** The cause by the runtime's error and by whether a connection can be made. */
 function causeOf(error: string, reachable: boolean, connected: boolean | null): Cause {
-  const named = error.includes("internal error");
+  const named = error.includes("internal error") || error.includes("dns_error");
   if (named) return connected === true ? "tls" : "dns";
   if (reachable || connected === true) return "reset";
   return connected === false ? "refused" : "connection_lost";

@@ -8,6 +8,7 @@ import type { ClientBody } from "./body.ts";
 import { diagnose, type Cause } from "./diagnosis.ts";
 import type { Granted, ReplicaFailure } from "./grant.ts";
 import { isShort } from "./incoming-body.ts";
+import type { ReplicaNetwork } from "./replica-network.ts";
 import { verdictOf } from "./verdict.ts";
 
 export interface Outcome {
@@ -24,6 +25,7 @@ export interface Outcome {
 interface Reporting {
   readonly granted: Granted;
   readonly body: ClientBody;
+  readonly network: ReplicaNetwork | null;
   readonly settings: Settings;
   readonly ctx: ExecutionContext;
 }
@@ -73,9 +75,9 @@ const MAY_BE_CLIENTS_DOING: ReadonlySet<Failure["kind"]> = new Set(["timed_out",
 
 /** No response headers came. The replica is asked whether it is there, which shows whether it failed and whether it is gone. */
 async function reportBreak(attempt: Attempt & { kind: "unreachable" }, reporting: Reporting): Promise<Outcome> {
-  const { granted, body, settings } = reporting;
+  const { granted, body, network, settings } = reporting;
   const { to } = granted;
-  const { reachable, cause } = await diagnose(to, attempt.error, settings);
+  const { reachable, cause } = await diagnose(to, attempt.error, network, settings);
   const bodyBytes = body.streamed ? Infinity : (body.bytes?.byteLength ?? 0);
   // The client may have caused it by a long body, or an idle connection was closed as the request came.
   const excused = reachable && (bodyBytes > BOUNDS.bodySentBytes || (brokeAtOnce(attempt) && attempt.kept));

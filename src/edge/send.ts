@@ -9,6 +9,7 @@ import type { Exchange } from "./exchange.ts";
 import type { Granted } from "./grant.ts";
 import { requestHeaders } from "./headers.ts";
 import { reportOutcome, type Outcome } from "./outcome.ts";
+import { replicaNetwork } from "./replica-network.ts";
 import { sign } from "./signature.ts";
 import { Tries } from "./tries.ts";
 import { isReplaceable, wordOnRetry } from "./verdict.ts";
@@ -23,14 +24,14 @@ export interface Answered {
 
 /** Attempts until one answers for good, none is left, or no other replica can take the request. */
 export async function send(exchange: Exchange, body: ClientBody, first: Granted): Promise<Result<Answered>> {
-  const { request, settings, client, ctx } = exchange;
+  const { request, env, settings, client, ctx } = exchange;
   const { streamed } = body;
   const mayRepeat = client.mayRetry && !streamed;
   const tries = new Tries(settings.MAX_ATTEMPTS, request.method);
   let granted = first;
   for (;;) {
     const attempt = await attemptAt(exchange, granted, body, mayRepeat);
-    const outcome = await reportOutcome(attempt, { granted, body, settings, ctx });
+    const outcome = await reportOutcome(attempt, { granted, body, network: replicaNetwork(env), settings, ctx });
     if (attempt.kind === "timed_out") return timedOut(granted, outcome);
     const word = outcome.response && wordOnRetry(outcome.response);
     const isWanted = outcome.response === null || (word ?? isReplaceable(outcome.response));
@@ -56,13 +57,14 @@ export async function send(exchange: Exchange, body: ClientBody, first: Granted)
 }
 
 async function attemptAt(exchange: Exchange, { to, slot }: Granted, body: ClientBody, mayRepeat: boolean): Promise<Attempt> {
-  const { request, settings, client, alarm } = exchange;
+  const { request, env, settings, client, alarm } = exchange;
   const { target } = client;
   const headers = requestHeaders(exchange);
   await sign(headers, settings, { method: request.method, target, replica: to.replica });
   const onLost = (end: () => void) => slot?.onLost(end);
   const { FIRST_BYTE_TIMEOUT_MS: firstByteTimeoutMs } = settings;
-  return makeAttempt({ origin: to.origin, target, request, headers, body, firstByteTimeoutMs, alarm, onLost }, mayRepeat);
+  const way = { network: replicaNetwork(env), origin: to.origin, target };
+  return makeAttempt({ ...way, request, headers, body, firstByteTimeoutMs, alarm, onLost }, mayRepeat);
 }
 
 function resultOf(

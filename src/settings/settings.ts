@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { SCHEDULING } from "../routing/policy/index.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
+import { addressRange, type AddressRange } from "./address-range.ts";
 
 export type AppFrom =
   | { readonly kind: "path"; readonly segments: 1 | 2 }
@@ -17,6 +18,8 @@ export interface OriginPattern {
   /** A host, with at most one label `{app}`. With `wildcard`: any name below that host, at any depth, but not the host itself. */
   readonly host: string;
   readonly wildcard: boolean;
+  /** Any address in it, instead of `host`; null: none. */
+  readonly range: AddressRange | null;
   /** Null: the scheme's default. */
   readonly port: string | null;
 }
@@ -49,10 +52,11 @@ const integer = (min: number, max: number) =>
     v.maxValue(max, `must be an integer from ${min} to ${max}`),
   );
 
-const flag = v.pipe(
+/** `listed`: those that ORIGIN_ALLOW names. */
+const privateOrigins = v.pipe(
   v.string(),
-  v.picklist(["true", "false"], "must be true or false"),
-  v.transform((text) => text === "true"),
+  v.picklist(["true", "false", "listed"], "must be true, false or listed"),
+  v.transform((text) => (text === "listed" ? text : text === "true")),
 );
 
 const elementsOf = (text: string) => text.split(/[\s,]+/).filter((element) => element !== "");
@@ -91,7 +95,7 @@ export const APP_PLACEHOLDER = "{app}";
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?";
 /** The placeholder is a whole label and never the last one, so that an app can't choose its top-level domain. */
 const ORIGIN_PATTERN = new RegExp(
-  `^(\\*\\.)?((?:(?:${LABEL}\\.)*\\{app\\}\\.)?${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?::([1-9]\\d{0,4}))?$`,
+  `^(\\*\\.)?((?:(?:${LABEL}\\.)*\\{app\\}\\.)?${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?:/(\\d{1,3}))?(?::([1-9]\\d{0,4}))?$`,
 );
 const originPatterns = v.pipe(
   v.string(),
@@ -100,18 +104,28 @@ const originPatterns = v.pipe(
   v.rawTransform<string[], readonly OriginPattern[]>(({ dataset, addIssue, NEVER }) => {
     const patterns = new Map<string, OriginPattern>();
     for (const [index, element] of dataset.value.entries()) {
-      const match = ORIGIN_PATTERN.exec(element.toLowerCase());
-      if (match?.[2] === undefined || Number(match[3] ?? 0) > 65_535) {
+      const pattern = originPattern(element.toLowerCase());
+      if (pattern === null) {
         addIssue({
           message: `must be hosts like *.gpu.example.com or gpu.example.org:8443, but element ${index + 1} is not one`,
         });
         return NEVER;
       }
-      patterns.set(element, { host: match[2], wildcard: match[1] !== undefined, port: match[3] ?? null });
+      patterns.set(element, pattern);
     }
     return [...patterns.values()];
   }),
 );
+
+/** Null: it is none. */
+function originPattern(text: string): OriginPattern | null {
+  const [, star, host, bits, port = null] = ORIGIN_PATTERN.exec(text) ?? [];
+  if (host === undefined || Number(port ?? 0) > 65_535) return null;
+  const wildcard = star !== undefined;
+  const isRange = bits !== undefined || host.startsWith("[");
+  const range = isRange && !wildcard ? addressRange(host, bits === undefined ? 128 : Number(bits)) : null;
+  return isRange && range === null ? null : { host, wildcard, port, range };
+}
 
 const CORS_RULE = "must be * or origins like https://app.example.com";
 /** Origins as browsers write them in `Origin`, because they are compared as text. So a host beyond ASCII is written xn--… */
@@ -183,7 +197,7 @@ const SettingsSchema = v.object({
   DASHBOARD_HOST: setting<string | null>(host, null),
   ORIGIN_SIGNING_KEY: setting<string | null>(text, null),
   ORIGIN_ALLOW: setting<readonly OriginPattern[]>(originPatterns, []),
-  ALLOW_PRIVATE_ORIGINS: setting(flag, false),
+  ALLOW_PRIVATE_ORIGINS: setting<boolean | "listed">(privateOrigins, false),
   APP_FROM: setting<AppFrom>(appFrom, { kind: "path", segments: 1 }),
   HINT_HEADERS: setting<readonly string[]>(headerNames, ["x-fal-runner-hint"]),
   DISPATCH: setting(choice(["auto", "registry", "edge"]), "auto"),
@@ -211,6 +225,13 @@ export type SettingsResult =
   | { readonly ok: false; readonly setting: string; readonly detail: string };
 
 export const SETTING_NAMES = Object.keys(SettingsSchema.entries) as readonly (keyof Settings)[];
+/** Settings whose values nobody may see. They are set as secrets, never in a file that is kept. */
+export const SECRET_NAMES = [
+  "HEARTBEAT_TOKENS",
+  "ADMIN_TOKEN",
+  "METRICS_TOKEN",
+  "ORIGIN_SIGNING_KEY",
+] as const satisfies readonly (keyof Settings)[];
 
 const known = new WeakMap<object, SettingsResult>();
 

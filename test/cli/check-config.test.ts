@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { SECRET_NAMES } from "../../src/settings/settings.ts";
 import { rowsIn, warmpath } from "../support/warmpath.ts";
 
 interface Checked {
@@ -86,6 +87,16 @@ test("a secret under [vars] is wrong, and its value stays there", async () => {
   const { status, wrong, settings } = await checked(["--file", file, "--from", "vars"]);
   expect([status, wrong.map(({ setting }) => setting)]).toEqual([1, ["ADMIN_TOKEN"]]);
   expect(settings).toEqual([{ name: "ADMIN_TOKEN", from: "vars", value: null, secret: true }]);
+});
+
+test("no secret's value is shown", async () => {
+  const { settings } = await checked(SECRET_NAMES.flatMap((name) => ["--set", `${name}=v1sible`]));
+  expect(settings).toEqual(SECRET_NAMES.map((name) => ({ name, from: "--set", value: null, secret: true })));
+});
+
+test("an empty setting is none", async () => {
+  const file = fileOf('[vars]\nORIGIN_ALLOW = ""\n');
+  expect((await checked(["--file", file, "--from", "vars"])).settings).toEqual([]);
 });
 
 test("what is refused for want of a setting is a note and fails nothing", async () => {

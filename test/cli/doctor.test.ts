@@ -152,6 +152,31 @@ test("an origin that is not reached, that the settings refuse, that is none, or 
   expect(bad.of("origin's settings")?.says).toContain("MAX_ATTEMPTS");
 });
 
+test("an origin in a private network that this machine is not in: its settings are checked, and nothing is wrong with it", async () => {
+  const listed = ["--set", "ALLOW_PRIVATE_ORIGINS=listed", "--set", "ORIGIN_ALLOW=*.fleet.invalid:8000"];
+  const { wrong, of } = await diagnosed(
+    reaching(shared()),
+    "--app",
+    "a",
+    "--origin",
+    "http://gpu-1.fleet.invalid:8000",
+    ...listed,
+  );
+  expect(wrong).toEqual([]);
+  expect(of("origin")).toMatchObject({ ok: null });
+  expect(of("origin's settings")).toMatchObject({ ok: true });
+});
+
+test("a router that was deployed without its settings: which are missing, and that nobody gets in", async () => {
+  const nothing = { HEARTBEAT_TOKENS: "", ADMIN_TOKEN: "", ALLOW_PRIVATE_ORIGINS: "", ORIGIN_ALLOW: "" };
+  await using router = await TestRouter.start(nothing);
+  const { findings, wrong } = await diagnosed(reaching(router));
+  expect(wrong).toEqual(["setting", "setting", "heartbeat token", "admin token"]);
+  const missing = findings.filter(({ check }) => check === "setting");
+  expect(missing.map(({ says }) => says.split(" ", 1)[0])).toEqual(["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_ALLOW"]);
+  for (const { todo } of missing) expect(todo).toMatch(/^set [A-Z_]+/);
+});
+
 test("--origin without --app: 2", async () => {
   const { status, stdout, stderr } = await warmpath(["doctor", "--origin", "https://gpu-1.example.com"], reaching(shared()));
   expect([status, stdout]).toEqual([2, ""]);

@@ -43,6 +43,15 @@ describe("who may call", () => {
     expect((await router().send("/-/healthz")).json()).toEqual({ status: "ok" });
   });
 
+  test("CTRL-19 /-/healthz names the settings without which something is refused", async () => {
+    const nothing = { HEARTBEAT_TOKENS: "", ADMIN_TOKEN: "", ALLOW_PRIVATE_ORIGINS: "", ORIGIN_ALLOW: "" };
+    await using closed = await TestRouter.start(nothing);
+    const names = ["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_ALLOW"];
+    expect((await closed.send("/-/healthz")).json()).toEqual({ status: "ok", missing: names });
+    await using opened = await TestRouter.start({ ADMIN_TOKEN: "" });
+    expect((await opened.send("/-/healthz")).json()).toEqual({ status: "ok", missing: ["ADMIN_TOKEN"] });
+  });
+
   test("CTRL-17 /-/healthz warns of names that are near a setting's, and shows nothing of their values", async () => {
     const values = { ADMIN_TOKENS: "s3cret-a", ORIGIN_ALOW: "s3cret-b", QUEUE_TIMEOUT: "s3cret-c", PATH_PREFIX: "x" };
     await using misspelt = await TestRouter.start(values);

@@ -202,4 +202,13 @@ describe("origins", () => {
     const refused = [...NOT_NAMED, "http://edge.example.net:443", "http://gpu.example.org"];
     expect(await verdicts(router, refused)).toEqual(all(refused, "refused"));
   });
+
+  test("SET-10 listed: private hosts and addresses that ORIGIN_ALLOW names, with http, and no others", async () => {
+    const ORIGIN_ALLOW = "*.fleet.internal, 10.20.0.0/16:8000, [fd12:3456::]/32, 0.0.0.0/0:81, gpu.example.com";
+    await using router = await TestRouter.start({ ALLOW_PRIVATE_ORIGINS: "listed", ORIGIN_ALLOW });
+    const admitted = ["http://a.fleet.internal", "https://a.fleet.internal", "http://10.20.3.4:8000", "https://gpu.example.com"];
+    expect(await verdicts(router, admitted)).toEqual(all(admitted, "admitted"));
+    const refused = ["http://a.other.internal", "http://10.21.3.4:8000", "http://gpu.example.com", "http://169.254.169.254:81"];
+    expect(await verdicts(router, [...refused, ...PRIVATE])).toEqual(all([...refused, ...PRIVATE], "refused"));
+  });
 });

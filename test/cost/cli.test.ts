@@ -86,6 +86,17 @@ test("what docs/scale.md shows is what the command prints", () => {
   for (const [, args = "", printed] of shown) expect(cost(...args.split(" ")).stdout, args).toBe(printed);
 });
 
+test("the totals of docs/deploying.md are those of its commands", () => {
+  const doc = readFileSync(path.join(PROJECT, "docs/deploying.md"), "utf8");
+  const rows = [...doc.matchAll(/`npm run cost -- ([^`]+)` *\| \$([\d.]+) *\| \$([\d.]+) *\|/g)];
+  expect(rows).toHaveLength(3);
+  for (const [, text = "", post, websocket] of rows) {
+    const args = text.split(" ");
+    expect(asJson(...args).total.toFixed(2), text).toBe(post);
+    expect(asJson(...args, "--heartbeats", "websocket").total.toFixed(2), text).toBe(websocket);
+  }
+});
+
 test("help", () => {
   const { status, stdout } = cost("--help");
   expect(status).toBe(0);

@@ -13,6 +13,7 @@ const pattern = (host: string, rest: Partial<OriginPattern> = {}): OriginPattern
   host,
   wildcard: false,
   port: null,
+  range: null,
   ...rest,
 });
 const hosts = (count: number) => Array.from({ length: count }, (_, index) => `h${index}.example.com`);
@@ -25,7 +26,11 @@ test.each<[string, string, OriginPattern[]]>([
   ["lower-cased", "*.GPU.Example.com", [pattern("gpu.example.com", { wildcard: true })]],
   ["one label", "localhost:3000", [pattern("localhost", { port: "3000" })]],
   ["an address", "10.0.0.1:9000", [pattern("10.0.0.1", { port: "9000" })]],
-  ["an IPv6 address", "[::1]:9000", [pattern("[::1]", { port: "9000" })]],
+  [
+    "an IPv6 address, however it is written",
+    "[0:0::1]:9000",
+    [pattern("[0:0::1]", { port: "9000", range: { bytes: [...Array<number>(15).fill(0), 1], bits: 128 } })],
+  ],
   [
     "several, by commas or spaces",
     "a.com, b.com\n*.c.com,,",

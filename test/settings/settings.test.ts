@@ -88,6 +88,7 @@ describe("values of a closed set", () => {
     ["ALLOW_PRIVATE_ORIGINS", " true ", true],
     ["ALLOW_PRIVATE_ORIGINS", "false", false],
     ["ALLOW_PRIVATE_ORIGINS", false, false],
+    ["ALLOW_PRIVATE_ORIGINS", "listed", "listed"],
     ["DISPATCH", "auto", "auto"],
     ["DISPATCH", "registry", "registry"],
     ["DISPATCH", "edge", "edge"],
@@ -104,7 +105,7 @@ describe("values of a closed set", () => {
   });
 
   test.each<[keyof Settings, unknown[], RegExp]>([
-    ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on"], /^fault: .*\btrue\b.*\bfalse\b/],
+    ["ALLOW_PRIVATE_ORIGINS", ["yes", "1", 1, "TRUE", "on", "list"], /^fault: .*\btrue\b.*\bfalse\b/],
     ["DISPATCH", ["none", "AUTO", true, 1], /^fault: .*\bauto\b.*\bregistry\b/],
     ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],

@@ -12,12 +12,13 @@ export const CARELESS =
 export function judged(
   origin: string,
   allow: string,
-  development = false,
+  allowPrivate: boolean | "listed" = false,
+  ownUrl = OWN_URL,
 ): { readonly kept: string } | { readonly refused: string } {
   const parsed = parseHeartbeat({ app: "a", replica: "r", origin });
   if (!parsed.ok) return { refused: `${parsed.field} ${parsed.detail}` };
-  const settings = parseSettings({ ORIGIN_ALLOW: allow, ALLOW_PRIVATE_ORIGINS: development });
+  const settings = parseSettings({ ORIGIN_ALLOW: allow, ALLOW_PRIVATE_ORIGINS: allowPrivate });
   if (!settings.ok) throw new Error(settings.detail);
-  const fault = originFault(parsed.value.origin, "a", OWN_URL, settings.settings);
+  const fault = originFault(parsed.value.origin, "a", ownUrl, settings.settings);
   return fault === null ? { kept: parsed.value.origin } : { refused: `origin ${fault}` };
 }
