@@ -10,9 +10,11 @@ import { drain, remove, undrain } from "./commands/change.ts";
 import { checkConfig } from "./commands/check-config.ts";
 import { completions } from "./commands/completions.ts";
 import { doctor } from "./commands/doctor.ts";
+import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { heartbeat } from "./commands/heartbeat.ts";
 import { cost, simulate } from "./commands/pass-through.ts";
+import { queue } from "./commands/queue.ts";
 import { replicas } from "./commands/replicas.ts";
 import { BadUsage, Failed } from "./failure.ts";
 import { painter } from "./text.ts";
@@ -30,7 +32,22 @@ const root = commandOf("warmpath", "Looks at a Warmpath router and changes its f
   .version(versionOf(), "-V, --version", "show the version and leave")
   .enablePositionalOptions()
   .addHelpText("after", NOTES);
-const jobs = [apps, replicas, explain, drain, undrain, remove, heartbeat, checkConfig, doctor, simulate, cost, completions(root)];
+const jobs = [
+  apps,
+  replicas,
+  events,
+  queue,
+  explain,
+  drain,
+  undrain,
+  remove,
+  heartbeat,
+  checkConfig,
+  doctor,
+  simulate,
+  cost,
+  completions(root),
+];
 let named: Job | undefined;
 for (const its of jobs) root.addCommand(its.command.action(() => void (named = its)));
 
