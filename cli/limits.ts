@@ -10,7 +10,7 @@ export const LIMITS = {
   answerBytes: 64 * 1024 * 1024,
   /** Pages of `apps`, of 1,000 apps each. More than that nobody reads. */
   pages: 100,
-  /** How often `--watch` asks. */
+  /** How often `--watch` and `--follow` ask. */
   watchMs: 2 * SECOND_MS,
   /** The largest difference between this machine's clock and the router's. Replicas refuse a signature at 300 s; at 60 s somebody's clock is not kept. */
   clockMs: 60 * SECOND_MS,

@@ -11,9 +11,11 @@ import { checkConfig } from "./commands/check-config.ts";
 import { completions } from "./commands/completions.ts";
 import { dashboard } from "./commands/dashboard.ts";
 import { doctor } from "./commands/doctor.ts";
+import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { heartbeat } from "./commands/heartbeat.ts";
 import { cost, simulate } from "./commands/pass-through.ts";
+import { queue } from "./commands/queue.ts";
 import { replicas } from "./commands/replicas.ts";
 import { BadUsage, Failed } from "./failure.ts";
 import { painter } from "./text.ts";
@@ -35,6 +37,8 @@ const jobs = [
   dashboard,
   apps,
   replicas,
+  events,
+  queue,
   explain,
   drain,
   undrain,

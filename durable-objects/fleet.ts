@@ -9,6 +9,7 @@ import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
 import type { Known } from "../src/routing/direct/codec.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
+import { EventLog } from "../src/routing/events/event-log.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
@@ -20,6 +21,7 @@ import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import type { DashboardQuery } from "../src/views/dashboard.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
+import { EventLines } from "./event-lines.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
@@ -85,7 +87,9 @@ export class Fleet extends DurableObject {
       coldStartMs: this.#settings.COLD_START_MS,
     };
     const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX } = this.#settings;
-    this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS);
+    const lines = new EventLines(() => ctx.id.name ?? this.#stored.app);
+    const events = new EventLog((event) => lines.write(event));
+    this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS, events);
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);

@@ -126,6 +126,10 @@ export const BOUNDS = {
   /** The pause before a request that waits in an isolate for its object polls again, doubled up to the most and spread. */
   snapshotPollMs: 250,
   snapshotPollMostMs: 4 * SECOND_MS,
+  /** How long an object must answer each time before the log says that it is in reach again: one that fails now and then makes two lines. */
+  outageEndMs: 10 * SECOND_MS,
+  /** Lines in a second that one object logs of its replicas: a deploy of 100 replicas has one for each. */
+  eventLinesPerSecond: 100,
   /** How long after an object did not answer one of the requests that wait for it in an isolate asks it again. */
   snapshotAskMs: SECOND_MS,
   /** Apps an isolate remembers as existing, and for how long, before it asks the Directory again. */

@@ -89,15 +89,15 @@ function inWords(event: FleetEvent): string {
     case "ejected": {
       const { failure, detail, forMs, ejections } = event;
       const why = detail === "" || detail === failure ? failure : `${failure}, ${detail}`;
-      return `Gets nothing for ${seconds(forMs)} (${why})${ejections > 1 ? `; ejected ${ejections} times in a row` : ""}.`;
+      return `Gets nothing for ${duration(forMs)} (${why})${ejections > 1 ? `; ejected ${ejections} times in a row` : ""}.`;
     }
     case "trusted":
       return `Is trusted again after its ejection (${event.ejectedFor}).`;
     case "hint_failed":
-      return `Gets nothing for ${event.hint} for ${seconds(event.forMs)}, because it failed such requests.`;
+      return `Gets nothing for ${event.hint} for ${duration(event.forMs)}, because it failed such requests.`;
     case "loaded": {
       const instead = event.evicts === null ? "" : `, instead of ${event.evicts}`;
-      return `Loaded ${event.hint} in ${seconds(event.loadMs)}${instead} (${LOADS[event.load]}).`;
+      return `Loaded ${event.hint} in ${duration(event.loadMs)}${instead} (${LOADS[event.load]}).`;
     }
     case "dropped":
       return `Dropped ${listed(event.hints, event.more)}.`;
@@ -132,7 +132,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** To a tenth of a second. */
-function seconds(ms: number): string {
-  return `${Math.round(ms / 100) / 10} s`;
+/** A second or more to a tenth. */
+function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
 }

@@ -230,6 +230,9 @@ test.skipIf(!hasScript)("replicas --watch draws over what it drew on a terminal,
 
 test.each([
   ["replicas", "nosuch"],
+  ["events", "nosuch"],
+  ["events", "nosuch", "--follow"],
+  ["queue", "nosuch"],
   ["explain", "nosuch", "sdxl"],
   ["drain", "nosuch", "gpu-1"],
   ["undrain", "nosuch", "gpu-1"],

@@ -79,6 +79,14 @@ test("requests for one hint fill its replica, then the next", async () => {
   expect(running()).toEqual([CONCURRENCY, CONCURRENCY]);
 });
 
+test("the log says once that the fleet is out of reach, however many requests find that", async () => {
+  for (let request = 0; request < 10; request++) expect((await send()).status).toBe(200);
+  const said = log.filter((line) => line.includes("out of reach") && line.includes(`"${app}"`));
+  expect(said.map((line) => JSON.parse(line) as object)).toEqual([
+    { message: "the fleet is out of reach; requests go by the last snapshot", app },
+  ]);
+});
+
 describe("while every replica is full", () => {
   beforeEach(async () => {
     await open(2 * CONCURRENCY);

@@ -126,3 +126,19 @@ test.each(["-1", "x", "1.5", ""])("events after %j are refused", async (after) =
   const reply = await router.admin(`/-/apps/life/events?after=${after}`);
   expect([reply.status, reply.json()["detail"]]).toEqual([400, "after must be a whole number"]);
 });
+
+test("the log has a line for each event of a replica but loads and drops, with the app's name from the first on", async () => {
+  await using replica = await TestReplica.start();
+  await router.join({ app: "logged", replica: "r", origin: replica.origin, hints: ["m"] });
+  await ask("logged", "n");
+  await router.admin("/-/apps/logged/replicas/r/drain", "POST");
+  await router.admin("/-/apps/logged/replicas/r", "DELETE");
+  const lines = () =>
+    router.log
+      .filter((line) => line.includes(`"app":"logged"`))
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  await until("they are logged", () => lines().length >= 3);
+  expect(lines().map(({ message, kind, replica: id }) => [message, kind, id])).toEqual(
+    ["joined", "drained", "removed"].map((kind) => ["event", kind, "r"]),
+  );
+});

@@ -42,6 +42,7 @@ test.each<[Happening, string]>([
   [{ ...a, kind: "hint_failed", hint: "x", forMs: 30_000 }, "Gets nothing for x for 30 s, because it failed such requests."],
   [loaded, "Loaded sdxl in 12.1 s, instead of flux (it had been evicted)."],
   [{ ...loaded, load: "first_touch", evicts: null }, "Loaded sdxl in 12.1 s (nobody held it)."],
+  [{ ...loaded, load: "duplicate", evicts: null, loadMs: 26.4 }, "Loaded sdxl in 26 ms (another replica has it too)."],
   [{ ...a, kind: "dropped", hints: ["x"], more: 0 }, "Dropped x."],
   [{ ...a, kind: "dropped", hints: ["x", "y", "z"], more: 0 }, "Dropped x, y and z."],
   [{ ...a, kind: "dropped", hints: ["x", "y"], more: 5 }, "Dropped x, y and 5 more."],
