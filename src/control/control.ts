@@ -6,13 +6,16 @@ import { asksForWebSocket } from "../edge/websocket-handshake.ts";
 import { problemResponse } from "../problem.ts";
 import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
-import { parseRequestHints } from "../wire/hints.ts";
+import { parseHintParameters } from "../wire/hints.ts";
 import { splitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import type { Settings } from "../settings/settings.ts";
 import { bearsToken } from "./auth.ts";
+import { openApiText } from "./openapi/document.ts";
+import type { Described, Operation, TokenKind } from "./openapi/operation.ts";
+import * as operations from "./openapi/operations.ts";
 import { OPENMETRICS } from "./openmetrics.ts";
 import { scrape } from "./scrape.ts";
 import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
@@ -26,19 +29,25 @@ interface Bindings {
 type Call = Context<{ Bindings: Bindings }>;
 type Handler = (call: Call) => Promise<Response> | Response;
 
+/** What answers a method of a path, and what GET /-/openapi.json says of it. */
+interface Route extends Described {
+  readonly handler: Handler;
+}
+
 const HEARTBEAT = "/-/heartbeat";
 
 /** Methods by path. Another method on such a path is 405, any other path 404. */
-const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  "/-/healthz": { GET: health },
-  [HEARTBEAT]: { POST: (call) => heartbeat(call.req.raw, call.env) },
-  "/-/metrics": { GET: metrics },
-  "/-/apps": { GET: admin(listApps) },
-  "/-/apps/:app": { GET: admin(viewApp) },
-  "/-/apps/:app/explain": { GET: admin(explainApp) },
-  "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
-  "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
-  "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
+export const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
+  "/-/healthz": { GET: open(health, operations.health) },
+  "/-/openapi.json": { GET: open(openApi, operations.openApi) },
+  [HEARTBEAT]: { POST: route((call) => heartbeat(call.req.raw, call.env), ["heartbeat"], operations.heartbeat) },
+  "/-/metrics": { GET: route(metrics, ["admin", "metrics"], operations.metrics) },
+  "/-/apps": { GET: admin(listApps, operations.listApps) },
+  "/-/apps/:app": { GET: admin(viewApp, operations.viewApp) },
+  "/-/apps/:app/explain": { GET: admin(explainApp, operations.explainApp) },
+  "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica, operations.removeReplica) },
+  "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true), operations.drainReplica) },
+  "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false), operations.undrainReplica) },
 };
 
 /** A path without a route that may hold the name of an app or a replica with a `/` that was not encoded. */
@@ -55,12 +64,12 @@ export function answerControl(
 }
 
 /** Reads the path as src/index.ts does, which tells control plane and client traffic apart. */
-const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
+export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 control.get(HEARTBEAT, (call, next) => (asksForWebSocket(call.req.raw.headers) ? heartbeatSocket(call) : next()));
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
-  for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
+  for (const [name, { handler }] of Object.entries(methods)) control.on(name, path, handler);
   const also = path === HEARTBEAT ? " A WebSocket is opened by GET with Upgrade: websocket." : "";
   const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.${also}`;
   control.all(path, (call) => problem(call, { type: "method_not_allowed", allow, detail }));
@@ -90,13 +99,27 @@ function health(call: Call): Response {
   return answer(call, { status: "ok", ...(warnings.length > 0 && { warnings }) });
 }
 
+function route(handler: Handler, tokens: readonly TokenKind[], operation: Operation): Route {
+  return { handler, tokens, operation };
+}
+
+function open(handler: Handler, operation: Operation): Route {
+  return route(handler, [], operation);
+}
+
 /** Only the administrator may call the handler; nobody if no ADMIN_TOKEN is set. */
-function admin(handler: Handler): Handler {
-  return async (call) => {
+function admin(handler: Handler, operation: Operation): Route {
+  const guarded: Handler = async (call) => {
     const token = call.env.settings.ADMIN_TOKEN;
     const admitted = token !== null && bearsToken(call.req.raw, token);
     return admitted ? handler(call) : problem(call, { type: "unauthorized" });
   };
+  return route(guarded, ["admin"], operation);
+}
+
+function openApi(call: Call): Response {
+  const headers = { "content-type": "application/json", "cache-control": "no-store", "x-fal-request-id": call.env.requestId };
+  return new Response(openApiText(ROUTES), { headers });
 }
 
 /** What a scraper is told. Its own token opens nothing else. */
@@ -124,7 +147,7 @@ async function viewApp(call: Call): Promise<Response> {
 }
 
 async function explainApp(call: Call): Promise<Response> {
-  const hints = parseRequestHints(call.req.queries("hint") ?? []);
+  const hints = parseHintParameters(call.req.queries("hint") ?? []);
   if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
   const app = await knownApp(call);
   return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
