@@ -4,7 +4,7 @@ import { SECONDS } from "../../edge/client-request.ts";
 import { BOUNDS } from "../../limits.ts";
 import { HINT_LIST_PATTERN } from "../../wire/hints.ts";
 import type { ErrorType } from "./operation.ts";
-import { headersOf, refTo } from "./components.ts";
+import { HEADERS, headersOf, refTo } from "./components.ts";
 import { byStatus, ERROR_TYPES, inWords, problemHeaders, problemOf } from "./problems.ts";
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"] as const;
@@ -22,6 +22,8 @@ const CONTROL_ALONE: ReadonlySet<ErrorType> = new Set<ErrorType>([
   "fleet_full",
 ]);
 export const CLIENT_ERRORS = ERROR_TYPES.filter((type) => !CONTROL_ALONE.has(type));
+
+const TIMEOUT_TYPE = { description: "Whose limit has passed.", schema: { type: "string", enum: ["user", "router"] } };
 
 /** `SECONDS` of at most `BOUNDS.declaredCostMs`, which is 86400. */
 const COST =
@@ -125,8 +127,16 @@ function operation(method: string, operationId: string): object {
 }
 
 function response(errors: readonly ErrorType[]): object {
+  const { "x-fal-request-id": _, "cache-control": __, ...others } = problemHeaders(errors);
+  // The replica's answer has them or not.
+  const optional = Object.entries(others).map(([name, key]) => [name, { ...HEADERS[key], required: false }]);
   return {
     description: `${inWords(errors)} of the router, or this status of the replica, which has \`x-fal-served-from\`.`,
+    headers: {
+      ...headersOf({ "x-fal-request-id": "RequestId", "x-fal-served-from": "ServedFrom" }),
+      ...Object.fromEntries(optional),
+      ...(errors.includes("request_timeout") && { "x-fal-request-timeout-type": TIMEOUT_TYPE }),
+    },
     content: { "application/problem+json": { schema: problemOf(errors) }, "*/*": {} },
   };
 }

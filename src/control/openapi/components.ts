@@ -8,7 +8,6 @@ export const HEADERS = {
   NoStore: { required: true, schema: { const: "no-store" } },
   Authenticate: { required: true, schema: { const: "Bearer" } },
   RetryAfter: { ...header("Seconds after which to try again.", { type: "integer", minimum: 1 }), required: true },
-  TimeoutType: header("Whose limit has passed: the client's, or the router's.", { enum: ["user", "router"] }),
   ServedFrom: header("The replica that answered. An answer without this header is the router's own."),
   Reason: header("Why that replica was chosen.", {
     enum: ["hint_match", "hint_wait", "hash_owner", "hash_spill", "least_loaded", "snapshot_hash"],

@@ -1,11 +1,11 @@
 // GET /-/openapi.json: the document, made from the routes of control.ts and the schemas that validate. It is the same for every router of a version: no
 // setting and no state is in it, so it needs no token.
-import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { AppName, HeartbeatBody, ReplicaId } from "../../wire/heartbeat.ts";
 import * as answers from "./answers.ts";
 import { CLIENT_ERRORS, CLIENT_PARAMETERS, clientPaths, clientResponses } from "./clients.ts";
 import { HEADERS, headersOf, refTo } from "./components.ts";
+import { jsonSchemaOf, jsonSchemasOf } from "./json-schema.ts";
 import type { Answer, Described, ErrorType, Operation, TokenKind } from "./operation.ts";
 import { byStatus, inWords, problemHeaders, problemOf, problemSchemas } from "./problems.ts";
 
@@ -34,12 +34,6 @@ const TOKENS: Readonly<Record<TokenKind, string>> = {
 /** Schemas that others refer to, by component. */
 const SCHEMAS: Readonly<Record<string, v.GenericSchema>> = { Heartbeat: HeartbeatBody, ...answers };
 const NAMES = new Map(Object.entries(SCHEMAS).map(([name, schema]) => [schema, name]));
-
-/** `check` has no form in JSON Schema: what it refuses beside the rest, a description says. */
-const CONVERSION: ConversionConfig = {
-  ...{ target: "draft-2020-12", typeMode: "input", ignoreActions: ["check"] },
-  overrideRef: ({ referenceId }) => refTo("schemas", referenceId).$ref,
-};
 
 /** A method of a path that the document shows. */
 interface Documented {
@@ -80,7 +74,7 @@ function documentOf(routes: readonly Documented[]): object {
       securitySchemes: Object.fromEntries(
         Object.entries(TOKENS).map(([kind, description]) => [schemeOf(kind), { type: "http", scheme: "bearer", description }]),
       ),
-      schemas: toJsonSchemaDefs({ ...SCHEMAS, ...problemSchemas(errors) }, CONVERSION),
+      schemas: jsonSchemasOf({ ...SCHEMAS, ...problemSchemas(errors) }),
       parameters: { ...pathParameters(), ...CLIENT_PARAMETERS },
       headers: HEADERS,
       responses: { ...problemResponses(routes), ...clientResponses() },
@@ -166,9 +160,7 @@ function parameterOf(place: string, name: string, schema: v.GenericSchema) {
 /** A reference, if the schema is a component. */
 function schemaOf(schema: v.GenericSchema): object {
   const name = NAMES.get(schema);
-  if (name !== undefined) return refTo("schemas", name);
-  const { $schema: _, ...rest } = toJsonSchema(schema, CONVERSION);
-  return rest;
+  return name === undefined ? jsonSchemaOf(schema) : refTo("schemas", name);
 }
 
 function parametersIn(path: string): string[] {

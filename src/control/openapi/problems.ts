@@ -51,7 +51,6 @@ export function problemHeaders(errors: readonly ErrorType[]): Headers {
     "cache-control": "NoStore",
     ...(errors.includes("unauthorized") && { "www-authenticate": "Authenticate" }),
     ...(errors.every((type) => RETRY.has(type)) && { "retry-after": "RetryAfter" }),
-    ...(errors.includes("request_timeout") && { "x-fal-request-timeout-type": "TimeoutType" }),
   };
 }
 
