@@ -1,6 +1,6 @@
 // GET /-/openapi.json: the document, made from the routes of control.ts and the schemas that validate. It is the same for every router of a version: no
 // setting and no state is in it, so it needs no token.
-import * as v from "valibot";
+import type * as v from "valibot";
 import { AppName, HeartbeatBody, ReplicaId } from "../../wire/heartbeat.ts";
 import * as answers from "./answers.ts";
 import { CLIENT_ERRORS, CLIENT_PARAMETERS, clientPaths, clientResponses } from "./clients.ts";
