@@ -9,7 +9,7 @@ interface Shape {
   readonly detail?: string;
 }
 
-const SHAPES: Readonly<Record<RouterError["type"], Shape>> = {
+export const PROBLEMS: Readonly<Record<RouterError["type"], Shape>> = {
   bad_request: { status: 400, title: "Bad request" },
   unauthorized: { status: 401, title: "Unauthorized", detail: "A valid bearer token is required." },
   forbidden: { status: 403, title: "Forbidden" },
@@ -76,7 +76,7 @@ export function problemResponse(error: RouterError, request: Request, requestId:
 
 /** The problem document for an error. */
 export function problemBody(error: RouterError): { readonly status: number } & Readonly<Record<string, unknown>> {
-  const { status, title, detail } = SHAPES[error.type];
+  const { status, title, detail } = PROBLEMS[error.type];
   const message = "detail" in error ? error.detail : detail;
   return {
     type: `urn:warmpath:error:${error.type}`,
@@ -108,7 +108,7 @@ function membersOf(error: RouterError): object {
 }
 
 /** OpenAI's class of errors for a status. OpenAI's clients print `error.message` and nothing else of a body. */
-function openAiType(status: number): string {
+export function openAiType(status: number): string {
   if (status === 401) return "authentication_error";
   if (status === 403) return "permission_error";
   if (status === 429) return "rate_limit_error";

@@ -1,41 +1,45 @@
-// The control plane, everything under /-/: heartbeats, the administrator's calls, health.
+// The control plane, everything under /-/: which handler answers what, and what the document says of it.
 import { Hono } from "hono";
-import { fleetOf } from "../edge/fleet-stub.ts";
+import { DASHBOARD_ROUTES } from "../dashboard/routes.tsx";
 import { asksForWebSocket } from "../edge/websocket-handshake.ts";
 import { problemResponse } from "../problem.ts";
-import type { RouterError } from "../router-error.ts";
-import { parseRequestHints } from "../wire/hints.ts";
-import { splitUrl } from "../wire/request-url.ts";
-import { DASHBOARD_ROUTES } from "../dashboard/routes.tsx";
-import { BOUNDS } from "../limits.ts";
-import { LIMITS as FLEET } from "../routing/limits.ts";
-import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import { missingSettings } from "../settings/refused.ts";
+import { splitUrl } from "../wire/request-url.ts";
+import { drainReplica, events, explainApp, history, listApps, matrix, queue, removeReplica, viewApp } from "./apps.ts";
 import { bearsToken } from "./auth.ts";
-import { knownApp, type Bindings, type Call, type Handler } from "./call.ts";
+import { answer, json, problem, type Bindings, type Call, type Handler } from "./call.ts";
+import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
+import { openApiText } from "./openapi/document.ts";
+import type { Described, Operation, TokenKind } from "./openapi/operation.ts";
+import * as operations from "./openapi/operations.ts";
 import { OPENMETRICS } from "./openmetrics.ts";
 import { scrape } from "./scrape.ts";
-import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
+
+/** What answers a method of a path, and what GET /-/openapi.json says of it. */
+interface Route extends Described {
+  readonly handler: Handler;
+}
 
 const HEARTBEAT = "/-/heartbeat";
 
 /** Methods by path. Another method on such a path is 405, any other path 404. */
-const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  "/-/healthz": { GET: health },
-  [HEARTBEAT]: { POST: (call) => heartbeat(call.req.raw, call.env) },
-  "/-/metrics": { GET: metrics },
-  "/-/apps": { GET: admin(listApps) },
-  "/-/apps/:app": { GET: admin(viewApp) },
-  "/-/apps/:app/explain": { GET: admin(explainApp) },
-  "/-/apps/:app/history": { GET: admin(look((fleet) => fleet.history())) },
-  "/-/apps/:app/queue": { GET: admin(look((fleet) => fleet.queue())) },
-  "/-/apps/:app/matrix": { GET: admin(matrix) },
-  "/-/apps/:app/events": { GET: admin(events) },
-  "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
-  "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
-  "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
-  ...DASHBOARD_ROUTES,
+export const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
+  "/-/healthz": { GET: open(health, operations.health) },
+  "/-/openapi.json": { GET: open(openApi, operations.openApi) },
+  [HEARTBEAT]: { POST: route((call) => heartbeat(call.req.raw, call.env), ["heartbeat"], operations.heartbeat) },
+  "/-/metrics": { GET: route(metrics, ["admin", "metrics"], operations.metrics) },
+  "/-/apps": { GET: admin(listApps, operations.listApps) },
+  "/-/apps/:app": { GET: admin(viewApp, operations.viewApp) },
+  "/-/apps/:app/explain": { GET: admin(explainApp, operations.explainApp) },
+  "/-/apps/:app/queue": { GET: admin(queue, operations.viewQueue) },
+  "/-/apps/:app/matrix": { GET: admin(matrix, operations.viewMatrix) },
+  "/-/apps/:app/history": { GET: admin(history, operations.viewHistory) },
+  "/-/apps/:app/events": { GET: admin(events, operations.viewEvents) },
+  "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica, operations.removeReplica) },
+  "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true), operations.drainReplica) },
+  "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false), operations.undrainReplica) },
+  ...pages(DASHBOARD_ROUTES),
 };
 
 /** A path without a route that may hold the name of an app or a replica with a `/` that was not encoded. */
@@ -52,12 +56,12 @@ export function answerControl(
 }
 
 /** Reads the path as src/index.ts does, which tells control plane and client traffic apart. */
-const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
+export const control = new Hono<{ Bindings: Bindings }>({ getPath: (request) => splitUrl(request.url).path });
 control.get(HEARTBEAT, (call, next) => (asksForWebSocket(call.req.raw.headers) ? heartbeatSocket(call) : next()));
 for (const [path, methods] of Object.entries(ROUTES)) {
   const names = Object.keys(methods);
   const allow = names.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
-  for (const [name, handler] of Object.entries(methods)) control.on(name, path, handler);
+  for (const [name, { handler }] of Object.entries(methods)) control.on(name, path, handler);
   const also = path === HEARTBEAT ? " A WebSocket is opened by GET with Upgrade: websocket." : "";
   const detail = `Use ${allow.replace(", ", " or ")}; no other method is for this path.${also}`;
   control.all(path, (call) => problem(call, { type: "method_not_allowed", allow, detail }));
@@ -88,13 +92,34 @@ function health(call: Call): Response {
   return answer(call, { status: "ok", ...(missing.length > 0 && { missing }), ...(warnings.length > 0 && { warnings }) });
 }
 
+function route(handler: Handler, tokens: readonly TokenKind[], operation: Operation): Route {
+  return { handler, tokens, operation };
+}
+
+function open(handler: Handler, operation: Operation): Route {
+  return route(handler, [], operation);
+}
+
+/** Pages for people, which the document leaves out. */
+function pages(handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>>): typeof ROUTES {
+  const asRoutes = (methods: Readonly<Record<string, Handler>>) =>
+    Object.fromEntries(Object.entries(methods).map(([name, handler]) => [name, { handler, tokens: [], operation: null }]));
+  return Object.fromEntries(Object.entries(handlers).map(([path, methods]) => [path, asRoutes(methods)]));
+}
+
 /** Only the administrator may call the handler; nobody if no ADMIN_TOKEN is set. */
-function admin(handler: Handler): Handler {
-  return async (call) => {
+function admin(handler: Handler, operation: Operation): Route {
+  const guarded: Handler = async (call) => {
     const token = call.env.settings.ADMIN_TOKEN;
     const admitted = token !== null && bearsToken(call.req.raw, token);
     return admitted ? handler(call) : problem(call, { type: "unauthorized" });
   };
+  return route(guarded, ["admin"], operation);
+}
+
+function openApi(call: Call): Response {
+  const headers = { "content-type": "application/json", "cache-control": "no-store", "x-fal-request-id": call.env.requestId };
+  return new Response(openApiText(ROUTES), { headers });
 }
 
 /** What a scraper is told. Its own token opens nothing else. */
@@ -107,91 +132,4 @@ async function metrics(call: Call): Promise<Response> {
   return new Response(text, {
     headers: { "content-type": OPENMETRICS, "cache-control": "no-store", "x-fal-request-id": requestId },
   });
-}
-
-async function listApps(call: Call): Promise<Response> {
-  const directory = call.env.env.DIRECTORY.getByName(DIRECTORY_NAME);
-  const apps = await directory.list(call.req.query("after") ?? "", BOUNDS.appsPerPage);
-  return answer(call, { apps, next: apps.length === BOUNDS.appsPerPage ? (apps.at(-1)?.app ?? null) : null });
-}
-
-async function viewApp(call: Call): Promise<Response> {
-  const app = await knownApp(call);
-  const view = app === null ? null : await stubOf(call, app).view();
-  return view === null ? noApp(call) : answer(call, view);
-}
-
-async function explainApp(call: Call): Promise<Response> {
-  const hints = parseRequestHints(call.req.queries("hint") ?? []);
-  if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
-  const app = await knownApp(call);
-  return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
-}
-
-/** What the app's object tells, also of an app whose replicas left within 24 hours. */
-function look(ask: (fleet: ReturnType<typeof stubOf>) => Promise<object>): Handler {
-  return async (call) => {
-    const app = await knownApp(call);
-    return app === null ? noApp(call) : answer(call, await ask(stubOf(call, app)));
-  };
-}
-
-function matrix(call: Call): Promise<Response> | Response {
-  const hints = wholeNumber(call, "hints", FLEET.hintsShown);
-  if (hints === null || hints < 1 || hints > FLEET.hintsShown)
-    return problem(call, { type: "bad_request", detail: `hints must be a whole number from 1 to ${FLEET.hintsShown}` });
-  return look((fleet) => fleet.matrix(hints))(call);
-}
-
-function events(call: Call): Promise<Response> | Response {
-  const after = wholeNumber(call, "after", 0);
-  if (after === null) return problem(call, { type: "bad_request", detail: "after must be a whole number" });
-  return look((fleet) => fleet.events(after))(call);
-}
-
-/** A parameter of the query, or what stands for it; null: it is no whole number. */
-function wholeNumber(call: Call, name: string, without: number): number | null {
-  const text = call.req.query(name);
-  if (text === undefined) return without;
-  return /^\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-async function drainReplica(call: Call, drained: boolean): Promise<Response> {
-  const app = await knownApp(call);
-  if (app === null) return noApp(call);
-  const replica = call.req.param("replica") ?? "";
-  if (!(await stubOf(call, app).drain(replica, drained))) return noReplica(call, replica);
-  return answer(call, { app, replica, drained });
-}
-
-async function removeReplica(call: Call): Promise<Response> {
-  const app = await knownApp(call);
-  if (app === null) return noApp(call);
-  const replica = call.req.param("replica") ?? "";
-  if (!(await stubOf(call, app).remove(replica))) return noReplica(call, replica);
-  return answer(call, { app, replica, deleted: true });
-}
-
-function stubOf(call: Call, app: string) {
-  return fleetOf(call.env.env, call.env.settings, app);
-}
-
-function noApp(call: Call): Response {
-  return problem(call, { type: "app_not_found", detail: `The app ${call.req.param("app") ?? ""} has no replicas.` });
-}
-
-function noReplica(call: Call, replica: string): Response {
-  return problem(call, { type: "not_found", detail: `The app has no replica ${replica}.` });
-}
-
-function answer(call: Call, body: object): Response {
-  return json(body, call.env.requestId);
-}
-
-function json(body: object, requestId: string): Response {
-  return Response.json(body, { headers: { "cache-control": "no-store", "x-fal-request-id": requestId } });
-}
-
-function problem(call: Call, error: RouterError): Response {
-  return problemResponse(error, call.req.raw, call.env.requestId);
 }

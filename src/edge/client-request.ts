@@ -41,6 +41,9 @@ const VIA_SELF = new RegExp(`(^|,)\\s*(?:[\\w.-]+/)?[\\w.-]+\\s+${VIA_NAME}\\s*(
  */
 const FAL_QUEUE_CALL = /^\/requests\/[^/]+(\/(status(\/stream)?|response|cancel))?\/?$/;
 
+/** Seconds above 0. What languages print of a number of seconds has up to 20 decimals, if it has no exponent. */
+export const SECONDS = /^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,20})?$/;
+
 /** Reads a request that is not for the control plane, or says what is wrong with it. */
 export function readClientRequest(request: Request, url: SplitUrl, settings: Settings): Result<ClientRequest> {
   const { headers } = request;
@@ -131,8 +134,7 @@ function isPriority(text: string): text is Priority {
 
 function parseSeconds(header: string | null): number | null | "malformed" {
   if (header === null) return null;
-  const seconds = /^\d{1,12}(\.\d{1,12})?$/.test(header.trim()) ? Number(header) : 0;
-  return seconds > 0 ? seconds * 1000 : "malformed";
+  return SECONDS.test(header.trim()) ? Number(header) * 1000 : "malformed";
 }
 
 function parseQueueLength(query: string): number | null | "malformed" {

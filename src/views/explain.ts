@@ -17,9 +17,9 @@ import { LIMITS } from "../routing/limits.ts";
 import { loadMs } from "../routing/model/model.ts";
 import { freeInMs } from "../routing/policy/availability-forecast.ts";
 import { eligibleFor, eligibleToLoad, isServing, type Eligible } from "../routing/policy/candidates.ts";
-import type { WaitingOptions } from "../routing/refusals.ts";
+import type { Refusal, WaitingOptions } from "../routing/refusals.ts";
 import { hashName, ranked } from "../routing/rendezvous.ts";
-import { choiceOf, consider, type Scheduler, type Verdict } from "../routing/scheduler.ts";
+import { choiceOf, consider, type Choice, type Scheduler, type Verdict } from "../routing/scheduler.ts";
 import { round } from "./round.ts";
 
 export interface CandidateView {
@@ -54,10 +54,10 @@ export interface CandidateView {
 export interface Explanation {
   readonly hints: readonly string[];
   readonly decision:
-    | { readonly outcome: "grant"; readonly replica: string; readonly reason: string; readonly warm: boolean }
+    | { readonly outcome: "grant"; readonly replica: string; readonly reason: Choice["reason"]; readonly warm: boolean }
     /** Both null where no slot is free; else the expected wait for a warm replica, and the longest that is better than a load. */
     | { readonly outcome: "wait"; readonly expected_wait_s: number | null; readonly worth_waiting_s: number | null }
-    | { readonly outcome: "refuse"; readonly error_type: string };
+    | { readonly outcome: "refuse"; readonly error_type: Refusal["kind"] };
   readonly waiting: number;
   /** Free ones first, by what they cost and occupy, then in hash order; at most 100. */
   readonly candidates: readonly CandidateView[];

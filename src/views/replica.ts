@@ -1,4 +1,5 @@
 // A replica as the admin endpoints show it.
+import type { Failure } from "../routing/health/outcome.ts";
 import { heldHints, inFlight, type Replica } from "../routing/ledger/replica.ts";
 import type { ReplicaStatus } from "../routing/ledger/report.ts";
 
@@ -24,7 +25,7 @@ export interface ReplicaView {
   /** Ejected since it was last trusted: it gets one request at a time. */
   readonly on_probation: boolean;
   /** The last failure that was told of it, in this incarnation; null: none was. */
-  readonly last_error: { readonly kind: string; readonly detail: string; readonly ago_ms: number } | null;
+  readonly last_error: { readonly kind: Failure["kind"]; readonly detail: string; readonly ago_ms: number } | null;
 }
 
 export function viewReplica(replica: Replica, now: number): ReplicaView {

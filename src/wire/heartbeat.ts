@@ -1,8 +1,8 @@
 // From a heartbeat's JSON to plain data, or to the first field that is wrong. src/control decides which tokens are admitted, src/settings which
-// origins.
+// origins. GET /-/openapi.json shows the same schemas, so a regular expression here has no flags and means the same in JSON Schema.
 import * as v from "valibot";
 import type { Heartbeat } from "../routing/ledger/report.ts";
-import { hintFault } from "./hints.ts";
+import { hintFault, HINT_PATTERN } from "./hints.ts";
 import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";
 import { nearName } from "./near-name.ts";
@@ -14,13 +14,29 @@ export type Parsed<T> =
 const APP_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
 const REPLICA_ID = /^[\u0021-\u007e]+$/;
 /** No URL can hold these names, however escaped, so the administrator could neither drain nor delete such a replica. */
-const DOT_SEGMENT = /^\.{1,2}$/;
+const DOT_SEGMENTS = [".", ".."];
 /**
  * A scheme, a DNS name or bracketed address in ASCII, and a port. The URL parser forgives far more: it drops tabs and line feeds, and takes full-width
  * digits for digits, a backslash for a slash and an empty port for none. A text of this shape has one reading.
  */
-const ORIGIN_SHAPE =
-  /^https?:\/\/(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::[1-9]\d{0,4})?\/?$/i;
+const ORIGIN_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+const ORIGIN_SHAPE = new RegExp(
+  `^[Hh][Tt][Tt][Pp][Ss]?://(?:${ORIGIN_LABEL}(?:\\.${ORIGIN_LABEL})*|\\[[0-9A-Fa-f:.]+\\])(?::[1-9][0-9]{0,4})?/?$`,
+);
+
+/**
+ * Origins of that shape that are URLs too, for the document: a DNS name that does not end in a number, or an address as it is mostly written, and a port
+ * that there is. Of others, and of labels in Punycode, only the URL parser can say whether they are.
+ */
+const LAST_LABEL = "[A-Za-z_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+const BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+const PLAIN_ORIGIN = `^[Hh][Tt][Tt][Pp][Ss]?://(?:(?:${ORIGIN_LABEL}\\.)*${LAST_LABEL}|${BYTE}(?:\\.${BYTE}){3}|\\[::1\\])(?::${PORT})?/?$`;
+
+/** A schema with what docs say of it. */
+function described<S extends v.GenericSchema>(schema: S, meaning: string) {
+  return v.pipe(schema, v.description(meaning));
+}
 
 const count = (min: number, max: number) =>
   v.pipe(
@@ -30,13 +46,25 @@ const count = (min: number, max: number) =>
     v.maxValue(max, `must be at most ${max}`),
   );
 
-const AppName = v.pipe(
+/** `name` or `owner/name`. */
+export const AppName = v.pipe(
   v.string("must be a string"),
   v.regex(APP_NAME, "must be a letter or digit, then up to 127 of letters, digits and ._-; one / may join two of these"),
+  v.description("An app: a name, or an owner and a name."),
 );
 
+export const ReplicaId = v.pipe(
+  v.string("must be a string"),
+  v.regex(REPLICA_ID, "must be visible ASCII characters (U+0021 to U+007E)"),
+  v.maxLength(BOUNDS.replicaIdLength, `is longer than ${BOUNDS.replicaIdLength} characters`),
+  v.notValues(DOT_SEGMENTS, "must not be . or .."),
+  v.description("The replica's id, unique in its app."),
+);
+
+/** The metadata stand for the check, which JSON Schema can't say in its own way. */
 const HintList = v.pipe(
   v.array(v.string("must be a string"), "must be an array of strings"),
+  v.metadata({ items: { type: "string", pattern: HINT_PATTERN } }),
   v.transform((list) => [...new Set(list.map((hint) => hint.trim()).filter((hint) => hint !== ""))]),
   v.maxLength(LIMITS.hintsPerReplica, `has more than ${LIMITS.hintsPerReplica} hints`),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -48,30 +76,42 @@ const HintList = v.pipe(
   }),
 );
 
-const HeartbeatBody = v.object({
+export const HeartbeatBody = v.object({
   app: AppName,
-  replica: v.pipe(
-    v.string("must be a string"),
-    v.regex(REPLICA_ID, "must be visible ASCII characters (U+0021 to U+007E)"),
-    v.maxLength(BOUNDS.replicaIdLength, `is longer than ${BOUNDS.replicaIdLength} characters`),
-    v.check((id) => !DOT_SEGMENT.test(id), "must not be . or .."),
-  ),
+  replica: ReplicaId,
   origin: v.pipe(
     v.string("must be a string"),
     v.maxLength(BOUNDS.originLength, `is longer than ${BOUNDS.originLength} characters`),
     v.regex(ORIGIN_SHAPE, "must be scheme://host[:port] with http or https and an ASCII host, without user, path or query"),
     v.check((text) => URL.canParse(text), "is not a URL"),
+    v.metadata({ pattern: PLAIN_ORIGIN }),
+    v.description("Where the router reaches the replica. ORIGIN_ALLOW says which origins are admitted."),
     v.transform((text) => new URL(text).origin),
   ),
-  incarnation: v.nullish(count(0, Number.MAX_SAFE_INTEGER), 0),
-  sequence: v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
-  hints: v.nullish(HintList, null),
-  hint_slots: v.nullish(count(0, LIMITS.hintsPerReplica), null),
-  concurrency: v.nullish(count(1, LIMITS.concurrencyPerReplica), 1),
-  in_flight: v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
-  status: v.nullish(
-    v.picklist(["starting", "ready", "draining", "stopped"], "must be starting, ready, draining or stopped"),
-    "ready",
+  incarnation: described(
+    v.nullish(count(0, Number.MAX_SAFE_INTEGER), 0),
+    "Number of the replica's process; a later process has a higher one.",
+  ),
+  sequence: described(
+    v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
+    "Number of the report in its incarnation. Absent: reports count in the order in which they come.",
+  ),
+  hints: described(
+    v.nullish(HintList, null),
+    `What the replica holds warm: at most ${LIMITS.hintsPerReplica} different hints. Absent: it does not specialise.`,
+  ),
+  hint_slots: described(
+    v.nullish(count(0, LIMITS.hintsPerReplica), null),
+    "How many hints it can hold at once. Absent: not known.",
+  ),
+  concurrency: described(v.nullish(count(1, LIMITS.concurrencyPerReplica), 1), "How many requests it takes at once."),
+  in_flight: described(
+    v.nullish(count(0, Number.MAX_SAFE_INTEGER), null),
+    "How many requests it is serving, by its own count. Absent: it does not say.",
+  ),
+  status: described(
+    v.nullish(v.picklist(["starting", "ready", "draining", "stopped"], "must be starting, ready, draining or stopped"), "ready"),
+    "`starting`: gets nothing yet. `ready`: gets requests. `draining`: finishes what it has. `stopped`: has left.",
   ),
 });
 

@@ -1,10 +1,28 @@
 // Hints as text, as clients ask for them and replicas advertise them. A hint is opaque: the router does not know what a model is. Only estimates.ts reads
 // a hint's beginning, to guess how long requests for a new hint take.
+import * as v from "valibot";
 import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";
 
 /** U+0020 to U+007E. The runtime shows every other byte of a header as the same replacement character. */
 const PRINTABLE = /^[\u0020-\u007e]+$/;
+
+/** What `hintFault` admits, and the empty text, which counts as no hint: printable ASCII but the comma. */
+const HINT = `[ -+\\--~]{0,${BOUNDS.hintLength}}`;
+/** One hint, and a list of hints with commas, as regular expressions for JSON Schema. */
+export const HINT_PATTERN = `^${HINT}$`;
+export const HINT_LIST_PATTERN = `^${HINT}(,${HINT}){0,${BOUNDS.hintsPerRequest - 1}}$`;
+
+const HINTS_RULE = `must be up to ${BOUNDS.hintsPerRequest} hints, or one list of them with commas; a hint has up to ${BOUNDS.hintLength} characters U+0020 to U+007E`;
+
+/** Hints as parameters of a query: a parameter for each, or one with a list. The metadata stand for the check. */
+export const HintParameters = v.pipe(
+  v.array(v.pipe(v.string(), v.regex(new RegExp(HINT_LIST_PATTERN), HINTS_RULE))),
+  v.maxLength(BOUNDS.hintsPerRequest, HINTS_RULE),
+  v.check((texts) => texts.length === 1 || texts.every((text) => !text.includes(",")), HINTS_RULE),
+  v.metadata({ anyOf: [{ maxItems: 1 }, { items: { pattern: HINT_PATTERN } }] }),
+  v.description("Hints, the most preferred first. Absent: a request without a hint."),
+);
 
 export type HintsResult =
   | { readonly ok: true; readonly hints: readonly string[] }
@@ -32,6 +50,12 @@ export function parseRequestHints(headerValues: readonly string[]): HintsResult 
     if (hints.size > BOUNDS.hintsPerRequest) return { ok: false, detail: `more than ${BOUNDS.hintsPerRequest} hints` };
   }
   return { ok: true, hints: [...hints] };
+}
+
+/** The hints in parameters of a query, as those of a request. */
+export function parseHintParameters(values: readonly string[]): HintsResult {
+  const result = v.safeParse(HintParameters, values);
+  return result.success ? parseRequestHints(result.output) : { ok: false, detail: result.issues[0].message };
 }
 
 /**

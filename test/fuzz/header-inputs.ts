@@ -15,10 +15,10 @@ export function headerInput(draw: Draw, number: number): Input {
 
 const NO_SECONDS = [
   "", "0", "0.0", "-1", "-0", "abc", "1e3", "1E3", "1_000", "+1", ".5", "5.", "1,5", "0x10", "NaN", "Infinity", "1 2", "5s", "5;q=1", "5, 5",
-  "'5'", '"5"', "00", "9999999999999", "1.0000000000001", "1.2.3", "\u00b2", "\u00bd", "5\x7f", "5\x01", "١", "true", "null", "[5]",
+  "'5'", '"5"', "00", "9999999999999", "1.000000000000000000001", "1.2.3", "\u00b2", "\u00bd", "5\x7f", "5\x01", "١", "true", "null", "[5]",
 ]; // prettier-ignore
 /** Long enough for a request that a busy machine holds up. */
-const SECONDS = ["15", "15.5", "  15  ", "\t15", "000015", "15.000000000000", "999999999999"];
+const SECONDS = ["15", "15.5", "  15  ", "\t15", "000015", "15.000000000000", "15.299999999999998934", "999999999999"];
 
 function oddTimeout(draw: Draw): Odd {
   const name = "x-fal-request-timeout";

@@ -1,6 +1,6 @@
 // What the reference model remembers: plain maps and lists of what docs/protocol.md speaks of. No index, no total, nothing derived: every
 // question is answered by a look at everything.
-import type { AnswerKind } from "../../../src/routing/health/outcome.ts";
+import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
 import type { HeartbeatPolicy } from "../../../src/routing/ledger/liveness.ts";
 import type { Priority } from "../../../src/routing/ledger/queue.ts";
 import type { WaitingOptions } from "../../../src/routing/refusals.ts";
@@ -51,7 +51,7 @@ export interface Process {
   refusalsInARow: number;
   /** Its answers that were a success or an error, in their order, as whether they were errors. */
   answers: readonly boolean[];
-  lastError: { readonly kind: string; readonly detail: string; readonly atMs: number } | null;
+  lastError: { readonly kind: Failure["kind"]; readonly detail: string; readonly atMs: number } | null;
   /** It has left otherwise than by silence, with requests that it had not begun to answer: when those are lost; null: it has not. */
   lostAtMs: number | null;
   /** What it has not begun to answer is lost. */

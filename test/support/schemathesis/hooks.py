@@ -1,0 +1,17 @@
+"""Which origins are admitted is the operator's to say, so the document can't. An origin that is good by the document becomes one that this router admits."""
+
+import re
+
+import schemathesis
+
+
+@schemathesis.hook
+def before_call(ctx, case, kwargs):
+    body = case.body
+    origin = body.get("origin") if isinstance(body, dict) else None
+    if not isinstance(origin, str):
+        return
+    schema = case.operation.schema.raw_schema["components"]["schemas"]["Heartbeat"]["properties"]["origin"]
+    if len(origin) <= schema["maxLength"] and re.search(schema["pattern"], origin):
+        # Nothing listens there. Several, because an origin belongs to one replica of an app.
+        body["origin"] = f"http://127.{1 + sum(origin.encode()) % 250}.0.1:9"
