@@ -33,6 +33,20 @@ function targetOf({ path }: Operation): string {
   return path.replace("{app}", "a").replace("{replica}", "r").replace("{path}", "x");
 }
 
+/** What is told of an app while one request runs and another waits. */
+async function waitedOn(ask: (app: string) => Promise<Reply>): Promise<Reply> {
+  const held = holdAnswers();
+  await using busy = await TestReplica.start(held.answer);
+  const app = freshApp();
+  await router().join({ app, replica: "busy", origin: busy.origin, hints: ["h"] });
+  const replies = [1, 2].map(() => router().send(`/${app}/x`, { headers: { "x-fal-runner-hint": "h" } }));
+  await until("one waits", async () => (await router().view(app)).waiting === 1);
+  const told = await ask(app);
+  held.releaseAll();
+  await Promise.all(replies);
+  return told;
+}
+
 /** An app with one replica that nobody reaches. */
 async function joined(change: Record<string, unknown> = {}): Promise<string> {
   const app = freshApp();
@@ -173,6 +187,27 @@ const CASES: readonly Case[] = [
   ],
   ["explainApp", "bad_request", "a hint that is none", async () => explain("a", "?hint=%C3%A9")],
   ["explainApp", "app_not_found", "an unknown app", () => explain("nobody")],
+  ["viewQueue", null, "requests that wait", async () => waitedOn((app) => router().admin(`/-/apps/${app}/queue`))],
+  ["viewQueue", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/queue")],
+  ["viewMatrix", null, "hints that are held", async () => router().admin(`/-/apps/${await joined()}/matrix?hints=5`)],
+  ["viewMatrix", "bad_request", "too many hints", () => router().admin("/-/apps/nobody/matrix?hints=201")],
+  ["viewMatrix", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/matrix")],
+  ["viewHistory", null, "a minute with requests", async () => waitedOn((app) => router().admin(`/-/apps/${app}/history`))],
+  ["viewHistory", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/history")],
+  [
+    "viewEvents",
+    null,
+    "a load among others",
+    async () => {
+      await using replica = await TestReplica.start();
+      const app = freshApp();
+      await router().join({ app, replica: "r", origin: replica.origin, hints: ["h"], hint_slots: 1 });
+      await router().send(`/${app}/x`, { headers: { "x-fal-runner-hint": "cold" } });
+      return router().admin(`/-/apps/${app}/events`);
+    },
+  ],
+  ["viewEvents", "bad_request", "no sequence", () => router().admin("/-/apps/nobody/events?after=x")],
+  ["viewEvents", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/events")],
   ["drainReplica", null, "good", async () => onReplica(await joined(), "r1/drain")],
   ["drainReplica", "app_not_found", "an unknown app", () => onReplica("nobody", "r1/drain")],
   ["drainReplica", "not_found", "an unknown replica", async () => onReplica(await joined(), "r2/drain")],
