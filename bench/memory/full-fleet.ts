@@ -127,6 +127,16 @@ export function fullFleet(share: number, hintLength: number, now: number): reado
       });
       return fleet.tombstones.size;
     },
+    /** Half of them name as many dropped hints as one may. */
+    "last events"() {
+      each(most(LIMITS.eventsKept) / 2, (event) => {
+        const replica = `replica-${event}`;
+        const hints = names(event * LIMITS.droppedHintsNamed, LIMITS.droppedHintsNamed);
+        scheduler.events.record({ kind: "dropped", replica, hints, more: 0 }, now);
+        scheduler.events.record({ kind: "expired", replica, running: 0 }, now);
+      });
+      return scheduler.events.after(0).length;
+    },
     "the copy for isolates"() {
       image.refresh(scheduler, now);
       return image.rows.length;
