@@ -18,6 +18,8 @@ import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
+import type { Scale, ScaleOptions } from "../src/views/scale.ts";
+import { Autoscaling } from "./autoscaling.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -55,6 +57,7 @@ export class Fleet extends DurableObject {
   readonly #sockets: HeartbeatSockets;
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
+  readonly #autoscaling: Autoscaling;
   readonly #beats: PerSecond;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
@@ -101,6 +104,7 @@ export class Fleet extends DurableObject {
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
+    this.#autoscaling = new Autoscaling(this.#scheduler, this.#timer);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
@@ -174,6 +178,7 @@ export class Fleet extends DurableObject {
       this.#holder.finished(last);
     }
     const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
+    this.#autoscaling.note(now);
     if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);
     if (result.kind === "granted") {
@@ -212,7 +217,9 @@ export class Fleet extends DurableObject {
 
   /** A replica for a request that takes no slot; null: no replica is ready, or no retry is left. */
   choose(wanted: Wanted): GrantAnswer | null {
-    const choice = scheduling.choose(this.#scheduler, wanted, this.#now());
+    const now = this.#now();
+    const choice = scheduling.choose(this.#scheduler, wanted, now);
+    if (choice === null) this.#autoscaling.requested(now);
     return choice === null ? null : answerOfChoice(choice);
   }
 
@@ -243,6 +250,11 @@ export class Fleet extends DurableObject {
 
   explain(hints: readonly string[]): Explanation {
     return explain(this.#scheduler, this.#options, hints, this.#now());
+  }
+
+  /** How many replicas the app should have. */
+  scale(options: ScaleOptions): Scale {
+    return this.#autoscaling.scale(options, this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */
@@ -283,7 +295,7 @@ export class Fleet extends DurableObject {
       fleet.tombstones.set(id, { incarnation, sequence: null, untilMs, forbidden: true, record: null });
     }
     if (stored.length === 0) return;
-    const { timeToLiveMs } = heartbeatTiming(this.#policy(), stored.length);
+    const { timeToLiveMs } = this.#timing(stored.length);
     // One whose origin the present settings do not admit leaves as if its time to live were over.
     for (const { stored: replica, admitted } of stored) {
       restoreReplica(fleet, replica, admitted ? (this.#sockets.untilMs(replica) ?? now + timeToLiveMs) : now);
@@ -314,12 +326,13 @@ export class Fleet extends DurableObject {
 
   /** Tells waiting requests what they got, and sets the timer to the next event. */
   #dispatch(now: number): void {
-    for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
-    if (this.#scheduler.queue.waiting.size === 0) return;
-    for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now)) {
-      this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(this.#scheduler.fleet, outcome) : outcome);
-    }
-    if (this.#scheduler.queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+    const { queue, fleet } = this.#scheduler;
+    for (const lostAtMs of fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
+    if (queue.waiting.size > 0)
+      for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now))
+        this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(fleet, outcome) : outcome);
+    this.#autoscaling.note(now);
+    if (queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {
@@ -334,6 +347,7 @@ export class Fleet extends DurableObject {
   /** Without a timer the object may hibernate. */
   #rest(): void {
     this.#metrics.keep(Date.now());
+    if (this.#autoscaling.isWatched(Date.now())) return;
     if (this.#stored.isComplete && this.#direct.isIdle && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 
@@ -362,12 +376,9 @@ export class Fleet extends DurableObject {
     if (atMs !== null) this.#timer.wakeAt(atMs);
   }
 
-  #timing(): HeartbeatTiming {
-    return heartbeatTiming(this.#policy(), this.#scheduler.fleet.replicas.size);
-  }
-
-  #policy(): Parameters<typeof heartbeatTiming>[0] {
+  #timing(replicas = this.#scheduler.fleet.replicas.size): HeartbeatTiming {
     const { HEARTBEAT_INTERVAL_MS, HEARTBEAT_RATE_MAX, ALLOW_PRIVATE_ORIGINS } = this.#settings;
-    return { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
+    const policy = { intervalMs: HEARTBEAT_INTERVAL_MS, rateMax: HEARTBEAT_RATE_MAX, short: ALLOW_PRIVATE_ORIGINS };
+    return heartbeatTiming(policy, replicas);
   }
 }

@@ -158,6 +158,11 @@ export const BOUNDS = {
   scrapeMs: 8 * SECOND_MS,
   /** How soon an object that is scraped writes its counters between scrapes: what a crash may lose. */
   metricsRowMs: 60 * SECOND_MS,
+  /**
+   * How long an object stays awake after an autoscaler has asked, or after a request came for an app without replicas: so often an autoscaler must ask. The
+   * runtime keeps an object with a timer for at least 70 s.
+   */
+  demandKeptMs: 60 * SECOND_MS,
   /** How long a request may be over before it is counted without anybody telling how it went: such news comes with an edge's next request. */
   untoldMs: 60 * SECOND_MS,
 } as const;

@@ -8,6 +8,7 @@ import type { RouterError } from "../router-error.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { parseRequestHints } from "../wire/hints.ts";
 import { splitUrl } from "../wire/request-url.ts";
+import { parseScaleQuery } from "../wire/scale-query.ts";
 import { BOUNDS } from "../limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
@@ -32,10 +33,11 @@ const HEARTBEAT = "/-/heartbeat";
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/-/healthz": { GET: health },
   [HEARTBEAT]: { POST: (call) => heartbeat(call.req.raw, call.env) },
-  "/-/metrics": { GET: metrics },
+  "/-/metrics": { GET: reader(metrics) },
   "/-/apps": { GET: admin(listApps) },
   "/-/apps/:app": { GET: admin(viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp) },
+  "/-/apps/:app/scale": { GET: reader(scaleApp) },
   "/-/apps/:app/replicas/:replica": { DELETE: admin(removeReplica) },
   "/-/apps/:app/replicas/:replica/drain": { POST: admin((call) => drainReplica(call, true)) },
   "/-/apps/:app/replicas/:replica/undrain": { POST: admin((call) => drainReplica(call, false)) },
@@ -99,12 +101,19 @@ function admin(handler: Handler): Handler {
   };
 }
 
-/** What a scraper is told. Its own token opens nothing else. */
+/** So may those with METRICS_TOKEN, who only watch: scrapers and autoscalers. */
+function reader(handler: Handler): Handler {
+  return async (call) => {
+    const { ADMIN_TOKEN, METRICS_TOKEN } = call.env.settings;
+    const tokens = [ADMIN_TOKEN, METRICS_TOKEN].filter((token) => token !== null);
+    const admitted = tokens.map((token) => bearsToken(call.req.raw, token)).includes(true);
+    return admitted ? handler(call) : problem(call, { type: "unauthorized" });
+  };
+}
+
+/** What a scraper is told. */
 async function metrics(call: Call): Promise<Response> {
   const { env, settings, requestId } = call.env;
-  const tokens = [settings.ADMIN_TOKEN, settings.METRICS_TOKEN].filter((token) => token !== null);
-  const admitted = tokens.map((token) => bearsToken(call.req.raw, token)).includes(true);
-  if (!admitted) return problem(call, { type: "unauthorized" });
   const text = await scrape(env, settings, call.req.query("after") ?? "");
   return new Response(text, {
     headers: { "content-type": OPENMETRICS, "cache-control": "no-store", "x-fal-request-id": requestId },
@@ -128,6 +137,14 @@ async function explainApp(call: Call): Promise<Response> {
   if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
   const app = await knownApp(call);
   return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
+}
+
+/** An app without replicas has an answer too, as long as it is known. */
+async function scaleApp(call: Call): Promise<Response> {
+  const options = parseScaleQuery(new URL(call.req.url).searchParams);
+  if (!options.ok) return problem(call, { type: "bad_request", detail: `${options.field} ${options.detail}.` });
+  const app = await knownApp(call);
+  return app === null ? noApp(call) : answer(call, { app, ...(await stubOf(call, app).scale(options.value)) });
 }
 
 async function drainReplica(call: Call, drained: boolean): Promise<Response> {

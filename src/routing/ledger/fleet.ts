@@ -46,6 +46,8 @@ export class Fleet {
   readonly hintFailures = new HintFailures();
   /** Slots of all ready replicas. */
   slots = 0;
+  /** Requests that all replicas serve, as far as the router knows. */
+  running = 0;
   /** The number of hints that all replicas advertise, and their characters: what the limits of one fleet are about. */
   advertisedHints = 0;
   advertisedText = 0;
