@@ -156,7 +156,7 @@ describe.skipIf(!hasTools)("docs/operations/scale-rented.sh", () => {
     expect(drained.did.map((line) => line.split(" ")[0])).toEqual(["drain", "drain"]);
     for (const line of drained.did) expect(idle).toContain(line.split(" ")[1]);
     const first = drained.did.map((line) => `give_back ${line.split(" ")[1]}`);
-    expect((await pass(rental, "many", { MAX: "2" })).did.toSorted()).toEqual(first.toSorted());
+    expect((await pass(rental, "many", { MAX: "2" })).did).toEqual(expect.arrayContaining(first));
     expect(rental.machines).toHaveLength(2);
     expect((await pass(rental, "many", { MAX: "0" })).did).toHaveLength(2);
     const rest = idle.filter((machine) => rental.machines.includes(machine));
@@ -174,7 +174,8 @@ describe.skipIf(!hasTools)("docs/operations/scale-rented.sh", () => {
     await pass(rental, "back", { MIN: "2" });
     expect((await pass(rental, "back", { MAX: "1" })).did).toHaveLength(1);
     const { did } = await pass(rental, "back", { MIN: "3" });
-    expect(did.map((line) => line.split(" ")[0]).toSorted()).toEqual(["rent", "undrain"]);
+    expect(new Set(did.map((line) => line.split(" ")[0]))).toEqual(new Set(["undrain", "rent"]));
+    expect(did).toHaveLength(2);
     expect(rental.machines).toHaveLength(3);
   });
 
