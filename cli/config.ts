@@ -8,7 +8,13 @@ import { parseSettings, SETTING_NAMES, type Settings } from "../src/settings/set
 import { each } from "./command.ts";
 import { BadUsage } from "./failure.ts";
 
-const SECRETS: ReadonlySet<string> = new Set<keyof Settings>(["HEARTBEAT_TOKENS", "ADMIN_TOKEN", "ORIGIN_SIGNING_KEY"]);
+const SECRETS: ReadonlySet<string> = new Set<keyof Settings>([
+  "HEARTBEAT_TOKENS",
+  "ADMIN_TOKEN",
+  "METRICS_TOKEN",
+  "ORIGIN_SIGNING_KEY",
+  "SCALE_WEBHOOK_TOKEN",
+]);
 
 export interface Setting {
   readonly name: string;
@@ -69,7 +75,8 @@ export function readConfig({ file, from, set }: ConfigOptions): Config {
     const giver = given.find(({ values }) => values[name] !== undefined);
     if (giver === undefined) continue;
     const [value, from, secret] = [giver.values[name], giver.source, SECRETS.has(name)];
-    const result = parseSettings({ [name]: value });
+    // Whether a private SCALE_WEBHOOK is good depends on the other setting, which comes before it.
+    const result = parseSettings({ ALLOW_PRIVATE_ORIGINS: good["ALLOW_PRIVATE_ORIGINS"], [name]: value });
     if (result.ok) good[name] = value;
     else wrong.push({ setting: name, from, detail: `${name} ${result.detail}` });
     if (secret && from === "vars") {

@@ -104,7 +104,7 @@ export class Fleet extends DurableObject {
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
-    this.#autoscaling = new Autoscaling(this.#scheduler, this.#timer);
+    this.#autoscaling = new Autoscaling(ctx.id.name ?? "", this.#settings, this.#scheduler, this.#timer);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),

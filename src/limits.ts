@@ -146,6 +146,15 @@ export const BOUNDS = {
   hintHeaders: 8,
   /** Origins in CORS_ORIGINS. An error for a request with an `Origin` is compared with all of them. */
   corsOrigins: 256,
+  /** SCALE_WEBHOOK, in characters. */
+  webhookLength: 2000,
+  /**
+   * How often an app without replicas asks SCALE_WEBHOOK at most, how long one call may take, and the pause before the second and last try. The interval is
+   * shorter than `demandKeptMs`, for as long as which the object remembers the last call.
+   */
+  webhookEveryMs: 30 * SECOND_MS,
+  webhookMs: 5 * SECOND_MS,
+  webhookRetryMs: SECOND_MS,
   /** Apps in one answer of the admin endpoints. */
   appsPerPage: 1000,
   /**

@@ -1,4 +1,5 @@
 // Which origins a heartbeat may name. Otherwise a stolen token could send clients' requests to anything that the router can reach.
+import { isPrivateHost } from "./private-host.ts";
 import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.ts";
 
 /**
@@ -9,7 +10,7 @@ import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.t
 export function originFault(origin: string, app: string, ownUrl: string | null, settings: Settings): string | null {
   const url = new URL(origin);
   const development = settings.ALLOW_PRIVATE_ORIGINS;
-  const local = isAddress(url.hostname) || isPrivateName(url.hostname);
+  const local = isPrivateHost(url.hostname);
   if (url.protocol !== "https:" && !development) return "must be https";
   if (local && !development) return "must be a public host name, not an address or a private name";
   if (ownUrl !== null && isOwn(url, new URL(ownUrl), development)) return "is this router itself";
@@ -30,22 +31,6 @@ function isOwn(url: URL, own: URL, development: boolean): boolean {
 
 function withoutDots(hostname: string): string {
   return hostname.replace(/\.+$/, "");
-}
-
-function isAddress(hostname: string): boolean {
-  return hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
-/**
- * Endings of names that public DNS does not have, so whoever answers is inside: those reserved for local use (RFC 6761, 6762 with its appendix G, 7686,
- * 8375, 9476; ICANN: internal) and those in common use for it (lan, localdomain). `arpa` holds home.arpa and addresses by name, and no web server.
- * `example` is such an ending, while example.com is an ordinary name.
- */
-const PRIVATE_ENDING =
-  /\.(localhost|local|internal|test|invalid|example|alt|onion|arpa|intranet|private|corp|home|lan|localdomain)$/;
-
-function isPrivateName(hostname: string): boolean {
-  return !hostname.includes(".") || PRIVATE_ENDING.test(hostname);
 }
 
 /** An app's name as one DNS label. Lower case only, because DNS does not tell the apps `App` and `app` apart. */
