@@ -146,6 +146,8 @@ export const BOUNDS = {
   hintHeaders: 8,
   /** Origins in CORS_ORIGINS. An error for a request with an `Origin` is compared with all of them. */
   corsOrigins: 256,
+  /** Bytes of the index of a point in Analytics Engine, which is the app. A name is ASCII. */
+  analyticsIndexLength: 96,
   /** SCALE_WEBHOOK, in characters. */
   webhookLength: 2000,
   /**
