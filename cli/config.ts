@@ -70,7 +70,8 @@ export function readConfig({ file, from, set }: ConfigOptions): Config {
     if (giver === undefined) continue;
     const [value, from, secret] = [giver.values[name], giver.source, SECRETS.has(name)];
     if (String(value).trim() === "") continue;
-    const result = parseSettings({ [name]: value });
+    // Whether a private SCALE_WEBHOOK is good depends on the other setting, which comes before it.
+    const result = parseSettings({ ALLOW_PRIVATE_ORIGINS: good["ALLOW_PRIVATE_ORIGINS"], [name]: value });
     if (result.ok) good[name] = value;
     else wrong.push({ setting: name, from, detail: `${name} ${result.detail}` });
     if (secret && from === "vars") {

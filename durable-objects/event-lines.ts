@@ -1,10 +1,17 @@
 // The log's lines of what happens to replicas: one JSON line an event, but for loads and drops, which come with traffic.
 import { BOUNDS } from "../src/limits.ts";
+import { EventLog } from "../src/routing/events/event-log.ts";
 import type { EventKind, FleetEvent } from "../src/routing/events/event.ts";
 import { viewEvent } from "../src/views/events.ts";
 import { PerSecond } from "./per-second.ts";
 
 const WARNINGS: ReadonlySet<EventKind> = new Set(["ejected", "expired", "hint_failed"]);
+
+/** A log of events that writes these lines. */
+export function loggedEvents(app: () => string | null): EventLog {
+  const lines = new EventLines(app);
+  return new EventLog((event) => lines.write(event));
+}
 
 export class EventLines {
   readonly #app: () => string | null;

@@ -9,7 +9,6 @@ import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
 import type { Known } from "../src/routing/direct/codec.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
-import { EventLog } from "../src/routing/events/event-log.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
@@ -20,8 +19,10 @@ import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import type { DashboardQuery } from "../src/views/dashboard.ts";
+import type { Scale, ScaleOptions } from "../src/views/scale.ts";
+import { Autoscaling } from "./autoscaling.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
-import { EventLines } from "./event-lines.ts";
+import { loggedEvents } from "./event-lines.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
   answerOf,
@@ -58,6 +59,7 @@ export class Fleet extends DurableObject {
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
   readonly #views: FleetViews;
+  readonly #autoscaling: Autoscaling;
   readonly #beats: PerSecond;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
@@ -65,16 +67,8 @@ export class Fleet extends DurableObject {
     answered: (id, answer) => this.#told((now) => answered(this.#scheduler, id, answer, now)),
     failed: (id, failure, hints) => this.#told((now) => failed(this.#scheduler, id, failure, hints, now)),
     ended: (id, whole) => this.#told((now) => (ended(this.#scheduler, id, whole, now), null)),
-    succeeded: (success) => {
-      const now = this.#clock();
-      succeeded(this.#scheduler, success, now);
-      this.#end(success.id, now);
-    },
-    finished: (id) => {
-      const now = this.#clock();
-      finish(this.#scheduler, id, now);
-      this.#end(id, now);
-    },
+    succeeded: (success) => this.#over(success.id, (now) => succeeded(this.#scheduler, success, now)),
+    finished: (id) => this.#over(id, (now) => finish(this.#scheduler, id, now)),
   };
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
@@ -82,19 +76,16 @@ export class Fleet extends DurableObject {
     const settings = settingsOf(env);
     if (!settings.ok) throw new Error(`${settings.setting} ${settings.detail}`);
     this.#settings = settings.settings;
-    this.#options = {
-      queueLengthMax: this.#settings.QUEUE_LENGTH_MAX,
-      coldStartMs: this.#settings.COLD_START_MS,
-    };
-    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX } = this.#settings;
-    const lines = new EventLines(() => ctx.id.name ?? this.#stored.app);
-    const events = new EventLog((event) => lines.write(event));
+    const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX, QUEUE_LENGTH_MAX } = this.#settings;
+    this.#options = { queueLengthMax: QUEUE_LENGTH_MAX, coldStartMs: COLD_START_MS };
+    const events = loggedEvents(() => ctx.id.name ?? this.#stored.app);
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS, events);
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
     const viewed = { scheduler: this.#scheduler, options: this.#options };
     this.#views = new FleetViews({ ...viewed, app: () => this.#stored.app, timing: () => this.#timing() }, Date.now());
+    this.#autoscaling = new Autoscaling(ctx.id.name ?? "", this.#settings, this.#scheduler, this.#timer);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
@@ -166,6 +157,7 @@ export class Fleet extends DurableObject {
       this.#holder.finished(last);
     }
     const result = scheduling.enqueue(this.#scheduler, this.#options, id, arrivalOf(request, now), now);
+    this.#autoscaling.note(now);
     if (result.kind === "refused") return { result, ticket: null };
     const ticket = new Ticket(id, this.#holder);
     if (result.kind === "granted") {
@@ -204,7 +196,9 @@ export class Fleet extends DurableObject {
 
   /** A replica for a request that takes no slot; null: no replica is ready, or no retry is left. */
   choose(wanted: Wanted): GrantAnswer | null {
-    const choice = scheduling.choose(this.#scheduler, wanted, this.#now());
+    const now = this.#now();
+    const choice = scheduling.choose(this.#scheduler, wanted, now);
+    if (choice === null) this.#autoscaling.requested(now);
     return choice === null ? null : answerOfChoice(choice);
   }
 
@@ -256,6 +250,11 @@ export class Fleet extends DurableObject {
   /** All that a page of the dashboard shows. Stores nothing. */
   dashboard(query: DashboardQuery) {
     return this.#views.dashboard(query, this.#now());
+  }
+
+  /** How many replicas the app should have. */
+  scale(options: ScaleOptions): Scale {
+    return this.#autoscaling.scale(options, this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */
@@ -328,7 +327,9 @@ export class Fleet extends DurableObject {
   }
 
   /** The request is over: nobody waits for anything of it any more. */
-  #end(id: number, now: number): void {
+  #over(id: number, learn: (now: number) => void): void {
+    const now = this.#clock();
+    learn(now);
     this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
     this.#waits.delete(id);
     this.#watched.end(id, "over");
@@ -338,12 +339,13 @@ export class Fleet extends DurableObject {
 
   /** Tells waiting requests what they got, and sets the timer to the next event. */
   #dispatch(now: number): void {
-    for (const lostAtMs of this.#scheduler.fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
-    if (this.#scheduler.queue.waiting.size === 0) return;
-    for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now)) {
-      this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(this.#scheduler.fleet, outcome) : outcome);
-    }
-    if (this.#scheduler.queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
+    const { queue, fleet } = this.#scheduler;
+    for (const lostAtMs of fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
+    if (queue.waiting.size > 0)
+      for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now))
+        this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(fleet, outcome) : outcome);
+    this.#autoscaling.note(now);
+    if (queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
 
   #tick(): void {
@@ -358,6 +360,7 @@ export class Fleet extends DurableObject {
   /** Without a timer the object may hibernate. */
   #rest(): void {
     this.#metrics.keep(Date.now());
+    if (this.#autoscaling.isWatched(Date.now())) return;
     if (this.#stored.isComplete && this.#direct.isIdle && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }
 

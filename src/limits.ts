@@ -150,6 +150,17 @@ export const BOUNDS = {
   hintHeaders: 8,
   /** Origins in CORS_ORIGINS. An error for a request with an `Origin` is compared with all of them. */
   corsOrigins: 256,
+  /** Bytes of the index of a point in Analytics Engine, which is the app. A name is ASCII. */
+  analyticsIndexLength: 96,
+  /** SCALE_WEBHOOK, in characters. */
+  webhookLength: 2000,
+  /**
+   * How often an app without replicas asks SCALE_WEBHOOK at most, how long one call may take, and the pause before the second and last try. The interval is
+   * shorter than `demandKeptMs`, for as long as which the object remembers the last call.
+   */
+  webhookEveryMs: 30 * SECOND_MS,
+  webhookMs: 5 * SECOND_MS,
+  webhookRetryMs: SECOND_MS,
   /** Apps in one answer of the admin endpoints. */
   appsPerPage: 1000,
   /**
@@ -177,6 +188,11 @@ export const BOUNDS = {
   liveConnectionMs: 15 * 60 * SECOND_MS,
   /** Apps on a page of the dashboard, each of which is asked how it does. */
   appsPerDashboard: 50,
+  /**
+   * How long an object stays awake after an autoscaler has asked, or after a request came for an app without replicas: so often an autoscaler must ask. The
+   * runtime keeps an object with a timer for at least 70 s.
+   */
+  demandKeptMs: 60 * SECOND_MS,
   /** How long a request may be over before it is counted without anybody telling how it went: such news comes with an edge's next request. */
   untoldMs: 60 * SECOND_MS,
 } as const;

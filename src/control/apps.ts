@@ -3,6 +3,7 @@ import { fleetOf } from "../edge/fleet-stub.ts";
 import { BOUNDS } from "../limits.ts";
 import { LIMITS as FLEET } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
+import { parseScaleQuery } from "../wire/scale-query.ts";
 import { parseHintParameters } from "../wire/hints.ts";
 import { HINTS_SHOWN, numberIn, SEQUENCE } from "./query.ts";
 import { answer, knownApp, problem, type Call, type Handler } from "./call.ts";
@@ -47,6 +48,14 @@ export async function events(call: Call): Promise<Response> {
   const after = numberIn(call, "after", SEQUENCE, 0);
   if (!after.ok) return problem(call, { type: "bad_request", detail: after.detail });
   return look((fleet) => fleet.events(after.value))(call);
+}
+
+/** An app without replicas has an answer too, as long as it is known. */
+export async function scaleApp(call: Call): Promise<Response> {
+  const options = parseScaleQuery(new URL(call.req.url).searchParams);
+  if (!options.ok) return problem(call, { type: "bad_request", detail: `${options.field} ${options.detail}.` });
+  const app = await knownApp(call);
+  return app === null ? noApp(call) : answer(call, { app, ...(await stubOf(call, app).scale(options.value)) });
 }
 
 export async function drainReplica(call: Call, drained: boolean): Promise<Response> {

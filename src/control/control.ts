@@ -6,7 +6,7 @@ import { problemResponse } from "../problem.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import { missingSettings } from "../settings/refused.ts";
 import { splitUrl } from "../wire/request-url.ts";
-import { drainReplica, events, explainApp, history, listApps, matrix, queue, removeReplica, viewApp } from "./apps.ts";
+import { drainReplica, events, explainApp, history, listApps, matrix, queue, removeReplica, scaleApp, viewApp } from "./apps.ts";
 import { bearsToken } from "./auth.ts";
 import { answer, json, problem, type Bindings, type Call, type Handler } from "./call.ts";
 import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
@@ -28,10 +28,11 @@ export const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> =
   "/-/healthz": { GET: open(health, operations.health) },
   "/-/openapi.json": { GET: open(openApi, operations.openApi) },
   [HEARTBEAT]: { POST: route((call) => heartbeat(call.req.raw, call.env), ["heartbeat"], operations.heartbeat) },
-  "/-/metrics": { GET: route(metrics, ["admin", "metrics"], operations.metrics) },
+  "/-/metrics": { GET: reader(metrics, operations.metrics) },
   "/-/apps": { GET: admin(listApps, operations.listApps) },
   "/-/apps/:app": { GET: admin(viewApp, operations.viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp, operations.explainApp) },
+  "/-/apps/:app/scale": { GET: reader(scaleApp, operations.scaleApp) },
   "/-/apps/:app/queue": { GET: admin(queue, operations.viewQueue) },
   "/-/apps/:app/matrix": { GET: admin(matrix, operations.viewMatrix) },
   "/-/apps/:app/history": { GET: admin(history, operations.viewHistory) },
@@ -117,17 +118,25 @@ function admin(handler: Handler, operation: Operation): Route {
   return route(guarded, ["admin"], operation);
 }
 
+/** So may those with METRICS_TOKEN, who only watch: scrapers and autoscalers. */
+function reader(handler: Handler, operation: Operation): Route {
+  const guarded: Handler = async (call) => {
+    const { ADMIN_TOKEN, METRICS_TOKEN } = call.env.settings;
+    const tokens = [ADMIN_TOKEN, METRICS_TOKEN].filter((token) => token !== null);
+    const admitted = tokens.map((token) => bearsToken(call.req.raw, token)).includes(true);
+    return admitted ? handler(call) : problem(call, { type: "unauthorized" });
+  };
+  return route(guarded, ["admin", "metrics"], operation);
+}
+
 function openApi(call: Call): Response {
   const headers = { "content-type": "application/json", "cache-control": "no-store", "x-fal-request-id": call.env.requestId };
   return new Response(openApiText(ROUTES), { headers });
 }
 
-/** What a scraper is told. Its own token opens nothing else. */
+/** What a scraper is told. */
 async function metrics(call: Call): Promise<Response> {
   const { env, settings, requestId } = call.env;
-  const tokens = [settings.ADMIN_TOKEN, settings.METRICS_TOKEN].filter((token) => token !== null);
-  const admitted = tokens.map((token) => bearsToken(call.req.raw, token)).includes(true);
-  if (!admitted) return problem(call, { type: "unauthorized" });
   const text = await scrape(env, settings, call.req.query("after") ?? "");
   return new Response(text, {
     headers: { "content-type": OPENMETRICS, "cache-control": "no-store", "x-fal-request-id": requestId },

@@ -1,4 +1,5 @@
 // A client's request on its way through the steps of route.ts.
+import type { RequestRecord } from "../request-record.ts";
 import type { RouterError } from "../router-error.ts";
 import type { SplitUrl } from "../wire/request-url.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -16,6 +17,7 @@ export interface Exchange {
   readonly arrivedAtMs: number;
   readonly client: ClientRequest;
   readonly alarm: Alarm;
+  readonly record: RequestRecord;
 }
 
 /** Time until the request must have been sent; 0 or less: its deadline has passed. */

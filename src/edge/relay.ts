@@ -18,15 +18,17 @@ import { relayWebSocket } from "./websocket-relay.ts";
 
 /** The client's response; or the router's error, if a short body broke off before anything was sent. */
 export async function relay(exchange: Exchange, { granted, response, streamed }: Answered): Promise<Result<Response>> {
-  const { request, ctx, requestId, arrivedAtMs, settings, alarm } = exchange;
+  const { request, ctx, requestId, arrivedAtMs, settings, alarm, record } = exchange;
   const { to, slot } = granted;
   const release = () => slot?.release();
   const whole = () => {
+    record.ended("complete");
     noteKept(to.origin, Date.now());
     const told = slot?.done() ?? null;
     if (told !== null) ctx.waitUntil(told);
   };
   const broken = (thrown?: unknown) => {
+    record.ended(request.signal.aborted ? "client_gone" : "broken");
     if (slot === null) return;
     // A replica may answer 4xx and then end the connection, as Node.js does with headers that are too large. Neither that nor a client that has gone
     // is the replica's failure.
@@ -37,13 +39,17 @@ export async function relay(exchange: Exchange, { granted, response, streamed }:
         slot.failed({ kind: "broken", detail: thrown instanceof Stalled ? "stalled" : "broke off" }).finally(release),
       );
   };
+  const gone = () => {
+    record.ended("client_gone");
+    release();
+  };
   const { replica, reason, waitedMs, sentAtMs } = to;
   const routeMs = Math.max(0, sentAtMs - arrivedAtMs - waitedMs);
   const served = { replica, reason, requestId, queueMs: waitedMs, routeMs };
   if (response.webSocket) {
     const headers = new Headers(response.headers);
     editResponseHeaders(headers, response.headers, served);
-    return { ok: true, value: relayWebSocket({ upstream: response, headers, whole, release, broken }, response.webSocket) };
+    return { ok: true, value: relayWebSocket({ upstream: response, headers, whole, release: gone, broken }, response.webSocket) };
   }
   const passing =
     slot?.proves === true ? (passed: Promise<void>) => ctx.waitUntil(proof(passed, slot, request.signal)) : undefined;

@@ -1,4 +1,5 @@
 // A client's request, from its arrival to its answer: read, admit, send, relay. Any step can end it with the router's own answer.
+import type { RequestRecord } from "../request-record.ts";
 import { failed, type Result } from "../router-error.ts";
 import type { SplitUrl } from "../wire/request-url.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -18,14 +19,16 @@ export async function route(
   ctx: ExecutionContext,
   settings: Settings,
   requestId: string,
+  record: RequestRecord,
 ): Promise<Result<Response>> {
   const arrivedAtMs = Date.now();
   const read = readClientRequest(request, url, settings);
   if (!read.ok) return read;
   const client = read.value;
-  const exchange = { request, url, env, ctx, settings, requestId, arrivedAtMs, client, alarm: new Alarm() };
+  const exchange = { request, url, env, ctx, settings, requestId, arrivedAtMs, client, alarm: new Alarm(), record };
   const unknown = await unknownAppFault(exchange);
   if (unknown !== null) return failed(unknown);
+  record.app = client.app;
   keepSnapshot(exchange);
   const body = await takeBody(exchange);
   if (!body.ok) return body;

@@ -24,12 +24,13 @@ export interface Answered {
 
 /** Attempts until one answers for good, none is left, or no other replica can take the request. */
 export async function send(exchange: Exchange, body: ClientBody, first: Granted): Promise<Result<Answered>> {
-  const { request, env, settings, client, ctx } = exchange;
+  const { request, env, settings, client, ctx, record } = exchange;
   const { streamed } = body;
   const mayRepeat = client.mayRetry && !streamed;
   const tries = new Tries(settings.MAX_ATTEMPTS, request.method);
   let granted = first;
   for (;;) {
+    record.attempts++;
     const attempt = await attemptAt(exchange, granted, body, mayRepeat);
     const outcome = await reportOutcome(attempt, { granted, body, network: replicaNetwork(env), settings, ctx });
     if (attempt.kind === "timed_out") return timedOut(granted, outcome);

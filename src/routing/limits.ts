@@ -126,6 +126,13 @@ export const LIMITS = {
   /** Failures, and lists of hints, in one report; what is more is not told. */
   failuresPerReport: 100,
   listsPerReport: 100,
+  /**
+   * Steps in which the demand for a fleet is remembered, how long one is, and over how long the number of running requests is averaged: a minute, as
+   * Knative's stable window. An hour is the longest window that an autoscaler can ask for.
+   */
+  demandSteps: 360,
+  demandStepMs: 10 * SECOND_MS,
+  demandMeanMs: 60 * SECOND_MS,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
   /** Replicas on a page of the dashboard, which is made anew every few seconds. */

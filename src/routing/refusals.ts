@@ -55,11 +55,16 @@ export function triedAll({ free, busy, replicas }: Fleet, { avoid }: Wanted): bo
   return untried === 0;
 }
 
+/** Until when requests may hope for a replica. Infinity: one is there or coming, or is started for them. O(1) if a replica is ready, else as `returnUntilMs`. */
+export function graceUntilMs(fleet: Fleet): number {
+  return fleet.startsOnDemand ? Infinity : returnUntilMs(fleet);
+}
+
 /**
- * Until when requests may hope for a replica. Infinity: a replica is ready or starting. Otherwise as long as one that drains, was drained or has left
+ * Until when a replica may come by itself. Infinity: a replica is ready or starting. Otherwise as long as one that drains, was drained or has left
  * could return or be followed by its next process; 0: there is no hope. O(1) if a replica is ready, else O(replicas and tombstones).
  */
-export function graceUntilMs(fleet: Fleet): number {
+export function returnUntilMs(fleet: Fleet): number {
   if (fleet.free.size + fleet.busy.size > 0) return Infinity;
   let until = 0;
   for (const replica of fleet.replicas.values()) {

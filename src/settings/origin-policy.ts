@@ -1,5 +1,6 @@
 // Which origins a heartbeat may name. Otherwise a stolen token could send clients' requests to anything that the router can reach.
 import { addressRange, isInRange } from "./address-range.ts";
+import { isPrivateHost } from "./private-host.ts";
 import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.ts";
 
 /**
@@ -10,7 +11,7 @@ import { APP_PLACEHOLDER, type OriginPattern, type Settings } from "./settings.t
 export function originFault(origin: string, app: string, ownUrl: string | null, settings: Settings): string | null {
   const url = new URL(origin);
   const { ALLOW_PRIVATE_ORIGINS: allowed } = settings;
-  const local = isAddress(url.hostname) || isPrivateName(url.hostname);
+  const local = isPrivateHost(url.hostname);
   const admitsHttp = allowed === true || (allowed === "listed" && local);
   if (url.protocol !== "https:" && !admitsHttp) return "must be https";
   if (local && allowed === false) return "must be a public host name, not an address or a private name";
@@ -35,10 +36,6 @@ function withoutDots(hostname: string): string {
   return hostname.replace(/\.+$/, "");
 }
 
-function isAddress(hostname: string): boolean {
-  return hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
 /** Where clouds give a machine its credentials, IPv4 addresses within IPv6 ones included. fd00:ec2::254 is that of AWS, and not link-local. */
 const LINK_LOCAL = [
   ["169.254.0.0", 16],
@@ -50,18 +47,6 @@ const LINK_LOCAL = [
 
 function isLinkLocal(hostname: string): boolean {
   return LINK_LOCAL.some((range) => isInRange(hostname, range));
-}
-
-/**
- * Endings of names that public DNS does not have, so whoever answers is inside: those reserved for local use (RFC 6761, 6762 with its appendix G, 7686,
- * 8375, 9476; ICANN: internal) and those in common use for it (lan, localdomain). `arpa` holds home.arpa and addresses by name, and no web server.
- * `example` is such an ending, while example.com is an ordinary name.
- */
-const PRIVATE_ENDING =
-  /\.(localhost|local|internal|test|invalid|example|alt|onion|arpa|intranet|private|corp|home|lan|localdomain)$/;
-
-function isPrivateName(hostname: string): boolean {
-  return !hostname.includes(".") || PRIVATE_ENDING.test(hostname);
 }
 
 /** An app's name as one DNS label. Lower case only, because DNS does not tell the apps `App` and `app` apart. */

@@ -5,6 +5,7 @@ import { SCHEDULING } from "../routing/policy/index.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
 import { addressRange, type AddressRange } from "./address-range.ts";
+import { isPrivateHost } from "./private-host.ts";
 
 export type AppFrom =
   | { readonly kind: "path"; readonly segments: 1 | 2 }
@@ -144,6 +145,20 @@ function originOf(text: string): string | null {
   return /^https?:\/\/[\w.:[\]-]+$/i.test(text) && URL.canParse(text) ? new URL(text).origin : null;
 }
 
+const WEBHOOK_RULE = "must be a URL like https://scaler.example.com/warmpath, without user, password or fragment";
+const webhook = v.pipe(
+  v.string(WEBHOOK_RULE),
+  v.maxLength(BOUNDS.webhookLength, `has more than ${BOUNDS.webhookLength} characters`),
+  v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+    const url = URL.canParse(dataset.value) ? new URL(dataset.value) : null;
+    const isPlain = url !== null && url.username + url.password + url.hash === "";
+    if (isPlain && /^https?:$/.test(url.protocol)) return url.href;
+    addIssue({ message: WEBHOOK_RULE });
+    return NEVER;
+  }),
+);
+const PRIVATE_WEBHOOK = "must be https and a public host name, unless ALLOW_PRIVATE_ORIGINS is true";
+
 const TOKENS_RULE = 'must be a token, or JSON like {"app": "token", "other": ["token", "next"], "*": "token"}';
 /** A header field can hold no other token. The message must not show the token. */
 const TOKEN_RULE = "must be visible ASCII characters (U+0021 to U+007E), without spaces";
@@ -190,7 +205,7 @@ const choice = <const T extends readonly string[]>(values: T) => v.picklist(valu
 const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"] as const;
 const DAY_MS = 86_400_000;
 
-const SettingsSchema = v.object({
+const Each = v.object({
   HEARTBEAT_TOKENS: setting<HeartbeatTokens>(heartbeatTokens, new Map()),
   ADMIN_TOKEN: setting<string | null>(token, null),
   METRICS_TOKEN: setting<string | null>(token, null),
@@ -215,22 +230,36 @@ const SettingsSchema = v.object({
   SCHEDULING: setting(choice(SCHEDULING), "cost"),
   AFFINITY_WAIT: setting(choice(["auto", "never"]), "auto"),
   CORS_ORIGINS: setting<readonly string[]>(corsOrigins, []),
+  SCALE_WEBHOOK: setting<string | null>(webhook, null),
+  SCALE_WEBHOOK_TOKEN: setting<string | null>(token, null),
   LOG: setting(choice(["faults", "requests"]), "faults"),
   LOG_SAMPLE_PERCENT: setting(integer(1, 100), 100),
 });
+const SettingsSchema = v.pipe(
+  Each,
+  v.forward(
+    v.check(({ SCALE_WEBHOOK: url, ALLOW_PRIVATE_ORIGINS }) => {
+      return (
+        url === null || ALLOW_PRIVATE_ORIGINS === true || (url.startsWith("https:") && !isPrivateHost(new URL(url).hostname))
+      );
+    }, PRIVATE_WEBHOOK),
+    ["SCALE_WEBHOOK"],
+  ),
+);
 
-export type Settings = v.InferOutput<typeof SettingsSchema>;
+export type Settings = v.InferOutput<typeof Each>;
 export type SettingsResult =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly setting: string; readonly detail: string };
 
-export const SETTING_NAMES = Object.keys(SettingsSchema.entries) as readonly (keyof Settings)[];
+export const SETTING_NAMES = Object.keys(Each.entries) as readonly (keyof Settings)[];
 /** Settings whose values nobody may see. They are set as secrets, never in a file that is kept. */
 export const SECRET_NAMES = [
   "HEARTBEAT_TOKENS",
   "ADMIN_TOKEN",
   "METRICS_TOKEN",
   "ORIGIN_SIGNING_KEY",
+  "SCALE_WEBHOOK_TOKEN",
 ] as const satisfies readonly (keyof Settings)[];
 
 const known = new WeakMap<object, SettingsResult>();

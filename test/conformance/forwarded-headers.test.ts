@@ -46,6 +46,25 @@ test("FWD-1 nothing is invented: no user-agent, no accept, no accept-encoding", 
   expect(got.headers["cache-control"]).toBeUndefined();
 });
 
+const PARENT = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+test.each([
+  ["valid", `00-${PARENT}-01`, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"],
+  ["of a version that is not known", `cc-${PARENT}-01-what-the-future-will-be`, "a=b"],
+  ["upper case, which is not valid", `00-${PARENT.toUpperCase()}-01`, "a=b"],
+  ["all zeros, which is not valid", `00-${"0".repeat(32)}-${"0".repeat(16)}-00`, "a=b"],
+  ["no such thing", "not a traceparent", ", =;"],
+])("FWD-1 traceparent and tracestate pass as they came: %s", async (_, traceparent, tracestate) => {
+  const { headers } = await forwarded("/run", { headers: { traceparent, tracestate, baggage: "user=7" } });
+  expect([headers["traceparent"], headers["tracestate"], headers["baggage"]]).toEqual([traceparent, tracestate, "user=7"]);
+});
+
+test("FWD-1 none is made up, and several lines stay in order", async () => {
+  const { headers } = await forwarded("/run");
+  expect([headers["traceparent"], headers["tracestate"]]).toEqual([undefined, undefined]);
+  const several = await forwarded("/run", { headers: { tracestate: ["a=1", "b=2"] } });
+  expect(several.headers["tracestate"]).toBe("a=1, b=2");
+});
+
 test("FWD-2 hop-by-hop headers are dropped", async () => {
   const headers = { te: "trailers", "keep-alive": "timeout=5", "proxy-connection": "keep-alive", "x-kept": "yes" };
   const got = await forwarded("/run", { headers });

@@ -3,6 +3,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { Alarm } from "../../src/edge/alarm.ts";
 import { readClientRequest } from "../../src/edge/client-request.ts";
 import type { Exchange } from "../../src/edge/exchange.ts";
+import { RequestRecord } from "../../src/request-record.ts";
 import { settingsOf } from "../../src/settings/settings.ts";
 import { splitUrl } from "../../src/wire/request-url.ts";
 
@@ -22,6 +23,6 @@ export function exchangeOf(env: Cloudflare.Env, app: string, arrivedAtMs: number
   const ctx = createExecutionContext();
   return {
     ...{ request, url, env, ctx, settings: settings.settings, requestId: "test", arrivedAtMs },
-    ...{ client: client.value, alarm: new Alarm(), over: () => waitOnExecutionContext(ctx) },
+    ...{ client: client.value, alarm: new Alarm(), record: new RequestRecord(), over: () => waitOnExecutionContext(ctx) },
   };
 }

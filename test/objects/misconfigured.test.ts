@@ -49,6 +49,8 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   COLD_START_MS: [MARK],
   SCHEDULING: [MARK],
   AFFINITY_WAIT: [MARK],
+  SCALE_WEBHOOK: [MARK, `https://${MARK}:${MARK}@a.example.com/`, `https://a.example.com/${MARK.repeat(400)}`],
+  SCALE_WEBHOOK_TOKEN: [`${MARK} with a space`],
   LOG: [MARK],
   LOG_SAMPLE_PERCENT: [MARK],
   CORS_ORIGINS: [MARK, `https://a.example.com https://${MARK}/path`, many(BOUNDS.corsOrigins + 1).join()],

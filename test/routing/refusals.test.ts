@@ -142,6 +142,17 @@ describe("no_replicas", () => {
     expect(brief(arrives(scheduler, {}, 16_000))).toBe("no_replicas");
   });
 
+  test("not where replicas are started on demand: a request waits up to its deadline, and nothing wakes the fleet before", () => {
+    const scheduler = withReplicas({});
+    scheduler.fleet.startsOnDemand = true;
+    expect(brief(arrives(scheduler, { deadlineMs: 100_000 }))).toBe("waiting");
+    expect(scheduling.dispatch(scheduler, ROOMY, 99_999).size).toBe(0);
+    expect(scheduling.nextEventMs(scheduler)).toBe(100_000);
+    expect([...scheduling.dispatch(scheduler, ROOMY, 100_000).values()].map(brief)).toEqual(["timed_out"]);
+    for (let request = 0; request < ROOMY.queueLengthMax; request++) arrives(scheduler);
+    expect(brief(arrives(scheduler))).toBe("queue_full");
+  });
+
   test("not where the replica returns in time", () => {
     const scheduler = withReplicas({ a: { status: "draining" } });
     arrives(scheduler);

@@ -38,6 +38,8 @@ const DEFAULTS: Settings = {
   SCHEDULING: "cost",
   AFFINITY_WAIT: "auto",
   CORS_ORIGINS: [],
+  SCALE_WEBHOOK: null,
+  SCALE_WEBHOOK_TOKEN: null,
   LOG: "faults",
   LOG_SAMPLE_PERCENT: 100,
 };
@@ -230,4 +232,48 @@ test("settings are read once per environment object", () => {
   expect(settingsOf({ ...env })).not.toBe(first);
   const bad = { MAX_ATTEMPTS: 0 };
   expect(settingsOf(bad)).toBe(settingsOf(bad));
+});
+
+describe("SCALE_WEBHOOK", () => {
+  test.each([
+    ["https://scaler.example.com", "https://scaler.example.com/"],
+    [" https://scaler.example.com:8443/up?key=a%20b ", "https://scaler.example.com:8443/up?key=a%20b"],
+    ["HTTPS://Scaler.Example.com/Up", "https://scaler.example.com/Up"],
+  ])("%s", (text, url) => {
+    expect(valueOf("SCALE_WEBHOOK", text)).toBe(url);
+  });
+
+  test.each([
+    "x",
+    "scaler.example.com",
+    "ftp://a.example.com",
+    "https://",
+    "https://u:s3cret@a.example.com/",
+    "https://a.example.com/#s3cret",
+  ])("%s is no such URL, and the message shows nothing of it", (text) => {
+    expect(valueOf("SCALE_WEBHOOK", text)).toMatch(/^fault: must be a URL like/);
+    expect(valueOf("SCALE_WEBHOOK", text)).not.toContain("s3cret");
+  });
+
+  test("is bounded", () => {
+    expect(valueOf("SCALE_WEBHOOK", `https://a.example.com/${"a".repeat(2000)}`)).toMatch(/^fault: has more than 2000/);
+  });
+
+  test.each([
+    "http://scaler.example.com/",
+    "https://127.0.0.1/",
+    "https://[::1]/",
+    "https://2130706433/",
+    "https://scaler/",
+    "https://a.internal/",
+  ])("%s needs ALLOW_PRIVATE_ORIGINS", (url) => {
+    expect(valueOf("SCALE_WEBHOOK", url)).toMatch(/^fault: must be https and a public host name/);
+    expect(parseSettings({ SCALE_WEBHOOK: url, ALLOW_PRIVATE_ORIGINS: "false" }).ok).toBe(false);
+    expect(parseSettings({ SCALE_WEBHOOK: url, ALLOW_PRIVATE_ORIGINS: "true" })).toMatchObject({ ok: true });
+  });
+
+  test("its token is one that a header can hold", () => {
+    expect(valueOf("SCALE_WEBHOOK_TOKEN", "abc")).toBe("abc");
+    expect(valueOf("SCALE_WEBHOOK_TOKEN", "a b")).toMatch(/^fault: must be visible ASCII/);
+  });
 });

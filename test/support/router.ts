@@ -39,14 +39,17 @@ export class TestRouter implements AsyncDisposable {
   readonly log: string[] = [];
   readonly #settings: Record<string, string>;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-"));
+  readonly #bundle: string | undefined;
   #process: RouterProcess | null = null;
 
-  private constructor(settings: Record<string, string>) {
+  private constructor(settings: Record<string, string>, bundle?: string) {
     this.#settings = { ...SETTINGS, ...settings };
+    this.#bundle = bundle;
   }
 
-  static async start(settings: Record<string, string> = {}): Promise<TestRouter> {
-    const router = new TestRouter(settings);
+  /** `bundle`: another Worker than the deployed one. */
+  static async start(settings: Record<string, string> = {}, bundle?: string): Promise<TestRouter> {
+    const router = new TestRouter(settings, bundle);
     await router.#start(0);
     return router;
   }
@@ -140,6 +143,7 @@ export class TestRouter implements AsyncDisposable {
       port,
       stateFolder: this.#folder,
       settings: this.#settings,
+      ...(this.#bundle !== undefined && { bundle: this.#bundle }),
       log: (line) => this.log.push(line),
     });
   }

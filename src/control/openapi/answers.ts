@@ -6,6 +6,7 @@ import type { EventsView } from "../../views/events.ts";
 import type { FleetView } from "../../views/fleet.ts";
 import type { HistoryView } from "../../views/history.ts";
 import type { MatrixView } from "../../views/matrix.ts";
+import type { Scale as ScaleView } from "../../views/scale.ts";
 import type { QueueView } from "../../views/queue.ts";
 import type { CandidateView, Explanation } from "../../views/explain.ts";
 import type { ReplicaView } from "../../views/replica.ts";
@@ -169,6 +170,9 @@ export const Explained = exactly<Explanation>()(
   }),
 );
 
+const SCALE_REASONS = [
+  ...(["demand", "waiting", "recent", "tolerance", "request", "unwatched", "min", "max", "idle"] as const),
+] as const;
 const PRIORITIES = ["high", "normal", "low"] as const;
 const LOADS = ["first_touch", "duplicate", "evicted"] as const;
 
@@ -261,6 +265,35 @@ export const History = exactly<HistoryView>()(
       ),
       said("Oldest first and without gaps, the running one last."),
     ),
+  }),
+);
+
+export const Scale = exactly<{ readonly app: string } & ScaleView>()(
+  v.object({
+    app: v.string(),
+    desired_replicas: count("How many replicas the app should have."),
+    reasons: v.pipe(v.array(v.picklist(SCALE_REASONS)), said("What the number was made of, in that order.")),
+    replicas: count("Replicas that are ready or starting, and not drained."),
+    slots: count("Slots of the ready ones."),
+    slots_per_replica: maybe(v.number(), "Slots of one; null: not known."),
+    running: count("Requests that run."),
+    waiting: count("Requests that wait."),
+    waiting_work_s: duration("How long one slot would take for what waits, seconds."),
+    mean_running: duration("The mean number of running requests over the last minute."),
+    utilisation: maybe(v.number(), "Its share of the slots; null: there are none."),
+    load_s: duration("Until a new replica serves: its start, and a mean load, seconds."),
+    last_request_s: maybe(v.number(), "Since the last request came, seconds; null: none did in the last hour."),
+    watched_s: duration("For how long the fleet was watched, at most the window, seconds."),
+    peak: v.pipe(
+      v.object({ ago_s: time, demand_slots: time, waiting_slots: time }),
+      said("The moment of the window when most was needed."),
+    ),
+    min: count("As asked."),
+    max: count("As asked."),
+    target: duration("As asked."),
+    clear_s: duration("As asked."),
+    start_s: duration("As asked."),
+    window_s: duration("As asked."),
   }),
 );
 

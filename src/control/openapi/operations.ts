@@ -4,6 +4,7 @@ import { HeartbeatBody } from "../../wire/heartbeat.ts";
 import { HintParameters } from "../../wire/hints.ts";
 import { BOUNDS } from "../../limits.ts";
 import { LIMITS as FLEET } from "../../routing/limits.ts";
+import { SCALE_QUERY } from "../../wire/scale-query.ts";
 import { HINTS_SHOWN, SEQUENCE } from "../query.ts";
 import { OPENMETRICS } from "../openmetrics.ts";
 import * as answers from "./answers.ts";
@@ -87,6 +88,16 @@ export const explainApp: Operation = {
   description: "The policy is asked as for a real request. Nothing changes.",
   query: { hint: v.optional(HintParameters) },
   answer: json(answers.Explained, "The decision, and the candidates that it is made among."),
+  errors: ["app_not_found"],
+};
+
+export const scaleApp: Operation = {
+  id: "scaleApp",
+  summary: "How many replicas the app should have",
+  description:
+    "An app without replicas is answered too, for 24 hours after its last one left. A parameter that is not known is refused.",
+  query: Object.fromEntries(Object.entries(SCALE_QUERY).map(([name, schema]) => [name, v.optional(schema)])),
+  answer: json(answers.Scale, "The number, its reasons, and the numbers that it comes from."),
   errors: ["app_not_found"],
 };
 

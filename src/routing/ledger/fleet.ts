@@ -44,8 +44,12 @@ export class Fleet {
   readonly withholding = new Set<Replica>();
   /** Which replicas have failed which hints. */
   readonly hintFailures = new HintFailures();
+  /** Whether somebody is asked to start a replica where requests find none: then they wait for it. */
+  startsOnDemand = false;
   /** Slots of all ready replicas. */
   slots = 0;
+  /** Requests that all replicas serve, as far as the router knows. */
+  running = 0;
   /** The number of hints that all replicas advertise, and their characters: what the limits of one fleet are about. */
   advertisedHints = 0;
   advertisedText = 0;

@@ -49,6 +49,8 @@ export class Queue {
   readonly count: Record<Priority, number> = { high: 0, normal: 0, low: 0 };
   /** The time that serving all requests but those of low priority is expected to take if all are warm. */
   workMs = 0;
+  /** The same of requests of low priority. */
+  lowWorkMs = 0;
   /** No deadline is before that; a lower bound. */
   nextDeadlineMs = Infinity;
 }
@@ -68,7 +70,8 @@ export function join(queue: Queue, request: Waiting): RequestClass {
   queue.waiting.set(request.id, request);
   if (avoid.length > 0) queue.avoiding.set(request.id, request);
   queue.count[priority]++;
-  if (priority !== "low") queue.workMs += request.expectedMs;
+  if (priority === "low") queue.lowWorkMs += request.expectedMs;
+  else queue.workMs += request.expectedMs;
   queue.nextDeadlineMs = Math.min(queue.nextDeadlineMs, request.deadlineMs);
   return its;
 }
@@ -89,9 +92,11 @@ export function leave(queue: Queue, id: number): boolean {
   its?.waiting.splice(its.waiting.indexOf(request), 1);
   if (its?.waiting.length === 0) queue.classes.delete(key);
   queue.count[request.priority]--;
+  if (request.priority === "low") queue.lowWorkMs -= request.expectedMs;
+  else queue.workMs -= request.expectedMs;
   // Sums of fractions drift, so an empty queue sets the work to nothing.
+  if (queue.count.low === 0) queue.lowWorkMs = 0;
   if (queue.waiting.size === queue.count.low) queue.workMs = 0;
-  else if (request.priority !== "low") queue.workMs -= request.expectedMs;
   return true;
 }
 

@@ -99,8 +99,9 @@ export class Replica implements Weighted {
   mostHeld = 0;
   /** Whether it is one of `Fleet.free`. */
   isFree = false;
-  /** Its slots as they are counted in `Fleet.slots`. */
+  /** Its slots as they are counted in `Fleet.slots`, and its requests as in `Fleet.running`. */
   countedSlots = 0;
+  countedRunning = 0;
   sequence: number | null = null;
   expiresAtMs = 0;
   /** By id, oldest first. */

@@ -1,7 +1,7 @@
 // What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are
 // about. Decides nothing.
 import { type Fleet } from "./fleet.ts";
-import { heldHints, hintsOf, holdsHint, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
+import { heldHints, hintsOf, holdsHint, inFlight, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
 import { clamp } from "../model/mean.ts";
 import { LazyMap } from "./maps.ts";
 import { rankOf } from "./rank.ts";
@@ -12,7 +12,7 @@ import { hashNames } from "../rendezvous.ts";
 export function reindexSlots(fleet: Fleet, replica: Replica): void {
   const known = fleet.replicas.get(replica.id) === replica;
   const slots = known && isReady(replica) ? replica.concurrency : 0;
-  countSlots(fleet, replica, slots);
+  countSlots(fleet, replica, slots, known ? inFlight(replica) : 0);
   if (slots > 0) fleet.ready.set(replica, rankOf(replica));
   else fleet.ready.delete(replica);
   const free = loadOf(replica) < slots;
@@ -30,9 +30,11 @@ export function rerank({ ready }: Fleet, replica: Replica): void {
   if (ready.has(replica)) ready.set(replica, rankOf(replica));
 }
 
-function countSlots(fleet: Fleet, replica: Replica, slots: number): void {
+function countSlots(fleet: Fleet, replica: Replica, slots: number, running: number): void {
   fleet.slots += slots - replica.countedSlots;
   replica.countedSlots = slots;
+  fleet.running += running - replica.countedRunning;
+  replica.countedRunning = running;
 }
 
 /** Whether the fleet stays within its limits if the list takes the place of the replica's present list. Changes nothing. */
@@ -170,7 +172,7 @@ export function unindexReplica(fleet: Fleet, replica: Replica): void {
   replica.withheld = 0;
   if (fleet.byOrigin.get(replica.origin) === replica) fleet.byOrigin.delete(replica.origin);
   for (const hint of replica.loading.keys()) fleet.holders.delete(hint, replica);
-  countSlots(fleet, replica, 0);
+  countSlots(fleet, replica, 0, 0);
   fleet.free.delete(replica);
   replica.isFree = false;
   fleet.busy.delete(replica);

@@ -1,7 +1,7 @@
 // What must hold of a fleet and of a queue at every moment, computed by brute force from their records alone.
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import type { Queue } from "../../../src/routing/ledger/queue.ts";
-import { heldHints, hintsOf, isReady, loadOf, type Replica } from "../../../src/routing/ledger/replica.ts";
+import { heldHints, hintsOf, inFlight, isReady, loadOf, type Replica } from "../../../src/routing/ledger/replica.ts";
 
 import { unanswered } from "../../../src/routing/ledger/slots.ts";
 import { freeHints } from "../../../src/routing/policy/candidates.ts";
@@ -56,6 +56,12 @@ export function violations(fleet: Fleet, now: number): string[] {
     "slots",
     fleet.slots,
     ready.reduce((slots, { concurrency }) => slots + concurrency, 0),
+  );
+
+  same(
+    "running",
+    fleet.running,
+    replicas.reduce((running, replica) => running + inFlight(replica), 0),
   );
 
   const hints = [...fleet.holders.hints()];
@@ -205,7 +211,10 @@ export function queueViolations(queue: Queue): string[] {
   }
   const workMs = all.reduce((sum, { expectedMs, priority }) => (priority === "low" ? sum : sum + expectedMs), 0);
   if (Math.abs(queue.workMs - workMs) > 1e-6 * (1 + workMs)) found.push(`work: held ${queue.workMs}; due ${workMs}`);
-  if (all.length === 0) same("work of nobody", queue.workMs, 0);
+  const lowWorkMs = all.reduce((sum, { expectedMs, priority }) => (priority === "low" ? sum + expectedMs : sum), 0);
+  if (Math.abs(queue.lowWorkMs - lowWorkMs) > 1e-6 * (1 + lowWorkMs))
+    found.push(`low work: held ${queue.lowWorkMs}; due ${lowWorkMs}`);
+  if (all.length === 0) same("work of nobody", queue.workMs + queue.lowWorkMs, 0);
   for (const { id, deadlineMs } of all) if (deadlineMs < queue.nextDeadlineMs) found.push(`${id} ends before the next deadline`);
   return found;
 }

@@ -1,4 +1,5 @@
-"""Which origins are admitted is the operator's to say, so the document can't. An origin that is good by the document becomes one that this router admits."""
+"""What the document can't say. Which origins are admitted is the operator's to say: an origin that is good by the document becomes one that this router
+admits. And min of the scale is not above max."""
 
 import re
 
@@ -7,6 +8,9 @@ import schemathesis
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
+    query = case.query or {}
+    if all(isinstance(query.get(name), int) for name in ("min", "max")) and 0 <= query["max"] < query["min"]:
+        query["min"], query["max"] = query["max"], query["min"]
     body = case.body
     origin = body.get("origin") if isinstance(body, dict) else None
     if not isinstance(origin, str):
