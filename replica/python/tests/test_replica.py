@@ -286,14 +286,15 @@ class OddAnswers(unittest.TestCase):
             self.assertIn(word, text)
 
     def test_a_router_that_says_nothing_does_not_keep_the_process(self) -> None:
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, support.logged():
             server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             replica = replica_of(f"http://127.0.0.1:{server.getsockname()[1]}")
-            with support.logged():
-                replica.start()
-                silent, _ = server.accept()
-                stack.enter_context(silent)
-                replica.stop()
+            thread = replica.start()._heartbeats
+            assert thread is not None
+            silent, _ = server.accept()
+            replica.stop()
+            silent.close()
+            until("its thread has ended too", lambda: not thread.is_alive())
 
     def test_a_report_that_cannot_be_made_is_logged_and_stops_nothing(self) -> None:
         router = OddRouter(lambda report, count: times(60_000))

@@ -106,7 +106,8 @@ class Heartbeats(threading.Thread):
         """Does what is due, and says for how many seconds nothing else is."""
         now = time.monotonic()
         status = self._status(now)
-        hints = self._hints.read()
+        # What is still setting itself up may have nothing to read the hints from.
+        hints = self._hints.read() if self._is_ready else None
         key = (status, None if hints is None else frozenset(hints))
         if self._is_due(key, now):
             self._beat(status, hints, key)
