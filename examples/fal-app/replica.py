@@ -17,6 +17,7 @@ except ModuleNotFoundError:
     import warmpath
 
 from app import AnyModelRunner
+
 from warmpath.asgi import WarmpathMiddleware
 
 # fal uploads images to its CDN, which takes an account. Here an image is a data URI in the answer.

@@ -19,13 +19,15 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PROJECT = PACKAGE.parent.parent
 PROGRAMS = PACKAGE / "tests" / "programs"
 NODE = PROJECT / "node_modules" / ".bin" / "node"
+
+Test = TypeVar("Test")
 
 TOKEN = "beat-token"
 ADMIN = "admin-token"
@@ -39,18 +41,24 @@ for _name in [each for each in os.environ if each.startswith("WARMPATH_")]:
     del os.environ[_name]
 
 
-def needs(*modules: str) -> Any:
+def needs(*modules: str) -> Callable[[Test], Test]:
     """Skips a test where a package is missing, unless REQUIRE_PYTHON says that all must be there."""
     missing = [each for each in modules if importlib.util.find_spec(each) is None]
-    if os.environ.get("REQUIRE_PYTHON") == "1":
-        return lambda test: test
-    return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
+    return _skip_unless(not missing, f"not installed: {', '.join(missing)}")
 
 
-def needs_router() -> Any:
-    if os.environ.get("REQUIRE_PYTHON") == "1":
-        return lambda test: test
-    return unittest.skipUnless(NODE.exists(), "npm ci has not been run, so there is no router")
+def needs_router() -> Callable[[Test], Test]:
+    return _skip_unless(NODE.exists(), "npm ci has not been run, so there is no router")
+
+
+def _skip_unless(there: bool, why: str) -> Callable[[Test], Test]:
+    def decorate(test: Test) -> Test:
+        if there or os.environ.get("REQUIRE_PYTHON") == "1":
+            return test
+        skipped: Test = unittest.skip(why)(test)  # type: ignore[type-var]
+        return skipped
+
+    return decorate
 
 
 def until(what: str, condition: Callable[[], Any], within: float = WITHIN) -> Any:
@@ -104,7 +112,7 @@ class Router:
         }
         self.port = 0
         self._folder = tempfile.mkdtemp(prefix="warmpath-test-python-")
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the router)
         self._process: subprocess.Popen[str] | None = None
         try:
             self.start()
@@ -182,7 +190,7 @@ class Router:
 class RouterCase(unittest.TestCase):
     """Tests that share one real router."""
 
-    SETTINGS: Mapping[str, str] = {}
+    SETTINGS: ClassVar[Mapping[str, str]] = {}
     router: Router
 
     @classmethod

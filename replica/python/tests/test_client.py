@@ -45,7 +45,7 @@ class Headers(unittest.TestCase):
             *(("cost", each) for each in (0, 86_401, "1")),
         ):
             with self.subTest(name=name, bad=bad), self.assertRaisesRegex(ValueError, f"^{name}:? "):
-                hint_headers(**{name: bad})
+                hint_headers(**dict[str, Any]({name: bad}))
         with self.assertRaisesRegex(ValueError, "^from_json "):
             Hint("sdxl", from_json="model")
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import unittest
+from typing import Any
 
 from tests import support
 from tests.support import RouterCase, free_port, needs_router
@@ -33,7 +34,12 @@ class Usage(unittest.TestCase):
             self.assertIn(f"WARMPATH_{name}", out)
 
     def test_bad_usage_is_2_and_names_the_option(self) -> None:
-        for arguments, word in ((["--app", "-"], "app"), ([], "WARMPATH_ROUTER"), (["--hints", "ä"], "hints"), (["--no"], "--no")):
+        for arguments, word in (
+            (["--app", "-"], "app"),
+            ([], "WARMPATH_ROUTER"),
+            (["--hints", "ä"], "hints"),
+            (["--no"], "--no"),
+        ):
             router = [] if not arguments else ["--router", "http://127.0.0.1:1"]
             status, out, err = warmpath(*OPTIONS, *router, *arguments)
             self.assertEqual((status, out), (2, ""), arguments)
@@ -63,7 +69,12 @@ class Sending(RouterCase):
         self.assertEqual((status, err), (0, ""))
         self.assertIn(self.router.url, out)
         self.assertEqual(self.router.shows("any-model", "r")["status"], "starting")
-        its = {"app": "any-model", "router": self.router.url, "token": support.TOKEN, "origin": "http://127.0.0.1:2"}
+        its: dict[str, Any] = {
+            "app": "any-model",
+            "router": self.router.url,
+            "token": support.TOKEN,
+            "origin": "http://127.0.0.1:2",
+        }
         with Replica(**its, replica="r", probe=False):
             self.router.shows("any-model", "r", status="ready")
             status, out, err = warmpath(*OPTIONS, WARMPATH_ROUTER=self.router.url)

@@ -47,7 +47,9 @@ class FalApp(RouterCase):
         program = self.joined("by-middleware")
         self.check("by-middleware")
         replies: list[Reply] = []
-        sends = threading.Thread(target=lambda: replies.append(self.router.send("/by-middleware/slow", method="POST")), daemon=True)
+        sends = threading.Thread(
+            target=lambda: replies.append(self.router.send("/by-middleware/slow", method="POST")), daemon=True
+        )
         sends.start()
         until("it runs", lambda: self.router.replicas("by-middleware")["r"]["in_flight"] == 1)
         program.term()

@@ -9,16 +9,33 @@ import logging
 import socket
 import threading
 import unittest
+from functools import partial
 from typing import Any
 
 from tests import support
 from tests.support import OddRouter, Router, RouterCase, free_port, needs_router, times, until
 from warmpath import Replica
+from warmpath._heartbeats import Heartbeats
 
 
 def replica_of(router: str, **more: Any) -> Replica:
     its = {"app": "any-model", "router": router, "token": support.TOKEN, "replica": "r", "probe": False, "handle_signals": False}
     return Replica(**{**its, "origin": "http://127.0.0.1:2", **more})
+
+
+def heartbeats_of(replica: Replica) -> Heartbeats:
+    assert replica._heartbeats is not None
+    return replica._heartbeats
+
+
+def tried(replica: Replica, times: int) -> bool:
+    return heartbeats_of(replica)._sequence >= times
+
+
+def failures(replica: Replica, number: int) -> bool:
+    """Whether that many heartbeats in a row have failed, or more; 0: the last one was accepted."""
+    its = heartbeats_of(replica)._failures
+    return its >= number if number > 0 else its == 0
 
 
 @needs_router()
@@ -162,13 +179,11 @@ class Joining(RouterCase):
             ("origin", self.router.url, ("422", "field origin", "argument origin", "WARMPATH_ORIGIN")),
         ):
             with self.subTest(name), support.logged() as records, self.replica("mistaken", **{name: bad}) as replica:
-                until("it is said", lambda records=records: records)
+                until("it is said", partial(bool, records))
                 self.assertEqual(records[0].levelno, logging.ERROR)
                 for word in words:
                     self.assertIn(word, records[0].getMessage())
-                sequence = replica._heartbeats
-                assert sequence is not None
-                until("it has tried again", lambda sequence=sequence: sequence._sequence > 1)
+                until("it has tried again", partial(tried, replica, 2))
                 self.assertEqual(len(records), 1)
                 self.assertNotIn(support.TOKEN, records[0].getMessage())
 
@@ -207,17 +222,16 @@ class Pace(unittest.TestCase):
             joined = router.shows("any-model", "r")
             for forgetting in (False, True):
                 router.stop()
-                heartbeats = replica._heartbeats
-                assert heartbeats is not None
+                heartbeats = heartbeats_of(replica)
                 heartbeats._due_at = 0.0  # The interval is a minute; the next one is due now.
                 with support.logged() as records:
                     replica.changed()
-                    until("it has failed twice", lambda heartbeats=heartbeats: heartbeats._failures >= 2)
+                    until("it has failed twice", partial(failures, replica, 2))
                     self.assertEqual([record.levelno for record in records], [logging.WARNING])
                     self.assertIn(router.url, records[0].getMessage())
                     router.start(forgetting=forgetting)
                     its = until("it is back", lambda: router.replicas("any-model").get("r"))
-                    until("it knows", lambda heartbeats=heartbeats: heartbeats._failures == 0)
+                    until("it knows", partial(failures, replica, 0))
                 self.assertEqual((its["incarnation"], its["hints"]), (joined["incarnation"], ["a"]))
         self.assertEqual(router.replicas("any-model"), {})
 
@@ -245,7 +259,7 @@ class OddAnswers(unittest.TestCase):
 
     def test_news_wait_while_the_router_fails_but_draining_does_not(self) -> None:
         hints = ["a"]
-        failing = (503, {}, b"{}")
+        failing: tuple[int, dict[str, str], bytes] = (503, {}, b"{}")
         router = OddRouter(lambda report, count: failing if count < 3 else times(60_000))
         self.addCleanup(router.close)
         with support.logged(), replica_of(router.url, hints=hints) as replica:
@@ -270,15 +284,14 @@ class OddAnswers(unittest.TestCase):
         self.addCleanup(router.close)
         self.addCleanup(elsewhere.close)
         with support.logged() as records, replica_of(router.url) as replica:
-            heartbeats = replica._heartbeats
-            assert heartbeats is not None
+            heartbeats = heartbeats_of(replica)
 
             def hurried() -> bool:
                 heartbeats._due_at = 0.0 if len(router.reports) < len(answers) else heartbeats._due_at
                 return len(router.reports) >= len(answers)
 
             until("all were answered", hurried)
-            until("it has joined", lambda: heartbeats._failures == 0)
+            until("it has joined", partial(failures, replica, 0))
         self.assertEqual(elsewhere.reports, [])
         text = "\n".join(record.getMessage() for record in records)
         self.assertEqual(len(records), 5, text)
@@ -289,8 +302,7 @@ class OddAnswers(unittest.TestCase):
         with contextlib.ExitStack() as stack, support.logged():
             server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             replica = replica_of(f"http://127.0.0.1:{server.getsockname()[1]}")
-            thread = replica.start()._heartbeats
-            assert thread is not None
+            thread = heartbeats_of(replica.start())
             silent, _ = server.accept()
             replica.stop()
             silent.close()
@@ -305,7 +317,6 @@ class OddAnswers(unittest.TestCase):
             until("it is said", lambda: records)
         self.assertEqual(router.reports, [])
         self.assertIsNotNone(records[0].exc_info)
-
 
 
 if __name__ == "__main__":

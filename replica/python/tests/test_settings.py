@@ -22,7 +22,10 @@ class Arguments(unittest.TestCase):
     def test_a_bad_one_is_a_value_error_that_names_it(self) -> None:
         for name, bad in (
             *(("app", each) for each in ("", "-x", "a/b/c", "a b", 7, "ä", "a\n")),
-            *(("router", each) for each in ("router", "ftp://x", "http://u:p@x", "http://x/y", "http://x:99999", "http://x?y", 7)),
+            *(
+                ("router", each)
+                for each in ("router", "ftp://x", "http://u:p@x", "http://x/y", "http://x:99999", "http://x?y", 7)
+            ),
             *(("token", each) for each in ("", "a b", "a\nb", "ä", 7)),
             *(("origin", each) for each in ("gpu-1", "http://", "http://x:0", "https://x/path", "http://" + "x" * 300, 7)),
             *(("replica", each) for each in ("", ".", "..", "a b", "x" * 257, 7)),

@@ -1,7 +1,7 @@
 """The thread that reports to the router, whatever becomes of the router.
 
-One thread sends everything, so reports are in order. Others only leave word (`ready`, `drain`, `hold`, `look`, `finish`), without a
-lock, because a signal handler may be among them.
+One thread sends everything, so reports are in order. Others only leave word (`ready`, `drain`, `hold`, `look`, `finish`), without
+a lock, because a signal handler may be among them.
 """
 
 from __future__ import annotations
