@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import http.client
 import importlib.util
+import ipaddress
 import json
 import logging
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from unittest import mock
 from urllib.parse import quote
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -222,7 +226,8 @@ class OddRouter:
                 with contextlib.suppress(OSError):
                     self.wfile.write(body)
 
-            do_GET = do_POST
+            def do_GET(self) -> None:
+                self.send_error(405)
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -247,11 +252,11 @@ def times(next_ms: int) -> tuple[int, dict[str, str], bytes]:
 class Program:
     """A program of the folder `programs` in a process of its own."""
 
-    def __init__(self, name: str, *arguments: str, **variables: str) -> None:
+    def __init__(self, name: str, *arguments: str, runner: Sequence[str] = (), **variables: str) -> None:
         self.port = free_port()
         self._log: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / name), *arguments],
+            [*runner, sys.executable, str(PROGRAMS / name), *arguments],
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(PACKAGE),
@@ -295,6 +300,32 @@ class Program:
         self._reader.join(WITHIN)
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+def certificate(case: unittest.TestCase) -> tuple[ssl.SSLContext, contextlib.AbstractContextManager[object]]:
+    """What a server on loopback needs for TLS, and a context in which its certificate is trusted, as a user's would be."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    day = datetime.timedelta(days=1)
+    its = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tempfile.TemporaryDirectory(prefix="warmpath-test-python-")
+    case.addCleanup(folder.cleanup)
+    file = Path(folder.name) / "both.pem"
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private + its.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(file)})
 
 
 def free_port() -> int:

@@ -133,6 +133,7 @@ class ByItself(unittest.TestCase):
             ("signing_key", ""),
             ("signing_key", []),
             ("signing_key", [1]),
+            ("signing_key", "a\udcff"),
         ):
             with self.subTest(name=name, bad=bad), self.assertRaisesRegex(ValueError, f"^{name} "):
                 WarmpathMiddleware(answers, **dict[str, Any]({"replica": replica(), name: bad}))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from tests import support
-from tests.support import OddRouter, Router, RouterCase, free_port, needs_router, times, until
+from tests.support import OddRouter, Router, RouterCase, free_port, needs, needs_router, times, until
 from warmpath import Replica
 from warmpath._heartbeats import Heartbeats
 
@@ -297,6 +297,21 @@ class OddAnswers(unittest.TestCase):
         self.assertEqual(len(records), 5, text)
         for word in ("can't be reached", "status 200 and is no JSON", "status 307", "Too fast."):
             self.assertIn(word, text)
+
+    @needs("cryptography")
+    def test_it_speaks_tls_and_a_certificate_of_nobody_it_trusts_is_refused(self) -> None:
+        router = OddRouter(lambda report, count: times(60_000))
+        tls, trusted = support.certificate(self)
+        router.server.socket = tls.wrap_socket(router.server.socket, server_side=True)
+        self.addCleanup(router.close)
+        url = router.url.replace("http:", "https:")
+        with trusted, replica_of(url) as replica:
+            until("it has joined", lambda: tried(replica, 1) and failures(replica, 0))
+        self.assertEqual([report["status"] for report in router.reports], ["ready", "stopped"])
+        with support.logged() as records, replica_of(url):
+            until("it is said", lambda: records)
+        self.assertIn("certificate", records[0].getMessage().lower())
+        self.assertEqual(len(router.reports), 2)
 
     def test_a_router_that_says_nothing_does_not_keep_the_process(self) -> None:
         with contextlib.ExitStack() as stack, support.logged():

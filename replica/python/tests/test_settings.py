@@ -32,6 +32,7 @@ class Arguments(unittest.TestCase):
             *(("hints", each) for each in ("sdxl", b"sdxl", 7, ["a,b"], ["ä"], [7], ["x" * 513], [str(n) for n in range(257)])),
             *(("hint_slots", each) for each in (-1, 257, 1.5, "x", True)),
             *(("concurrency", each) for each in (0, 10_001, 1.5, "1.5", False)),
+            *(("websocket", each) for each in ("yes", "", 1)),
             *(("in_flight", each) for each in (0, "1")),
             *(("probe", each) for each in ("x", "x:", ":1", "x:0", "x:99999", "x:y", 1, None)),
             *(("drain_timeout", each) for each in (-1, float("inf"), float("nan"), "1", None)),
@@ -70,6 +71,7 @@ class Variables(unittest.TestCase):
             "WARMPATH_REPLICA": "gpu-1",
             "WARMPATH_CONCURRENCY": "4",
             "WARMPATH_HINT_SLOTS": "0",
+            "WARMPATH_WEBSOCKET": "true",
         }
         with mock.patch.dict(os.environ, variables):
             its = Replica()._settings
@@ -77,6 +79,8 @@ class Variables(unittest.TestCase):
                 (its.app, its.router, its.token, its.origin, its.replica, its.concurrency, its.hint_slots),
                 ("acme/any-model", "https://router.example.com", "from-cli", "https://gpu-1.example.com", "gpu-1", 4, 0),
             )
+            self.assertTrue(its.websocket)
+            self.assertFalse(Replica(websocket=False)._settings.websocket)
             self.assertEqual(Replica(app="other", concurrency=2)._settings.app, "other")
             os.environ["WARMPATH_TOKEN"] = "first"
             self.assertEqual(Replica()._settings.token, "first")

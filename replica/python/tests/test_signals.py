@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tests import support
 from tests.support import Program, Reply, RouterCase, free_port, needs_router, until
@@ -38,6 +39,11 @@ class InFlight:
         return self._reply
 
 
+def can_unshare() -> bool:
+    command = ("unshare", "--pid", "--fork", "--kill-child", "true")
+    return shutil.which("unshare") is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
 @needs_router()
 class Terminating(RouterCase):
     def setUp(self) -> None:
@@ -45,14 +51,14 @@ class Terminating(RouterCase):
         self.addCleanup(folder.cleanup)
         self.hold = Path(folder.name) / "hold"
 
-    def program(self, app: str, *flags: str, name: str = "plain.py", **variables: str) -> Program:
+    def program(self, app: str, *flags: str, runner: Sequence[str] = (), **variables: str) -> Program:
         variables = {"WARMPATH_APP": app, "WARMPATH_ROUTER": self.router.url, "HOLD": str(self.hold), **variables}
-        program = Program(name, *flags, **variables)
+        program = Program("plain.py", *flags, runner=runner, **variables)
         self.addCleanup(program.close)
         return program
 
-    def joined(self, app: str, *flags: str, **more: Any) -> Program:
-        program = self.program(app, *flags, **more)
+    def joined(self, app: str, *flags: str) -> Program:
+        program = self.program(app, *flags)
         self.router.shows(app, "r", status="ready")
         return program
 
@@ -67,6 +73,16 @@ class Terminating(RouterCase):
         self.assertEqual(program.ended(), -signal.SIGTERM)
         # The time to live is three minutes: it has said so.
         self.assertEqual(self.router.replicas("no-handler"), {})
+
+    @unittest.skipUnless(can_unshare(), "there are no process namespaces here")
+    def test_the_first_process_of_a_container_ends_too(self) -> None:
+        # The kernel spares such a process the default action.
+        program = self.program("container", runner=("unshare", "--pid", "--fork", "--kill-child"))
+        self.router.shows("container", "r", status="ready")
+        its = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children").read_text().split()
+        subprocess.run(["kill", "-TERM", *its], check=True)
+        self.assertEqual(program.ended(), 128 + signal.SIGTERM)
+        self.assertEqual(self.router.replicas("container"), {})
 
     def test_a_second_signal_does_not_wait_for_requests(self) -> None:
         program = self.joined("impatient")

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name, (variable, *_) in _settings.VARIABLES.items():
         # A token on a command line is seen by every user of the machine.
-        if name not in ("token", "signing_key"):
+        if name not in ("token", "signing_key", "websocket"):
             parser.add_argument(f"--{name.replace('_', '-')}", help=f"or {variable}")
     parser.add_argument("--hints", help="what it holds warm, with commas; empty: nothing yet (default: no specialty)")
     parser.add_argument("--status", choices=("starting", "ready", "draining", "stopped"), default="starting")
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             replica=options.replica,
             concurrency=options.concurrency,
             hint_slots=options.hint_slots,
+            websocket=None,
         )
         hints = HintSource(None if options.hints is None else [each for each in options.hints.split(",") if each.strip()])
     except ValueError as error:

@@ -18,6 +18,7 @@ from ._exchange import Accepted, Answer, Failed, Report, post
 from ._hints import HintSource
 from ._probe import Probe
 from ._settings import Settings
+from ._websocket import HeartbeatSocket
 
 log = logging.getLogger("warmpath")
 
@@ -43,6 +44,7 @@ class Heartbeats(threading.Thread):
         self._hints = hints
         self._in_flight = in_flight
         self._probe = probe
+        self._socket = HeartbeatSocket(settings) if settings.websocket else None
         self._random = random.Random()
         self._word: SimpleQueue[None] = SimpleQueue()
         self._is_ready = ready
@@ -101,10 +103,15 @@ class Heartbeats(threading.Thread):
                 pause = _limits.RETRY_MAX
             if pause > 0:
                 self._sleep(pause)
+        if self._socket is not None:
+            self._socket.close()
 
     def _turn(self) -> float:
         """Does what is due, and says for how many seconds nothing else is."""
         now = time.monotonic()
+        due_in = None if self._socket is None else self._socket.due_in()
+        if due_in is not None:
+            self._due_at = min(self._due_at, max(now + due_in, self._tried_at + _limits.NEWS_GAP))
         status = self._status(now)
         # What is still setting itself up may have nothing to read the hints from.
         hints = self._hints.read() if self._is_ready else None
@@ -132,9 +139,8 @@ class Heartbeats(threading.Thread):
         return key != self._tried and self._failures == 0 and now >= self._tried_at + _limits.NEWS_GAP
 
     def _beat(self, status: str, hints: list[str] | None, key: Key) -> None:
-        self._sequence += 1
         leaving = status in ("draining", "stopped")
-        answer = self._send(self._report(status, hints), _limits.GOODBYE_TIMEOUT if leaving else _limits.ANSWER_TIMEOUT)
+        answer = self._send(status, hints, _limits.GOODBYE_TIMEOUT if leaving else _limits.ANSWER_TIMEOUT)
         self._tried = key
         self._tried_at = time.monotonic()
         if isinstance(answer, Accepted):
@@ -142,7 +148,15 @@ class Heartbeats(threading.Thread):
         else:
             self._failed(answer, status)
 
+    def _send(self, status: str, hints: list[str] | None, timeout: float) -> Answer:
+        if self._socket is not None:
+            answer = self._socket.exchange(self._report(status, hints), timeout)
+            if answer is not None:
+                return answer
+        return post(self._settings, self._report(status, hints), timeout)
+
     def _report(self, status: str, hints: list[str] | None) -> Report:
+        self._sequence += 1
         report = {
             "app": self._settings.app,
             "replica": self._settings.replica,
@@ -156,9 +170,6 @@ class Heartbeats(threading.Thread):
             "status": status,
         }
         return {name: value for name, value in report.items() if value is not None}
-
-    def _send(self, report: Report, timeout: float) -> Answer:
-        return post(self._settings, report, timeout)
 
     def _accepted(self, answer: Accepted) -> None:
         self._failures = 0

@@ -51,6 +51,9 @@ POLL = 0.25
 NEWS_GAP = 0.1
 """Between heartbeats that say what has changed. Changes that come faster go out together."""
 
+REOPEN_SPREAD = 1.0
+"""Within this time a replica reports whose WebSocket has ended. At a restart of the router all of them do."""
+
 PROBE_TIMEOUT = 1.0
 """For a connection to the replica's own port."""
 

@@ -23,6 +23,8 @@ _ORIGIN = re.compile(
     r"(?::[1-9]\d{0,4})?/?",
     re.IGNORECASE,
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes in a variable that are no UTF-8."""
 _PORTS = {"http": 80, "https": 443}
 
 VARIABLES = {
@@ -34,6 +36,7 @@ VARIABLES = {
     "replica": ("WARMPATH_REPLICA",),
     "concurrency": ("WARMPATH_CONCURRENCY",),
     "hint_slots": ("WARMPATH_HINT_SLOTS",),
+    "websocket": ("WARMPATH_WEBSOCKET",),
     "signing_key": ("WARMPATH_SIGNING_KEY",),
 }
 """By argument, the variables that stand in for it. The first that is set and not empty counts."""
@@ -52,6 +55,7 @@ class Settings:
     replica: str
     concurrency: int
     hint_slots: int | None
+    websocket: bool
 
 
 def settings(
@@ -63,6 +67,7 @@ def settings(
     replica: str | None,
     concurrency: int | None,
     hint_slots: int | None,
+    websocket: bool | None,
 ) -> Settings:
     """Reads and checks them all, in this order. Raises ValueError for the first that is bad or missing."""
     checked_app = required("app", app, _app)
@@ -77,6 +82,7 @@ def settings(
         replica=optional("replica", replica, _replica) or _checked("replica", default_replica(checked_origin), _replica),
         concurrency=optional("concurrency", concurrency, _whole(1, _limits.CONCURRENCY_MAX)) or 1,
         hint_slots=optional("hint_slots", hint_slots, _whole(0, _limits.HINTS_MAX)),
+        websocket=optional("websocket", websocket, _boolean) or False,
     )
 
 
@@ -166,9 +172,15 @@ def _replica(value: object) -> str:
 
 def _keys(value: object) -> tuple[str, ...]:
     keys = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else ()
-    if not keys or not all(isinstance(key, str) and key for key in keys):
-        raise ValueError("must be a text or several, none of them empty")
+    if not keys or not all(isinstance(key, str) and key and not _SURROGATE.search(key) for key in keys):
+        raise ValueError("must be a text in UTF-8 or several, none of them empty")
     return keys
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool) and value not in ("true", "false"):
+        _refuse("true or false", value)
+    return value is True or value == "true"
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:

@@ -64,6 +64,8 @@ class SignalHook:
         elif self._previous == signal.SIG_DFL:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+            # Still here: the first process of a container is spared by the default action. It is no replica any more.
+            raise SystemExit(128 + number)
 
     def release(self) -> None:
         """Sends the signal again, to the main thread, where handlers run. From any thread."""

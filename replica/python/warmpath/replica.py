@@ -38,8 +38,9 @@ class Replica:
             serve()
 
     Where an argument is None, its environment variable counts: `WARMPATH_APP`, `WARMPATH_ROUTER`, `WARMPATH_TOKEN`,
-    `WARMPATH_ORIGIN`, `WARMPATH_REPLICA`, `WARMPATH_CONCURRENCY`, `WARMPATH_HINT_SLOTS`. A bad value is a ValueError that names
-    the argument. From then on nothing raises: what goes wrong is logged as `warmpath`, and the replica goes on serving.
+    `WARMPATH_ORIGIN`, `WARMPATH_REPLICA`, `WARMPATH_CONCURRENCY`, `WARMPATH_HINT_SLOTS`, `WARMPATH_WEBSOCKET`. A bad value is a
+    ValueError that names the argument. From then on nothing raises: what goes wrong is logged as `warmpath`, and the replica
+    goes on serving.
 
     app: the app's name.
     router: where the router is, `https://router.example.com`.
@@ -52,6 +53,8 @@ class Replica:
     concurrency: how many requests it takes at once, 1 to 10,000. Default: 1.
     in_flight: a function that gives how many requests it is serving. None: what the middleware or `request` counts, if one
         is used.
+    websocket: whether heartbeats go over a WebSocket, which costs a large fleet less, and by POST while there is none.
+        Default: by POST alone.
     probe: while the origin refuses connections from here the replica is `starting`, and gets no requests. `host:port`: the
         same for that address, which is better if the origin is a proxy. False: it is ready at once.
     handle_signals: whether SIGTERM makes it `draining`. The handler that was there then gets the signal. If there was none, the
@@ -71,6 +74,7 @@ class Replica:
         hint_slots: int | None = None,
         concurrency: int | None = None,
         in_flight: Callable[[], int] | None = None,
+        websocket: bool | None = None,
         probe: bool | str = True,
         handle_signals: bool = True,
         drain_timeout: float = _limits.DRAIN_TIMEOUT,
@@ -83,6 +87,7 @@ class Replica:
             replica=replica,
             concurrency=concurrency,
             hint_slots=hint_slots,
+            websocket=websocket,
         )
         self._hints = HintSource(hints)
         if in_flight is not None and not callable(in_flight):
@@ -164,10 +169,11 @@ class Replica:
         with self._lock:
             if self._users == 0:
                 return
-            self._users -= 1
-            if self._users > 0:
+            if self._users > 1:
+                self._users -= 1
                 return
-        self._end()
+            heartbeats, hook = self._leave()
+        self._finish(heartbeats, hook)
 
     def __enter__(self) -> Replica:
         return self.start()
@@ -236,12 +242,20 @@ class Replica:
     def _end(self) -> None:
         """Whoever still uses it. Returns in bounded time."""
         with self._lock:
-            heartbeats, self._heartbeats = self._heartbeats, None
-            self._users = 0
-            hook, self._hook = self._hook, None
+            heartbeats, hook = self._leave()
+        self._finish(heartbeats, hook)
+
+    def _leave(self) -> tuple[Heartbeats | None, SignalHook | None]:
+        """Under the lock: from here on a `start` begins anew."""
+        its = (self._heartbeats, self._hook)
+        self._users, self._heartbeats, self._hook = 0, None, None
+        return its
+
+    def _finish(self, heartbeats: Heartbeats | None, hook: SignalHook | None) -> None:
         if heartbeats is None:
             return
-        atexit.unregister(self._end)
+        if self._heartbeats is None:
+            atexit.unregister(self._end)
         heartbeats.finish(_limits.STOP_TIMEOUT)
         if hook is not None:
             hook.remove()
