@@ -208,6 +208,7 @@ class OddRouter:
 
     def __init__(self, answer: Callable[[dict[str, Any], int], tuple[int, dict[str, str], bytes] | None]) -> None:
         self.reports: list[dict[str, Any]] = []
+        self.gets = 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -227,6 +228,7 @@ class OddRouter:
                     self.wfile.write(body)
 
             def do_GET(self) -> None:
+                outer.gets += 1
                 self.send_error(405)
 
             def log_message(self, format: str, *args: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +94,17 @@ class Terminating(RouterCase):
         self.assertEqual(program.ended(), -signal.SIGTERM)
         self.router.lost("impatient", "r")
 
+    def test_a_replica_that_drains_already_waits_for_its_requests_too(self) -> None:
+        program = self.joined("drains")
+        request = InFlight(self, "drains", self.hold)
+        support.send(program.port, "/drain")
+        self.router.shows("drains", "r", status="draining")
+        program.term()
+        self.assertEqual(support.send(program.port, "/held").status, 200)
+        self.assertEqual(request.release().text, "first-last")
+        self.assertEqual(program.ended(), -signal.SIGTERM)
+        self.assertEqual(self.router.replicas("drains"), {})
+
     def test_requests_that_nobody_counts_are_not_waited_for(self) -> None:
         program = self.joined("uncounted", "uncounted")
         program.term()
@@ -145,6 +157,15 @@ class Terminating(RouterCase):
         program.term()
         self.assertEqual(program.ended(), -signal.SIGTERM)
         self.assertEqual(self.router.replicas("forks"), {})
+
+    def test_a_forked_child_may_be_a_replica_itself(self) -> None:
+        program = self.joined("children", "fork", "joins")
+        child = until("there is a child", lambda: re.search(r"child (\d+)\n", program.log))
+        first = self.router.shows("children", "r")["incarnation"]
+        self.assertEqual(first, int(until("it has said", lambda: re.search(r"incarnation (\d+)\n", program.log))[1]))
+        subprocess.run(["kill", "-TERM", child[1]], check=True)
+        until("the child has ended", lambda: f"child ended with {int(signal.SIGTERM)}" in program.log)
+        self.router.lost("children", "r")
 
     def test_a_forked_child_that_ends_as_programs_do_says_nothing_either(self) -> None:
         program = self.program("forked", "fork", "begin")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from types import FrameType
@@ -21,7 +20,6 @@ class SignalHook:
     def __init__(self, hold: Callable[[SignalHook], bool], before_death: Callable[[], None]) -> None:
         self._hold = hold
         self._before_death = before_death
-        self._pid = os.getpid()
         self._previous: Handler | None = None
 
     @staticmethod
@@ -53,11 +51,9 @@ class SignalHook:
         return before.ends_process if isinstance(before, SignalHook) else before == signal.SIG_DFL
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        # A forked child has the handlers of its parent, and is no replica.
-        is_own = os.getpid() == self._pid
-        if is_own and self._hold(self):
+        if self._hold(self):
             return
-        if is_own and self.ends_process:
+        if self.ends_process:
             self._before_death()
         if callable(self._previous):
             self._previous(number, frame)

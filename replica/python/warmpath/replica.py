@@ -308,7 +308,7 @@ def _next_incarnation() -> int:
 
 
 def _reset_in_child(replica: weakref.ref[Replica]) -> None:
-    """A forked child has no thread that reports, and must not say of its parent that it stops."""
+    """A forked child has its parent's handlers and no thread that reports. It is no replica until it starts to be one."""
     its = replica()
     if its is not None:
         atexit.unregister(its._end)

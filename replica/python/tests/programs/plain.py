@@ -1,8 +1,9 @@
 """A replica on Python's own HTTP server, with no handler of SIGTERM unless it is asked for one.
 
 Arguments: `handler`: SIGTERM has a handler, which ends the program; `alone`: signals are left alone; `two`: a second app;
-`uncounted`: requests are not counted; `fork`: a forked child waits for its parent's word; `begin`: ends at once by its end.
-A request for /slow answers its first half, and its second when the file HOLD is there.
+`uncounted`: requests are not counted; `fork`: there is a forked child, which sleeps; `joins`: and is a replica; `begin`: both end
+at once. A request for /slow answers its first half, and its second when the file HOLD is there. /drain drains, and /held answers
+whether a signal is held back.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path == "/drain":
+            replica.drain()
+        end = time.monotonic() + 30
+        while self.path == "/held" and replica._held is None and time.monotonic() < end:
+            time.sleep(0.01)
         with contextlib.nullcontext() if "uncounted" in flags else replica.request():
             self.send_response(200)
             self.send_header("content-length", "10")
             self.end_headers()
             self.wfile.write(b"first")
             self.wfile.flush()
-            end = time.monotonic() + 30
             while self.path == "/slow" and not Path(os.environ["HOLD"]).exists() and time.monotonic() < end:
                 time.sleep(0.01)
             self.wfile.write(b"-last")
@@ -56,6 +61,10 @@ if "fork" in flags:
     replica.start()
     child = os.fork()
     if child == 0:
+        if "joins" in flags:
+            replica.start()
+            assert replica._heartbeats is not None
+            print(f"incarnation {replica._heartbeats._incarnation}", flush=True)
         print(f"child {os.getpid()}", flush=True)
         # Falls off the end as a program does, after a signal of its parent at the latest.
         time.sleep(0.0 if "begin" in flags else 30.0)
