@@ -1,5 +1,6 @@
 // The product's tests are of three kinds: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to
-// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools, the fuzzer and the command line.
+// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools, the fuzzer, the command line
+// and the Python package.
 import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -83,7 +84,7 @@ export default defineConfig({
             "test/{simulate,replay,chaos,soak,cost}/**/*.test.ts",
             "test/fuzz/{cli,tools}.test.ts",
             "test/bench/cli.test.ts",
-            "test/cli/**/*.test.ts",
+            "test/{cli,python}/**/*.test.ts",
           ],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
