@@ -18,6 +18,8 @@ import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
+import type { ModelList } from "../src/views/models.ts";
+import { withoutAliases } from "../src/wire/hints.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
 import { EarliestTimer } from "./earliest-timer.ts";
 import {
@@ -37,6 +39,7 @@ import {
 } from "./fleet-answers.ts";
 import { FleetMetrics } from "./fleet-metrics.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
+import { ListedModels } from "./listed-models.ts";
 import { PerSecond } from "./per-second.ts";
 import { StoredFleet } from "./stored-fleet.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
@@ -56,6 +59,7 @@ export class Fleet extends DurableObject {
   readonly #direct: DirectDispatch;
   readonly #metrics: FleetMetrics;
   readonly #beats: PerSecond;
+  readonly #models: ListedModels;
 
   /** What tickets report. These are no methods of the object, because anyone with its stub could call those. */
   readonly #holder: TicketHolder = {
@@ -102,6 +106,7 @@ export class Fleet extends DurableObject {
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
+    this.#models = new ListedModels(this.#scheduler.fleet);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
       listed: (app) => this.#stored.listed(app),
@@ -242,7 +247,12 @@ export class Fleet extends DurableObject {
   }
 
   explain(hints: readonly string[]): Explanation {
-    return explain(this.#scheduler, this.#options, hints, this.#now());
+    return explain(this.#scheduler, this.#options, withoutAliases(hints, this.#settings.HINT_ALIASES), this.#now());
+  }
+
+  /** What replicas hold and load, for a client that lists models. */
+  models(): ModelList {
+    return this.#models.at(this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */

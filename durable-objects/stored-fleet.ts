@@ -5,6 +5,7 @@ import { storedForm, type StoredReplica } from "../src/routing/ledger/membership
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import type { Settings } from "../src/settings/settings.ts";
+import { withoutAliases } from "../src/wire/hints.ts";
 import { DirectoryListing } from "./directory-listing.ts";
 import { FleetStore, type Forbidden } from "./fleet-store.ts";
 
@@ -37,9 +38,13 @@ export class StoredFleet {
     return this.#dirty.size === 0 && this.#listing.isTrue;
   }
 
-  /** The replicas that were stored, and whether the present settings still admit each one's origin. */
+  /** The replicas that were stored, with hints as the present settings name them, and whether these still admit each one's origin. */
   replicas(): { readonly stored: StoredReplica; readonly admitted: boolean }[] {
-    return this.#store.replicas().map((stored) => ({ stored, admitted: this.#isAdmitted(stored) }));
+    const { HINT_ALIASES } = this.#settings;
+    return this.#store.replicas().map((stored) => {
+      const hints = stored.hints && withoutAliases(stored.hints, HINT_ALIASES);
+      return { stored: { ...stored, hints }, admitted: this.#isAdmitted(stored) };
+    });
   }
 
   forbidden(now: number): Forbidden[] {

@@ -1,5 +1,6 @@
-// One line a client's request, with LOG=requests: what was asked, where it went and why, how long it waited, and how it was answered. Made of the request and
-// the answer alone. The query is left out, because it may hold secrets.
+// One line a client's request, with LOG=requests: what was asked, where it went and why, how long it waited, and how it was answered. Of query and body it
+// has the hint alone, because the rest may hold secrets.
+import { hintElsewhere } from "./edge/request-hints.ts";
 import type { Settings } from "./settings/settings.ts";
 
 const HINT_SHOWN = 200;
@@ -15,7 +16,8 @@ export function logRequest(
 ): void {
   if (settings.LOG !== "requests" || random * 100 >= settings.LOG_SAMPLE_PERCENT) return;
   const { status, headers } = response;
-  const hint = settings.HINT_HEADERS.map((name) => request.headers.get(name)).find((its) => its !== null) ?? null;
+  const hint =
+    settings.HINT_HEADERS.map((name) => request.headers.get(name)).find((its) => its !== null) ?? hintElsewhere(request);
   const line = {
     message: "request",
     requestId: headers.get("x-fal-request-id"),

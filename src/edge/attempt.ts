@@ -75,7 +75,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
   onLost(() => end({ kind: "lost" }));
   try {
     const response = body.streamed
-      ? await fetch(new Request(url, request), init)
+      ? await fetch(streamedRequest(url, request, body), init)
       : await fetch(url, { ...init, method: request.method, body: body.bytes });
     // The runtime can pass on neither a 101 that is no WebSocket nor a status above 599.
     const { status, webSocket } = response;
@@ -89,4 +89,8 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
     callOff();
     onLost(() => {});
   }
+}
+
+function streamedRequest(url: string, request: Request, { peeked }: ClientBody): Request {
+  return peeked === null ? new Request(url, request) : new Request(url, { method: request.method, body: peeked.stream() });
 }

@@ -126,6 +126,8 @@ export const LIMITS = {
   /** Failures, and lists of hints, in one report; what is more is not told. */
   failuresPerReport: 100,
   listsPerReport: 100,
+  /** Hints in one list of models: 0.5 MB as OpenAI's JSON, if names are short. A fleet of more is asked by hint. */
+  modelsListed: 5000,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
 } as const;

@@ -4,6 +4,10 @@ import * as v from "valibot";
 import { SCHEDULING } from "../routing/policy/index.ts";
 import { isAppName } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
+import type { HintAliases } from "../wire/hints.ts";
+import type { JsonPath } from "../wire/json-member.ts";
+import type { HintPattern, RequestPattern } from "../wire/path-pattern.ts";
+import { hintAliases, hintFromJson, hintFromPath, hintFromQuery, noSlot } from "./request-settings.ts";
 
 export type AppFrom =
   | { readonly kind: "path"; readonly segments: 1 | 2 }
@@ -183,6 +187,12 @@ const SettingsSchema = v.object({
   ALLOW_PRIVATE_ORIGINS: setting(flag, false),
   APP_FROM: setting<AppFrom>(appFrom, { kind: "path", segments: 1 }),
   HINT_HEADERS: setting<readonly string[]>(headerNames, ["x-fal-runner-hint"]),
+  HINT_FROM_PATH: setting<HintPattern | null>(hintFromPath, null),
+  HINT_FROM_QUERY: setting<string | null>(hintFromQuery, null),
+  HINT_FROM_JSON: setting<JsonPath | null>(hintFromJson, null),
+  HINT_ALIASES: setting<HintAliases>(hintAliases, new Map()),
+  MODELS_ENDPOINT: setting<"openai" | null>(choice(["openai"]), null),
+  NO_SLOT: setting<readonly RequestPattern[]>(noSlot, []),
   DISPATCH: setting(choice(["auto", "registry", "edge"]), "auto"),
   FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
   MAX_ATTEMPTS: setting(integer(1, 10), 3),
