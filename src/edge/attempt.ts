@@ -75,7 +75,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
   onLost(() => end({ kind: "lost" }));
   try {
     const response = body.streamed
-      ? await fetch(streamedRequest(url, request, body), init)
+      ? await fetch(streamed(url, request, body, abort), init)
       : await fetch(url, { ...init, method: request.method, body: body.bytes });
     // The runtime can pass on neither a 101 that is no WebSocket nor a status above 599.
     const { status, webSocket } = response;
@@ -91,6 +91,7 @@ async function fetchOnce({ origin, target, request, headers, body, firstByteTime
   }
 }
 
-function streamedRequest(url: string, request: Request, { peeked }: ClientBody): Request {
-  return peeked === null ? new Request(url, request) : new Request(url, { method: request.method, body: peeked.stream() });
+/** The client's request with its body as a stream. If the client's body breaks off, the request ends: the runtime aborts it, or `abort` does. */
+function streamed(url: string, request: Request, { peeked }: ClientBody, abort: AbortController): Request {
+  return peeked === null ? new Request(url, request) : new Request(url, { method: request.method, body: peeked.stream(abort) });
 }

@@ -3,6 +3,16 @@ import { BOUNDS } from "../limits.ts";
 import { JsonMember, type JsonPath } from "../wire/json-member.ts";
 import { lengthOf } from "./incoming-body.ts";
 
+/** The client's body broke off in the middle. */
+class BrokenUpload extends Error {
+  /** With this property the runtime takes the error for a connection that broke off and does not log it as the Worker's fault. */
+  readonly retryable = true;
+
+  constructor() {
+    super("the client's body broke off");
+  }
+}
+
 export class PeekedBody {
   /** The text at the place that was looked for; null: it does not stand in the beginning. */
   readonly text: string | null;
@@ -46,19 +56,29 @@ export class PeekedBody {
     return this.#beginning.byteLength;
   }
 
-  /** The body from its first byte on. To be called once. It breaks off where the client's does. */
-  stream(): ReadableStream<Uint8Array> {
+  /**
+   * The body from its first byte on. To be called once. If the client's breaks off, the request to the replica is aborted. The stream does not end then,
+   * because the runtime would end a body in chunks as if it were whole, however its stream ends.
+   */
+  stream(replica: AbortController): ReadableStream<Uint8Array> {
     const { readable, writable } = this.#length === null ? new IdentityTransformStream() : new FixedLengthStream(this.#length);
-    // What breaks off is seen by the reader of the other side.
-    void this.#pumpTo(writable).catch(() => {});
+    // A replica that reads no further is seen by its answer.
+    void this.#pumpTo(writable, replica).catch(() => {});
     return readable;
   }
 
-  async #pumpTo(writable: WritableStream<Uint8Array>): Promise<void> {
+  async #pumpTo(writable: WritableStream<Uint8Array>, replica: AbortController): Promise<void> {
     const writer = writable.getWriter();
     if (this.#beginning.byteLength > 0) await writer.write(this.#beginning);
-    if (this.#rest === null) return writer.close();
-    writer.releaseLock();
-    await this.#rest.pipeTo(writable);
+    const reader = this.#rest?.getReader({ mode: "byob" });
+    let buffer = new ArrayBuffer(BOUNDS.readBytesMost);
+    while (reader !== undefined) {
+      const read = await reader.read(new Uint8Array(buffer)).catch(() => replica.abort(new BrokenUpload()));
+      if (read === undefined) return;
+      if (read.done) break;
+      await writer.write(read.value);
+      buffer = read.value.buffer as ArrayBuffer;
+    }
+    await writer.close();
   }
 }
