@@ -45,7 +45,8 @@ export async function listModels(exchange: Exchange): Promise<Result<Response>> 
 async function bodyOf(exchange: Exchange): Promise<string | null> {
   const { client, settings, arrivedAtMs: now } = exchange;
   const { app } = client;
-  const before = kept.get(app);
+  const last = kept.get(app);
+  const before = last !== undefined && now - last.atMs <= settings.SNAPSHOT_MAX_AGE_MS ? last : undefined;
   if (before !== undefined && now - before.askedAtMs < BOUNDS.modelsAgeMs) return before.text;
   if (before !== undefined) kept.set(app, { ...before, askedAtMs: now });
   const list = await askObject(exchange);
@@ -54,7 +55,7 @@ async function bodyOf(exchange: Exchange): Promise<string | null> {
     kept.set(app, { text, atMs: now, askedAtMs: now });
     return text;
   }
-  if (before !== undefined && now - before.atMs <= settings.SNAPSHOT_MAX_AGE_MS) return before.text;
+  if (before !== undefined) return before.text;
   const snapshot = snapshotOf(app, settings.SNAPSHOT_MAX_AGE_MS, now);
   return snapshot && textOf(listOf(snapshot.copy.replicas));
 }
