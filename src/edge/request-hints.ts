@@ -34,13 +34,13 @@ function found(hints: readonly string[]): Result<RequestHints> {
   return { ok: true, value: { hints, mayBeInBody: false } };
 }
 
-/** The hint in a body that was read; null: there is none. O(bytes) up to `hintBodyBytes`. */
+/** The hint in a whole body; null: there is none. O(bytes) up to `hintBodyBytes`; beyond, long texts as those of images cost little. */
 export function hintInBody(body: Uint8Array, settings: Settings): string | null {
   const path = settings.HINT_FROM_JSON;
   if (path === null) return null;
   if (body.byteLength <= BOUNDS.hintBodyBytes) return hintIn(textAt(body, path), settings);
-  const member = new JsonMember(path);
-  member.find(body.subarray(0, BOUNDS.hintBodyBytes));
+  const member = new JsonMember(path, BOUNDS.hintBodySteps);
+  member.find(body);
   return hintIn(member.text, settings);
 }
 

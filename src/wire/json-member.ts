@@ -58,10 +58,12 @@ const OBJECT = -1;
 
 /**
  * Looks for the text at a place in a body that comes piece by piece. Of members of one name the first with a text there counts, so that nobody waits for
- * the rest. Checks no more of what it passes over than it must: strings are not looked into. O(bytes) over all calls.
+ * the rest. Checks no more of what it passes over than it must: strings are not looked into. O(bytes) over all calls, and far less in strings.
  */
 export class JsonMember {
   readonly #path: JsonPath;
+  /** Tokens, spaces and characters of numbers that may yet be passed. */
+  #left: number;
   #text: string | null = null;
   #isDecided = false;
   /** Bytes that have been passed, and those of the token after them that are known not to end it. */
@@ -74,8 +76,10 @@ export class JsonMember {
   /** Whether the next value lies on the way to the place. */
   #leads = true;
 
-  constructor(path: JsonPath) {
+  /** `most`: how many tokens, spaces and characters of numbers are passed at most. A string is one token, however long. */
+  constructor(path: JsonPath, most = Infinity) {
     this.#path = path;
+    this.#left = most;
   }
 
   /** The text; null: it was not found, or not yet. */
@@ -88,6 +92,7 @@ export class JsonMember {
     while (!this.#isDecided) {
       const byte = bytes[this.#at];
       if (byte === undefined) return false;
+      if (this.#left-- === 0) return this.#decide(null);
       if (isSpace(byte) && this.#expected !== "scalar" && this.#expected !== "start") this.#at++;
       else if (!this.#take(byte, bytes)) return false;
     }

@@ -121,19 +121,16 @@ describe("the hint in a body that was read", () => {
     expect(hintOf(text)).toBe(hint);
   });
 
-  test("is that of the whole up to 64 KiB, and beyond the first in the first 64 KiB", () => {
+  test("is that of the whole as it is parsed, and beyond 64 KiB the first text", () => {
     const twice = '{"model":"a","model":"m","prompt":"';
     expect(hintOf(padded(twice, most))).toBe("m");
     expect(hintOf(padded(twice, most + 1))).toBe("a");
-    expect(hintOf(padded(twice, 16 * most))).toBe("a");
   });
 
-  test.each([
-    ["ends with the last byte of the first 64 KiB", 0, "m"],
-    ["ends a byte later", 1, null],
-  ])("a text that %s", (_, later, hint) => {
-    const text = '","model":"m"';
-    const prompt = '{"prompt":"';
-    expect(hintOf(`${prompt}${"x".repeat(most - prompt.length - text.length + later)}${text},"n":1}`)).toBe(hint);
+  test("may stand after images, but not after more tokens than are worth it", () => {
+    expect(hintOf(`{"messages":["${"x".repeat(1_000_000)}"],"model":"m"}`)).toBe("m");
+    const tokens = (count: number) => `{"n":[${"0,".repeat(count)}0],"model":"m"}`;
+    expect(hintOf(tokens(BOUNDS.hintBodySteps / 4))).toBe("m");
+    expect(hintOf(tokens(BOUNDS.hintBodySteps / 2))).toBeNull();
   });
 });

@@ -117,6 +117,20 @@ test("of members of one name a whole body's last counts, as for most parsers; in
   expect(textAt(bytesOf('{"model":"a","model":1}'), ["model"])).toBeNull();
 });
 
+test("no more tokens are passed than may be, and a string is one", () => {
+  const bytes = bytesOf(`{"a":["${"x".repeat(1000)}",1],"model":"m"}`);
+  // The beginning, { "a" : [ "x…" , 1, the end of 1, ] , "model" : and "m".
+  for (const [most, text] of new Map([
+    [13, null],
+    [14, "m"],
+  ])) {
+    // prettier-ignore
+    const member = new JsonMember(["model"], most);
+    expect(member.find(bytes)).toBe(true);
+    expect(member.text).toBe(text);
+  }
+});
+
 test("nothing after the text is waited for, and nothing after the body", () => {
   const bytes = bytesOf('{"model":"m","prompt":');
   expect(found(bytes, ["model"], everywhere(bytes))).toEqual({ text: "m", after: 12, decided: true });
