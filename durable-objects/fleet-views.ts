@@ -8,6 +8,9 @@ import type { DashboardQuery, DashboardView } from "../src/views/dashboard.ts";
 import { viewEvents, type EventsView } from "../src/views/events.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
 import { viewFleet, type FleetView } from "../src/views/fleet.ts";
+import type { ModelList } from "../src/views/models.ts";
+import { withoutAliases, type HintAliases } from "../src/wire/hints.ts";
+import { ListedModels } from "./listed-models.ts";
 import { gaugesOf } from "../src/views/gauges.ts";
 import { viewHistory, type HistoryView } from "../src/views/history.ts";
 import { viewMatrix, type MatrixView } from "../src/views/matrix.ts";
@@ -18,6 +21,7 @@ import { viewQueue, type QueueView } from "../src/views/queue.ts";
 export interface Viewed {
   readonly scheduler: Scheduler;
   readonly options: WaitingOptions;
+  readonly aliases: HintAliases;
   /** Null: no replica was ever heard of. */
   readonly app: () => string | null;
   readonly timing: () => HeartbeatTiming;
@@ -27,10 +31,12 @@ export class FleetViews {
   readonly #viewed: Viewed;
   readonly #history: History;
   readonly #startedAtMs: number;
+  readonly #models: ListedModels;
 
   constructor(viewed: Viewed, now: number) {
     this.#viewed = viewed;
     this.#startedAtMs = now;
+    this.#models = new ListedModels(viewed.scheduler.fleet);
     this.#history = new History(viewed.scheduler, now);
   }
 
@@ -47,7 +53,13 @@ export class FleetViews {
   }
 
   explain(hints: readonly string[], now: number): Explanation {
-    return explain(this.#viewed.scheduler, this.#viewed.options, hints, now);
+    const { scheduler, options, aliases } = this.#viewed;
+    return explain(scheduler, options, withoutAliases(hints, aliases), now);
+  }
+
+  /** What replicas hold and load, for a client that lists models. */
+  models(now: number): ModelList {
+    return this.#models.at(now);
   }
 
   history(now: number): HistoryView {

@@ -43,12 +43,11 @@ import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { PerSecond } from "./per-second.ts";
 import { StoredFleet } from "./stored-fleet.ts";
 import { Ticket, type TicketHolder } from "./ticket.ts";
-import { WatchedRequests, type WatchEnd } from "./watched-requests.ts";
+import { PendingRequests, type WatchEnd } from "./pending-requests.ts";
 
 export class Fleet extends DurableObject {
   readonly #scheduler: scheduling.Scheduler;
-  readonly #waits = new Map<number, PromiseWithResolvers<SettledAnswer>>();
-  readonly #watched = new WatchedRequests();
+  readonly #pending = new PendingRequests();
   readonly #stored: StoredFleet;
   readonly #settings: Settings;
   readonly #options: WaitingOptions;
@@ -83,7 +82,7 @@ export class Fleet extends DurableObject {
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
-    const viewed = { scheduler: this.#scheduler, options: this.#options };
+    const viewed = { scheduler: this.#scheduler, options: this.#options, aliases: this.#settings.HINT_ALIASES };
     this.#views = new FleetViews({ ...viewed, app: () => this.#stored.app, timing: () => this.#timing() }, Date.now());
     this.#autoscaling = new Autoscaling(ctx.id.name ?? "", this.#settings, this.#scheduler, this.#timer);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
@@ -166,14 +165,14 @@ export class Fleet extends DurableObject {
       this.#timer.wakeAt(this.#scheduler.fleet.nextExpiryMs);
       return { result: answerOf(this.#scheduler.fleet, result), ticket };
     }
-    this.#waits.set(id, Promise.withResolvers());
+    this.#pending.queued(id);
     this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
     return { result: { kind: "waiting", id }, ticket };
   }
 
   /** The end of a wait. Null: this object does not know the request, which must be enqueued again. */
   granted(id: number): Promise<SettledAnswer> | null {
-    return this.#waits.get(id)?.promise ?? null;
+    return this.#pending.granted(id);
   }
 
   /**
@@ -183,7 +182,7 @@ export class Fleet extends DurableObject {
   async running(id: number): Promise<WatchEnd> {
     const grant = grantOf(this.#scheduler.fleet, id);
     if (grant === undefined) return "unknown";
-    return isLost(grant) ? "replica_gone" : this.#watched.watch(id);
+    return isLost(grant) ? "replica_gone" : this.#pending.watch(id);
   }
 
   /** A request that was granted before this object restarted still runs. Null: its replica is gone. */
@@ -255,6 +254,11 @@ export class Fleet extends DurableObject {
   /** How many replicas the app should have. */
   scale(options: ScaleOptions): Scale {
     return this.#autoscaling.scale(options, this.#now());
+  }
+
+  /** What replicas hold and load, for a client that lists models. */
+  models() {
+    return this.#views.models(this.#now());
   }
 
   /** An administrator's drain or undrain. False: the replica is not known. */
@@ -330,9 +334,7 @@ export class Fleet extends DurableObject {
   #over(id: number, learn: (now: number) => void): void {
     const now = this.#clock();
     learn(now);
-    this.#waits.get(id)?.resolve({ kind: "refused", refusal: { kind: "timed_out" } });
-    this.#waits.delete(id);
-    this.#watched.end(id, "over");
+    this.#pending.over(id);
     this.#dispatch(now);
     this.#rest();
   }
@@ -343,7 +345,7 @@ export class Fleet extends DurableObject {
     for (const lostAtMs of fleet.orphaning.values()) this.#timer.wakeAt(lostAtMs);
     if (queue.waiting.size > 0)
       for (const [id, outcome] of scheduling.dispatch(this.#scheduler, this.#options, now))
-        this.#waits.get(id)?.resolve(outcome.kind === "granted" ? answerOf(fleet, outcome) : outcome);
+        this.#pending.settle(id, outcome.kind === "granted" ? answerOf(fleet, outcome) : outcome);
     this.#autoscaling.note(now);
     if (queue.waiting.size > 0) this.#timer.wakeAt(scheduling.nextEventMs(this.#scheduler));
   }
@@ -369,7 +371,7 @@ export class Fleet extends DurableObject {
     this.#stored.touch();
     const expired = expire(this.#scheduler, timeToLiveMs, now);
     for (const replica of [...expired, ...sweepOrphaning(this.#scheduler.fleet, now)]) {
-      for (const { id } of unanswered(replica)) this.#watched.end(id, "replica_gone");
+      for (const { id } of unanswered(replica)) this.#pending.end(id, "replica_gone");
     }
     this.#forget(expired.map(({ id }) => id));
   }

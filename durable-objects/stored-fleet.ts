@@ -5,6 +5,7 @@ import { restoreReplica, storedForm, type StoredReplica } from "../src/routing/l
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import { originFault } from "../src/settings/origin-policy.ts";
 import type { Settings } from "../src/settings/settings.ts";
+import { withoutAliases } from "../src/wire/hints.ts";
 import { DirectoryListing } from "./directory-listing.ts";
 import { FleetStore, type Forbidden } from "./fleet-store.ts";
 
@@ -38,7 +39,7 @@ export class StoredFleet {
   }
 
   /**
-   * Puts back what was stored. `untilMs`: until when a replica lives, if that is known; null: a full time to live. One whose origin the present settings
+   * Puts back what was stored, with hints as the present settings name them. `untilMs`: until when a replica lives, if that is known; null: a full time to live. One whose origin the present settings
    * do not admit leaves as if its time were over.
    */
   restore(timeToLiveMs: (replicas: number) => number, untilMs: (replica: StoredReplica) => number | null, now: number): void {
@@ -47,8 +48,10 @@ export class StoredFleet {
     }
     const stored = this.#store.replicas();
     const fullMs = now + timeToLiveMs(stored.length);
+    const { HINT_ALIASES } = this.#settings;
     for (const replica of stored) {
-      restoreReplica(this.#fleet, replica, this.#isAdmitted(replica) ? (untilMs(replica) ?? fullMs) : now);
+      const hints = replica.hints && withoutAliases(replica.hints, HINT_ALIASES);
+      restoreReplica(this.#fleet, { ...replica, hints }, this.#isAdmitted(replica) ? (untilMs(replica) ?? fullMs) : now);
     }
   }
 

@@ -12,6 +12,26 @@ export const BOUNDS = {
   /** Hints one request may name, and characters of one hint. A header of 8 x 512 stays far below the runtime's header limit. */
   hintsPerRequest: 8,
   hintLength: HINT_LENGTH,
+  /** Aliases in HINT_ALIASES. Each has up to two hints' characters, and an environment variable of a Worker at most 5 KB. */
+  hintAliases: 1000,
+  /**
+   * The beginning of a streamed JSON body in which HINT_FROM_JSON is looked for, and which is kept until the request is sent. A body up to this that is kept
+   * whole is parsed: 15 us of text, 0.5 ms of small tokens.
+   */
+  hintBodyBytes: 64 * KIBIBYTE,
+  /**
+   * Tokens of a longer body that is kept, because some clients write the model after prompts and images: 10 ms at worst. An image is one token.
+   */
+  hintBodySteps: 256 * KIBIBYTE,
+  /** What all requests of one isolate keep so, beside the bodies that are kept whole. Beyond, a body is streamed without a look at it. */
+  peekedBytesPerIsolate: 16 * MEBIBYTE,
+  /** Steps and characters of HINT_FROM_JSON, and characters of HINT_FROM_QUERY. Nobody needs more. */
+  hintPathSteps: 8,
+  hintPathLength: 256,
+  hintQueryLength: 64,
+  /** Patterns in NO_SLOT, all compared with each request; and characters of one pattern, of HINT_FROM_PATH too. */
+  noSlotPatterns: 64,
+  pathPatternLength: 512,
   /**
    * Path and query of a request, escaped, in characters. The runtime takes URLs of 65,534 bytes, the origin included. On a longer URL it fails as if
    * the replica could not be reached.
@@ -122,6 +142,11 @@ export const BOUNDS = {
   /** A copy that is older than this many times its refresh interval sends no request by itself: so few requests come that the object may be asked. */
   directRefreshes: 2,
   snapshotApps: 100,
+  /** How old the answer of MODELS_ENDPOINT may be, at the edge and in the object, and the characters of all that an isolate keeps of such answers. */
+  modelsAgeMs: SECOND_MS,
+  /** How long the object may take to give the list. */
+  modelsMs: 2 * SECOND_MS,
+  modelsTextPerIsolate: 8 * MEBIBYTE,
   snapshotReplicas: 20_000,
   /** The pause before a request that waits in an isolate for its object polls again, doubled up to the most and spread. */
   snapshotPollMs: 250,

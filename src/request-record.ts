@@ -1,5 +1,6 @@
 // What operators see of one client's request, wherever they look: a line of the log (request-log.ts), attributes of a span (request-trace.ts), a point in
-// Analytics Engine (analytics.ts). The query is left out, because it may hold secrets.
+// Analytics Engine (analytics.ts). Of query and body they see the hint alone, because the rest may hold secrets.
+import { hintElsewhere } from "./edge/request-hints.ts";
 import type { Settings } from "./settings/settings.ts";
 
 /** Characters that are shown of the hint header. */
@@ -31,7 +32,8 @@ export function factsOf(
   settings: Settings,
 ): RequestFacts {
   const { status = CLIENT_GONE, headers = new Headers() } = response ?? {};
-  const hint = settings.HINT_HEADERS.map((name) => request.headers.get(name)).find((its) => its !== null) ?? null;
+  const hint =
+    settings.HINT_HEADERS.map((name) => request.headers.get(name)).find((its) => its !== null) ?? hintElsewhere(request);
   return {
     requestId,
     method: request.method,

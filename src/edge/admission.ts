@@ -11,16 +11,16 @@ import { waitHere } from "./local-queue.ts";
 import { mayAskAgain } from "./object-reach.ts";
 
 /**
- * A slot on a replica, or a place on one that clearly has room. `OPTIONS` takes no slot and gets a destination alone. `avoid`: replicas that failed the request. Only the first place must be had
- * by the request's deadline.
+ * A slot on a replica, or a place on one that clearly has room. `OPTIONS`, and what NO_SLOT names, takes no slot and gets a destination alone. `avoid`:
+ * replicas that failed the request. Only the first place must be had by the request's deadline.
  */
 export async function admit(exchange: Exchange, avoid: readonly string[], after: FailedSlot | null = null): Promise<Admission> {
-  const isOptions = exchange.request.method === "OPTIONS";
-  const direct = isOptions || avoid.length > 0 ? null : sendDirect(exchange);
+  const { isSlotless } = exchange.client;
+  const direct = isSlotless || avoid.length > 0 ? null : sendDirect(exchange);
   if (direct !== null) return direct;
   const timeoutMs = avoid.length > 0 ? exchange.settings.QUEUE_TIMEOUT_MS : leftMs(exchange);
   const admitting = { exchange, avoid, deadlineMs: Date.now() + timeoutMs, waitedMs: 0, after };
-  return isOptions ? chooseFor(admitting) : slotFor(admitting);
+  return isSlotless ? chooseFor(admitting) : slotFor(admitting);
 }
 
 /**

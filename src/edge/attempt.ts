@@ -80,7 +80,7 @@ async function fetchOnce(outgoing: Outgoing): Promise<Sent> {
   try {
     const its = network ?? globalThis;
     const response = body.streamed
-      ? await its.fetch(new Request(url, request), init)
+      ? await its.fetch(streamed(url, request, body, abort), init)
       : await its.fetch(url, { ...init, method: request.method, body: body.bytes });
     // The runtime can pass on neither a 101 that is no WebSocket nor a status above 599.
     const { status, webSocket } = response;
@@ -94,4 +94,9 @@ async function fetchOnce(outgoing: Outgoing): Promise<Sent> {
     callOff();
     onLost(() => {});
   }
+}
+
+/** The client's request with its body as a stream. If the client's body breaks off, the request ends: the runtime aborts it, or `abort` does. */
+function streamed(url: string, request: Request, { peeked }: ClientBody, abort: AbortController): Request {
+  return peeked === null ? new Request(url, request) : new Request(url, { method: request.method, body: peeked.stream(abort) });
 }

@@ -1,12 +1,13 @@
 // First step of a client's request: what it says to the router. That is its app, the target for the replica, hints, deadline; or why it is refused.
 // Pure but for the Request.
 import { isAppName } from "../wire/heartbeat.ts";
-import { parseRequestHints } from "../wire/hints.ts";
+import { matchesRequest } from "../wire/path-pattern.ts";
 import type { SplitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import type { Priority } from "../routing/ledger/queue.ts";
 import type { AppFrom, Settings } from "../settings/settings.ts";
+import { readHints } from "./request-hints.ts";
 import { asksForWebSocket, webSocketFault } from "./websocket-handshake.ts";
 
 export interface ClientRequest {
@@ -18,6 +19,10 @@ export interface ClientRequest {
   /** The part of the client's path that names the app; empty: none. */
   readonly prefix: string;
   readonly hints: readonly string[];
+  /** There are no hints but perhaps one in the body. */
+  readonly hintMayBeInBody: boolean;
+  /** The request takes no slot and never waits. */
+  readonly isSlotless: boolean;
   /** How long the request may wait before it is first sent to a replica, and whether the client or the router set that limit. */
   readonly timeoutMs: number;
   readonly timeoutType: "user" | "router";
@@ -54,8 +59,8 @@ export function readClientRequest(request: Request, url: SplitUrl, settings: Set
   if (place === null) return failed({ type: "app_not_found", detail: "The URL does not name an app." });
   const queueCall = settings.APP_FROM.kind === "path" && settings.APP_FROM.segments === 2 && FAL_QUEUE_CALL.test(place.path);
   if (queueCall) return failed({ type: "queue_not_available" });
-  const hints = parseRequestHints(settings.HINT_HEADERS.flatMap((name) => headers.get(name) ?? []));
-  if (!hints.ok) return failed({ type: "bad_request", detail: `${settings.HINT_HEADERS.join(", ")}: ${hints.detail}` });
+  const hints = readHints(request, place.path, url.query, settings);
+  if (!hints.ok) return hints;
   const asked = parseSeconds(headers.get("x-fal-request-timeout"));
   if (asked === "malformed") {
     return failed({ type: "bad_request", detail: "x-fal-request-timeout: must be seconds, a decimal number above 0" });
@@ -86,7 +91,9 @@ export function readClientRequest(request: Request, url: SplitUrl, settings: Set
       path,
       prefix,
       target,
-      hints: hints.hints,
+      hints: hints.value.hints,
+      hintMayBeInBody: hints.value.mayBeInBody,
+      isSlotless: request.method === "OPTIONS" || matchesRequest(settings.NO_SLOT, request.method, path),
       timeoutMs: patient ? settings.QUEUE_TIMEOUT_MS : asked,
       timeoutType: patient ? "router" : "user",
       queueLengthMax,

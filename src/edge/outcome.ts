@@ -1,5 +1,5 @@
 // What an attempt gave. The replica's fleet is told.
-import { parseInBandHints } from "../wire/hints.ts";
+import { parseInBandHints, withoutAliases } from "../wire/hints.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Failure } from "../routing/health/outcome.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -53,12 +53,12 @@ function timedOut(detail: string): ReplicaFailure {
   return { failure: { kind: "timed_out", detail }, hints: null };
 }
 
-function ofAnswer(response: Response, { granted, body, ctx }: Reporting): Omit<Outcome, "unreached"> {
+function ofAnswer(response: Response, { granted, body, settings, ctx }: Reporting): Omit<Outcome, "unreached"> {
   const { slot } = granted;
   const answer = { response, cause: null };
   if (slot === null) return { ...answer, failure: null };
   const inBand = response.headers.get("x-fal-runner-hints");
-  const hints = inBand === null ? null : parseInBandHints(inBand);
+  const hints = inBand === null ? null : withoutAliases(parseInBandHints(inBand), settings.HINT_ALIASES);
   const verdict = verdictOf(response);
   if ("answer" in verdict) {
     const told = slot.answered(verdict.answer, hints, !isShort(response));

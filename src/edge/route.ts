@@ -7,8 +7,11 @@ import { Alarm } from "./alarm.ts";
 import { admit, errorOf } from "./admission.ts";
 import { takeBody } from "./body.ts";
 import { readClientRequest } from "./client-request.ts";
+import type { Exchange } from "./exchange.ts";
 import { unknownAppFault } from "./known-apps.ts";
+import { asksForModels, listModels } from "./models.ts";
 import { relay } from "./relay.ts";
+import { noteHints } from "./request-hints.ts";
 import { send } from "./send.ts";
 import { keepSnapshot } from "./snapshots.ts";
 
@@ -30,14 +33,23 @@ export async function route(
   if (unknown !== null) return failed(unknown);
   record.app = client.app;
   keepSnapshot(exchange);
+  if (asksForModels(exchange)) return listModels(exchange);
   const body = await takeBody(exchange);
   if (!body.ok) return body;
+  const { hint } = body.value;
+  const hinted = hint === null ? exchange : withHint(exchange, hint);
+  if (settings.LOG === "requests") noteHints(request, hinted.client.hints);
   try {
-    const admission = await admit(exchange, []);
+    const admission = await admit(hinted, []);
     if (admission.kind !== "granted") return failed(errorOf(admission, client));
-    const sent = await send(exchange, body.value, admission);
-    return sent.ok ? await relay(exchange, sent.value) : sent;
+    const sent = await send(hinted, body.value, admission);
+    return sent.ok ? await relay(hinted, sent.value) : sent;
   } finally {
     body.value.giveBack();
   }
+}
+
+/** The request with the hint of its body. */
+function withHint(exchange: Exchange, hint: string): Exchange {
+  return { ...exchange, client: { ...exchange.client, hints: [hint] } };
 }

@@ -133,6 +133,8 @@ export const LIMITS = {
   demandSteps: 360,
   demandStepMs: 10 * SECOND_MS,
   demandMeanMs: 60 * SECOND_MS,
+  /** Hints in one list of models: 0.5 MB as OpenAI's JSON, if names are short. A fleet of more is asked by hint. */
+  modelsListed: 5000,
   /** Candidates in one explanation. */
   candidatesExplained: 100,
   /** Replicas on a page of the dashboard, which is made anew every few seconds. */

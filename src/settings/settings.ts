@@ -6,6 +6,10 @@ import { isAppName } from "../wire/heartbeat.ts";
 import { BOUNDS } from "../limits.ts";
 import { addressRange, type AddressRange } from "./address-range.ts";
 import { isPrivateHost } from "./private-host.ts";
+import type { HintAliases } from "../wire/hints.ts";
+import type { JsonPath } from "../wire/json-member.ts";
+import type { HintPattern, RequestPattern } from "../wire/path-pattern.ts";
+import { hintAliases, hintFromJson, hintFromPath, hintFromQuery, noSlot } from "./request-settings.ts";
 
 export type AppFrom =
   | { readonly kind: "path"; readonly segments: 1 | 2 }
@@ -215,6 +219,12 @@ const Each = v.object({
   ALLOW_PRIVATE_ORIGINS: setting<boolean | "listed">(privateOrigins, false),
   APP_FROM: setting<AppFrom>(appFrom, { kind: "path", segments: 1 }),
   HINT_HEADERS: setting<readonly string[]>(headerNames, ["x-fal-runner-hint"]),
+  HINT_FROM_PATH: setting<HintPattern | null>(hintFromPath, null),
+  HINT_FROM_QUERY: setting<string | null>(hintFromQuery, null),
+  HINT_FROM_JSON: setting<JsonPath | null>(hintFromJson, null),
+  HINT_ALIASES: setting<HintAliases>(hintAliases, new Map()),
+  MODELS_ENDPOINT: setting<"openai" | null>(choice(["openai"]), null),
+  NO_SLOT: setting<readonly RequestPattern[]>(noSlot, []),
   DISPATCH: setting(choice(["auto", "registry", "edge"]), "auto"),
   FLEET_LOCATION: setting<(typeof LOCATIONS)[number] | null>(choice(LOCATIONS), null),
   MAX_ATTEMPTS: setting(integer(1, 10), 3),

@@ -5,6 +5,7 @@ import { failed, type Result, type RouterError } from "../router-error.ts";
 import type { Heartbeat } from "../routing/ledger/report.ts";
 import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
+import { withoutAliases } from "./hints.ts";
 import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "./heartbeat.ts";
 
 export interface HeartbeatReply {
@@ -22,12 +23,15 @@ export function readAppOf(text: string, what: "body" | "frame"): Result<{ readon
   return app.ok ? { ok: true, value: { json, app: app.value } } : invalid(app.field, app.detail);
 }
 
-/** The report in a heartbeat's JSON. `ownUrl`: where the heartbeat was sent to. */
+/** The report in a heartbeat's JSON, with hints by their own names. `ownUrl`: where the heartbeat was sent to. */
 export function readReport(json: unknown, ownUrl: string, settings: Settings): Result<Heartbeat> {
   const beat = parseHeartbeat(json);
   if (!beat.ok) return invalid(beat.field, beat.detail);
   const fault = originFault(beat.value.origin, beat.value.app, ownUrl, settings);
-  return fault === null ? { ok: true, value: beat.value } : invalid("origin", fault);
+  if (fault !== null) return invalid("origin", fault);
+  const { hints } = beat.value;
+  if (hints === null || settings.HINT_ALIASES.size === 0) return { ok: true, value: beat.value };
+  return { ok: true, value: { ...beat.value, hints: withoutAliases(hints, settings.HINT_ALIASES) } };
 }
 
 /** What the sender is told of the object's answer. */

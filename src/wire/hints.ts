@@ -37,6 +37,20 @@ export function hintFault(hint: string): string | null {
   return null;
 }
 
+/** The hint that a text is, trimmed; null: it can't be one. O(length). */
+export function hintOf(text: string): string | null {
+  const hint = text.trim();
+  return hintFault(hint) === null ? hint : null;
+}
+
+/** Other names of hints, and the hint that each stands for. No hint of the second kind is one of the first. */
+export type HintAliases = ReadonlyMap<string, string>;
+
+/** The hints by the names that aliases stand for, each once, in their order. O(hints). */
+export function withoutAliases(hints: readonly string[], aliases: HintAliases): readonly string[] {
+  return aliases.size === 0 ? hints : [...new Set(hints.map((hint) => aliases.get(hint) ?? hint))];
+}
+
 /**
  * The hints of a request, most preferred first: header values in the order of the setting, split at commas, trimmed, without empty elements and
  * duplicates. An element that can't be a hint is an error, and so are more than 8 hints.

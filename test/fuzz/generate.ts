@@ -1,5 +1,6 @@
 // The inputs of a run: kinds by their shares, everything drawn from one seed.
 import { seedFor } from "../../bench/simulate/random.ts";
+import { bodyInput } from "./body-inputs.ts";
 import { Draw } from "./draw.ts";
 import { handshakeInput } from "./handshake-inputs.ts";
 import { headerInput } from "./header-inputs.ts";
@@ -12,10 +13,11 @@ import { targetInput } from "./target-inputs.ts";
 
 /** Percent of the inputs. What is left, 5, are settings. */
 const SHARES: readonly (readonly [Exclude<Kind, "setting">, number, Generator])[] = [
-  ["heartbeat", 26, heartbeatInput],
-  ["hint", 12, hintInput],
+  ["heartbeat", 23, heartbeatInput],
+  ["hint", 10, hintInput],
+  ["body", 7, bodyInput],
   ["header", 15, headerInput],
-  ["target", 15, targetInput],
+  ["target", 13, targetInput],
   ["method", 5, methodInput],
   ["handshake", 4, handshakeInput],
   ["mutated", 12, mutatedInput],

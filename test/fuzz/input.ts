@@ -3,7 +3,18 @@
 // (the control plane's), `400 http` (the HTTP layer's, before the Worker), `closed` (no answer, the connection ended).
 import type { Draw } from "./draw.ts";
 
-export const KINDS = ["heartbeat", "hint", "header", "target", "method", "handshake", "mutated", "bytes", "setting"] as const;
+export const KINDS = [
+  "heartbeat",
+  "hint",
+  "body",
+  "header",
+  "target",
+  "method",
+  "handshake",
+  "mutated",
+  "bytes",
+  "setting",
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Input {
@@ -41,6 +52,9 @@ export const BAD_REQUEST = ["400 bad_request"] as const;
 
 /** Carries an input's number to the replica. */
 export const MARK = "x-fuzz";
+
+/** Carries the SHA-256 of the body to the replica, which answers 500 if it got another. */
+export const BODY = "x-fuzz-body";
 
 /** A heartbeat's body and what must be answered to it. */
 export interface Said {

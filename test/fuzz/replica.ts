@@ -1,9 +1,10 @@
 // A replica that records what it was sent, accepts every WebSocket, and admits headers as large as the router does, so that it never ends a
 // connection itself.
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
-import { MARK } from "./input.ts";
+import { BODY, MARK } from "./input.ts";
 
 const HEADER_MAX_BYTES = 1 << 20;
 
@@ -25,9 +26,14 @@ export class RecordingReplica implements AsyncDisposable {
     const server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, keepAliveTimeout: 60_000 });
     server.maxHeadersCount = 0;
     const replica = new RecordingReplica(server);
-    server.on("request", ({ url = "", headers }, response) => {
+    server.on("request", (request, response) => {
+      const { url = "", headers } = request;
       replica.#arrivals.push({ mark: String(headers[MARK] ?? ""), target: url });
-      response.end("ok");
+      if (headers[BODY] === undefined) return void response.end("ok");
+      const hash = createHash("sha256");
+      request.on("data", (bytes: Buffer) => hash.update(bytes));
+      request.on("error", () => {});
+      request.on("end", () => response.writeHead(hash.digest("hex") === headers[BODY] ? 200 : 500).end());
     });
     server.on("upgrade", (request, socket, head) => {
       replica.#arrivals.push({ mark: String(request.headers[MARK] ?? ""), target: request.url ?? "" });

@@ -19,7 +19,7 @@ const ODD: readonly unknown[] = [
   "", " ", "\0", "true ", "TRUE", "yes", "1", "0", "-1", "1.5", "1e3", "0x10", "NaN", "9".repeat(400), "host:", "path:0", "path:3", "fixed:", "fixed:/", "fixed:-",
   "fixed:a/b/c", "*", "*.", "*.*", "**.a", "a..b", ".a", "a.", "a:0", "a:65536", "a:b", "[::1", "[::1]:9", "http://a", "a/b", "x y", "x,y", ",,,", "x:y", "é", "{", "{}",
   "{]", '{"a":1}', '{"a":[]}', '{"a":[""]}', '{"a":""}', '{"-":"x"}', '{"__proto__":"x"}', '{"a":{"b":1}}', '{"a":null}', "[]", '["a"]', "null", "auto", "edge", "never",
-  "weur", "EEUR", "__proto__", "constructor", "\ud800", 0, 1, -1, 1.5, NaN, Infinity, 1e21, true, false, null, undefined, [], {}, ["a"], 10n, Symbol.iterator,
+  "/{hint}", "/a/{hint}/*", "{hint}", "/{hint}{hint}", "/*/{hint}", "*/a", "GET /a", "GET", "/a b", "/a?b", "a~", "/~", "/a/b", "openai", '{"a":"b","b":"c"}', '{"a,b":"c"}', "weur", "EEUR", "__proto__", "constructor", "\ud800", 0, 1, -1, 1.5, NaN, Infinity, 1e21, true, false, null, undefined, [], {}, ["a"], 10n, Symbol.iterator,
 ]; // prettier-ignore
 
 /** What is wrong with how a drawn environment is read; null: nothing. */
@@ -56,6 +56,18 @@ export function boundsFault(settings: Settings): string | null {
     if (!/^[^\s/?#@\\*A-Z]+$/.test(host) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535)
       return `a pattern ${host}:${port}`;
   }
+  for (const [alias, hint] of settings.HINT_ALIASES) {
+    if (!isHint(alias) || !isHint(hint) || settings.HINT_ALIASES.has(hint)) return `an alias ${alias} of ${hint}`;
+  }
+  if (settings.HINT_ALIASES.size > 1000) return `${settings.HINT_ALIASES.size} aliases`;
+  if (!/^([\w.~:[\]-]{1,64})?$/.test(settings.HINT_FROM_QUERY ?? "")) return `a parameter ${settings.HINT_FROM_QUERY}`;
+  const steps = settings.HINT_FROM_JSON ?? [""];
+  if (steps.length < 1 || steps.length > 8 || steps.join("/").length > 256) return `steps ${steps.join("/")}`;
+  if (settings.HINT_FROM_PATH?.text.split("{hint}").length === 1) return "a path without a hint";
+  if (settings.NO_SLOT.length > 64) return `${settings.NO_SLOT.length} patterns`;
+  for (const { method, path } of settings.NO_SLOT) {
+    if (!/^([A-Z]+)?$/.test(method ?? "") || !/^[/*][!-~]{0,511}$/.test(path.text)) return `a pattern ${method} ${path.text}`;
+  }
   for (const [app, tokens] of settings.HEARTBEAT_TOKENS) {
     if (app !== "*" && !isAppName(app)) return `tokens for ${app}`;
     if (tokens.includes("")) return `an empty token for ${app}`;
@@ -63,6 +75,8 @@ export function boundsFault(settings: Settings): string | null {
   if (settings.APP_FROM.kind === "fixed" && !isAppName(settings.APP_FROM.app)) return "the fixed app";
   return null;
 }
+
+const isHint = (text: string) => /^(?! )[ -+\--~]{1,512}(?<! )$/.test(text);
 
 /** A number that was accepted though it lies outside its range. */
 function rangeFault(env: Readonly<Record<string, unknown>>): string | null {

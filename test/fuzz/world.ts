@@ -8,7 +8,17 @@ import { isAllowed } from "./outcome.ts";
 import { RecordingReplica } from "./replica.ts";
 
 const TOKENS = { target: TOKEN, bystander: TOKEN, beats: TOKEN, scratch: [TOKEN, SCRATCH_TOKEN] };
-const SETTINGS = { HEARTBEAT_TOKENS: JSON.stringify(TOKENS), HEARTBEAT_RATE_MAX: "100000", QUEUE_TIMEOUT_MS: "20000" };
+const SETTINGS = {
+  HEARTBEAT_TOKENS: JSON.stringify(TOKENS),
+  HEARTBEAT_RATE_MAX: "100000",
+  QUEUE_TIMEOUT_MS: "20000",
+  RETRY_BODY_MAX_BYTES: "100000",
+  HINT_FROM_PATH: "*/models/{hint}/*",
+  HINT_FROM_QUERY: "model",
+  HINT_FROM_JSON: "model",
+  HINT_ALIASES: JSON.stringify({ alias: "sdxl" }),
+  NO_SLOT: "*/slotless",
+};
 /** More than can be on the way at once, so that nothing waits. */
 const CONCURRENCY = 10_000;
 /**

@@ -23,6 +23,12 @@ const DEFAULTS: Settings = {
   ALLOW_PRIVATE_ORIGINS: false,
   APP_FROM: { kind: "path", segments: 1 },
   HINT_HEADERS: ["x-fal-runner-hint"],
+  HINT_FROM_PATH: null,
+  HINT_FROM_QUERY: null,
+  HINT_FROM_JSON: null,
+  HINT_ALIASES: new Map(),
+  MODELS_ENDPOINT: null,
+  NO_SLOT: [],
   DISPATCH: "auto",
   FLEET_LOCATION: null,
   MAX_ATTEMPTS: 3,
@@ -97,6 +103,7 @@ describe("values of a closed set", () => {
     ["SCHEDULING", "fifo", "fifo"],
     ["AFFINITY_WAIT", "auto", "auto"],
     ["LOG", "requests", "requests"],
+    ["MODELS_ENDPOINT", "openai", "openai"],
     ["LOG_SAMPLE_PERCENT", "10", 10],
     ["AFFINITY_WAIT", "never", "never"],
     ["FLEET_LOCATION", "weur", "weur"],
@@ -112,6 +119,7 @@ describe("values of a closed set", () => {
     ["SCHEDULING", ["lifo", "FIFO", 0], /^fault: .*\bcost\b.*\bfifo\b/],
     ["AFFINITY_WAIT", ["always", "true", 0], /^fault: .*\bauto\b.*\bnever\b/],
     ["LOG", ["all", "true", 1], /^fault: .*\bfaults\b.*\brequests\b/],
+    ["MODELS_ENDPOINT", ["true", "ollama", "OpenAI", 1], /^fault: .*\bopenai\b/],
     ["FLEET_LOCATION", ["europe", "WEUR", "apac-nw", 1], /^fault: .*\bwnam\b/],
   ])("%s refuses %j", (name, bad, fault) => {
     for (const value of bad) expect(valueOf(name, value)).toMatch(fault);

@@ -1,7 +1,7 @@
 // Hints as text: what a request may ask for, what a replica may say in band, where each limit lies.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hintFault, parseInBandHints, parseRequestHints } from "../../src/wire/hints.ts";
+import { hintFault, hintOf, parseInBandHints, parseRequestHints, withoutAliases } from "../../src/wire/hints.ts";
 import { seeded } from "../routing/support/seeded.ts";
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `h${index}`);
@@ -102,4 +102,29 @@ test("a request's hints, where they are valid, are what the same header would ad
     }),
     seeded(300),
   );
+});
+
+test.each<[string, string | null]>([
+  ["sdxl", "sdxl"],
+  [" sdxl\n", "sdxl"],
+  ["a b", "a b"],
+  ["a,b", null],
+  ["", null],
+  ["  ", null],
+  ["mod\u00e8le", null],
+  [LONGEST, LONGEST],
+  [TOO_LONG, null],
+])("hintOf: %j", (text, hint) => {
+  expect(hintOf(text)).toBe(hint);
+});
+
+test("aliases give the hints that they stand for, each once, in the order of the first", () => {
+  const aliases = new Map([
+    ["llama3", "llama3:latest"],
+    ["llama", "llama3:latest"],
+  ]);
+  expect(withoutAliases(["a", "llama3", "b", "llama", "llama3:latest"], aliases)).toEqual(["a", "llama3:latest", "b"]);
+  expect(withoutAliases([], aliases)).toEqual([]);
+  const hints = ["llama3"];
+  expect(withoutAliases(hints, new Map())).toBe(hints);
 });

@@ -94,8 +94,10 @@ function leastLoadedOfMost({ ready, free }: Fleet, hint: string, serves: Eligibl
   return free.first(hashName(hint), 1, isAsGood)[0] ?? null;
 }
 
-/** Where a request goes that takes no slot (`OPTIONS`): as `warmPlace`, but full replicas count; else to the hash owner. O(holders) if a replica holds a
- * hint, else O(replicas). */
+/**
+ * Where a request goes that takes no slot, such as `OPTIONS`: as `warmPlace`, but full replicas count; else to the hash owner. O(holders) if a replica
+ * holds a hint, else O(replicas).
+ */
 export function placeIgnoringLoad(fleet: Fleet, wanted: Wanted, now: number): Place | null {
   const eligible = eligibleFor(fleet, wanted, now);
   for (const hint of wanted.hints) {

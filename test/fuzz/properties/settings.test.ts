@@ -25,6 +25,13 @@ const GOOD: Partial<Record<keyof Settings, fc.Arbitrary<unknown>>> = {
   ALLOW_PRIVATE_ORIGINS: fc.constantFrom("true", "false", true, false),
   APP_FROM: fc.constantFrom("path:1", "path:2", "host", "fixed:any-model", "fixed:owner/app"),
   HINT_HEADERS: fc.array(fc.stringMatching(/^[A-Za-z-]{1,12}$/), { minLength: 1, maxLength: 8 }).map((names) => names.join(" ")),
+  HINT_FROM_PATH: fc.constantFrom("/models/{hint}/*", "*/v1/models/{hint}", "/{hint}:*"),
+  HINT_FROM_QUERY: fc.stringMatching(/^[a-z_.-]{1,12}$/),
+  HINT_FROM_JSON: fc.constantFrom("model", "/input/model", "/a~1b/~0/0", "/"),
+  HINT_ALIASES: fc
+    .dictionary(fc.constantFrom("llama3", "constructor", "a b"), fc.constantFrom("llama3:latest", "org/model"))
+    .map((map) => JSON.stringify(map)),
+  NO_SLOT: fc.array(fc.constantFrom("GET */v1/models", "/health", "post /a/*/b", "*")).map((all) => all.join(" , ")),
   MAX_ATTEMPTS: fc.integer({ min: 1, max: 10 }),
   QUEUE_TIMEOUT_MS: fc.integer({ min: 0, max: 86_400_000 }).map(String),
   SCHEDULING: fc.constantFrom("cost", "fifo"),
@@ -59,6 +66,7 @@ function written(settings: Settings): Record<string, unknown> {
     host: () => "host",
     fixed: () => `fixed:${from.kind === "fixed" ? from.app : ""}`,
   };
+  const { HINT_FROM_PATH: hintPath, HINT_FROM_JSON: steps, HINT_ALIASES: aliases, NO_SLOT: slotless } = settings;
   return {
     ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, value ?? ""])),
     HEARTBEAT_TOKENS: tokens.size === 0 ? "" : JSON.stringify(Object.fromEntries(tokens)),
@@ -67,6 +75,10 @@ function written(settings: Settings): Record<string, unknown> {
       .join(" "),
     APP_FROM: place[from.kind](),
     HINT_HEADERS: headers.join(","),
+    HINT_FROM_PATH: hintPath?.text ?? "",
+    HINT_FROM_JSON: steps?.map((step) => `/${step.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") ?? "",
+    HINT_ALIASES: aliases.size === 0 ? "" : JSON.stringify(Object.fromEntries(aliases)),
+    NO_SLOT: slotless.map(({ method, path }) => (method === null ? path.text : `${method} ${path.text}`)).join(),
     CORS_ORIGINS: settings.CORS_ORIGINS.join(),
   };
 }
