@@ -2,7 +2,7 @@
 // or this Worker goes; this class gives it back when the response is over, and asks a restarted object to adopt the request.
 import type { GrantAnswer } from "../../durable-objects/fleet-answers.ts";
 import type { Ticket } from "../../durable-objects/ticket.ts";
-import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
+import type { WatchEnd } from "../../durable-objects/pending-requests.ts";
 import { BOUNDS } from "../limits.ts";
 import { hashNames } from "../routing/rendezvous.ts";
 import type { AnswerKind, Failure } from "../routing/health/outcome.ts";

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { EnqueueRequest } from "../../durable-objects/fleet-answers.ts";
-import type { WatchEnd } from "../../durable-objects/watched-requests.ts";
+import type { WatchEnd } from "../../durable-objects/pending-requests.ts";
 import type { Heartbeat } from "../../src/routing/ledger/report.ts";
 import { until } from "../support/until.ts";
 
