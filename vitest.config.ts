@@ -65,7 +65,12 @@ export default defineConfig({
       {
         test: {
           name: "http",
-          include: ["test/http/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/fuzz.test.ts"],
+          include: [
+            "test/http/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
+            "test/replica/**/*.test.ts",
+            "test/fuzz/fuzz.test.ts",
+          ],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
