@@ -5,7 +5,7 @@ const PRINTABLE = /^[\u0020-\u007e]+$/;
 
 /** Why a text can't be a hint; null: it can. */
 export function hintFault(hint: string): string | null {
-  if (hint.trim() === "") return "is empty";
+  if (hint === "") return "is empty or no text";
   if (hint.length > LIMITS.hintLength) return `is longer than ${LIMITS.hintLength} characters`;
   if (!PRINTABLE.test(hint)) return "holds a character outside U+0020 to U+007E";
   return hint.includes(",") ? "holds a comma" : null;
@@ -15,10 +15,11 @@ export function hintFault(hint: string): string | null {
 export function sendable(list: readonly unknown[]): { readonly hints: string[]; readonly faults: readonly string[] } {
   const hints = new Set<string>();
   const faults: string[] = [];
-  for (const hint of list) {
-    const fault = typeof hint === "string" ? hintFault(hint) : "is not a text";
-    if (fault === null) hints.add(hint.trim());
-    else faults.push(`the hint ${JSON.stringify(String(hint).slice(0, 64))} ${fault}`);
+  for (const its of list) {
+    const hint = typeof its === "string" ? its.trim() : "";
+    const fault = hintFault(hint);
+    if (fault === null) hints.add(hint);
+    else faults.push(`the hint ${JSON.stringify(hint.slice(0, 64))} ${fault}`);
   }
   const sent = [...hints];
   if (sent.length > LIMITS.hints) faults.push(`there are ${sent.length} hints, of which the first ${LIMITS.hints} are sent`);

@@ -5,7 +5,9 @@ import { LIMITS } from "./limits.ts";
 import { FleetOptionError, type FleetOptions } from "./options.ts";
 import { pauseAfterAnswer, pauseAfterFailure } from "./pace.ts";
 import { presentHints, reportOf, type Status } from "./report.ts";
+import { Notices } from "./notices.ts";
 import { HeartbeatSocket } from "./socket.ts";
+import { firstOf, pause, withResolvers } from "./waits.ts";
 
 export interface DrainOptions {
   /** How long to wait for running requests, in milliseconds. Absent: 30,000. */
@@ -19,9 +21,9 @@ export class FleetMember {
   readonly #inFlight = new InFlight();
   readonly #socket: HeartbeatSocket | null;
   readonly #log: (line: string) => void;
+  readonly #notices: Notices;
   readonly #joined = withResolvers();
   readonly #ended = withResolvers();
-  readonly #said = new Map<string, string>();
   #incarnation = Date.now();
   #sequence = 0;
   #status: Status;
@@ -43,6 +45,7 @@ export class FleetMember {
     this.#status = options.status ?? "ready";
     // oxlint-disable-next-line no-console
     this.#log = options.log ?? ((line) => console.error(`warmpath: ${line}`));
+    this.#notices = new Notices(this.#log);
     const on = { beatNow: () => this.#wakeNow(), lost: () => void this.#afterLoss() };
     this.#socket = options.transport === "websocket" ? new HeartbeatSocket(options, on) : null;
     void this.#loop();
@@ -186,12 +189,16 @@ export class FleetMember {
   #take(result: Exchanged): number {
     if (!result.ok) {
       this.#problem = result.problem;
-      this.#tell("heartbeats", `no heartbeat is accepted: ${result.problem}`);
+      this.#notices.tell("heartbeats", `no heartbeat is accepted: ${result.problem}`);
       return pauseAfterFailure(this.#intervalMs, ++this.#failures, result.retryAfterMs, Math.random());
     }
     const { next_heartbeat_ms: nextMs, warnings = [] } = result.reply;
-    this.#tell("heartbeats", null, "heartbeats are accepted again");
-    this.#tell("warnings", warnings.length === 0 ? null : `the router warns: ${warnings.join("; ")}`, "the router warns no more");
+    this.#notices.tell("heartbeats", null, "heartbeats are accepted again");
+    this.#notices.tell(
+      "warnings",
+      warnings.length === 0 ? null : `the router warns: ${warnings.join("; ")}`,
+      "the router warns no more",
+    );
     this.#failures = 0;
     this.#problem = null;
     this.#intervalMs = pauseAfterAnswer(nextMs, 0);
@@ -249,50 +256,10 @@ export class FleetMember {
     try {
       const { hints, faults } = presentHints(this.options);
       this.#hints = hints;
-      this.#tell("hints", faults[0] ?? null, null);
+      this.#notices.tell("hints", faults[0] ?? null, null);
     } catch (error) {
-      this.#tell("hints", `the hints can't be read: ${error instanceof Error ? error.message : String(error)}`);
+      this.#notices.tell("hints", `the hints can't be read: ${error instanceof Error ? error.message : String(error)}`);
     }
     return this.#hints;
   }
-
-  /** Logs what is new about a matter, once. Null: nothing is wrong with it; `over` is then said if something was. */
-  #tell(matter: string, line: string | null, over: string | null = null): void {
-    if ((this.#said.get(matter) ?? null) === line) return;
-    if (line === null) this.#said.delete(matter);
-    else this.#said.set(matter, line);
-    const shown = line ?? over;
-    if (shown !== null) this.#log(shown);
-  }
-}
-
-interface Pause {
-  readonly over: Promise<void>;
-  readonly end: () => void;
-}
-
-/** A pause that can be ended early. Unless `keeps`, it does not keep a process on Node that has nothing else to do. */
-function pause(ms: number, keeps = false): Pause {
-  const { promise, resolve } = withResolvers();
-  const timer = setTimeout(resolve, Math.max(ms, 0));
-  if (!keeps) (timer as { readonly unref?: () => void }).unref?.();
-  const end = () => {
-    clearTimeout(timer);
-    resolve();
-  };
-  return { over: promise, end };
-}
-
-/** Waits for the event, for so long at most. */
-async function firstOf(event: Promise<void>, withinMs: number): Promise<void> {
-  const late = pause(withinMs, true);
-  await Promise.race([event, late.over]);
-  late.end();
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = () => {};
-  const promise = new Promise<void>((its) => (resolve = its));
-  return { promise, resolve };
 }

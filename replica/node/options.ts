@@ -62,7 +62,7 @@ const CHECKS: { readonly [Name in keyof Required<FleetOptions>]: (value: unknown
     if (value === undefined || typeof value === "function") return null;
     if (!Array.isArray(value)) return "must be a list of texts, or a function that gives one";
     if (value.length > LIMITS.hints) return `must have at most ${LIMITS.hints} hints`;
-    const faults = value.map((hint) => (isText(hint) ? hintFault(hint) : "is not a text"));
+    const faults = value.map((hint) => hintFault(isText(hint) ? hint.trim() : ""));
     const at = faults.findIndex((fault) => fault !== null);
     return at < 0 ? null : `must be hints, and [${at}] ${faults[at]}`;
   },

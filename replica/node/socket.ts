@@ -3,6 +3,7 @@
 import type { HeartbeatJson } from "../../src/wire/heartbeat.ts";
 import { readAnswer, type Door, type Exchanged } from "./exchange.ts";
 import { LIMITS } from "./limits.ts";
+import { withResolvers } from "./waits.ts";
 
 /** Runtimes of servers let a WebSocket have headers; browsers do not. */
 type WebSocketWithHeaders = new (url: URL, options: { readonly headers: Readonly<Record<string, string>> }) => WebSocket;
@@ -100,12 +101,5 @@ export class HeartbeatSocket {
 }
 
 function isBeatNow(text: string): boolean {
-  return /^\{"type":"beat_now"/.test(text);
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((its) => (resolve = its));
-  return { promise, resolve };
+  return text.startsWith('{"type":"beat_now"');
 }

@@ -204,10 +204,10 @@ test("hints that can't be read are those of before, and one that can't be sent i
 });
 
 test.each([
-  ["nothing of a router's", (_: string) => "<html>"],
-  ["more than a router says", (_: string) => "x".repeat(200_000)],
+  ["nothing of a router's", "<html>"],
+  ["more than a router says", "x".repeat(200_000)],
 ])("an answer that is %s is a failed heartbeat", async (_, answer) => {
-  await using odd = await TestReplica.start((_request, response) => response.end(answer("")));
+  await using odd = await TestReplica.start((_request, response) => response.end(answer));
   const member = join(router, { app: "odd", router: odd.origin });
   await until("it fails", () => member.problem !== null);
   expect(member.problem).toContain("not as a router answers");
