@@ -84,6 +84,7 @@ export default defineConfig({
             "test/fuzz/{cli,tools}.test.ts",
             "test/bench/cli.test.ts",
             "test/cli/**/*.test.ts",
+            "test/sidecar/**/*.test.ts",
           ],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,

@@ -96,7 +96,7 @@ export function sidecarCommand(version: string) {
     )
     .addOption(
       new Option("--hint-slots <number>", "models it can hold at once (default: what it says)")
-        .argParser(count(0, 256))
+        .argParser(count(0, LIMITS.models))
         .env("WARMPATH_HINT_SLOTS"),
     )
     .addOption(
@@ -104,7 +104,7 @@ export function sidecarCommand(version: string) {
         "--concurrency <number>",
         `requests it takes at once (default: what it says, else 1; vllm, sglang ${LIMITS.batchConcurrency})`,
       )
-        .argParser(count(1, 10_000))
+        .argParser(count(1, LIMITS.concurrencyMost))
         .env("WARMPATH_CONCURRENCY"),
     )
     .addOption(

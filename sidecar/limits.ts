@@ -30,6 +30,8 @@ export const LIMITS = {
   /** Requests at once that are taken where neither the server nor --concurrency says it: of a server that batches, and of any other. */
   batchConcurrency: 32,
   concurrency: 1,
+  /** The most that the router takes. */
+  concurrencyMost: 10_000,
   /** How long a drain waits, unless --drain says otherwise, and the most. */
   drainMs: 30 * SECOND_MS,
   drainMostMs: 3600 * SECOND_MS,

@@ -1,5 +1,6 @@
 // From what a look shows to what a heartbeat says: the server's names become hints, by --alias or as they are.
 import type { Look, Names } from "./adapters/adapter.ts";
+import { LIMITS } from "./limits.ts";
 
 /** Hints by the server's name of a model. An alias replaces the names that the server gives the model. */
 export type Aliases = ReadonlyMap<string, readonly string[]>;
@@ -16,10 +17,16 @@ export interface Held {
  */
 export function heldHints({ models, slots }: Look, isGuess: boolean, aliases: Aliases, asked: number | null): Held {
   const fit = asked ?? slots;
-  if (models === null) return { hints: null, hintSlots: fit };
-  const held = isGuess && fit !== null ? models.slice(-fit) : models;
+  if (models === null) return { hints: null, hintSlots: bounded(fit, LIMITS.models) };
+  const held = isGuess && fit !== null ? models.slice(Math.max(models.length - fit, 0)) : models;
   const hints = [...new Set(held.flatMap((names) => hintsOf(names, aliases)))];
-  return { hints, hintSlots: fit === null ? null : hints.length + Math.max(fit - held.length, 0) };
+  const room = fit === null ? null : Math.max(fit - held.length, 0);
+  return { hints, hintSlots: room === null ? null : bounded(hints.length + room, LIMITS.models) };
+}
+
+/** No more than the router takes. */
+export function bounded<Count extends number | null>(count: Count, most: number): Count | number {
+  return count === null ? count : Math.min(count, most);
 }
 
 function hintsOf(names: Names, aliases: Aliases): readonly string[] {

@@ -5,7 +5,7 @@ import type { Adapter, Look } from "./adapters/adapter.ts";
 import { ServerFault } from "./fault.ts";
 import { judged, UNSEEN, type Judgement } from "./judge.ts";
 import { LIMITS } from "./limits.ts";
-import { heldHints, type Aliases, type Held } from "./names.ts";
+import { bounded, heldHints, type Aliases, type Held } from "./names.ts";
 import { Server } from "./server.ts";
 
 export interface SidecarOptions {
@@ -50,7 +50,8 @@ function asking<T>(options: SidecarOptions, signal: AbortSignal, ask: (server: S
 export function heldBy(options: SidecarOptions, look: Look): Held & { readonly concurrency: number } {
   const { adapter, aliases, hintSlots, concurrency } = options;
   const held = heldHints(look, adapter.isGuess === true, aliases, hintSlots);
-  return { ...held, concurrency: concurrency ?? look.concurrency ?? adapter.concurrency };
+  const atOnce = concurrency ?? look.concurrency ?? adapter.concurrency;
+  return { ...held, concurrency: bounded(atOnce, LIMITS.concurrencyMost) };
 }
 
 /** Runs until `end` is aborted, then drains and says `stopped`; `abandon` ends the drain. Gives whether the router has heard the end. */
@@ -119,20 +120,27 @@ function follow(member: FleetMember, before: Judgement, next: Judgement, detail:
   } else if (next.state === "down") void member.drain({ withinMs: 0 });
 }
 
-/** Whether the server has had nothing to do for a while: if it says, or because it is gone. One that does not say is never idle. */
+/** Whether the server has had nothing to do for a while: if it says so, or because it is gone. One that does not say is never idle. */
 function idleFor(options: SidecarOptions, signal: AbortSignal): () => Promise<boolean> {
   let sinceMs: number | null = null;
   let nextMs = 0;
   return async () => {
     if (performance.now() < nextMs) return false;
     nextMs = performance.now() + Math.min(options.pollMs, LIMITS.idleMs) / 2;
-    const load = await asking(options, signal, (server) => options.adapter.load(server)).catch((error: unknown) =>
-      error instanceof ServerFault && error.kind === "down" ? 0 : null,
-    );
-    if (load !== 0) sinceMs = null;
+    if (!(await isIdleNow(options, signal))) sinceMs = null;
     else sinceMs ??= performance.now();
     return sinceMs !== null && performance.now() - sinceMs >= LIMITS.idleMs;
   };
+}
+
+async function isIdleNow(options: SidecarOptions, signal: AbortSignal): Promise<boolean> {
+  try {
+    const load = await asking(options, signal, (server) => options.adapter.load(server));
+    if (load === null) await lookOnce(options, signal);
+    return load === 0;
+  } catch (error) {
+    return error instanceof ServerFault && error.kind === "down";
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,8 @@ export const LIMITS = {
   intervalMostMs: 24 * 3600 * SECOND_MS,
   /** How much later than asked a heartbeat may be, as a share of the interval: replicas that started together drift apart. A time to live is 3 intervals. */
   jitter: 0.1,
+  /** The first pause after a failure: a change, such as a drain, should not wait for the next interval. */
+  retryMs: SECOND_MS,
   /** The longest pause between tries, before it is spread: so soon after its router is back, a replica is listed again. */
   backoffMostMs: 30 * SECOND_MS,
   /** How much such a pause is spread either way, as a share. */

@@ -104,8 +104,8 @@ export class FleetMember {
   }
 
   /**
-   * The replica gets nothing new. Resolves when nothing is being served, with true, or after `withinMs`, with false. It goes on sending heartbeats, until
-   * `stop()` or `ready()`. Throws a FleetOptionError if `withinMs` is none.
+   * The replica gets nothing new. Resolves when nothing is being served, with true, or after `withinMs` or with `stop()`, with false. It goes on sending
+   * heartbeats, until `stop()` or `ready()`. Throws a FleetOptionError if `withinMs` is none.
    */
   async drain({ withinMs = LIMITS.drainMs, isIdle }: DrainOptions = {}): Promise<boolean> {
     if (!(withinMs >= 0 && withinMs <= LIMITS.drainMostMs)) {
@@ -121,9 +121,9 @@ export class FleetMember {
       await pause(leftMs(this.#settleMs()), true).over;
     }
     for (;;) {
-      await firstOf(this.#inFlight.idle(), leftMs(Infinity));
-      if (this.#inFlight.count === 0 && ((await isIdle?.()) ?? true)) return true;
-      if (performance.now() >= untilMs) return false;
+      await firstOf(Promise.race([this.#inFlight.idle(), this.#ended.promise]), leftMs(Infinity));
+      if (this.#inFlight.count === 0 && (this.#isStopped() || ((await isIdle?.()) ?? true))) return true;
+      if (this.#isStopped() || performance.now() >= untilMs) return false;
       await pause(leftMs(LIMITS.drainPollMs), true).over;
     }
   }

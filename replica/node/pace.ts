@@ -10,11 +10,12 @@ export function pauseAfterAnswer(nextHeartbeatMs: unknown, random: number): numb
 }
 
 /**
- * After a failure: the interval, but no less than the router asks, twice as long with each failure in a row up to the most. Spread both ways, so that replicas
- * whose router comes back do not return as one.
+ * After a failure: a second, or the interval if that is shorter, twice as long with each failure in a row up to the most, and no less than the router asks. Spread
+ * both ways, so that replicas whose router comes back do not return as one.
  */
 export function pauseAfterFailure(intervalMs: number, failures: number, retryAfterMs: number, random: number): number {
-  const doubledMs = Math.min(intervalMs * 2 ** Math.min(failures - 1, 30), Math.max(intervalMs, LIMITS.backoffMostMs));
+  const firstMs = Math.min(intervalMs, LIMITS.retryMs);
+  const doubledMs = Math.min(firstMs * 2 ** Math.min(failures - 1, 30), LIMITS.backoffMostMs);
   const spread = 1 + LIMITS.backoffSpread * (2 * random - 1);
   return Math.max(doubledMs * spread, Math.min(retryAfterMs, LIMITS.backoffMostMs));
 }

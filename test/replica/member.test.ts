@@ -115,6 +115,12 @@ describe.each(["post", "websocket"] as const)("%s", (transport) => {
     const asked = member.drain({ isIdle: () => isIdle });
     isIdle = true;
     expect(await asked).toBe(true);
+    const endless = member.drain({ isIdle: () => false });
+    const running = member.begin();
+    const alsoEndless = member.drain();
+    await member.stop();
+    expect([await endless, await alsoEndless]).toEqual([false, false]);
+    running();
     await expect(member.drain({ withinMs: -1 })).rejects.toMatchObject({ option: "withinMs" });
   });
 
