@@ -197,7 +197,7 @@ export class FleetMember {
     this.#notices.tell(
       "warnings",
       warnings.length === 0 ? null : `the router warns: ${warnings.join("; ")}`,
-      "the router warns no more",
+      "the router warns: no more",
     );
     this.#failures = 0;
     this.#problem = null;
