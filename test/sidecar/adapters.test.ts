@@ -13,7 +13,9 @@ import { hintsCommand } from "../../sidecar/adapters/hints-command.ts";
 import { hintsUrl, parsePath } from "../../sidecar/adapters/hints-url.ts";
 import { ServerFault } from "../../sidecar/fault.ts";
 import { Server } from "../../sidecar/server.ts";
-import { FIXTURES, type Routes } from "./fixtures.ts";
+import type { Routes } from "./fixtures/fixture.ts";
+import { LANGUAGE_SERVERS } from "./fixtures/language.ts";
+import { OTHER_SERVERS } from "./fixtures/other.ts";
 
 type Answerer = (target: string) => { readonly status: number; readonly body: string } | "silence" | "hang up";
 
@@ -59,7 +61,9 @@ function adapterOf(name: string): Adapter {
   return hintsUrl(`${url}/v1/models/status`, parsePath("models[loaded=true].id") ?? []);
 }
 
-describe.each(FIXTURES.map((fixture, index) => ({ ...fixture, name: `${fixture.server} (${index})` })))("$name", (fixture) => {
+describe.each(
+  [...LANGUAGE_SERVERS, ...OTHER_SERVERS].map((fixture, index) => ({ ...fixture, name: `${fixture.server} (${index})` })),
+)("$name", (fixture) => {
   test("holds what its shape says", async () => {
     answer = serving(fixture.holding);
     expect(await adapterOf(fixture.server).look(server())).toEqual(fixture.look);

@@ -12,7 +12,7 @@ const variables = { ...process.env, PATH: `${path.join(PROJECT, "node_modules", 
 
 beforeAll(() => {
   execFileSync("npm", ["pack", "--pack-destination", folder], { cwd: PROJECT, env: variables, stdio: "pipe" });
-  const [packed = ""] = readdirSync(folder).filter((file) => file.endsWith(".tgz"));
+  const packed = readdirSync(folder).find((file) => file.endsWith(".tgz")) ?? "";
   mkdirSync(installed, { recursive: true });
   execFileSync("tar", ["-xzf", path.join(folder, packed), "-C", installed, "--strip-components=1"]);
   // Its dependencies, as npm would install them.

@@ -1,6 +1,6 @@
 // The sidecar between the real router and a server that does what the test says, in Ollama's shape.
 import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Sidecar } from "../support/sidecar.ts";
 import { TestRouter } from "../support/router.ts";
@@ -22,15 +22,15 @@ class ModelServer {
   }
 
   get port(): number {
-    return (this.#http?.address() as AddressInfo).port;
+    const address = this.#http?.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
   }
 
   async up(port = this.#port): Promise<void> {
-    const http = createServer(async (request, response) => {
+    const http = createServer((request, response) => {
       if (request.url !== "/api/ps") {
         this.served++;
-        await this.gate;
-        return response.end("served");
+        return void this.gate.then(() => response.end("served"));
       }
       if (this.mood === "silent") return;
       if (this.mood === "garbage") return response.end("<html>");

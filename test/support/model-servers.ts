@@ -77,7 +77,7 @@ export class ModelServer implements AsyncDisposable {
     return server;
   }
 
-  /** Ends it as a crash would, with all that it started. */
+  /** Ends it as a crash would. What it has started to run models ends with it. */
   async kill(): Promise<void> {
     await this.#stop?.();
     this.#stop = null;
@@ -86,8 +86,7 @@ export class ModelServer implements AsyncDisposable {
   /** Starts it, again at the same port. */
   async start(): Promise<void> {
     const [program = "", ...args] = this.#command;
-    // A group of its own: servers that run models as child processes must end with them.
-    const child = spawn("setsid", ["--wait", "sh", "-c", UNTIL_STARTER_ENDS, program, ...args], {
+    const child = spawn("sh", ["-c", UNTIL_STARTER_ENDS, program, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...this.#variables },
     });
