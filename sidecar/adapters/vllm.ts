@@ -1,8 +1,7 @@
 /**
  * vLLM. `GET /v1/models` lists the base model and the LoRA adapters that are registered, each with `parent`: https://docs.vllm.ai/en/latest/features/lora/
- * Which adapters are in the GPU's `max_loras` slots it does not list. The metric `vllm:lora_requests_info` names those that run and wait, with the time as
- * its value, and Prometheus keeps a series for each set of names that ever was. So the adapters that ran last are known, and vLLM evicts the least recently
- * used one: https://docs.vllm.ai/en/latest/usage/metrics/ and https://docs.vllm.ai/en/latest/design/metrics/
+ * Which adapters are in the GPU's `max_loras` slots it does not list. The metric `vllm:lora_requests_info` names those that have requests, with the time as its
+ * value, and a series stays for each set of names that ever was. So the adapters that were used last are known, and vLLM evicts the least recently used one: https://docs.vllm.ai/en/latest/usage/metrics/ and https://docs.vllm.ai/en/latest/design/metrics/
  */
 import { LIMITS } from "../limits.ts";
 import { samplesOf, sumOf } from "../metrics.ts";
@@ -40,16 +39,16 @@ async function metricsOf(server: Server): Promise<string | null> {
 }
 
 function lookOf(base: readonly string[], registered: ReadonlySet<string>, metrics: string): Look {
-  const lastRanAt = new Map<string, number>();
+  const lastUsedAt = new Map<string, number>();
   let slots = 0;
   for (const { labels, value } of samplesOf(metrics, "vllm:lora_requests_info")) {
     slots = Math.max(slots, Number(labels["max_lora"]) || 0);
     for (const name of (labels["running_lora_adapters"] ?? "").split(",")) {
-      if (registered.has(name)) lastRanAt.set(name, Math.max(lastRanAt.get(name) ?? 0, value));
+      if (registered.has(name)) lastUsedAt.set(name, Math.max(lastUsedAt.get(name) ?? 0, value));
     }
   }
-  // Before the first request there is no series. Then no adapter has run either.
-  const byUse = [...lastRanAt].sort(([, one], [, other]) => one - other).map(([name]) => name);
+  // Before the first request there is no series. Then no adapter was used either.
+  const byUse = [...lastUsedAt].sort(([, one], [, other]) => one - other).map(([name]) => name);
   const resident = slots === 0 ? [] : byUse.slice(-slots);
   return { models: [...resident.map((name) => [name]), base], slots: slots === 0 ? null : slots + 1, concurrency: null };
 }
