@@ -61,6 +61,7 @@ export async function runSidecar(
   abandon: AbortSignal,
   tell: (event: Event) => void,
 ): Promise<boolean> {
+  const tellState = teller(options, tell);
   let judgement = UNSEEN;
   let now = heldBy(options, { models: [], slots: null, concurrency: null });
   const member = joinFleet({
@@ -82,7 +83,8 @@ export async function runSidecar(
     const isNew = JSON.stringify(held) !== JSON.stringify(now);
     now = held;
     if (isNew) tell({ event: "holds", hints: now.hints, concurrency: now.concurrency });
-    follow(member, judgement, next, seen.fault?.message ?? options.adapter.title, tell);
+    tellState(next.state, seen.fault);
+    follow(member, judgement, next);
     if (isNew) member.changed();
     judgement = next;
     await pause(options.pollMs, end);
@@ -111,13 +113,26 @@ async function looked(options: SidecarOptions, signal: AbortSignal): Promise<See
 }
 
 /** Makes the replica's status follow the server's state. */
-function follow(member: FleetMember, before: Judgement, next: Judgement, detail: string, tell: (event: Event) => void): void {
-  if (next.state === before.state && !(before.state === "unseen" && before.failures === 0 && next.failures > 0)) return;
-  tell({ event: next.state === "up" ? "up" : "down", detail });
+function follow(member: FleetMember, before: Judgement, next: Judgement): void {
+  if (next.state === before.state) return;
   if (next.state === "up") {
     if (before.wasGone) member.restarted();
     member.ready();
   } else if (next.state === "down") void member.drain({ withinMs: 0 });
+}
+
+/** Says when the server goes up or down, and when it is down for another reason than before. */
+function teller(
+  options: SidecarOptions,
+  tell: (event: Event) => void,
+): (state: Judgement["state"], fault: ServerFault | null) => void {
+  let told = "";
+  return (state, fault) => {
+    const its = state === "up" ? "up" : (fault?.kind ?? told);
+    if (its === told) return;
+    told = its;
+    tell({ event: state === "up" ? "up" : "down", detail: fault?.message ?? options.adapter.title });
+  };
 }
 
 /** Whether the server has had nothing to do for a while: if it says so, or because it is gone. One that does not say is never idle. */

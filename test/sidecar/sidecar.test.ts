@@ -121,9 +121,13 @@ test("until its server is up the replica is starting, and requests wait for it",
   await until("it is listed", async () => (await seen("late"))?.status === "starting");
   const reply = router.send("/late/");
   await until("the request waits", async () => (await router.view("late")).waiting === 1);
+  server.mood = "garbage";
   await server.up(port);
+  await sidecar.told("down", 2);
+  server.mood = "well";
   expect((await reply).text).toBe("served");
   expect((await seen("late"))?.status).toBe("ready");
+  expect(sidecar.events.map(({ event }) => event).filter((event) => event !== "holds")).toEqual(["down", "down", "up"]);
 });
 
 test("while the server is down requests go elsewhere, and it comes back as a new process", async () => {
