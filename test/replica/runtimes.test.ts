@@ -62,7 +62,7 @@ for (const { name, program, args, handler, isMissing } of runtimes) {
       child = its;
       let said = "";
       for (const stream of [its.stdout, its.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-      await until("it has joined", () => /joined http/.test(said) || its.exitCode !== null);
+      await until("it has joined", () => /joined http/.test(said) || its.exitCode !== null, 20_000);
       expect(said).toMatch(/^joined http/);
       const view = async () => (await router.view(app)).replicas?.[0];
       expect(await view()).toMatchObject({ replica: "peer", status: "ready", hints: [], concurrency: 2 });

@@ -165,20 +165,28 @@ test.each(["silent", "garbage", "loading"] as const)("a server that is %s gets n
   expect((await seen(mood))?.incarnation).toBe(incarnation);
 });
 
-test("SIGTERM drains: nothing new comes, and the end is told when the time for running requests is over", async () => {
-  const sidecar = run("drains", ["--drain", "0.5"]);
+test("SIGTERM drains: nothing new comes, and a request that runs is answered", async () => {
+  const sidecar = run("drains", ["--drain", "3600"]);
   await isReady("drains");
   let open = () => {};
   server.gate = new Promise((resolve) => (open = resolve));
   const reply = router.send("/drains/");
   await until("the request is at the server", () => server.served === 1);
-  const ended = sidecar.end();
+  sidecar.child.kill("SIGTERM");
   await until("it drains", async () => (await seen("drains"))?.status === "draining");
   open();
   expect((await reply).text).toBe("served");
-  expect((await ended).status).toBe(0);
+  expect((await seen("drains"))?.status).toBe("draining");
+  expect((await sidecar.end()).status).toBe(0);
   expect(await replicas("drains")).toEqual([]);
   expect(sidecar.events.slice(-2).map(({ event }) => event)).toEqual(["draining", "stopped"]);
+});
+
+test("a drain ends when its time is over", async () => {
+  const sidecar = run("times-out", ["--drain", "0.2"]);
+  await isReady("times-out");
+  expect((await sidecar.end()).status).toBe(0);
+  expect(await replicas("times-out")).toEqual([]);
 });
 
 test("a second signal ends at once, and a server that is gone needs no drain", async () => {

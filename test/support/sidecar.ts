@@ -7,6 +7,9 @@ import { start, type Ended, type Started, type Variables } from "./warmpath.ts";
 
 const MAIN = path.join(PROJECT, "sidecar", "main.ts");
 
+/** Longer than any test, so that no sidecar outlives a run that broke off by much. */
+const WITHIN_MS = 120_000;
+
 export type SidecarEvent = Readonly<Record<string, unknown>> & { readonly event: string };
 
 export class Sidecar {
@@ -19,7 +22,8 @@ export class Sidecar {
   /** Looks ten times a second, so that tests need not wait long. */
   static start(router: TestRouter, args: readonly string[], variables: Variables = {}): Sidecar {
     const its = ["--poll", "0.1", "--json", ...args];
-    return new Sidecar(start(its, { WARMPATH_ROUTER: router.url, WARMPATH_HEARTBEAT_TOKEN: TOKEN, ...variables }, [MAIN]));
+    const common = { WARMPATH_ROUTER: router.url, WARMPATH_HEARTBEAT_TOKEN: TOKEN };
+    return new Sidecar(start(its, { ...common, ...variables }, [MAIN], WITHIN_MS));
   }
 
   /** What it has told so far. */
