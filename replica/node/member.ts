@@ -93,7 +93,6 @@ export class FleetMember {
   /** The server behind this client has a new process: what the router knew of the old one, such as failures, is over. */
   restarted(): void {
     this.#incarnation = Math.max(Date.now(), this.#incarnation + 1);
-    this.#sequence = 0;
     this.#wakeNow();
   }
 

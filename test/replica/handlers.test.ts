@@ -39,6 +39,8 @@ afterEach(async () => {
 interface World {
   readonly hints: string[];
   gate: Promise<void>;
+  /** Requests that counted as served when the handler had ended its answer. */
+  servedAfterEnd: number | null;
 }
 
 type Make = (member: FleetMember, world: World) => NodeHandler;
@@ -54,6 +56,7 @@ const onNode: Make = (member, world) =>
     await world.gate;
     if (pathname === "/breaks") response.destroy();
     else response.end("last");
+    world.servedAfterEnd = member.inFlight;
   });
 
 /** A fetch-style handler on a real server, as an adapter for node:http does it. */
@@ -94,7 +97,7 @@ const onFetch: Make = (member, world) => {
 };
 
 async function replica(app: string, make: Make, options: Partial<FleetOptions> = {}) {
-  const world: World = { hints: ["base"], gate: Promise.resolve() };
+  const world: World = { hints: ["base"], gate: Promise.resolve(), servedAfterEnd: null };
   let serve: NodeHandler = (_: IncomingMessage, response: ServerResponse) => response.end();
   const server = createServer((request, response) => void serve(request, response)).listen(0, "127.0.0.1");
   servers.push(server);
@@ -186,6 +189,21 @@ test("fetch: an empty answer, a redirect and an error that the handler throws ar
   expect([redirect.status, redirect.headers["location"]]).toEqual([302, "http://replica.test/elsewhere"]);
   expect(redirect.headers["x-fal-runner-hints"]).toBe("base");
   expect((await router.send("/short/throws", { headers: { "x-fal-no-retry": "1" } })).status).toBe(500);
+  expect(member.inFlight).toBe(0);
+});
+
+test("node:http: the slot is free before the answer's last byte has left", async () => {
+  const { world } = await replica("before-end", onNode);
+  await router.send("/before-end/");
+  expect(world.servedAfterEnd).toBe(0);
+});
+
+test("fetch: an answer that nobody reads is over when it is cancelled", async () => {
+  const { member } = await replica("unread", onFetch);
+  const handler = fetchHandler(member, () => new Response("body"));
+  const response = await handler(new Request("http://replica.test/"));
+  expect(member.inFlight).toBe(1);
+  await response.body?.cancel();
   expect(member.inFlight).toBe(0);
 });
 

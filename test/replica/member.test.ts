@@ -74,6 +74,25 @@ describe.each(["post", "websocket"] as const)("%s", (transport) => {
     expect((await seen(slow, app("changes")))?.sequence).toBeLessThan(5);
   });
 
+  test("changes without an end are told ten times a second at most", async () => {
+    const member = join(slow, { app: app("restless"), transport });
+    await member.joined;
+    const startedAtMs = performance.now();
+    while (performance.now() - startedAtMs < 500) {
+      member.changed();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { sequence } = (await seen(slow, app("restless"))) ?? {};
+    expect(sequence).toBeGreaterThan(1);
+    expect(sequence).toBeLessThanOrEqual((performance.now() - startedAtMs) / 100 + 2);
+  });
+
+  test("a drain that begins while a heartbeat is under way ends when the next one has told it", async () => {
+    const member = join(slow, { app: app("early-drain"), transport });
+    expect(await member.drain()).toBe(true);
+    expect((await seen(slow, app("early-drain")))?.status).toBe("draining");
+  });
+
   test("it beats at the router's pace, and the sequence rises", async () => {
     posts = 0;
     join(router, { app: app("pace"), transport });
