@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { joinFleet, type FleetMember, type FleetOptions } from "../../replica/node/index.ts";
-import { TestReplica } from "../support/replica.ts";
+import { TestReplica, type Answer } from "../support/replica.ts";
 import { TestRouter, TOKEN } from "../support/router.ts";
 import { until } from "../support/until.ts";
 
@@ -228,11 +228,20 @@ test("hints that can't be read are those of before, and one that can't be sent i
   expect(member.hintsHeader).toBe("");
 });
 
-test.each([
-  ["nothing of a router's", "<html>"],
-  ["more than a router says", "x".repeat(200_000)],
+test.each<[string, Answer]>([
+  ["nothing of a router's", (_request, response) => response.end("<html>")],
+  [
+    "without an end",
+    (_request, response) => {
+      const go = () => {
+        while (response.write("x".repeat(65_536)));
+        response.once("drain", go);
+      };
+      go();
+    },
+  ],
 ])("an answer that is %s is a failed heartbeat", async (_, answer) => {
-  await using odd = await TestReplica.start((_request, response) => response.end(answer));
+  await using odd = await TestReplica.start(answer);
   const member = join(router, { app: "odd", router: odd.origin });
   await until("it fails", () => member.problem !== null);
   expect(member.problem).toContain("not as a router answers");
