@@ -1,11 +1,13 @@
 // A replica that can run any model but holds three at once: `node replica.ts`. Here its parts are put together, started, stopped.
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
-import { startHeartbeats } from "./heartbeats.ts";
+// In a project of its own: from "warmpath/replica".
+import { endWithProcess, FleetOptionError, joinFleet, nodeHandler, type FleetOptions } from "../../replica/node/index.ts";
 import { loadModel, ModelCache, SIMULATED_DRAW_MS, SIMULATED_LOAD_MS } from "./models.ts";
-import { createReplicaServer } from "./server.ts";
+import { imageHandler } from "./server.ts";
 
 const APP = "any-model";
 const MODELS_AT_ONCE = 3;
@@ -13,6 +15,8 @@ const MODELS_AT_ONCE = 3;
 const CONCURRENCY = 1;
 /** Requests that are running when the replica is stopped get this long to finish. */
 const FINISH_MS = 30_000;
+/** Longer than the router keeps an idle connection, or requests would now and then meet a connection that is just closing. */
+const KEEP_ALIVE_MS = 120_000;
 
 const LOAD_S = SIMULATED_LOAD_MS / 1000;
 const DRAW_S = SIMULATED_DRAW_MS / 1000;
@@ -49,38 +53,47 @@ const models = new ModelCache(MODELS_AT_ONCE, (name) => {
   console.log(`loading ${name} (simulated)`);
   return loadModel(name);
 });
-const { server, inFlight } = createReplicaServer(models, CONCURRENCY, (line) => console.error(line));
+const log = (line: string) => console.error(line);
+const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
 server.once("error", (error) => fail(error.message));
 server.listen(port, values.host);
 await once(server, "listening");
 const own = `http://${values.host}:${(server.address() as AddressInfo).port}`;
 
-const heartbeats = values["no-router"]
-  ? null
-  : startHeartbeats({
-      routerUrl: values.router,
-      token,
-      app: APP,
-      replica: values.id,
-      origin: values.origin || own,
-      concurrency: CONCURRENCY,
-      hintSlots: MODELS_AT_ONCE,
-      provideHints: () => models.loaded(),
-      inFlight,
-      log: (line) => console.error(line),
-    });
+let isEnding = false;
+const { handle } = imageHandler(models, CONCURRENCY, () => isEnding, log);
+/** The router is told first, so that nothing new comes. Then what is running may finish. */
+const endServer = () => {
+  isEnding = true;
+  server.close();
+};
+if (values["no-router"]) {
+  server.on("request", handle);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, endServer);
+} else {
+  const member = join({
+    router: values.router,
+    token,
+    app: APP,
+    replica: values.id,
+    origin: values.origin || own,
+    concurrency: CONCURRENCY,
+    hintSlots: MODELS_AT_ONCE,
+    hints: () => models.loaded(),
+    log,
+  });
+  server.on("request", nodeHandler(member, handle));
+  endWithProcess(member, { drainMs: FINISH_MS, onDrained: endServer });
+}
 console.log(`ready ${own}`);
 
-let stopping: Promise<void> | null = null;
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void (stopping ??= stop()));
-
-/** First the router is told, so that nothing new comes; then what is running may finish. The same signal again ends it at once. */
-async function stop(): Promise<void> {
-  await heartbeats?.stop();
-  const closed = once(server, "close", { signal: AbortSignal.timeout(FINISH_MS) });
-  server.close();
-  await closed.catch(() => console.error("requests were still running"));
-  process.exit(0);
+function join(options: FleetOptions) {
+  try {
+    return joinFleet(options);
+  } catch (error) {
+    if (error instanceof FleetOptionError) fail(error.message);
+    throw error;
+  }
 }
 
 function fail(message: string): never {

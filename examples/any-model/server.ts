@@ -1,6 +1,6 @@
 // The replica over HTTP: POST / with {model, prompt} answers an image. Every answer, errors too, says which models are loaded, so
-// the router learns of a load or an eviction from the very answer that came with it.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+// the router learns of a load or an eviction from the very answer that came with it: nodeHandler puts that on.
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { BODY_BYTES_MAX, parseInput, type Fault, type Input } from "./input.ts";
 import { NoRoomError, type ModelCache } from "./models.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -11,23 +11,25 @@ import { Semaphore } from "./semaphore.ts";
  * another replica.
  */
 const IN_FLIGHT_MAX = 8;
-/** Longer than the router keeps an idle connection, or requests would now and then meet a connection that is just closing. */
-const KEEP_ALIVE_MS = 120_000;
-
 interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-export interface ReplicaServer {
-  readonly server: Server;
+interface ImageServer {
+  readonly handle: RequestListener;
   /** Requests being served, or in line. */
   readonly inFlight: () => number;
 }
 
-/** `concurrency`: requests that load or draw at once. */
-export function createReplicaServer(models: ModelCache, concurrency: number, log: (line: string) => void): ReplicaServer {
+/** `concurrency`: requests that load or draw at once. `isEnding`: the server takes no more. */
+export function imageHandler(
+  models: ModelCache,
+  concurrency: number,
+  isEnding: () => boolean,
+  log: (line: string) => void,
+): ImageServer {
   const gpu = new Semaphore(concurrency);
   let inFlight = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
@@ -40,18 +42,14 @@ export function createReplicaServer(models: ModelCache, concurrency: number, log
       log(`a request failed: ${String(error)}`);
       answer = error instanceof NoRoomError ? busy() : json(500, { detail: "the replica failed; its log has the cause" });
     } finally {
-      // Before the answer's last byte: the router sends the next request the moment it has that.
       inFlight--;
     }
-    const length = String(Buffer.byteLength(answer.body));
-    const hints = models.loaded().join(",");
     // A server that stops listening would otherwise wait for its connections to become old.
-    if (!server.listening) response.setHeader("connection", "close");
-    response.writeHead(answer.status, { ...answer.headers, "content-length": length, "x-fal-runner-hints": hints });
+    if (isEnding()) response.setHeader("connection", "close");
+    response.writeHead(answer.status, { ...answer.headers, "content-length": String(Buffer.byteLength(answer.body)) });
     response.end(answer.body);
   };
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => void serve(request, response));
-  return { server, inFlight: () => inFlight };
+  return { handle: (request, response) => void serve(request, response), inFlight: () => inFlight };
 }
 
 async function answerTo(request: IncomingMessage, response: ServerResponse, models: ModelCache, gpu: Semaphore): Promise<Answer> {

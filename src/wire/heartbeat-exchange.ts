@@ -6,14 +6,7 @@ import type { Heartbeat } from "../routing/ledger/report.ts";
 import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
 import { withoutAliases } from "./hints.ts";
-import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp } from "./heartbeat.ts";
-
-export interface HeartbeatReply {
-  readonly time_to_live_ms: number;
-  readonly next_heartbeat_ms: number;
-  /** Absent: there are none. */
-  readonly warnings?: readonly string[];
-}
+import { heartbeatWarnings, parseHeartbeat, parseHeartbeatApp, type HeartbeatReply } from "./heartbeat.ts";
 
 /** The heartbeat's JSON and the app that it names. */
 export function readAppOf(text: string, what: "body" | "frame"): Result<{ readonly json: unknown; readonly app: string }> {

@@ -115,6 +115,17 @@ export const HeartbeatBody = v.object({
   ),
 });
 
+/** A heartbeat's JSON as a replica writes it. The clients in replica/ and sidecar/ take their types from here. */
+export type HeartbeatJson = v.InferInput<typeof HeartbeatBody>;
+
+/** The JSON that answers a heartbeat that was accepted. */
+export interface HeartbeatReply {
+  readonly time_to_live_ms: number;
+  readonly next_heartbeat_ms: number;
+  /** Absent: there are none. */
+  readonly warnings?: readonly string[];
+}
+
 /** Whether a text can name an app: `name` or `owner/name`. */
 export function isAppName(text: string): boolean {
   return APP_NAME.test(text);

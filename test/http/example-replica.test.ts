@@ -1,14 +1,15 @@
 // The example's replica, with a model whose load and drawings end when the test says: it serves one request at a time, in order of arrival.
 import { once } from "node:events";
-import { request } from "node:http";
+import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ModelCache } from "../../examples/any-model/models.ts";
 import { send } from "../../examples/any-model/sample.ts";
-import { createReplicaServer, type ReplicaServer } from "../../examples/any-model/server.ts";
+import { imageHandler } from "../../examples/any-model/server.ts";
 import { until } from "../support/until.ts";
 
-let replica: ReplicaServer;
+let replica: ReturnType<typeof imageHandler>;
+let server: Server;
 let url: string;
 /** What the replica has begun, in order. Each drawing ends by its own function. */
 let begun: string[];
@@ -25,12 +26,18 @@ beforeEach(async () => {
       },
     });
   });
-  replica = createReplicaServer(models, 1, () => {});
-  replica.server.listen(0, "127.0.0.1");
-  await once(replica.server, "listening");
-  url = `http://127.0.0.1:${(replica.server.address() as AddressInfo).port}/`;
+  replica = imageHandler(
+    models,
+    1,
+    () => false,
+    () => {},
+  );
+  server = createServer(replica.handle);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 });
-afterEach(() => replica.server.close().closeAllConnections());
+afterEach(() => server.close().closeAllConnections());
 
 const ask = (model: string, prompt: string) => send(url, { model, prompt }, AbortSignal.timeout(20_000));
 const arrived = (count: number) => until(`${count} requests are there`, () => replica.inFlight() === count);
@@ -63,7 +70,7 @@ test("for a client that has left the line nothing is loaded or drawn, and those 
   const last = ask("sdxl", "three");
   await arrived(3);
   leaver.destroy();
-  const connections = () => new Promise<number>((resolve) => replica.server.getConnections((_, count) => resolve(count)));
+  const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
   await until("the replica sees that it has left", async () => (await connections()) === 2);
   drawings[0]?.();
   await first;

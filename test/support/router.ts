@@ -165,7 +165,10 @@ export interface AppView {
   readonly replicas: readonly {
     readonly replica: string;
     readonly origin: string;
+    readonly incarnation: number;
+    readonly sequence: number | null;
     readonly hints: readonly string[] | null;
+    readonly hint_slots: number | null;
     readonly loading: readonly string[];
     readonly in_flight: number;
     readonly served: number;

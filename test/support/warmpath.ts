@@ -30,8 +30,13 @@ export const reaching = (router: TestRouter): Variables => ({
   WARMPATH_HEARTBEAT_TOKEN: TOKEN,
 });
 
-export function start(args: readonly string[], variables: Variables = {}, program: readonly string[] = [MAIN]): Started {
-  return started(spawn(process.execPath, [...program, ...args], { env: environment(variables), timeout: WITHIN_MS }));
+export function start(
+  args: readonly string[],
+  variables: Variables = {},
+  program: readonly string[] = [MAIN],
+  withinMs = WITHIN_MS,
+): Started {
+  return started(spawn(process.execPath, [...program, ...args], { env: environment(variables), timeout: withinMs }));
 }
 
 export function warmpath(args: readonly string[], variables: Variables = {}): Promise<Ended> {

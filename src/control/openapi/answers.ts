@@ -10,7 +10,7 @@ import type { Scale as ScaleView } from "../../views/scale.ts";
 import type { QueueView } from "../../views/queue.ts";
 import type { CandidateView, Explanation } from "../../views/explain.ts";
 import type { ReplicaView } from "../../views/replica.ts";
-import type { HeartbeatReply } from "../../wire/heartbeat-exchange.ts";
+import type { HeartbeatReply } from "../../wire/heartbeat.ts";
 import { BOUNDS } from "../../limits.ts";
 import { LIMITS } from "../../routing/limits.ts";
 import { exactly } from "./exactly.ts";
