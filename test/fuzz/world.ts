@@ -116,7 +116,7 @@ export class World implements AsyncDisposable {
 
   #logged(results: readonly Result[]): string[] {
     let unanswered = results.flatMap(({ outcomes }) => outcomes).filter((outcome) => UNANSWERED.test(outcome)).length;
-    const lines = this.router.log.filter(
+    const lines = this.router.faults.filter(
       (line) => !LOGGED_BY_RUNTIME.test(line) && !(line.includes(LOGGED_UNANSWERED) && unanswered-- > 0),
     );
     return lines.map((line) => `log: ${line.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID").slice(0, 240)}`);

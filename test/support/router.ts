@@ -67,6 +67,11 @@ export class TestRouter implements AsyncDisposable {
     return this.#process;
   }
 
+  /** The log without the lines of events, which are no faults. */
+  get faults(): readonly string[] {
+    return this.log.filter((line) => !line.includes('"message":"event"'));
+  }
+
   get stateFolder(): string {
     return this.#folder;
   }

@@ -74,10 +74,15 @@ const ASKED = [
 ].join("|");
 const WHY =
   "chaos: the |Network connection lost|object to be reset|execution context which hosts this callback is no longer running";
-const OUT_OF_REACH = new RegExp(`^{"message":"(${ASKED})",.*"error":"[^"]*(${WHY})`);
+const OUT_OF_REACH = new RegExp(
+  `^{"message":"(?:(${ASKED})",.*"error":"[^"]*(${WHY})|the fleet is (out of reach; |in reach again"))`,
+);
 
 /** A 502 of the router. The table of outcomes says whether its client may have got that. */
 const NOT_ANSWERED = /^{"message":"a request was not answered",.*"why":"(refused|reset|expired|broke_off)"}$/;
+
+/** What happens to replicas is logged too, and is no fault of the router's. */
+const EVENT = /^{"message":"event",/;
 
 /** Once a process: the end of a streamed answer can end its request before the slot is given back. Then the runtime does that, and says so. */
 const BY_RUNTIME = /^An RPC stub was not disposed properly\./;
@@ -90,7 +95,7 @@ export function checkLog({ history }: Facts): Violation[] {
       return beganMs <= atMs && atMs <= (endedMs ?? Infinity) + FAULTS[fault.kind].lingersMs;
     });
   return history.log
-    .filter(({ line }) => !BY_RUNTIME.test(line) && !NOT_ANSWERED.test(line))
+    .filter(({ line }) => !BY_RUNTIME.test(line) && !NOT_ANSWERED.test(line) && !EVENT.test(line))
     .filter(({ line, atMs }) => !(OUT_OF_REACH.test(line) && isDisturbed(atMs)))
     .map(({ atMs, line }) => ({ rule: "nothing unexpected is logged", key: null, atMs, what: line.slice(0, 500) }));
 }

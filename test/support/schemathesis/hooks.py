@@ -9,8 +9,9 @@ import schemathesis
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
     query = case.query or {}
-    if all(isinstance(query.get(name), int) for name in ("min", "max")) and 0 <= query["max"] < query["min"]:
-        query["min"], query["max"] = query["max"], query["min"]
+    low, high = query.get("min"), query.get("max")
+    if str(low).isdigit() and str(high).isdigit() and int(high) < int(low):
+        query["min"], query["max"] = high, low
     body = case.body
     origin = body.get("origin") if isinstance(body, dict) else None
     if not isinstance(origin, str):
