@@ -10,7 +10,18 @@ export type Turn = (typeof TURNS)[number];
 export const isTurn = (what: string): what is Turn => TURNS.some((turn) => turn === what);
 
 /** The calls that fail while a switch is on. */
-const OF_FLEET = ["heartbeat", "enqueue", "granted", "running", "adopt", "choose", "refresh", "models", "view", "scrape"] as const;
+const OF_FLEET = [
+  "heartbeat",
+  "enqueue",
+  "granted",
+  "running",
+  "adopt",
+  "choose",
+  "refresh",
+  "models",
+  "view",
+  "scrape",
+] as const;
 const OF_DIRECTORY = ["arrived", "left", "knows", "list"] as const;
 
 class Switch {
