@@ -26,6 +26,12 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
     ["APP_FROM", "fixed:"],
     ["APP_FROM", "fixed:bad name"],
     ["HINT_HEADERS", "not a name: x"],
+    ["HINT_FROM_PATH", "/models/*"],
+    ["HINT_FROM_QUERY", "a b"],
+    ["HINT_FROM_JSON", "/a~2"],
+    ["HINT_ALIASES", '{"a":"b","b":"c"}'],
+    ["MODELS_ENDPOINT", "ollama"],
+    ["NO_SLOT", "GET models"],
     ["DISPATCH", "random"],
     ["FLEET_LOCATION", "moon"],
     ["MAX_ATTEMPTS", "0"],
@@ -54,6 +60,7 @@ describe("a bad setting is 500 misconfigured everywhere, naming the setting", ()
   test.each([
     ["HEARTBEAT_TOKENS", '{"app": "very-secret" oops'],
     ["ORIGIN_ALLOW", "http://user:very-secret@10.0.0.5"],
+    ["HINT_ALIASES", '{"very-secret": ""}'],
   ])("SET-2 the value of %s itself is not told: it may be a secret", async (setting, value) => {
     await using router = await TestRouter.start({ [setting]: value });
     expect((await router.send("/-/healthz")).text).not.toContain("very-secret");
@@ -66,6 +73,12 @@ test("SET-3 good ones are admitted together, and empty text is as good as none",
     ORIGIN_ALLOW: "*.gpu.example.com, gpu.example.org:8443",
     APP_FROM: "path:1",
     HINT_HEADERS: "X-Fal-Runner-Hint, x-lora",
+    HINT_FROM_PATH: "*/models/{hint}:*",
+    HINT_FROM_QUERY: "model",
+    HINT_FROM_JSON: "/input/model",
+    HINT_ALIASES: '{"llama3": "llama3:latest"}',
+    MODELS_ENDPOINT: "openai",
+    NO_SLOT: "GET */v1/models, /health",
     DISPATCH: "registry",
     FLEET_LOCATION: "weur",
     MAX_ATTEMPTS: "10",

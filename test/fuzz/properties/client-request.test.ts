@@ -84,7 +84,14 @@ test("a request is refused with a known error, or lies within the bounds", () =>
   const outcomes = new Map<string, number>();
   fc.assert(
     fc.property(url, fc.dictionary(fc.constantFrom(...NAMES), value, { maxKeys: 4 }), from, (url, headers, appFrom) => {
-      const env = settings({ APP_FROM: appFrom, HINT_HEADERS: "x-fal-runner-hint, x-model" });
+      const env = settings({
+        APP_FROM: appFrom,
+        HINT_HEADERS: "x-fal-runner-hint, x-model",
+        HINT_FROM_PATH: "*/a/{hint}*",
+        HINT_FROM_QUERY: "x",
+        HINT_FROM_JSON: "model",
+        NO_SLOT: "GET *a, /owner/*",
+      });
       const result = readClientRequest(new Request(url, { headers }), splitUrl(url), env);
       const outcome = result.ok ? "accepted" : result.error.type;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
