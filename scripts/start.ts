@@ -13,7 +13,7 @@ import { SIMULATED_DRAW_MS, SIMULATED_LOAD_MS } from "../examples/any-model/mode
 import { sampleRequests, sendAll, type Answered } from "../examples/any-model/sample.ts";
 import { bundle, PROJECT } from "./bundle.ts";
 import { interrupted } from "./interrupted.ts";
-import { startRouter, type RouterProcess } from "./router-process.ts";
+import { printTrouble, startRouter, type RouterProcess } from "./router-process.ts";
 import { helpAlone } from "./usage.ts";
 
 const USAGE = `Usage: npm start
@@ -106,7 +106,7 @@ function startDemoRouter(stateFolder: string, heartbeatToken: string, adminToken
     ALLOW_PRIVATE_ORIGINS: "true",
     COLD_START_MS: String(SIMULATED_LOAD_MS),
   };
-  return startRouter({ port, stateFolder, settings, log: (line) => console.error(`router: ${line}`) });
+  return startRouter({ port, stateFolder, settings, log: printTrouble });
 }
 
 /** A replica holds on to this process by its standard input. Of what it says only problems are passed on. */
