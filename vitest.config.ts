@@ -17,6 +17,8 @@ class ObjectsFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    // A Fleet object logs each replica that comes and goes. Nobody reads these lines here.
+    onConsoleLog: (log) => !log.startsWith('{"message":"event"'),
     // Most files wait for the router, so one more than there are cores. Vitest's default is one less.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: ObjectsFirst },

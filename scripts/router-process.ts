@@ -37,6 +37,11 @@ export interface RouterProcess {
   stop(): Promise<void>;
 }
 
+/** Prints a line of the router's log, unless it tells what happened to a replica: whoever started the replicas knows that. */
+export function printTrouble(line: string): void {
+  if (!line.startsWith('{"message":"event"')) console.error(`router: ${line}`);
+}
+
 /** By this name the inspector knows the router. */
 export const SERVICE = "router";
 

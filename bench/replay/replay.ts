@@ -1,6 +1,7 @@
 // Replays a workload for real: a live fleet that holds, loads and serves like the simulated one. Whatever was started has ended when it
 // returns or throws.
 import { bundle } from "../../scripts/bundle.ts";
+import { printTrouble } from "../../scripts/router-process.ts";
 import { Fleet } from "../live/fleet.ts";
 import { sendOpenLoop } from "../live/load.ts";
 import { FOUND_HEADER } from "../live/proof.ts";
@@ -45,7 +46,7 @@ export async function replay(workload: Workload, replaying: Replaying) {
   };
   await using fleet = await Fleet.start({
     ...{ name: "replay", heartbeatMs, oneByOne: true, seed, signal, onBeat },
-    log: (line: string) => console.error(`router: ${line}`),
+    log: printTrouble,
     settings: {
       COLD_START_MS: String(settings.coldStartMs),
       QUEUE_TIMEOUT_MS: String(settings.queueTimeoutMs),

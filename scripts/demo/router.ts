@@ -1,7 +1,7 @@
 // The demo's router: its address, its secrets, and what an administrator asks it.
 import { randomBytes } from "node:crypto";
 import { SIMULATED_LOAD_MS } from "../../examples/any-model/models.ts";
-import { startRouter, type RouterProcess } from "../router-process.ts";
+import { printTrouble, startRouter, type RouterProcess } from "../router-process.ts";
 
 export interface FleetView {
   readonly replicas: readonly {
@@ -42,7 +42,7 @@ export class RunningRouter implements AsyncDisposable {
       ALLOW_PRIVATE_ORIGINS: "true",
       COLD_START_MS: String(SIMULATED_LOAD_MS),
     };
-    const process = await startRouter({ port, stateFolder, settings, log: tell });
+    const process = await startRouter({ port, stateFolder, settings, log: printTrouble });
     return new RunningRouter(process, heartbeatToken, adminToken);
   }
 
@@ -77,9 +77,4 @@ export class RunningRouter implements AsyncDisposable {
 
 function secret(): string {
   return randomBytes(16).toString("hex");
-}
-
-/** What goes wrong in the router. Its lines of events are left out: what happens to replicas is said already, or is to be seen. */
-function tell(line: string): void {
-  if (!line.includes('"message":"event"')) console.error(`router: ${line}`);
 }

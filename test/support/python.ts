@@ -1,4 +1,4 @@
-// The Python package's tests, run by the Python of its own environment, replica/python/.venv.
+// The Python package's tests, run by the Python that WARMPATH_PYTHON names, else that of the package's own environment, replica/python/.venv.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
@@ -6,7 +6,7 @@ import path from "node:path";
 import { PROJECT } from "../../scripts/bundle.ts";
 
 const PACKAGE = path.join(PROJECT, "replica", "python");
-const PYTHON = path.join(PACKAGE, ".venv", "bin", "python");
+const PYTHON = process.env["WARMPATH_PYTHON"] ?? path.join(PACKAGE, ".venv", "bin", "python");
 
 /** Whether the environment is there with what the tests need. If REQUIRE_PYTHON is set, as in CI, it must be. */
 export function hasPython(): boolean {
