@@ -56,6 +56,11 @@ test("the sidecar runs on the machine's Node", () => {
   expect([status, stderr]).toEqual([2, expect.stringContaining("--app")]);
 });
 
+test("the operator's command line is not in the package, and says so", () => {
+  const { status, stderr } = spawnSync(path.join(installed, "cli", "warmpath"), { encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringContaining("checkout")]);
+});
+
 test("in a checkout the command runs the sources", () => {
   const program = path.join(PROJECT, "sidecar", "warmpath-sidecar");
   expect(execFileSync(program, ["--version"], { encoding: "utf8" })).toMatch(/^\d+\.\d+\.\d+\n$/);
