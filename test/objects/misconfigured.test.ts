@@ -35,6 +35,17 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   ALLOW_PRIVATE_ORIGINS: [MARK],
   APP_FROM: [MARK, `fixed:${MARK} x`],
   HINT_HEADERS: [`x-a, ${MARK}:`, many(BOUNDS.hintHeaders + 1).join()],
+  HINT_FROM_PATH: [MARK, `/{${MARK}}`],
+  HINT_FROM_QUERY: [`${MARK} x`],
+  HINT_FROM_JSON: [MARK.repeat(60), `/${MARK.repeat(60)}`],
+  HINT_ALIASES: [MARK, `{"${MARK}": 7}`, `{"${MARK}": ""}`],
+  MODELS_ENDPOINT: [MARK],
+  NO_SLOT: [
+    MARK,
+    many(65)
+      .map((path) => `/${path}`)
+      .join(" "),
+  ],
   DISPATCH: [MARK],
   FLEET_LOCATION: [MARK],
   MAX_ATTEMPTS: [MARK, `1${MARK}`],
