@@ -4,11 +4,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../support/free-port.ts";
 import { PROJECT } from "../../scripts/bundle.ts";
 import { UNTIL_STARTER_ENDS } from "../../scripts/router-process.ts";
 import { TestReplica } from "../support/replica.ts";
@@ -43,14 +43,6 @@ const PROXIES = [
     args: (file: string) => ["run", "--adapter", "caddyfile", "--config", file],
   },
 ] as const;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 describe.each(PROXIES)("$name", ({ name, version, config, args }) => {
   const isThere = spawnSync(name, version).error === undefined;

@@ -2,9 +2,9 @@
 // by OLLAMA or `ollama` in PATH. What they write is nonsense.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 import { UNTIL_STARTER_ENDS } from "../../scripts/router-process.ts";
 import { writeTinyModel } from "./tiny-gguf.ts";
 import { until } from "./until.ts";
@@ -132,12 +132,4 @@ async function place(models: readonly string[]) {
   const folder = mkdtempSync(path.join(tmpdir(), "warmpath-test-models-"));
   models.forEach((model, index) => writeTinyModel(path.join(folder, `${model}.gguf`), model, index + 1));
   return { port: await freePort(), folder };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
+import { freePort } from "./free-port.ts";
 import { UNTIL_STARTER_ENDS } from "../../scripts/router-process.ts";
 import { TestReplica } from "./replica.ts";
 import { until } from "./until.ts";
@@ -168,12 +168,4 @@ async function startLlama(program: string, file: string, model: string): Promise
     throw new Error(log, { cause: error });
   }
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,9 +1,9 @@
 // A real Prometheus as a child process, with a folder of its own. Debian's package `prometheus` has both programs.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 import { UNTIL_STARTER_ENDS } from "../../scripts/router-process.ts";
 import { until } from "./until.ts";
 
@@ -102,12 +102,4 @@ export class Prometheus implements AsyncDisposable {
     const [only, ...others] = await this.query(query);
     return only === undefined || others.length > 0 ? null : Number(only.value[1]);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
