@@ -10,7 +10,7 @@ if (!isThere)
   );
 
 describe.skipIf(!isThere)("the Python package", () => {
-  test.each(pythonTests())("%s", { timeout: 300_000 }, async (module, { signal }) => {
+  test.for(pythonTests())("%s", { timeout: 300_000 }, async (module, { signal }) => {
     const { status, tests, output } = await runPython(module, signal);
     expect(status, output).toBe(0);
     expect(tests).toBeGreaterThan(0);

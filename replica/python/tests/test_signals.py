@@ -63,6 +63,12 @@ class Terminating(RouterCase):
         self.router.shows(app, "r", status="ready")
         return program
 
+    @staticmethod
+    def child_of(program: Program) -> str:
+        """The process id of its forked child, when there is one."""
+        its: str = until("there is a child", lambda: re.search(r"^child (\d+)\n", program.log, re.MULTILINE))[1]
+        return its
+
     def test_without_a_handler_it_drains_finishes_stops_and_dies_of_the_signal(self) -> None:
         program = self.joined("no-handler")
         request = InFlight(self, "no-handler", self.hold)
@@ -150,8 +156,7 @@ class Terminating(RouterCase):
 
     def test_a_forked_child_says_nothing_of_its_parent_and_dies_of_a_signal(self) -> None:
         program = self.joined("forks", "fork")
-        child = int(until("there is a child", lambda: program.log.partition("child ")[2].strip()))
-        subprocess.run(["kill", "-TERM", str(child)], check=True)
+        subprocess.run(["kill", "-TERM", self.child_of(program)], check=True)
         until("the child has ended", lambda: f"child ended with {int(signal.SIGTERM)}" in program.log)
         self.router.shows("forks", "r", status="ready")
         program.term()
@@ -160,10 +165,10 @@ class Terminating(RouterCase):
 
     def test_a_forked_child_may_be_a_replica_itself(self) -> None:
         program = self.joined("children", "fork", "joins")
-        child = until("there is a child", lambda: re.search(r"child (\d+)\n", program.log))
+        child = self.child_of(program)
         first = self.router.shows("children", "r")["incarnation"]
         self.assertEqual(first, int(until("it has said", lambda: re.search(r"incarnation (\d+)\n", program.log))[1]))
-        subprocess.run(["kill", "-TERM", child[1]], check=True)
+        subprocess.run(["kill", "-TERM", child], check=True)
         until("the child has ended", lambda: f"child ended with {int(signal.SIGTERM)}" in program.log)
         self.router.lost("children", "r")
 
