@@ -97,7 +97,7 @@ describe("HINT_ALIASES", () => {
     ["several of one hint", { llama3: "llama3:latest", "llama3:8b": "llama3:latest" }],
     ["none", {}],
     ["spaces inside, and other characters", { "a b": 'org/m:v1+"x"' }],
-    ["names of 512 characters", { [long]: `${"y".repeat(512)}` }],
+    ["names of 512 characters", { [long]: "y".repeat(512) }],
     ["names that every object has", { constructor: "prototype" }],
     ["exactly 1000", many(1000)],
   ])("%s", (_, aliases) => {

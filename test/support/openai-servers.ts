@@ -20,7 +20,7 @@ export interface OpenAiServerKind {
   /** What requests to it have beside OpenAI's members. */
   readonly more: object;
   /** Starts one under the model's name. */
-  start(model: string): Promise<OpenAiServer>;
+  readonly start: (model: string) => Promise<OpenAiServer>;
 }
 
 /** Every kind that is there. */
