@@ -35,16 +35,26 @@ const BAD: Readonly<Record<keyof Settings, readonly string[] | null>> = {
   ALLOW_PRIVATE_ORIGINS: [MARK],
   APP_FROM: [MARK, `fixed:${MARK} x`],
   HINT_HEADERS: [`x-a, ${MARK}:`, many(BOUNDS.hintHeaders + 1).join()],
-  HINT_FROM_PATH: [MARK, `/{${MARK}}`],
-  HINT_FROM_QUERY: [`${MARK} x`],
-  HINT_FROM_JSON: [MARK.repeat(60), `/${MARK.repeat(60)}`],
-  HINT_ALIASES: [MARK, `{"${MARK}": 7}`, `{"${MARK}": ""}`],
+  HINT_FROM_PATH: [MARK, `/${MARK}`, `/${MARK}-{hint}`, `/{hint}/${MARK}?x`],
+  HINT_FROM_QUERY: [`${MARK} x`, MARK.repeat(20)],
+  HINT_FROM_JSON: [`/${MARK}~`, `/${MARK}`.repeat(9), MARK.repeat(50)],
+  HINT_ALIASES: [
+    MARK,
+    `{"a": "${MARK}" oops`,
+    `{"${MARK}": 7}`,
+    `{"${MARK},": "a"}`,
+    `{"a": "${MARK}", "${MARK}": "b"}`,
+    JSON.stringify(Object.fromEntries(many(BOUNDS.hintAliases + 1).map((alias) => [alias, "a"]))),
+  ],
   MODELS_ENDPOINT: [MARK],
   NO_SLOT: [
     MARK,
-    many(65)
-      .map((path) => `/${path}`)
-      .join(" "),
+    `/a, GET ${MARK}`,
+    `/${MARK} x`,
+    `/${MARK}?x`,
+    many(BOUNDS.noSlotPatterns + 1)
+      .map((name) => `/${name}`)
+      .join(),
   ],
   DISPATCH: [MARK],
   FLEET_LOCATION: [MARK],
