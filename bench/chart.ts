@@ -1,4 +1,4 @@
-// Charts, drawn as SVG without a browser: of lines, one panel below the other, each line named at its end; and of bars, in groups.
+// Charts, drawn as SVG without a browser: of lines, one panel below the other, each line named at its end or in a legend; and of bars, in groups.
 import { BarChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";
@@ -11,7 +11,11 @@ export interface Line {
   readonly colour: string;
   /** Above 2 the line stands out. */
   readonly width: number;
-  readonly dash?: "solid" | "dashed";
+  readonly dash?: "solid" | "dashed" | readonly number[];
+  /** A mark at each point, by the names of ECharts: circle, rect, triangle, diamond, each with `empty` before it for a hollow one. */
+  readonly symbol?: string;
+  /** Stands below the name in a legend. */
+  readonly note?: string;
 }
 
 export interface Panel {
@@ -30,6 +34,11 @@ export interface Chart {
   readonly xFrom: number;
   readonly xTo: number;
   readonly panels: readonly Panel[];
+  /**
+   * `ends`: a line's name stands at its end. `legend`: names stand beside the first panel in the order of its lines, each with a piece of its line. So
+   * they stand apart wherever lines end.
+   */
+  readonly names?: "ends" | "legend";
 }
 
 /** In every group a bar of each name, from above. */
@@ -40,6 +49,7 @@ export interface Bars extends Pick<Chart, "title" | "subtitle" | "xName"> {
 
 const SIZE = { width: 920, height: 620 };
 const EDGE = { left: 76, right: 168, top: 100, bottom: 60, between: 40 };
+const LEGEND = { width: 214, left: 24, gap: 18, sample: 56 };
 const BAR = { left: 150, right: 60, height: 22, between: 26 };
 /** A background of its own: dark text on it can be read on dark pages as well. */
 const PAPER = "#ffffff";
@@ -52,11 +62,12 @@ const MARKED_MOST = 50;
 use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, LabelLayout, SVGRenderer]);
 
 /** SVG text. */
-export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): string {
+export function svgOf({ title, subtitle, xName, xFrom, xTo, panels, names = "ends" }: Chart): string {
+  const right = names === "legend" ? LEGEND.width : EDGE.right;
   const height = (SIZE.height - EDGE.top - EDGE.bottom + EDGE.between) / panels.length - EDGE.between;
   return draw(title, subtitle, SIZE.height, {
     grid: panels.map((_, index) => {
-      return { left: EDGE.left, right: EDGE.right, top: EDGE.top + index * (height + EDGE.between), height };
+      return { left: EDGE.left, right, top: EDGE.top + index * (height + EDGE.between), height };
     }),
     xAxis: panels.map((_, gridIndex) => {
       return { ...axis(gridIndex === panels.length - 1 ? xName : "", 36), gridIndex, min: xFrom, max: xTo };
@@ -65,8 +76,21 @@ export function svgOf({ title, subtitle, xName, xFrom, xTo, panels }: Chart): st
       const scale = logBase === null ? {} : { type: "log", logBase };
       return { ...axis(yName, 48), ...scale, gridIndex, min: low, max: high };
     }),
-    series: panels.flatMap((panel, index) => panel.lines.map((line) => seriesOf(line, index, panel))),
+    ...(names === "legend" ? { legend: legendOf(panels[0]?.lines ?? []) } : {}),
+    series: panels.flatMap((panel, index) => panel.lines.map((line) => seriesOf(line, index, panel, names))),
   });
+}
+
+function legendOf(lines: readonly Line[]) {
+  const notes = new Map(lines.map(({ name, note = "" }) => [name, note]));
+  const rich = { note: { color: INK, fontSize: 11, lineHeight: 15 } };
+  return {
+    ...{ orient: "vertical", left: SIZE.width - LEGEND.width + LEGEND.left, top: EDGE.top },
+    ...{ itemGap: LEGEND.gap, itemWidth: LEGEND.sample, lineStyle: { width: "inherit" } },
+    textStyle: { color: INK, fontSize: 13, lineHeight: 16, rich },
+    data: lines.map(({ name }) => name),
+    formatter: (name: string) => [name, ...(notes.get(name) ? [`{note|${notes.get(name)}}`] : [])].join("\n"),
+  };
 }
 
 /** SVG text. */
@@ -116,16 +140,24 @@ function axis(name: string, nameGap: number) {
 }
 
 /** What is off the chart runs along its edge, and an arrow after the line's name says so. */
-function seriesOf({ name, points, colour, width, dash = "solid" }: Line, index: number, { low, high }: Panel) {
+function seriesOf(line: Line, index: number, { low, high }: Panel, names: "ends" | "legend") {
+  const { name, points, colour, width, dash = "solid", symbol = "circle" } = line;
   const isAbove = (points.at(-1)?.[1] ?? 0) > high;
   return {
     ...{ type: "line", name, xAxisIndex: index, yAxisIndex: index, z: width > 2 ? 4 : 3 },
     data: points.map(([x, y]) => [Math.round(x * 1000) / 1000, Math.min(high, Math.max(low, y))]),
-    ...(points.length > MARKED_MOST ? { symbol: "none" } : { symbol: "circle", symbolSize: width + 4 }),
+    ...(points.length > MARKED_MOST ? { symbol: "none" } : { symbol, symbolSize: width + (symbol === "circle" ? 4 : 6) }),
     itemStyle: { color: colour },
     lineStyle: { color: colour, width, type: dash },
     endLabel: {
-      ...{ show: true, distance: 14, color: colour, fontSize: 13, lineHeight: 16, fontWeight: width > 2 ? "bold" : "normal" },
+      ...{
+        show: names === "ends",
+        distance: 14,
+        color: colour,
+        fontSize: 13,
+        lineHeight: 16,
+        fontWeight: width > 2 ? "bold" : "normal",
+      },
       formatter: isAbove ? `${name} ↑` : name,
     },
     labelLayout: { moveOverlap: "shiftY" },

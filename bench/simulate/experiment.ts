@@ -7,7 +7,7 @@ import type { Run } from "./outcome.ts";
 import { seeded, seedFor } from "./random.ts";
 import type { MakeRouter } from "./router.ts";
 import { measure, yardstick, type Figures } from "./statistics.ts";
-import { bootstrap, retime, type Retiming, type Workload } from "./workload.ts";
+import { bootstrap, fromZero, offeredLoad, retime, type Retiming, type Workload } from "./workload.ts";
 import { simulate, type WorldOptions } from "./world.ts";
 
 /** The world of a run, without what is drawn in it. */
@@ -18,7 +18,8 @@ export interface Fleet extends Omit<WorldOptions, "loadMs" | "timeToLiveMs" | "r
 }
 
 export interface Plan {
-  readonly retiming: Retiming;
+  /** Null: requests come when they were recorded, so there is one load, and `loads` is not looked at. */
+  readonly retiming: Retiming | null;
   readonly loads: readonly number[];
   readonly policies: ReadonlyMap<string, MakeRouter>;
   readonly fleet: Fleet;
@@ -27,6 +28,7 @@ export interface Plan {
 
 export interface Result {
   readonly policy: string;
+  /** Of the original path as recorded, or the load that all are retimed to. */
   readonly load: number;
   /** The original path first. */
   readonly paths: readonly Figures[];
@@ -43,16 +45,18 @@ const timeToLiveMs = (heartbeatMs: number) => Math.max(15_000, 3 * heartbeatMs);
 /** Results of one load after the other. */
 export async function* experiment(
   workload: Workload,
-  { retiming, loads, policies, fleet, bootstraps }: Plan,
+  { retiming, loads: wanted, policies, fleet, bootstraps }: Plan,
   { signal, progress }: Pick<Running, "signal" | "progress">,
 ): AsyncGenerator<readonly Result[]> {
   const paths = [workload, ...Array.from({ length: bootstraps }, (_, index) => bootstrap(workload, fleet.seed + index))];
+  const slots = fleet.replicas * fleet.concurrency;
+  const loads = retiming === null ? [offeredLoad(workload, slots)] : wanted;
   const total = loads.length * paths.length * policies.size;
   let done = 0;
   for (const load of loads) {
     const measured = new Map<string, Figures[]>([IDEAL, ...policies.keys()].map((name) => [name, []]));
     for (const [place, path] of paths.entries()) {
-      const retimed = retime(path, retiming, load, fleet.replicas * fleet.concurrency);
+      const retimed = retiming === null ? fromZero(path) : retime(path, retiming, load, slots);
       const ideal = idealRun(retimed, fleet);
       const measures = yardstick(retimed, ideal);
       measured.get(IDEAL)?.push({ ...measure(retimed, ideal, measures), ...WITHOUT_LOADS });

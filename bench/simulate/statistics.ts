@@ -1,5 +1,6 @@
 // What one run comes to, in figures that can be averaged over several runs. Times are of requests that were served.
 import { max, mean, quantile, quantileSorted, sampleStandardDeviation } from "simple-statistics";
+import { isUnbounded } from "./backlog.ts";
 import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
 
@@ -59,6 +60,8 @@ export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, ta
       outcomes.map(({ queuedMs }) => queuedMs / 1000),
       0.99,
     ),
+    /** 1: the queue grew without bound, and times say only how long the run was. 0: it did not. */
+    unbounded: Number(isUnbounded(workload, outcomes)),
   };
 }
 
@@ -83,6 +86,11 @@ export function timesOf(outcomes: readonly Outcome[]) {
 /** Each figure's mean over paths. */
 export function averaged(paths: readonly Figures[]): Figures {
   return combined(paths, mean);
+}
+
+/** Of averaged figures: on half of the paths or more the queue grew without bound, so mean times say little but how long runs were. */
+export function isMostlyUnbounded({ unbounded }: Figures): boolean {
+  return unbounded >= 0.5;
 }
 
 /** Each figure's sample standard deviation over paths. A single path has none. */

@@ -63,6 +63,32 @@ export function retime(workload: Workload, how: Retiming, load: number, slots: n
   return moved.map((request) => ({ ...request, atMs: request.atMs * factor }));
 }
 
+/** Sum of service times / (slots x span), as `retime` has it, of a workload as it is. Infinity: all happens at once. O(n). */
+export function offeredLoad(workload: Workload, slots: number): number {
+  return totalServiceMs(workload) / (slots * spanMs(workload));
+}
+
+/** The same with the first request at 0. O(n). */
+export function fromZero(workload: Workload): Workload {
+  const startMs = workload[0]?.atMs ?? 0;
+  return workload.map((request) => ({ ...request, atMs: request.atMs - startMs }));
+}
+
+/** How much service time the busiest hour asks for, over the mean of all whole and begun hours from the first request. O(n). */
+export function peakOverMean(workload: Workload): number {
+  const startMs = workload[0]?.atMs ?? 0;
+  const hours = Array.from({ length: Math.floor(spanMs(workload) / HOUR_MS) + 1 }, () => 0);
+  for (const { atMs, serviceMs } of workload) {
+    const hour = Math.floor((atMs - startMs) / HOUR_MS);
+    hours[hour] = (hours[hour] ?? 0) + serviceMs;
+  }
+  return (Math.max(...hours) * hours.length) / totalServiceMs(workload);
+}
+
+export function spanMs(workload: Workload): number {
+  return (workload.at(-1)?.atMs ?? 0) - (workload[0]?.atMs ?? 0);
+}
+
 /**
  * Another history: as many blocks as the workload has, drawn with replacement, one after the other (Künsch 1989 with blocks that do not
  * overlap: Carlstein 1986). A block keeps what happens inside half a day: bursts, sessions, which models are in fashion. The last, unfinished
@@ -81,6 +107,5 @@ export function bootstrap(workload: Workload, seed: number, blockMs = BLOCK_MS):
 }
 
 export function blockCount(workload: Workload, blockMs = BLOCK_MS): number {
-  const spanMs = (workload.at(-1)?.atMs ?? 0) - (workload[0]?.atMs ?? 0);
-  return workload.length === 0 ? 0 : Math.floor(spanMs / blockMs) + 1;
+  return workload.length === 0 ? 0 : Math.floor(spanMs(workload) / blockMs) + 1;
 }

@@ -51,6 +51,45 @@ test("tables with a chart, faults and loads drawn from percentiles", () => {
   expect(readFileSync(plot, "utf8")).toMatch(/^<svg /);
 });
 
+test("a few policies unless all are named, and a queue that grows without bound says so in place of times", () => {
+  const rows = (...args: string[]) => {
+    const { status, stdout } = simulate("--requests", "3000", ...args);
+    expect(status).toBe(0);
+    const table = stdout.split("\n\n").find((part) => part.startsWith("load ")) ?? "";
+    return table
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(/ +/));
+  };
+  const few = rows("--load", "2");
+  expect(few.map(([name]) => name)).toEqual(["ideal", "warmpath", "least-loaded", "sglang", "fal", "resident-first"]);
+  expect(new Set(few.map(([, mean]) => mean))).toEqual(new Set(["unbounded"]));
+  expect(few.flatMap((cells) => cells.slice(2)).every((cell) => cell === "-")).toBe(true);
+  const all = rows("--policies", "all", "--load", "0.3");
+  expect(all.length).toBe(9);
+  expect(all.every(([, mean]) => Number(mean) > 0)).toBe(true);
+});
+
+test("a trace as recorded keeps its times: the load is what it asks of the fleet", () => {
+  const trace = path.join(folder, "trace.csv");
+  // Two requests an hour for ten hours, from some moment on, each for six minutes; in the last hour eight.
+  const atMs = Array.from({ length: 26 }, (_, index) => 1_700_000_000_000 + 1_800_000 * Math.min(index, 18) + index * 1000);
+  writeFileSync(trace, ["t_ms,key,service_ms", ...atMs.map((at) => `${at},a,360000`)].join("\n"));
+  const recorded = (...args: string[]) => simulate("--trace", trace, "--as-recorded", "--policies", "fifo", ...args);
+  const { status, stdout, stderr } = recorded("--replicas", "2", "--json");
+  expect([status, stderr]).toEqual([0, ""]);
+  const [ideal, fifo] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number>);
+  const spanMs = (atMs.at(-1) ?? NaN) - (atMs[0] ?? NaN);
+  expect(ideal?.["load"]).toBeCloseTo((26 * 360_000) / (2 * spanMs), 5);
+  // The last of eight that come within seven seconds waits for three others on its replica.
+  expect(ideal?.["longest_wait_s"]).toBeCloseTo(3 * 360 - 6, 0);
+  expect(fifo?.["max_s"]).toBeGreaterThan(4 * 360 - 10);
+  expect(recorded("--replicas", "2").stdout).toContain("as recorded: 9.0 h");
+});
+
 test("the share of failed requests is reported where replicas can fail them, and only there", () => {
   const share = (...args: string[]) => {
     const { status, stdout } = simulate(...SMALL, "--json", ...args);
@@ -67,7 +106,7 @@ test("the share of failed requests is reported where replicas can fail them, and
 test("help", () => {
   const { status, stdout } = simulate("--help");
   expect(status).toBe(0);
-  expect(stdout).toContain("--policies");
+  for (const text of ["--policies", "--as-recorded", "unbounded"]) expect(stdout).toContain(text);
 });
 
 test.each([
@@ -81,6 +120,11 @@ test.each([
   [["--affinity-wait", "maybe"], "--affinity-wait"],
   [["--policies", "fal,nonesuch"], "--policies"],
   [["--cold-ms", "5", "--cold-percentiles", "x"], "--cold-ms"],
+  [["--policies", "all,fal"], "--policies"],
+  [["--policies", "all", "--plot", path.join(folder, "never.svg")], "--plot"],
+  [["--as-recorded"], "--as-recorded"],
+  [["--as-recorded", "--load", "0.5"], "--as-recorded"],
+  [["--as-recorded", "--retime", "demand"], "--as-recorded"],
   [["--trace", "/nonexistent.csv"], "--trace"],
   [["--cold-percentiles", "/nonexistent.json"], "--cold-percentiles"],
   [["--cold-entry", "x"], "--cold-entry"],

@@ -1,6 +1,6 @@
 // Retiming: exactly the wanted load, order and service times as they were, spacing inside an hour in proportion.
 import { expect, test } from "vitest";
-import { retime, RETIMINGS, totalServiceMs } from "../../bench/simulate/workload.ts";
+import { fromZero, offeredLoad, peakOverMean, retime, RETIMINGS, spanMs, totalServiceMs } from "../../bench/simulate/workload.ts";
 import { GENTD26_LIKE, synthetic } from "../../bench/simulate/synthetic.ts";
 
 const HOUR_MS = 3_600_000;
@@ -35,6 +35,17 @@ test.each([
   const spanMs = 600 / (2 * 0.5);
   const places = retime(UNEVEN, how, 0.5, 2).map(({ atMs }) => atMs / spanMs);
   for (const [index, share] of shares.entries()) expect(places[index]).toBeCloseTo(share, 9);
+});
+
+test("as recorded: from zero, with all gaps as they were, and the load that this is", () => {
+  expect(fromZero(UNEVEN).map(({ atMs }) => atMs)).toEqual(UNEVEN.map(({ atMs }) => atMs - 1000));
+  expect(spanMs(UNEVEN)).toBe(10 * HOUR_MS);
+  expect(offeredLoad(UNEVEN, 2)).toBeCloseTo(600 / (2 * 10 * HOUR_MS), 12);
+  expect(offeredLoad(retime(WORKLOAD, "count", 0.7, 8), 8)).toBeCloseTo(0.7, 2);
+  // Eleven hours have begun, and two of them ask for 300 of the 600.
+  expect(peakOverMean(UNEVEN)).toBeCloseTo(300 / (600 / 11), 9);
+  expect(fromZero([])).toEqual([]);
+  expect(offeredLoad([{ atMs: 7, hint: "a", serviceMs: 5 }], 1)).toBe(Infinity);
 });
 
 test("an empty workload, and one that happens all at once", () => {

@@ -38,6 +38,7 @@ test("figures of one run", () => {
   expect([figures.load_s, figures.first_home, figures.second_home]).toEqual([0.9, 0.5, 0.5]);
   expect(figures.tail_mean_s).toBe(10);
   expect(figures.timed_out).toBeCloseTo(0.1, 9);
+  expect(figures.unbounded).toBe(0);
 });
 
 test("the ideal queue measured by itself has ratios of 1", () => {
