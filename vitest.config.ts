@@ -84,7 +84,7 @@ export default defineConfig({
         test: {
           name: "tools",
           include: [
-            "test/{simulate,replay,chaos,soak,cost}/**/*.test.ts",
+            "test/{simulate,replay,chaos,soak,cost,ocr}/**/*.test.ts",
             "test/fuzz/{cli,tools}.test.ts",
             "test/bench/cli.test.ts",
             "test/{cli,python,sidecar}/**/*.test.ts",
