@@ -12,13 +12,18 @@ export class Autoscaling {
   readonly #scheduler: Scheduler;
   readonly #timer: EarliestTimer;
   readonly #history = new DemandHistory();
-  readonly #app: string;
+  readonly #app: () => string | null;
   /** Null: nobody can be asked. */
   readonly #webhook: ScaleWebhook | null;
   /** Until when the object stays awake for what it remembers. */
   #keptUntilMs = 0;
 
-  constructor(app: string, { SCALE_WEBHOOK, SCALE_WEBHOOK_TOKEN }: Settings, scheduler: Scheduler, timer: EarliestTimer) {
+  constructor(
+    app: () => string | null,
+    { SCALE_WEBHOOK, SCALE_WEBHOOK_TOKEN }: Settings,
+    scheduler: Scheduler,
+    timer: EarliestTimer,
+  ) {
     this.#app = app;
     this.#scheduler = scheduler;
     this.#timer = timer;
@@ -60,7 +65,7 @@ export class Autoscaling {
     if ((waiting === 0 && this.#history.lastRequestMs !== now) || returnUntilMs(fleet) === Infinity) return;
     webhook.call(() => {
       const { desired_replicas } = scaleOf(this.#scheduler, this.#history, SCALE_DEFAULTS, now);
-      return { app: this.#app, reason: "no_replicas", waiting, desired_replicas };
+      return { app: this.#app() ?? "", reason: "no_replicas", waiting, desired_replicas };
     }, now);
     if (waiting > 0) this.#timer.wakeAt(webhook.dueAtMs);
   }

@@ -27,11 +27,11 @@ export class FleetMetrics {
     addStored(scheduler.metrics, JSON.parse(row.counts));
   }
 
-  /** What a scrape is told, which is stored before; null: the app has no replicas. O(replicas). */
-  scrape(now: number): FleetScrape | null {
+  /** What a scrape is told, which is stored before if it is to be kept; null: the app has no replicas. O(replicas). */
+  scrape(isKept: boolean, now: number): FleetScrape | null {
     if (this.#scheduler.fleet.replicas.size === 0) return null;
     countUntold(this.#scheduler, now - BOUNDS.untoldMs);
-    this.#write(now);
+    if (isKept) this.#write(now);
     return { ...gaugesOf(this.#scheduler, now), metrics: this.#scheduler.metrics };
   }
 

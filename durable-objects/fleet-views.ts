@@ -83,7 +83,10 @@ export class FleetViews {
   dashboard({ order, find, page, explain }: DashboardQuery, now: number): DashboardView {
     const { scheduler } = this.#viewed;
     const { events } = this.events(0);
-    const [loads, others] = [events.filter(({ load }) => load !== null), events.filter(({ load }) => load === null)];
+    const [loads, others] = [
+      events.filter(({ load }) => load !== null),
+      events.filter(({ kind }) => kind !== "loaded" && kind !== "dropped"),
+    ];
     return {
       gauges: gaugesOf(scheduler, now),
       history: this.history(now),

@@ -77,14 +77,15 @@ export class Fleet extends DurableObject {
     this.#settings = settings.settings;
     const { SCHEDULING, AFFINITY_WAIT, COLD_START_MS, HEARTBEAT_RATE_MAX, QUEUE_LENGTH_MAX } = this.#settings;
     this.#options = { queueLengthMax: QUEUE_LENGTH_MAX, coldStartMs: COLD_START_MS };
-    const events = loggedEvents(() => ctx.id.name ?? this.#stored.app);
+    const name = () => ctx.id.name ?? this.#stored.app;
+    const events = loggedEvents(name);
     this.#scheduler = scheduling.createScheduler(policyOf(SCHEDULING, AFFINITY_WAIT), COLD_START_MS, events);
     this.#direct = new DirectDispatch(this.#scheduler, this.#nextId);
     this.#stored = new StoredFleet(ctx, env, this.#settings, this.#scheduler.fleet);
     this.#metrics = new FleetMetrics(ctx.storage, this.#scheduler);
     const viewed = { scheduler: this.#scheduler, options: this.#options, aliases: this.#settings.HINT_ALIASES };
     this.#views = new FleetViews({ ...viewed, app: () => this.#stored.app, timing: () => this.#timing() }, Date.now());
-    this.#autoscaling = new Autoscaling(ctx.id.name ?? "", this.#settings, this.#scheduler, this.#timer);
+    this.#autoscaling = new Autoscaling(name, this.#settings, this.#scheduler, this.#timer);
     this.#beats = new PerSecond(BOUNDS.heartbeatRateBurst * HEARTBEAT_RATE_MAX);
     this.#sockets = new HeartbeatSockets(ctx, this.#settings, {
       apply: (beat) => this.#apply(beat, 0),
@@ -218,9 +219,9 @@ export class Fleet extends DurableObject {
     return this.#views.fleet(this.#now());
   }
 
-  /** For an operator's graphs; null: the app has no replicas. */
-  scrape(): ReturnType<FleetMetrics["scrape"]> {
-    return this.#metrics.scrape(this.#now());
+  /** For an operator's graphs; null: the app has no replicas. `isKept`: counters outlive a restart from now on. */
+  scrape(isKept = true): ReturnType<FleetMetrics["scrape"]> {
+    return this.#metrics.scrape(isKept, this.#now());
   }
 
   explain(hints: readonly string[]) {
@@ -301,11 +302,10 @@ export class Fleet extends DurableObject {
     events.record({ kind: "object_started", restored, hibernated }, now);
     if (restored === 0) return;
     if (hibernated) this.#stored.resume();
-    const fullMs = timeToLiveMs(restored);
-    this.#expire(fullMs, now);
+    this.#expire(timeToLiveMs(restored), now);
     if (hibernated) return;
     this.#scheduler.recoveringUntilMs = now + BOUNDS.recoveryMs;
-    this.#timer.wakeAt(now + fullMs);
+    this.#timer.wakeAt(now + timeToLiveMs(restored));
   }
 
   /** The time, at which something may be counted. */

@@ -206,13 +206,16 @@ export const BOUNDS = {
   formBytes: 4 * KIBIBYTE,
   /**
    * How often a dashboard that is open is brought up to date; how often it hears something in any case, so that a lost connection is noticed on both
-   * sides; and for how long one connection does it. Browsers open the next one by themselves.
+   * sides; and for how long one connection does it, as Cloudflare bounds the calls to objects of one request (50 on Free). Browsers open the next one by
+   * themselves, after the pause that they are told.
    */
   liveMs: 2 * SECOND_MS,
   livePingMs: 10 * SECOND_MS,
-  liveConnectionMs: 15 * 60 * SECOND_MS,
-  /** Apps on a page of the dashboard, each of which is asked how it does. */
+  liveConnectionMs: 60 * SECOND_MS,
+  liveAgainMs: 500,
+  /** Apps on a page of the dashboard, each of which is asked how it does; and how often that page is brought up to date. */
   appsPerDashboard: 50,
+  liveAppsMs: 10 * SECOND_MS,
   /**
    * How long an object stays awake after an autoscaler has asked, or after a request came for an app without replicas: so often an autoscaler must ask. The
    * runtime keeps an object with a timer for at least 70 s.

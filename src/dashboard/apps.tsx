@@ -30,7 +30,7 @@ export async function appsSections(call: Call): Promise<readonly Section[]> {
   /** Null: the app's last replica has just left. */
   async function ask(app: string): Promise<ShownApp | null> {
     try {
-      const answer = await alarm.within(Promise.resolve(fleetOf(env, settings, app).scrape()), BOUNDS.scrapeAppMs);
+      const answer = await alarm.within(Promise.resolve(fleetOf(env, settings, app).scrape(false)), BOUNDS.scrapeAppMs);
       if (answer === null) return null;
       return { app, fleet: answer === TOO_LATE ? null : answer };
     } catch {

@@ -3,9 +3,9 @@
 /** 0 s, 850 ms, 4.2 s, 42 s, 3.5 min, 2.1 h. */
 export function seconds(value: number): string {
   if (value === 0) return "0 s";
-  if (value < 1) return `${Math.round(value * 1000)} ms`;
+  if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
   if (value < 120) return `${digits(value)} s`;
-  return value < 7200 ? `${digits(value / 60)} min` : `${digits(value / 3600)} h`;
+  return value < 7170 ? `${digits(value / 60)} min` : `${digits(value / 3600)} h`;
 }
 
 /** A dash where nothing was counted. */

@@ -4,11 +4,18 @@ import { BOUNDS } from "../limits.ts";
 import type { Section } from "./page.tsx";
 import type { Session } from "./session.ts";
 
-/** Ends with the session, with the connection's time, with the browser, or with the app (null). */
-export function liveResponse(call: Call, session: Session, sectionsOf: () => Promise<readonly Section[] | null>): Response {
+/** What a page is kept up to date with. */
+export interface Live {
+  readonly everyMs: number;
+  /** Null: there is nothing to show any more. */
+  readonly sections: () => Promise<readonly Section[] | null>;
+}
+
+/** Ends with the session, with the connection's time, with the browser, or when there is nothing to show any more. */
+export function liveResponse(call: Call, session: Session, live: Live): Response {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const untilMs = Math.min(session.expiresAtMs, Date.now() + BOUNDS.liveConnectionMs);
-  call.executionCtx.waitUntil(send(writable.getWriter(), call.req.raw.signal, untilMs, sectionsOf));
+  call.executionCtx.waitUntil(send(writable.getWriter(), call.req.raw.signal, untilMs, live));
   return new Response(readable, {
     headers: {
       "content-type": "text/event-stream; charset=utf-8",
@@ -25,12 +32,13 @@ async function send(
   writer: WritableStreamDefaultWriter<Uint8Array>,
   left: AbortSignal,
   untilMs: number,
-  sectionsOf: () => Promise<readonly Section[] | null>,
+  { everyMs, sections: sectionsOf }: Live,
 ): Promise<void> {
   const encoder = new TextEncoder();
   const sent = new Map<string, string>();
   let lastMs = 0;
   try {
+    await writer.write(encoder.encode(`retry: ${BOUNDS.liveAgainMs}\n\n`));
     while (!left.aborted && Date.now() < untilMs) {
       const sections = await sectionsOf();
       if (sections === null) {
@@ -43,11 +51,12 @@ async function send(
         await writer.write(encoder.encode(news.length > 0 ? news.map(eventOf).join("") : ": still here\n\n"));
         lastMs = Date.now();
       }
-      await new Promise((resolve) => setTimeout(resolve, BOUNDS.liveMs));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
     await writer.close();
-  } catch {
+  } catch (error) {
     // The browser has left, or the object is out of reach: the browser asks again.
+    if (!left.aborted) console.warn(JSON.stringify({ message: "a dashboard is not kept up to date", error: String(error) }));
     await writer.abort().catch(() => {});
   }
 }

@@ -49,6 +49,7 @@ export function Page({ title, app, formKey, liveKey, sections }: PageProps) {
             <noscript>Without JavaScript this page shows one moment, and replicas can’t be drained here.</noscript>
           </p>
           <form method="post" action="/-/sign-out">
+            <input type="hidden" name="key" value={formKey} />
             <button type="submit">Sign out</button>
           </form>
         </header>

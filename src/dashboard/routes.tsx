@@ -20,14 +20,14 @@ type SignedInHandler = (call: Call, session: Session) => Promise<Response> | Res
 
 /** Methods by path, as in src/control/control.ts. */
 export const DASHBOARD_ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  "/-": { GET: page(showApps) },
+  "/-": { GET: served((call) => call.redirect("/-/", 308)) },
   "/-/": { GET: page(showApps) },
   "/-/sign-in": { GET: served(showSignIn), POST: served(signIn) },
-  "/-/sign-out": { POST: served(signOut) },
+  "/-/sign-out": { POST: action(signOut) },
   "/-/assets/:name": { GET: served(showAsset) },
-  "/-/live": { GET: live((call) => appsSections(call)) },
+  "/-/live": { GET: live(BOUNDS.liveAppsMs, (call) => appsSections(call)) },
   "/-/dashboard/:app": { GET: page(showApp) },
-  "/-/dashboard/:app/live": { GET: live(liveApp) },
+  "/-/dashboard/:app/live": { GET: live(BOUNDS.liveMs, liveApp) },
   "/-/dashboard/:app/replicas": { POST: action(changeReplica) },
 };
 
@@ -47,11 +47,11 @@ function page(handler: SignedInHandler): Handler {
 }
 
 /** What a signed-in page is kept up to date by. */
-function live(sectionsOf: (call: Call) => Promise<readonly Section[] | null>): Handler {
+function live(everyMs: number, sectionsOf: (call: Call) => Promise<readonly Section[] | null>): Handler {
   return served(async (call) => {
     const session = await sessionOf(call.req.raw, call.env.settings, Date.now());
     if (session === null || !(await hasKey(call, "live", session, call.req.query("key")))) return refusal(call, "Sign in again.");
-    return liveResponse(call, session, () => sectionsOf(call));
+    return liveResponse(call, session, { everyMs, sections: () => sectionsOf(call) });
   });
 }
 
@@ -84,8 +84,14 @@ async function liveApp(call: Call): Promise<readonly Section[] | null> {
 
 async function liveSections(call: Call, app: string): Promise<readonly Section[]> {
   const query = queryOf(new URL(call.req.url).searchParams);
+  const { order, find, page, explain } = query;
   // The types of RPC make lists of tuples.
-  const view = (await fleetOf(call.env.env, call.env.settings, app).dashboard(query)) as unknown as DashboardView;
+  const view = (await fleetOf(call.env.env, call.env.settings, app).dashboard({
+    order,
+    find,
+    page,
+    explain,
+  })) as unknown as DashboardView;
   return appSections(app, view, query);
 }
 
@@ -106,7 +112,8 @@ async function showSignIn(call: Call): Promise<Response> {
   const { settings, env } = call.env;
   const link = call.req.query("link");
   if (link === undefined) return html(call, <SignInPage fault={noToken(call)} />, 200);
-  if (!isNavigation(call.req.raw)) return refusal(call, "A link is opened by itself.");
+  // A HEAD comes from a preview of the link, which must not use the link up.
+  if (!isNavigation(call.req.raw) || call.req.method === "HEAD") return refusal(call, "A link is opened by itself.");
   const its = settings.ADMIN_TOKEN === null ? null : await verify(settings.ADMIN_TOKEN, "link", link, Date.now());
   const directory = env.DIRECTORY.getByName(DIRECTORY_NAME);
   const isGood = its !== null && (await directory.takeLink(its.nonce, its.expiresAtMs));
@@ -135,7 +142,6 @@ async function startSession(call: Call): Promise<Response> {
 }
 
 async function signOut(call: Call): Promise<Response> {
-  if (!isOwnPage(call.req.raw)) return refusal(call, "Sign out from the dashboard's own page.");
   const response = await html(call, <SignInPage fault={null} />, 200);
   response.headers.set("set-cookie", cookieOf(call.req.raw, call.env.settings, ""));
   return response;

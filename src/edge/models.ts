@@ -37,6 +37,7 @@ export async function listModels(exchange: Exchange): Promise<Result<Response>> 
   const text = await bodyOf(exchange);
   if (text === null) return failed({ type: "runner_scheduling_failure", retryAfterMs: 1000 });
   const headers = { "content-type": "application/json", "cache-control": "no-store", "x-fal-request-id": requestId };
+  exchange.record.ended("complete");
   const response = new Response(request.method === "HEAD" ? null : text, { headers });
   return { ok: true, value: admitOrigin(response, request, settings.CORS_ORIGINS) };
 }

@@ -38,7 +38,7 @@ export async function route(
   if (!body.ok) return body;
   const { hint } = body.value;
   const hinted = hint === null ? exchange : withHint(exchange, hint);
-  if (settings.LOG === "requests") noteHints(request, hinted.client.hints);
+  noteHints(request, hinted.client.hints);
   try {
     const admission = await admit(hinted, []);
     if (admission.kind !== "granted") return failed(errorOf(admission, client));

@@ -62,6 +62,10 @@ describe("signing in", () => {
         expect([reply.status, reply.headers["set-cookie"]]).toEqual([403, undefined]);
       }
     }
+    const { cookie } = await signIn(router);
+    const { formKey } = await openPage(router, cookie, "/-/");
+    const out = await post(router, "/-/sign-out", { key: formKey }, { ...OWN_PAGE, cookie });
+    expect(out.headers["set-cookie"]?.[0]).toContain("Max-Age=0");
     const own = { origin: router.url };
     expect((await post(router, "/-/sign-in", { token: ADMIN }, own)).status).toBe(200);
   });
@@ -119,6 +123,7 @@ describe("a link", () => {
     for (const link of links) expect((await router.send(link)).status).toBe(401);
     const good = await signInLink("", ADMIN, crypto.randomUUID(), now);
     expect((await router.send(good, { headers: OWN_PAGE })).status).toBe(403);
+    expect((await router.send(good, { method: "HEAD" })).status).toBe(403);
     expect((await router.send(good)).status).toBe(200);
   });
 });

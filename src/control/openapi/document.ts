@@ -28,7 +28,7 @@ const PATH_PARAMETERS: Readonly<Record<string, v.GenericSchema>> = { app: AppNam
 const TOKENS: Readonly<Record<TokenKind, string>> = {
   heartbeat: "A token of HEARTBEAT_TOKENS, for all apps or for one.",
   admin: "ADMIN_TOKEN. Without that setting nobody is admitted.",
-  metrics: "METRICS_TOKEN, which opens the metrics alone.",
+  metrics: "METRICS_TOKEN, which opens the metrics and how many replicas an app should have.",
 };
 
 /** Schemas that others refer to, by component. */

@@ -1,15 +1,15 @@
 // What would become of a request that came now, in words and numbers.
-import type { DashboardQuery } from "../../views/dashboard.ts";
 import { inWords } from "../../views/explain-words.ts";
 import type { CandidateView, Explanation } from "../../views/explain.ts";
 import { counted, seconds } from "../format.ts";
 import { Table } from "../parts.tsx";
+import type { PageQuery } from "./page-query.ts";
 import { Kept } from "./replicas.tsx";
 
 interface Props {
   readonly app: string;
   readonly explanation: Explanation | null;
-  readonly query: DashboardQuery;
+  readonly query: PageQuery;
 }
 
 /** Candidates that a reader takes in. The others are in the command line's answer. */
@@ -22,10 +22,15 @@ export function Explain({ app, explanation, query }: Props) {
       <form class="filter" action="#explain">
         <Kept query={query} but={["explain"]} />
         <label>
-          Its hints, most preferred first <input name="explain" value={query.explain?.join(", ") ?? ""} maxlength={600} />
+          Its hints, most preferred first <input name="explain" value={query.asked ?? ""} maxlength={600} />
         </label>
         <button type="submit">Explain</button>
       </form>
+      {query.fault !== null && (
+        <p class="fault" role="alert">
+          Hints: {query.fault}.
+        </p>
+      )}
       {explanation !== null && <Answer app={app} explanation={explanation} />}
     </section>
   );

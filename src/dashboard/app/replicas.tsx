@@ -1,15 +1,15 @@
 // The replicas, a page of them at a time, and what may be done to each.
-import type { DashboardQuery } from "../../views/dashboard.ts";
 import type { ReplicaView } from "../../views/replica.ts";
 import { REPLICA_ORDERS, type ReplicaOrder, type ReplicaPage } from "../../views/replica-page.ts";
 import { seconds, whole } from "../format.ts";
 import { Hints, Meter, Table } from "../parts.tsx";
+import type { PageQuery } from "./page-query.ts";
 
 const ORDER_NAMES: Readonly<Record<ReplicaOrder, string>> = { name: "name", load: "fullest first", trouble: "trouble first" };
 
 interface Props {
   readonly page: ReplicaPage;
-  readonly query: DashboardQuery;
+  readonly query: PageQuery;
 }
 
 export function Replicas({ page: { replicas, found, page, pages }, query }: Props) {
@@ -36,7 +36,7 @@ export function Replicas({ page: { replicas, found, page, pages }, query }: Prop
         <button type="submit">Show</button>
       </form>
       {found === 0 ? (
-        <p class="empty">No replica mentions “{query.find}”.</p>
+        <p class="empty">{query.find === "" ? "The app has no replicas now." : `No replica mentions “${query.find}”.`}</p>
       ) : (
         <Table label="Replicas" heads={["Replica", "State", "Load", "Holds", ["Served"], "Change"]}>
           {replicas.map((replica) => (
@@ -75,9 +75,6 @@ function Row({ replica: its }: { readonly replica: ReplicaView }) {
         <span class="note">{its.hint_slots === null ? "" : `${its.hints_held} of ${its.hint_slots} places`}</span>
       </td>
       <td class="number">{whole(its.served)}</td>
-      <td>
-        {its.last_error === null ? "–" : <span title={its.last_error.detail}>{its.last_error.kind.replaceAll("_", " ")}</span>}
-      </td>
       <td class="actions">
         <Change replica={its.replica} change={its.drained ? "undrain" : "drain"} />
         <Change replica={its.replica} change="remove" />
@@ -105,7 +102,7 @@ function stateOf(its: ReplicaView): { readonly kind: "good" | "warn" | "bad" | "
   return its.on_probation ? { kind: "warn", text: "on probation" } : { kind: "good", text: "ready" };
 }
 
-function Pages({ page, pages, query }: { readonly page: number; readonly pages: number; readonly query: DashboardQuery }) {
+function Pages({ page, pages, query }: { readonly page: number; readonly pages: number; readonly query: PageQuery }) {
   return (
     <nav class="pages" aria-label="Pages of replicas">
       {page > 1 && <a href={addressOf({ ...query, page: page - 1 })}>Previous</a>}
@@ -115,12 +112,12 @@ function Pages({ page, pages, query }: { readonly page: number; readonly pages: 
   );
 }
 
-function addressOf(query: DashboardQuery): string {
+function addressOf(query: PageQuery): string {
   return `?${new URLSearchParams(parametersOf(query)).toString()}#replicas`;
 }
 
 /** What the address asks beside the form's own fields. */
-export function Kept({ query, but }: { readonly query: DashboardQuery; readonly but: readonly string[] }) {
+export function Kept({ query, but }: { readonly query: PageQuery; readonly but: readonly string[] }) {
   const kept = parametersOf(query).filter(([name]) => !but.includes(name));
   return (
     <>
@@ -131,12 +128,12 @@ export function Kept({ query, but }: { readonly query: DashboardQuery; readonly 
   );
 }
 
-function parametersOf({ order, find, page, explain }: DashboardQuery): [name: string, value: string][] {
+function parametersOf({ order, find, page, asked }: PageQuery): [name: string, value: string][] {
   const all: Record<string, string | null> = {
     order: order === "name" ? null : order,
     find: find === "" ? null : find,
     page: page === 1 ? null : String(page),
-    explain: explain === null ? null : explain.join(", "),
+    explain: asked,
   };
   return Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
 }

@@ -1,9 +1,10 @@
 // The page of one app: which sections it has, and what a reader may ask of it by the address.
 import { parseRequestHints } from "../../wire/hints.ts";
-import type { DashboardQuery, DashboardView } from "../../views/dashboard.ts";
+import type { DashboardView } from "../../views/dashboard.ts";
 import { REPLICA_ORDERS } from "../../views/replica-page.ts";
 import { htmlOf } from "../html.ts";
 import type { Section } from "../page.tsx";
+import type { PageQuery } from "./page-query.ts";
 import { Decisions } from "./decisions.tsx";
 import { Events } from "./events.tsx";
 import { Explain } from "./explain.tsx";
@@ -15,7 +16,7 @@ import { Replicas } from "./replicas.tsx";
 import { Summary } from "./summary.tsx";
 
 /** What the address asks for. What makes no sense counts as not asked. */
-export function queryOf(parameters: URLSearchParams): DashboardQuery {
+export function queryOf(parameters: URLSearchParams): PageQuery {
   const order = REPLICA_ORDERS.find((each) => each === parameters.get("order")) ?? "name";
   const page = Number(parameters.get("page") ?? 1);
   const find = (parameters.get("find") ?? "").slice(0, FIND_LENGTH);
@@ -25,13 +26,15 @@ export function queryOf(parameters: URLSearchParams): DashboardQuery {
     order,
     find,
     page: Number.isSafeInteger(page) && page > 0 ? page : 1,
-    explain: hints === null ? null : hints.ok ? [...hints.hints] : [],
+    explain: hints?.ok === true ? [...hints.hints] : null,
+    asked,
+    fault: hints?.ok === false ? hints.detail : null,
   };
 }
 
 const FIND_LENGTH = 100;
 
-export async function appSections(app: string, view: DashboardView, query: DashboardQuery): Promise<readonly Section[]> {
+export async function appSections(app: string, view: DashboardView, query: PageQuery): Promise<readonly Section[]> {
   const parts = {
     summary: <Summary view={view} />,
     history: <History history={view.history} />,

@@ -25,7 +25,7 @@ export function Summary({ view }: { readonly view: DashboardView }) {
           value={`${whole(replicas.ready)} of ${whole(all)}`}
           state={replicas.ready === 0 ? "bad" : null}
         >
-          {notReady(replicas)}
+          {all === 0 ? "none there now" : notReady(replicas)}
         </Tile>
         <Tile name="Failing" value={whole(troubled)} state={troubled > 0 ? "bad" : null}>
           {troubled > 0 ? `${replicas.ejected} ejected, ${replicas.probation} on probation` : "none ejected"}

@@ -3,12 +3,12 @@
 const TEXTS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
   drain: {
     title: "Drain",
-    text: "It gets no further requests. Those that run are finished. It stays drained until it is undrained.",
+    text: "It gets no further requests. Those that run are finished. It stays drained until it is undrained, or reports a new process.",
   },
   undrain: { title: "Undrain", text: "It gets requests again." },
   remove: {
     title: "Remove",
-    text: "It leaves the fleet at once, and its running requests are finished. This incarnation of it can’t return; a restarted replica can.",
+    text: "It leaves the fleet at once, and its running requests are finished. This process is refused for one time to live; a restarted replica joins at once.",
   },
 };
 
@@ -33,6 +33,7 @@ export function listenForChanges(): void {
 function ask(dialog: HTMLDialogElement, change: string, replica: string): void {
   const texts = TEXTS[change];
   if (texts === undefined) return;
+  dialog.dataset["asks"] = `${change} ${replica}`;
   text("change-title", `${texts.title} ${replica}?`);
   text("change-text", texts.text);
   text("change-do", texts.title);
@@ -48,10 +49,15 @@ async function send(dialog: HTMLDialogElement, change: string, replica: string):
     const response = await fetch(path, { method: "POST", body });
     const answer = (await response.json()) as { detail?: string };
     if (!response.ok) throw new Error(answer.detail ?? `The router answered ${response.status}.`);
-    dialog.close();
+    if (isAsked(dialog, change, replica)) dialog.close();
   } catch (error) {
-    text("change-fault", error instanceof Error ? error.message : String(error));
+    if (isAsked(dialog, change, replica)) text("change-fault", error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Whether the dialog still asks that: the answer may be late, and the reader elsewhere. */
+function isAsked(dialog: HTMLDialogElement, change: string, replica: string): boolean {
+  return dialog.open && dialog.dataset["asks"] === `${change} ${replica}`;
 }
 
 function text(id: string, content: string): void {

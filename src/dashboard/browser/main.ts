@@ -6,17 +6,22 @@ import { drawCharts } from "./charts.ts";
 import { drawMatrix } from "./matrix.ts";
 
 const { live, liveKey } = document.body.dataset;
+/** A connection that is open again by then was not lost. */
+const LOST_AFTER_MS = 2000;
 const connection = document.querySelector("#connection");
 
+let soon = 0;
 draw();
 if (live !== undefined && liveKey !== undefined) listen(live, liveKey);
 listenForChanges();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-let resized = 0;
-addEventListener("resize", () => {
-  cancelAnimationFrame(resized);
-  resized = requestAnimationFrame(draw);
-});
+addEventListener("resize", drawSoon);
+
+/** Once, however much has changed. */
+function drawSoon(): void {
+  cancelAnimationFrame(soon);
+  soon = requestAnimationFrame(draw);
+}
 
 function draw(): void {
   for (const time of document.querySelectorAll("time")) {
@@ -33,13 +38,16 @@ function listen(path: string, key: string): void {
   address.searchParams.set("key", key);
   const events = new EventSource(address);
   say("Connecting …");
-  events.addEventListener("open", () => say("Live"));
+  let lost = 0;
+  events.addEventListener("open", () => {
+    clearTimeout(lost);
+    lost = 0;
+    say("Live");
+  });
+  // The server ends each connection after a while, and the browser opens the next.
   events.addEventListener("error", () => {
-    say(
-      events.readyState === EventSource.CLOSED
-        ? "Signed out, or out of reach: reload the page."
-        : "Connection lost, trying again …",
-    );
+    if (events.readyState === EventSource.CLOSED) say("Signed out, or out of reach: reload the page.");
+    else lost ||= setTimeout(() => say("Connection lost, trying again …"), LOST_AFTER_MS);
   });
   events.addEventListener("section", ({ data }: MessageEvent<string>) => {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
@@ -49,7 +57,7 @@ function listen(path: string, key: string): void {
       ignoreActiveValue: true,
       callbacks: { beforeNodeMorphed: isOurs, beforeAttributeUpdated },
     });
-    draw();
+    drawSoon();
   });
   events.addEventListener("gone", () => {
     events.close();
@@ -57,9 +65,15 @@ function listen(path: string, key: string): void {
   });
 }
 
-/** What the script has drawn stays. */
-function isOurs(node: Node): boolean {
-  return !(node instanceof HTMLElement && node.dataset["keep"] !== undefined);
+/** What the script has drawn stays; what is said of that to those who do not see it is brought up to date. */
+function isOurs(before: Node, after: Node): boolean {
+  if (!(before instanceof HTMLElement) || before.dataset["keep"] === undefined) return true;
+  const label = "[aria-label]";
+  const [old, its] = [before, after].map((node) =>
+    node instanceof HTMLElement && node.matches(label) ? node : (node as Element).querySelector(label),
+  );
+  old?.setAttribute("aria-label", its?.getAttribute("aria-label") ?? "");
+  return false;
 }
 
 /** What the reader has opened or typed stays. */
