@@ -16,12 +16,10 @@ export const BOUNDS = {
   hintAliases: 1000,
   /**
    * The beginning of a streamed JSON body in which HINT_FROM_JSON is looked for, and which is kept until the request is sent. A body up to this that is kept
-   * whole is parsed: 15 us of text, 0.5 ms of small tokens.
+   * whole is parsed (docs/performance.md says what that takes).
    */
   hintBodyBytes: 64 * KIBIBYTE,
-  /**
-   * Tokens of a longer body that is kept, because some clients write the model after prompts and images: 10 ms at worst. An image is one token.
-   */
+  /** Tokens of a longer body that is kept, because some clients write the model after prompts and images: some 10 ms at worst. An image is one token. */
   hintBodySteps: 256 * KIBIBYTE,
   /** What all requests of one isolate keep so, beside the bodies that are kept whole. Beyond, a body is streamed without a look at it. */
   peekedBytesPerIsolate: 16 * MEBIBYTE,

@@ -2,6 +2,7 @@
 // object calls it.
 import { mean, quantileSorted } from "simple-statistics";
 import { finish } from "../../src/routing/lifecycle.ts";
+import { modelsOf } from "../../src/views/models.ts";
 import { job, number, program, SEED } from "../command.ts";
 import { counted, listed, table } from "../report.ts";
 import { makeFleet, SERVICE_MS, wordOf, type Fleet } from "./fleet.ts";
@@ -60,6 +61,10 @@ const CASES: Readonly<Record<string, (fleet: Fleet) => Case>> = {
   "OPTIONS, no hint": (fleet) => ({ run: () => fleet.ask([]), reset() {} }),
   "OPTIONS, warm": (fleet) => ({ run: () => fleet.ask([fleet.hint()]), reset() {} }),
   "OPTIONS, cold": (fleet) => ({ run: (round) => fleet.ask([`new-${round}`]), reset() {} }),
+  "the list of models": (fleet) => ({
+    run: () => `${modelsOf(fleet.scheduler.fleet, fleet.clock.now).models.length} models`,
+    reset() {},
+  }),
   /** The timer fires while replicas report in turn, and no time to live is over. */
   tick(fleet) {
     fleet.beatAll();

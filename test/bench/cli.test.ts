@@ -87,8 +87,20 @@ test.each([[["decide"]], [[]]])("decisions: bench %j", async (args) => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown);
-  expect(lines).toHaveLength(13);
+  expect(lines).toHaveLength(14);
   for (const line of lines) expect(line).toMatchObject({ mean_us: expect.any(Number), cpu_us: expect.any(Number) });
+});
+
+test("bench hints: where a hint is found, and where not", async () => {
+  const { code, stdout } = await bench("hints", "--rounds", "2", "--json");
+  expect(code).toBe(0);
+  interface Timed {
+    readonly kept: { readonly mean_us: number; readonly found: string };
+    readonly streamed: { readonly found: string };
+  }
+  const timed = stdout.trim().split("\n").map((line) => JSON.parse(line) as Timed); // prettier-ignore
+  expect(timed.map(({ kept, streamed }) => [kept.found, streamed.found])).toEqual([["m", "m"], ["m", "m"], ["m", "m"], ["m", "m"], ["m", "none"], ["none", "none"]]); // prettier-ignore
+  for (const { kept } of timed) expect(kept.mean_us).toBeGreaterThan(0);
 });
 
 test("bench memory: each part is there, as many as asked, and takes memory", async () => {
@@ -104,7 +116,7 @@ test("bench memory: each part is there, as many as asked, and takes memory", asy
 test("says what its commands are", () => {
   const { status, stdout } = spawnSync(process.execPath, [PROGRAM, "--help"], { encoding: "utf8", timeout: 20_000 });
   expect(status).toBe(0);
-  for (const name of ["decide", "http", "memory"]) expect(stdout).toContain(name);
+  for (const name of ["decide", "hints", "http", "memory"]) expect(stdout).toContain(name);
 });
 
 test.each([
