@@ -5,7 +5,9 @@ import { expect, test } from "vitest";
 import { PROJECT } from "../../scripts/bundle.ts";
 
 const textOf = (name: string) => readFileSync(path.join(PROJECT, name), "utf8");
-const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md", "test/conformance/*.md"], { cwd: PROJECT });
+const folders = ["*.md", "docs/**/*.md", "examples/**/*.md", "replica/**/*.md", "test/conformance/*.md"];
+const isOurs = (name: string) => !/(^|\/)(node_modules|\.venv)\//.test(name);
+const pages = globSync(folders, { cwd: PROJECT }).filter(isOurs);
 const withoutCode = (text: string) => text.replaceAll(/^```.*?^```/gms, "");
 
 /** As a page's address names its headings. */
