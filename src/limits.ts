@@ -19,9 +19,9 @@ export const BOUNDS = {
    * whole is parsed (docs/performance.md says what that takes).
    */
   hintBodyBytes: 64 * KIBIBYTE,
-  /** Tokens of a longer body that is kept, because some clients write the model after prompts and images: some 10 ms at worst. An image is one token. */
+  /** Tokens of a longer body that is kept, of which all is looked through, because some clients write the model after prompts and images: some 10 ms at worst. An image is one token. */
   hintBodySteps: 256 * KIBIBYTE,
-  /** What all requests of one isolate keep so, beside the bodies that are kept whole. Beyond, a body is streamed without a look at it. */
+  /** Such beginnings of all requests of one isolate, beside the bodies that are kept whole. Beyond, a body is streamed without a look at it. */
   peekedBytesPerIsolate: 16 * MEBIBYTE,
   /** Steps and characters of HINT_FROM_JSON, and characters of HINT_FROM_QUERY. Nobody needs more. */
   hintPathSteps: 8,

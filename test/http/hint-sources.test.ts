@@ -1,10 +1,12 @@
 // Hints from paths, queries and JSON bodies: whatever a body is and however it comes, the replica gets it byte for byte, and its hint is JSON.parse's answer.
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
 import { BOUNDS } from "../../src/limits.ts";
 import { hintOf } from "../../src/wire/hints.ts";
 import { seeded } from "../routing/support/seeded.ts";
@@ -228,6 +230,12 @@ async function begin(
 
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 
+/** Another client's request, which is over when this ends: by then the router has read what was written before it. */
+async function another(): Promise<void> {
+  const sent = await post([Buffer.from('{"model":"sdxl"}')], { ...JSON_TYPE, "transfer-encoding": "chunked" });
+  expect(sent).toEqual({ status: 200, reason: "hint_match" });
+}
+
 describe("a client that sends slowly", () => {
   test.each([
     ["chunks", "transfer-encoding: chunked", chunk],
@@ -235,7 +243,7 @@ describe("a client that sends slowly", () => {
   ])("holds no slot until the hint is there, in %s; then nothing waits for the rest", async (_, framing, framed) => {
     earlyBytes = 0;
     const { socket, text } = await begin("early", framing, framed('{"mod'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await another();
     expect([await inFlight("early"), early.running]).toEqual([0, 0]);
     socket.write(framed('el":"sd'));
     socket.write(framed('xl","prompt":"'));
@@ -267,13 +275,12 @@ describe("a client that sends slowly", () => {
     const received = replica.received.length;
     for (const end of ["reset", "close"]) {
       const { socket } = await begin("app", "transfer-encoding: chunked", chunk('{"mod'));
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await another();
       if (end === "reset") socket.resetAndDestroy();
       else socket.end();
     }
-    const next = await post([Buffer.from('{"model":"sdxl"}')], { ...JSON_TYPE, "transfer-encoding": "chunked" });
-    expect(next).toEqual({ status: 200, reason: "hint_match" });
-    expect([await inFlight("app"), replica.received.length]).toEqual([0, received + 1]);
+    await another();
+    expect([await inFlight("app"), replica.received.length]).toEqual([0, received + 3]);
   });
 
   test.each([
@@ -322,6 +329,44 @@ test("a replica that answers without reading the body is heard", async () => {
   const { status } = await post([bytes], { ...JSON_TYPE, "transfer-encoding": "chunked" }, "/full/run");
   expect(status).toBe(413);
   expect(await inFlight("full")).toBe(0);
+});
+
+test("a kept body is sent again with its hint, to another replica that holds it", async () => {
+  let refused = 0;
+  const refusesFirst: Answer = (request, response) => {
+    if (request.method === "POST" && refused++ === 0) response.writeHead(503);
+    response.end();
+  };
+  await using warm = await TestReplica.start(refusesFirst);
+  await using cold = await TestReplica.start();
+  for (const id of ["one", "two"]) await router.join({ app: "again", replica: id, origin: warm.origin, hints: ["sdxl"] });
+  for (const id of ["three", "four"]) await router.join({ app: "again", replica: id, origin: cold.origin, hints: [] });
+  const bytes = Buffer.from('{"model":"sdxl"}');
+  const sent = await post([bytes], { ...JSON_TYPE, "content-length": String(bytes.length) }, "/again/run");
+  expect(sent).toEqual({ status: 200, reason: "hint_match" });
+  expect([refused, cold.received.length]).toEqual([2, 0]);
+  expect(warm.received.filter(({ body }) => body.equals(bytes))).toHaveLength(2);
+});
+
+test("a WebSocket's handshake is routed by its query", async () => {
+  const opened: string[] = [];
+  await using replica = await TestReplica.start();
+  const sockets = new WebSocketServer({ server: replica.server });
+  sockets.on("connection", (socket, { url }) => {
+    opened.push(url ?? "");
+    socket.close();
+  });
+  for (const model of ["one", "two"])
+    await router.join({ app: "sockets", replica: model, origin: replica.origin, hints: [model] });
+  for (const model of ["two", "one", "two"]) {
+    const client = new WebSocket(`ws://127.0.0.1:${router.port}/sockets/live?model=${model}`);
+    client.on("error", () => {});
+    const [{ headers }] = (await once(client, "upgrade")) as [{ headers: Record<string, unknown> }];
+    expect([headers["x-fal-served-from"], headers["x-warmpath-reason"]]).toEqual([model, "hint_match"]);
+    await once(client, "close");
+  }
+  expect(opened).toEqual(["/live?model=two", "/live?model=one", "/live?model=two"]);
+  sockets.close();
 });
 
 describe("the line in the log", () => {
