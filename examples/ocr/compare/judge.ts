@@ -7,12 +7,7 @@ import type { Run } from "./outcome.ts";
 const OTHERS_MOST = 0.05;
 const FAULTS_SHOWN = 3;
 
-export function isDisturbed({ busy }: Run): boolean {
-  return busy.other > OTHERS_MOST;
-}
-
-/** `repeated`: so many runs were disturbed and are not among these. */
-export function judge(runs: readonly Run[], repeated: number): Finding[] {
+export function judge(runs: readonly Run[]): Finding[] {
   const figures = runs.map((run) => ({ run, its: figuresOf(run) }));
   const sum = (name: FigureName) => figures.reduce((total, { its }) => total + its[name], 0);
   const faults = [
@@ -24,12 +19,10 @@ export function judge(runs: readonly Run[], repeated: number): Finding[] {
   const miscounts = uncounted.map(
     ({ run, its }) => `${run.way}: ${its.cold_loads} in answers, ${its.loads_at_replicas} at replicas`,
   );
-  const disturbed = runs.filter(isDisturbed);
-  const most = `${OTHERS_MOST * 100} % of the CPU time`;
+  const disturbed = runs.filter(({ busy }) => busy.other > OTHERS_MOST);
   const others = disturbed.map(
     ({ way, busy }) => `${way}: something else took ${(busy.other * 100).toFixed(0)} % of the CPU time`,
   );
-  const quiet = others.join("; ") || `nothing else took more than ${most}`;
   return [
     { check: "read", ok: faults.length === 0, says: faults.slice(0, FAULTS_SHOWN).join("; ") || `all ${sum("pages")} pages` },
     { check: "recognised", ok: sum("recognised") === sum("pages"), says: `${sum("recognised")} of ${sum("pages")} pages` },
@@ -38,9 +31,8 @@ export function judge(runs: readonly Run[], repeated: number): Finding[] {
       says: miscounts.join("; ") || "replicas counted as many as their answers say",
     },
     {
-      check: "quiet machine",
-      ok: disturbed.length === 0 ? true : null,
-      says: repeated === 0 ? quiet : `${quiet}; ${repeated} runs were repeated`,
+      ...{ check: "quiet machine", ok: disturbed.length === 0 ? true : null },
+      says: others.join("; ") || `nothing else took more than ${OTHERS_MOST * 100} % of the CPU time`,
     },
   ];
 }
