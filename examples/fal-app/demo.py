@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def run(stack: ExitStack, requests: int, *, stay: bool) -> None:
     path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
     serve = [str(NODE), str(PROJECT / "scripts" / "serve.ts")]
     router = start(stack, serve, {**settings, "PATH": path, "PORT": "0", "STATE_DIR": folder})
+    threading.Thread(target=tell_trouble, args=(router.stderr or [],), daemon=True).start()
     line = router.stdout.readline() if router.stdout else ""
     if not line.startswith("ready "):
         raise SystemExit("the router did not start")
@@ -77,10 +79,23 @@ def start(stack: ExitStack, command: Sequence[str], variables: dict[str, str], *
     output = subprocess.DEVNULL if quiet else subprocess.PIPE
     # A group of its own: Ctrl-C comes here alone, and the replicas end before their router.
     process = subprocess.Popen(
-        command, env={**os.environ, **variables}, cwd=HERE, stdout=output, text=True, start_new_session=True
+        command,
+        env={**os.environ, **variables},
+        cwd=HERE,
+        stdout=output,
+        stderr=None if quiet else subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     stack.callback(end, process)
     return process
+
+
+def tell_trouble(lines: Iterable[str]) -> None:
+    """Prints the router's log, but for what happens to replicas: that is to be seen."""
+    for line in lines:
+        if '"message":"event"' not in line:
+            sys.stderr.write(line)
 
 
 def end(process: subprocess.Popen[str]) -> None:
