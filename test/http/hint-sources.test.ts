@@ -1,12 +1,10 @@
 // Hints from paths, queries and JSON bodies: whatever a body is and however it comes, the replica gets it byte for byte, and its hint is JSON.parse's answer.
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket, WebSocketServer } from "ws";
 import { BOUNDS } from "../../src/limits.ts";
 import { hintOf } from "../../src/wire/hints.ts";
 import { seeded } from "../routing/support/seeded.ts";
@@ -35,7 +33,6 @@ beforeAll(async () => {
     HINT_ALIASES: JSON.stringify({ alias: "sdxl" }),
     RETRY_BODY_MAX_BYTES: String(KEPT_BYTES),
     FIRST_BYTE_TIMEOUT_MS: String(TIMEOUT_MS),
-    LOG: "requests",
   });
   replica = await TestReplica.start();
   await router.join({ app: "app", replica: "r", origin: replica.origin, hints: ["sdxl", "flux"], concurrency: 64 });
@@ -346,42 +343,6 @@ test("a kept body is sent again with its hint, to another replica that holds it"
   expect(sent).toEqual({ status: 200, reason: "hint_match" });
   expect([refused, cold.received.length]).toEqual([2, 0]);
   expect(warm.received.filter(({ body }) => body.equals(bytes))).toHaveLength(2);
-});
-
-test("a WebSocket's handshake is routed by its query", async () => {
-  const opened: string[] = [];
-  await using replica = await TestReplica.start();
-  const sockets = new WebSocketServer({ server: replica.server });
-  sockets.on("connection", (socket, { url }) => {
-    opened.push(url ?? "");
-    socket.close();
-  });
-  for (const model of ["one", "two"])
-    await router.join({ app: "sockets", replica: model, origin: replica.origin, hints: [model] });
-  for (const model of ["two", "one", "two"]) {
-    const client = new WebSocket(`ws://127.0.0.1:${router.port}/sockets/live?model=${model}`);
-    client.on("error", () => {});
-    const [{ headers }] = (await once(client, "upgrade")) as [{ headers: Record<string, unknown> }];
-    expect([headers["x-fal-served-from"], headers["x-warmpath-reason"]]).toEqual([model, "hint_match"]);
-    await once(client, "close");
-  }
-  expect(opened).toEqual(["/live?model=two", "/live?model=one", "/live?model=two"]);
-  sockets.close();
-});
-
-describe("the line in the log", () => {
-  test.each([
-    ["path", "/app/models/sdxl/run", "{}", "sdxl"],
-    ["query", "/app/run?model=alias&key=secret", "{}", "sdxl"],
-    ["body", "/app/run", '{"model":"flux","key":"secret"}', "flux"],
-  ])("has the hint of the %s, and nothing else of it", async (_, target, body, hint) => {
-    router.log.length = 0;
-    await router.send(target, { method: "POST", headers: JSON_TYPE, body });
-    await until("the line is there", () => router.log.some((line) => line.includes('"message":"request"')));
-    const line = router.log.find((its) => its.includes('"message":"request"')) ?? "";
-    expect(JSON.parse(line)).toMatchObject({ hint, reason: "hint_match" });
-    expect(line).not.toContain("secret");
-  });
 });
 
 test("the router has no error of its own in all of this", () => {
