@@ -79,7 +79,9 @@ test("SCALE-4 what runs and what waits asks for replicas, within the ceiling", a
     return running === 1 && waiting === 11;
   });
   // 11 jobs of a load that is taken to last 12 s, in 60 s.
-  expect(await told(app)).toMatchObject({ replicas: 1, waiting_work_s: 132, reasons: ["demand", "waiting"] });
+  // Whether the number is near enough too depends on how long it has run by now.
+  const reasons = expect.arrayContaining(["demand", "waiting"]);
+  expect(await told(app)).toMatchObject({ replicas: 1, waiting_work_s: 132, reasons });
   expect((await told(app)).desired_replicas).toBeGreaterThanOrEqual(3);
   expect(await told(app, "?max=2")).toMatchObject({ desired_replicas: 2, max: 2 });
   expect((await told(app, "?clear_s=6")).desired_replicas).toBeGreaterThanOrEqual(17);
