@@ -17,6 +17,7 @@ import { heartbeat } from "./commands/heartbeat.ts";
 import { cost, simulate } from "./commands/pass-through.ts";
 import { queue } from "./commands/queue.ts";
 import { replicas } from "./commands/replicas.ts";
+import { warm } from "./commands/warm.ts";
 import { BadUsage, Failed } from "./failure.ts";
 import { painter } from "./text.ts";
 
@@ -40,6 +41,7 @@ const jobs = [
   events,
   queue,
   explain,
+  warm,
   drain,
   undrain,
   remove,

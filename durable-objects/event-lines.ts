@@ -1,6 +1,6 @@
 // The log's lines of what happens to replicas: one JSON line an event, but for loads and drops, which come with traffic.
 import { BOUNDS } from "../src/limits.ts";
-import { EventLog } from "../src/routing/events/event-log.ts";
+import { EventLog, isOfTraffic } from "../src/routing/events/event-log.ts";
 import type { EventKind, FleetEvent } from "../src/routing/events/event.ts";
 import { viewEvent } from "../src/views/events.ts";
 import { PerSecond } from "./per-second.ts";
@@ -41,5 +41,5 @@ export class EventLines {
 /** An object that starts without replicas, or wakes from hibernation, has lost nothing. */
 function hasLine(event: FleetEvent): boolean {
   if (event.kind === "object_started") return event.restored > 0 && !event.hibernated;
-  return event.kind !== "loaded" && event.kind !== "dropped";
+  return !isOfTraffic(event);
 }

@@ -4,6 +4,7 @@ import type { Arrival, Priority, Wanted } from "../src/routing/ledger/queue.ts";
 import type { Refusal } from "../src/routing/refusals.ts";
 import { awaitsAnswer, type Success } from "../src/routing/lifecycle.ts";
 import type { Fleet } from "../src/routing/ledger/fleet.ts";
+import type { Advice } from "../src/routing/prewarm.ts";
 import type { Choice, Outcome, Reason } from "../src/routing/scheduler.ts";
 import type { Adoption } from "../src/routing/ledger/slots.ts";
 import type { Failure } from "../src/routing/health/outcome.ts";
@@ -57,8 +58,8 @@ export type EnqueueAnswer =
   | { readonly result: RefusalAnswer; readonly ticket: null };
 
 export type HeartbeatAnswer =
-  /** `replaced`: the replica that had this origin until now, and has left; null: none had it. */
-  | ({ readonly kind: "accepted"; readonly replaced: string | null } & HeartbeatTiming)
+  /** `replaced`: the replica that had this origin until now, and has left; null: none had it. `advice`: null: there is none. */
+  | ({ readonly kind: "accepted"; readonly replaced: string | null; readonly advice: Advice | null } & HeartbeatTiming)
   | { readonly kind: "origin_taken"; readonly replica: string; readonly incarnation: number }
   | { readonly kind: "stale"; readonly incarnation: number; readonly sequence: number | null }
   | { readonly kind: "fleet_full"; readonly detail: string }

@@ -1,5 +1,6 @@
 // What the Fleet object tells its administrator: the views of src/views with what they need, and the last hour of its life.
 import type { HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
+import { isOfTraffic } from "../src/routing/events/event-log.ts";
 import { History } from "../src/routing/metrics/history.ts";
 import { LIMITS } from "../src/routing/limits.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
@@ -8,7 +9,7 @@ import type { DashboardQuery, DashboardView } from "../src/views/dashboard.ts";
 import { viewEvents, type EventsView } from "../src/views/events.ts";
 import { explain, type Explanation } from "../src/views/explain.ts";
 import { viewFleet, type FleetView } from "../src/views/fleet.ts";
-import type { ModelList } from "../src/views/models.ts";
+import { modelOf, type ListedModel, type ModelList } from "../src/views/models.ts";
 import { withoutAliases, type HintAliases } from "../src/wire/hints.ts";
 import { ListedModels } from "./listed-models.ts";
 import { gaugesOf } from "../src/views/gauges.ts";
@@ -26,6 +27,12 @@ export interface Viewed {
   readonly app: () => string | null;
   readonly timing: () => HeartbeatTiming;
 }
+
+/** A view, with what it is asked for: how many hints a matrix shows; after which sequence events begin. */
+export type ViewQuery =
+  | { readonly view: "history" | "queue" }
+  | { readonly view: "matrix"; readonly hints: number }
+  | { readonly view: "events"; readonly after: number };
 
 export class FleetViews {
   readonly #viewed: Viewed;
@@ -62,6 +69,24 @@ export class FleetViews {
     return this.#models.at(now);
   }
 
+  look(query: ViewQuery, now: number): HistoryView | QueueView | MatrixView | EventsView {
+    switch (query.view) {
+      case "history":
+        return this.history(now);
+      case "queue":
+        return this.queue(now);
+      case "matrix":
+        return this.matrix(query.hints, now);
+      case "events":
+        return this.events(query.after);
+    }
+  }
+
+  /** How many replicas hold and load each of the hints. */
+  held(hints: readonly string[], now: number): readonly ListedModel[] {
+    return hints.map((hint) => modelOf(this.#viewed.scheduler.fleet, hint, now).model);
+  }
+
   history(now: number): HistoryView {
     return viewHistory(this.#history, now);
   }
@@ -83,10 +108,7 @@ export class FleetViews {
   dashboard({ order, find, page, explain }: DashboardQuery, now: number): DashboardView {
     const { scheduler } = this.#viewed;
     const { events } = this.events(0);
-    const [loads, others] = [
-      events.filter(({ load }) => load !== null),
-      events.filter(({ kind }) => kind !== "loaded" && kind !== "dropped"),
-    ];
+    const [loads, others] = [events.filter(({ load }) => load !== null), events.filter((event) => !isOfTraffic(event))];
     return {
       gauges: gaugesOf(scheduler, now),
       history: this.history(now),

@@ -13,12 +13,14 @@ import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liv
 import { sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
+import { adviceFor, announce } from "../src/routing/prewarm.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import { drain, expire, hear, remove } from "../src/routing/registry.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
 import { grantOf, isLost, unanswered } from "../src/routing/ledger/slots.ts";
 import { settingsOf, type Settings } from "../src/settings/settings.ts";
 import type { DashboardQuery } from "../src/views/dashboard.ts";
+import type { ListedModel } from "../src/views/models.ts";
 import type { Scale, ScaleOptions } from "../src/views/scale.ts";
 import { Autoscaling } from "./autoscaling.ts";
 import { DirectDispatch, type Refreshed } from "./direct-dispatch.ts";
@@ -38,7 +40,7 @@ import {
   type SettledAnswer,
 } from "./fleet-answers.ts";
 import { FleetMetrics } from "./fleet-metrics.ts";
-import { FleetViews } from "./fleet-views.ts";
+import { FleetViews, type ViewQuery } from "./fleet-views.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import { PerSecond } from "./per-second.ts";
 import { StoredFleet } from "./stored-fleet.ts";
@@ -124,7 +126,10 @@ export class Fleet extends DurableObject {
       if (first) void this.ctx.storage.setAlarm(now + BOUNDS.alarmMs);
     }
     this.#dispatch(now);
-    return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, ...this.#timing() };
+    const timing = this.#timing();
+    if (outcome.kind === "stopped" || replica === undefined) return { kind: "accepted", replaced: null, advice: null, ...timing };
+    const advice = adviceFor(this.#scheduler, replica, timing.nextHeartbeatMs, now);
+    return { kind: "accepted", replaced: outcome.replaced, advice, ...timing };
   }
 
   /** Opens a WebSocket for heartbeats. The Worker has checked the handshake. */
@@ -228,23 +233,9 @@ export class Fleet extends DurableObject {
     return this.#views.explain(hints, this.#now());
   }
 
-  history() {
-    return this.#views.history(this.#now());
-  }
-
-  queue() {
-    return this.#views.queue(this.#now());
-  }
-
-  /** `most`: how many hints to show. */
-  matrix(most: number) {
-    return this.#views.matrix(most, this.#now());
-  }
-
-  /** The events after that sequence. */
-  events(after: number) {
-    this.#now();
-    return this.#views.events(after);
+  /** One of the views of what happens, as the query names it. */
+  look(query: ViewQuery) {
+    return this.#views.look(query, this.#now());
   }
 
   /** All that a page of the dashboard shows. Stores nothing. */
@@ -255,6 +246,13 @@ export class Fleet extends DurableObject {
   /** How many replicas the app should have. */
   scale(options: ScaleOptions): Scale {
     return this.#autoscaling.scale(options, this.#now());
+  }
+
+  /** A client will ask for these hints soon. Gives how many replicas hold and load each. */
+  prewarm(hints: readonly string[]): readonly ListedModel[] {
+    const now = this.#now();
+    announce(this.#scheduler, hints, now);
+    return this.#views.held(hints, now);
   }
 
   /** What replicas hold and load, for a client that lists models. */

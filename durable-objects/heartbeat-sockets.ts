@@ -100,10 +100,10 @@ export class HeartbeatSockets {
 
   /**
    * Whether storage and sockets have all that memory has, but for estimates, hint failures and counters. Not so: requests that wait or run; replicas that report by POST,
-   * are ejected or on probation, or have left lately.
+   * are ejected or on probation, or have left lately; announced hints.
    */
-  suffice({ fleet, queue }: Scheduler): boolean {
-    const others = [queue.waiting, fleet.grants, fleet.reclaimed, fleet.orphaning, fleet.unhealthy, fleet.tombstones];
+  suffice({ fleet, queue, announced }: Scheduler): boolean {
+    const others = [queue.waiting, announced, fleet.grants, fleet.reclaimed, fleet.orphaning, fleet.unhealthy, fleet.tombstones];
     return others.every(({ size }) => size === 0) && this.#holding.size === fleet.replicas.size;
   }
 

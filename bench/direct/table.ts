@@ -49,7 +49,7 @@ await main(command, async (options, { print, progress, signal }) => {
   const serviceMedianMs = serviceMs * Math.exp(-(ofHints ** 2 + ofRequests ** 2) / 2);
   const workload = retime(synthetic({ ...GENTD26_LIKE, ...flat, requests, serviceMedianMs }, seed), "count", load, slots);
   const from = Math.floor(WARM_UP_SHARE * requests);
-  const later = ({ outcomes, endMs }: Run): Run => ({ outcomes: outcomes.slice(from), endMs });
+  const later = ({ outcomes, ...run }: Run): Run => ({ ...run, outcomes: outcomes.slice(from) });
   print(
     `${requests} requests of ${serviceMs} ms in ${Math.round((workload.at(-1)?.atMs ?? 0) / 1000)} s, load ${load}, ${slots} slots\n`,
   );

@@ -18,5 +18,5 @@ export function idealRun(workload: Workload, { replicas, concurrency, speeds = [
     endMs = Math.max(endMs, overMs);
     return { ...blank(), waitedMs: startMs - atMs, inSystemMs: overMs - atMs, served: true };
   });
-  return { outcomes, endMs };
+  return { outcomes, endMs, advisedLoadsMs: [] };
 }

@@ -77,6 +77,8 @@ const command = withWorkload(program("simulate", description, EXAMPLES))
   .option("--cold-percentiles <file>", "JSON of percentiles that load times are drawn from")
   .option("--cold-entry <name>", "which entry of that file")
   .option("--costs", "clients say what a request costs", false)
+  .option("--prewarm-s <seconds>", "clients announce each request so long ahead (x-warmpath-prewarm)", number(0, 3600))
+  .option("--prewarm-false <probability>", "a false announcement comes with each of these", number(0, 1), 0)
   .optionsGroup("Faults:")
   .option("--no-hint-slots", "replicas do not say how many hints they can hold")
   .option("--no-in-band", "responses do not say what the replica holds")
@@ -143,7 +145,9 @@ await main(command, async (options, running) => {
 
 function planOf(options: Options): Plan {
   const { replicas, slots, concurrency, costs, seed, speeds, affinityWait, churnS, failingHint = null } = options;
-  const { isolates, snapshotMs } = options;
+  const { isolates, snapshotMs, prewarmS, prewarmFalse } = options;
+  if (prewarmS === undefined && prewarmFalse > 0) throw new BadInput("--prewarm-false: nothing is announced without --prewarm-s");
+  const prewarming = prewarmS === undefined ? null : { aheadMs: prewarmS * 1000, falseShare: prewarmFalse };
   const dispatch = options.dispatch === "registry" ? null : { isolates, snapshotMs, rule: RULES[options.dispatch] };
   const patience = options.productionDefaults ? PRODUCTION : { queueTimeoutMs: Infinity, queueLengthMax: Infinity };
   const ours = (scheduling: Scheduling) =>
@@ -161,7 +165,7 @@ function planOf(options: Options): Plan {
     ...{ loads: options.load, retiming: options.asRecorded ? null : options.retime, bootstraps: options.bootstrap },
     policies: new Map(known.filter(([name]) => options.policies.includes(name))),
     fleet: {
-      ...{ replicas, slots, concurrency, speeds, costs, seed, faults, heartbeatMs: HEARTBEAT_MS },
+      ...{ replicas, slots, concurrency, speeds, costs, prewarming, seed, faults, heartbeatMs: HEARTBEAT_MS },
       makeLoadMs: loadTimes(options),
     },
   };

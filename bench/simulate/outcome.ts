@@ -5,6 +5,8 @@ export type Outcome = ReturnType<typeof blank>;
 export interface Run {
   readonly outcomes: readonly Outcome[];
   readonly endMs: number;
+  /** How long each load took that a replica made by advice, without a request. */
+  readonly advisedLoadsMs: readonly number[];
 }
 
 /** Times are from the request's arrival. */

@@ -3,7 +3,7 @@
 import { IDLE_TIMEOUT_MS, type failuresOf, type Faults } from "./faults.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Random } from "./random.ts";
-import type { Router } from "./router.ts";
+import type { Advice, Router } from "./router.ts";
 import type { Request } from "./workload.ts";
 
 interface Entry {
@@ -47,6 +47,8 @@ export class SimulatedReplica {
   readonly #queue: number[] = [];
   readonly #roomless: number[] = [];
   #active = 0;
+  /** A load by advice is going on. */
+  #isPreloading = false;
   /** What late reports may still say, oldest first. */
   readonly #before: { readonly atMs: number; readonly hints: readonly string[] }[] = [];
 
@@ -85,10 +87,39 @@ export class SimulatedReplica {
     else this.#willEnd(id, "error", failsMs, failsMs);
   }
 
+  /**
+   * Follows advice, if the replica is idle and has or can make space: how long the load takes; null: it does not. `loaded` is called at its end.
+   * Meanwhile requests for other hints wait, as on a server that does one thing at a time.
+   */
+  preload({ load: hint, evict }: Advice, loaded: () => void): number | null {
+    const { slots, failures, loadMs, foreseeFor } = this.#world;
+    const fails = failures.refusesAfterMs(this.index, hint, loadMs) !== null;
+    if (fails || this.jobs.size > 0 || this.#isPreloading || this.#entries.has(hint)) return null;
+    if (this.#entries.size >= slots && !this.#drop(evict) && !this.#evict()) return null;
+    const entry: Entry = { loaded: false, users: 0, waiting: [] };
+    this.#entries.set(hint, entry);
+    this.#isPreloading = true;
+    const takesMs = loadMs(hint) / this.#speed;
+    this.#note();
+    foreseeFor(this, takesMs, () => {
+      this.#isPreloading = false;
+      this.#loadEnds(entry);
+      for (const waiting of this.#roomless.splice(0)) this.#use(waiting);
+      loaded();
+    });
+    return takesMs;
+  }
+
+  #drop(hint: string | null): boolean {
+    const entry = this.#entries.get(hint ?? "");
+    return entry?.users === 0 && entry.loaded && this.#entries.delete(hint ?? "");
+  }
+
   #use(id: number): void {
     const { slots, outcomeOf, requestOf } = this.#world;
     const { hint } = requestOf(id);
     const entry = this.#entries.get(hint);
+    if (this.#isPreloading && (entry === undefined || entry.loaded)) return void this.#roomless.push(id);
     if (entry === undefined) {
       if (this.#entries.size >= slots && !this.#evict()) return void this.#roomless.push(id);
       return this.#load(hint, id);
@@ -115,10 +146,14 @@ export class SimulatedReplica {
     Object.assign(outcomeOf(id), { cold: "load", loadMs: takesMs, home: homeOf(this.index, hint) });
     this.#note();
     foreseeFor(this, takesMs, () => {
-      entry.loaded = true;
-      for (const waiting of entry.waiting.splice(0)) this.#run(waiting);
-      this.#note();
+      this.#loadEnds(entry);
     });
+  }
+
+  #loadEnds(entry: Entry): void {
+    entry.loaded = true;
+    for (const waiting of entry.waiting.splice(0)) this.#run(waiting);
+    this.#note();
   }
 
   #run(id: number): void {

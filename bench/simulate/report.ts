@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { table } from "../report.ts";
 import { UNBOUNDED_RULE } from "./backlog.ts";
+import type { Prewarming } from "./announcements.ts";
 import type { Plan, Result } from "./experiment.ts";
 import { NO_FAULTS } from "./faults.ts";
 import { averaged, deviations, isMostlyUnbounded, type FigureName, type Figures } from "./statistics.ts";
@@ -28,6 +29,7 @@ const SHARES: Columns = [
   ["rare mean s", "tail_mean_s"],
 ];
 const FAILED: Columns = [["failed", "failed"]];
+const ADVISED: Columns = [["advised", "advised"]];
 const DIRECT: Columns = [
   ["direct", "direct"],
   ["found full", "found_full"],
@@ -35,7 +37,7 @@ const DIRECT: Columns = [
 ];
 
 export const LEGEND = `Times in system, from arrival to the end of the answer. x ideal: over the same queue where loads cost nothing. wait: the longest
-until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. Homes: loads on the first and second of the
+until a slot. miss: served without finding their hint loaded. load s: GPU time spent loading, a request. advised: loads of announced hints, a request. Homes: loads on the first and second of the
 hash order. rare: requests of the least popular hints, a tenth of all at most.
 ${UNBOUNDED_RULE}`;
 
@@ -46,15 +48,21 @@ export function header(
   trace: string | undefined,
   loads: string,
 ): string {
-  const { replicas, slots, concurrency, faults, seed } = fleet;
+  const { replicas, slots, concurrency, faults, prewarming = null, seed } = fleet;
   const hints = new Set(workload.map(({ hint }) => hint)).size;
   const flaws = Object.entries(faults).filter(([name, value]) => value !== NO_FAULTS[name as keyof typeof faults]);
   const named = flaws.map(([name, value]) => `, ${name} ${value}`).join("");
   return [
     `${basename(trace ?? "synthetic")}: ${workload.length} requests, ${hints} hints, ${arrivals(workload, retiming)}, seed ${seed}`,
-    `${replicas} replicas of ${slots} hint slots, concurrency ${concurrency}, loads ${loads}${named}`,
+    `${replicas} replicas of ${slots} hint slots, concurrency ${concurrency}, loads ${loads}${announced(prewarming)}${named}`,
     ...(bootstraps > 0 ? [`means ± standard deviations over this path and ${bootstraps} bootstraps of 12 h blocks`] : []),
   ].join("\n");
+}
+
+function announced(prewarming: Prewarming | null): string {
+  if (prewarming === null) return "";
+  const { aheadMs, falseShare } = prewarming;
+  return `, announced ${aheadMs / 1000} s ahead${falseShare > 0 ? `, beside each with a probability of ${falseShare} a false one` : ""}`;
 }
 
 function arrivals(workload: Workload, retiming: Retiming | null): string {
@@ -77,7 +85,8 @@ export function tables(results: readonly Result[], canFail: boolean): string {
       return [policy, ...lead, ...columns.map(([, name]) => (unbounded && isTime(name) ? "-" : shown(figures[name], name)))];
     });
   const isDirect = results.some(({ paths }) => paths.some(({ direct }) => direct > 0));
-  const shares = [...SHARES, ...(canFail ? FAILED : []), ...(isDirect ? DIRECT : [])];
+  const isAdvised = results.some(({ paths }) => paths.some(({ advised }) => advised > 0));
+  const shares = [...SHARES, ...(canFail ? FAILED : []), ...(isAdvised ? ADVISED : []), ...(isDirect ? DIRECT : [])];
   const headings = (columns: Columns) => columns.map(([heading]) => heading);
   const times = [
     `load ${Number((results[0]?.load ?? NaN).toPrecision(3))}`,

@@ -37,8 +37,17 @@ export interface Answer {
   readonly hints: readonly string[] | null;
 }
 
+/** What the answer to a report advises: a hint to load, and one to evict for that; null: none. */
+export interface Advice {
+  readonly load: string;
+  readonly evict: string | null;
+}
+
 export interface Router {
-  report(report: Report, nowMs: number): void;
+  /** Null: no advice. */
+  report(report: Report, nowMs: number): Advice | null;
+  /** A client will ask for the hint soon. */
+  announce?(hint: string, nowMs: number): void;
   arrive(arrival: Arrival, nowMs: number): void;
   /** The request holds its slot until `finished` or `brokeOff`. The client gets the answer, whatever its status. */
   answered(id: number, answer: Answer, nowMs: number): void;
@@ -59,6 +68,7 @@ export interface RouterOptions {
   readonly concurrency: number;
   readonly random: () => number;
   readonly timeToLiveMs: number;
+  readonly heartbeatMs: number;
 }
 
 export type MakeRouter = (actions: Actions, options: RouterOptions) => Router;

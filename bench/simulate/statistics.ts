@@ -1,5 +1,5 @@
 // What one run comes to, in figures that can be averaged over several runs. Times are of requests that were served.
-import { max, mean, quantile, quantileSorted, sampleStandardDeviation } from "simple-statistics";
+import { max, mean, quantile, quantileSorted, sampleStandardDeviation, sum } from "simple-statistics";
 import { isUnbounded } from "./backlog.ts";
 import type { Outcome, Run } from "./outcome.ts";
 import { hintsOf, type Workload } from "./workload.ts";
@@ -33,7 +33,11 @@ export function yardstick(workload: Workload, ideal: Run) {
 }
 
 /** O(n log n). */
-export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, tail }: ReturnType<typeof yardstick>) {
+export function measure(
+  workload: Workload,
+  { outcomes, advisedLoadsMs }: Run,
+  { meanS, p95S, tail }: ReturnType<typeof yardstick>,
+) {
   const times = timesOf(outcomes);
   const share = (is: (outcome: Outcome) => boolean) => outcomes.filter(is).length / outcomes.length;
   const loads = outcomes.filter(({ cold }) => cold === "load");
@@ -44,7 +48,9 @@ export function measure(workload: Workload, { outcomes }: Run, { meanS, p95S, ta
     ...{ ratio_mean: times.mean_s / meanS, ratio_p95: times.p95_s / p95S },
     miss: missOf(outcomes),
     /** GPU time spent loading, seconds a request. */
-    load_s: mean(outcomes.map(({ loadMs }) => loadMs)) / 1000,
+    load_s: (sum(outcomes.map(({ loadMs }) => loadMs)) + sum([...advisedLoadsMs])) / outcomes.length / 1000,
+    /** Loads by advice, a request. */
+    advised: advisedLoadsMs.length / outcomes.length,
     /** Of the loads, those on the first replica of the hint's hash order, and on the second. */
     ...{ first_home: homeShare(0), second_home: homeShare(1) },
     /** Of the requests of the least popular hints. */

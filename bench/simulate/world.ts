@@ -2,6 +2,7 @@
 // faults. It has no wall clock and no randomness of its own: the same options give the same run.
 import TinyQueue from "tinyqueue";
 import { hashName, score } from "../../src/routing/rendezvous.ts";
+import { announcementsOf, type Announcement, type Prewarming } from "./announcements.ts";
 import { failuresOf } from "./faults.ts";
 import { blank, type Outcome, type Run } from "./outcome.ts";
 import { SimulatedReplica, type Surroundings } from "./replica.ts";
@@ -17,6 +18,8 @@ export interface WorldOptions extends Pick<Surroundings, "slots" | "concurrency"
   readonly timeToLiveMs: number;
   /** Clients say what a request costs. */
   readonly costs: boolean;
+  /** Null, or not given: clients announce nothing. */
+  readonly prewarming?: Prewarming | null;
   /** Routers draw from this one. Faults draw from `faultRandom`, so that they are the same for every router. */
   readonly random: Random;
 }
@@ -42,12 +45,25 @@ export function simulate(
   options: WorldOptions,
   progress: (arrived: number) => void = () => {},
 ): Run {
-  const { replicas, slots, concurrency, loadMs, heartbeatMs, timeToLiveMs, faults, costs, random, faultRandom } = options;
+  const {
+    replicas,
+    slots,
+    concurrency,
+    loadMs,
+    heartbeatMs,
+    timeToLiveMs,
+    faults,
+    costs,
+    prewarming = null,
+    random,
+    faultRandom,
+  } = options;
   const events = new TinyQueue<Event>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
   const outcomes = workload.map(blank);
   const failures = failuresOf(faults, workload, replicas, faultRandom);
+  const advisedLoadsMs: number[] = [];
   const waiting = new Set<number>();
-  const router = makeRouter({ send, refuse }, { replicas, concurrency, random, timeToLiveMs });
+  const router = makeRouter({ send, refuse }, { replicas, concurrency, random, timeToLiveMs, heartbeatMs });
   const surroundings: Surroundings = {
     ...{ slots, concurrency, loadMs, faults, faultRandom, failures, router },
     ...{ nowMs: () => nowMs, requestOf, outcomeOf, sinceArrivalMs, homeOf, ended },
@@ -73,6 +89,7 @@ export function simulate(
     scheduleDeath(index);
   }
   nextArrival(0);
+  if (prewarming !== null) nextAnnouncement(announcementsOf(workload, prewarming, faultRandom), 0);
   while (open > 0) {
     const event = events.pop();
     if (event === undefined) throw new Error(`${open} requests are left and nothing will happen any more`);
@@ -81,7 +98,7 @@ export function simulate(
     event.happen();
     watchTimer();
   }
-  return { outcomes, endMs: nowMs };
+  return { outcomes, endMs: nowMs, advisedLoadsMs };
 
   function foresee(atMs: number, happen: () => void): void {
     events.push({ atMs, order: foreseen++, happen });
@@ -90,6 +107,15 @@ export function simulate(
   function nextArrival(id: number): void {
     const request = workload[id];
     if (request !== undefined) foresee(Math.max(nowMs, request.atMs), () => arrive(id));
+  }
+
+  function nextAnnouncement(all: readonly Announcement[], index: number): void {
+    const its = all[index];
+    if (its === undefined) return;
+    foresee(its.atMs, () => {
+      nextAnnouncement(all, index + 1);
+      router.announce?.(its.hint, nowMs);
+    });
   }
 
   function arrive(id: number): void {
@@ -161,7 +187,9 @@ export function simulate(
     const replica = existing(lives, index);
     const { incarnation, jobs } = replica;
     const said = { hints: replica.reported(), hintSlots: faults.noHintSlots ? null : slots, concurrency, inFlight: jobs.size };
-    router.report({ replica: index, incarnation, sequence: ++replica.sequence, ...said }, nowMs);
+    const advice = router.report({ replica: index, incarnation, sequence: ++replica.sequence, ...said }, nowMs);
+    const takesMs = advice && replica.preload(advice, () => report(index));
+    if (takesMs !== null) advisedLoadsMs.push(takesMs);
   }
 
   function outcomeOf(id: number): Outcome {

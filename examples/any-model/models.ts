@@ -1,4 +1,4 @@
-// The models in memory: at most a fixed number. The one the router names makes room, else the least recently used. What a replica advertises comes from here.
+// The models in memory: at most a fixed number. The least recently used makes room. What a replica advertises comes from here.
 import { setTimeout as sleep } from "node:timers/promises";
 import { drawImage } from "./image.ts";
 
@@ -64,6 +64,15 @@ export class ModelCache {
     }
   }
 
+  /** Loads models that no request needs yet, in the place of those others if need be. */
+  async preload(names: readonly string[], evict: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#entries.has(name)) continue;
+      for (const other of this.#entries.size < this.slots ? [] : evict) this.#drop(other);
+      await this.#startLoading(name).model;
+    }
+  }
+
   #startLoading(name: string): Entry {
     this.#makeRoom();
     const entry: Entry = { model: this.#load(name), loaded: false, users: 0 };
@@ -77,10 +86,13 @@ export class ModelCache {
 
   #makeRoom(): void {
     if (this.#entries.size < this.slots) return;
-    for (const [name, { users }] of this.#entries) {
-      // A real replica gives the model's GPU memory back here.
-      if (users === 0) return void this.#entries.delete(name);
-    }
+    for (const name of this.#entries.keys()) if (this.#drop(name)) return;
     throw new NoRoomError(`all ${this.slots} models in memory are in use`);
+  }
+
+  /** Evicts the model if it is loaded and not in use. A real replica gives the model's GPU memory back here. */
+  #drop(name: string): boolean {
+    const entry = this.#entries.get(name);
+    return entry?.users === 0 && entry.loaded && this.#entries.delete(name);
   }
 }

@@ -43,10 +43,10 @@ if (values.help) {
   process.exit(0);
 }
 const port = Number(values.port);
-if (!/^\d+$/.test(values.port) || port > 65_535) fail(`the port must be 0 to 65535, not ${values.port}`);
-if (!URL.canParse(values.router)) fail(`the router must be a URL, not ${values.router}`);
+if (!/^\d+$/.test(values.port) || port > 65_535) misused(`--port must be 0 to 65535, not ${values.port}`);
+if (!URL.canParse(values.router)) misused(`--router must be a URL, not ${values.router}`);
 const token = process.env["HEARTBEAT_TOKEN"] ?? "";
-if (token === "" && !values["no-router"]) fail("HEARTBEAT_TOKEN is not set");
+if (token === "" && !values["no-router"]) misused("HEARTBEAT_TOKEN is not set");
 if (values["exit-with-stdin"]) process.stdin.on("close", () => process.exit(0)).resume();
 
 const models = new ModelCache(MODELS_AT_ONCE, (name) => {
@@ -80,6 +80,7 @@ if (values["no-router"]) {
     concurrency: CONCURRENCY,
     hintSlots: MODELS_AT_ONCE,
     hints: () => models.loaded(),
+    onAdvice: ({ load, evict }) => models.preload(load, evict),
     log,
   });
   server.on("request", nodeHandler(member, handle));
@@ -91,7 +92,7 @@ function join(options: FleetOptions) {
   try {
     return joinFleet(options);
   } catch (error) {
-    if (error instanceof FleetOptionError) fail(error.message);
+    if (error instanceof FleetOptionError) misused(error.message);
     throw error;
   }
 }
@@ -102,6 +103,11 @@ function fail(message: string): never {
 }
 
 /** Bad usage is one line and status 2. */
+function misused(message: string): never {
+  console.error(`error: ${message}`);
+  process.exit(2);
+}
+
 function optionsOf() {
   try {
     const { values } = parseArgs({
@@ -120,7 +126,6 @@ function optionsOf() {
   } catch (error) {
     // Node's text goes on with advice.
     const [said = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1);
-    console.error(`error: ${said.charAt(0).toLowerCase()}${said.slice(1)}`);
-    process.exit(2);
+    misused(said.charAt(0).toLowerCase() + said.slice(1));
   }
 }

@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=len(MODELS), help="how many are sent (%(default)s)")
     parser.add_argument("--once", action="store_true", help="end after them, and not with Ctrl-C")
     options = parser.parse_args()
+    if options.requests < 0:
+        parser.error(f"--requests must be at least 0, not {options.requests}")
     if not NODE.exists():
         parser.error("the router is not installed: run npm ci in the project's folder")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 // In a project of its own: from "warmpath/replica".
-import { endWithProcess, joinFleet, nodeHandler } from "../../replica/node/index.ts";
+import { endWithProcess, FleetOptionError, joinFleet, nodeHandler } from "../../replica/node/index.ts";
 import { Models } from "./models.ts";
 import { ocrHandler } from "./server.ts";
 
@@ -29,8 +29,8 @@ if (flags.help) {
   console.log(USAGE);
   process.exit(0);
 }
-if (!/^\d+$/.test(port) || Number(port) > 65_535) fail(`--port must be 0 to 65535, not ${port}`);
-if (!/^[1-9]\d?$/.test(slots)) fail(`--slots must be 1 to 99, not ${slots}`);
+if (!/^\d+$/.test(port) || Number(port) > 65_535) misused(`--port must be 0 to 65535, not ${port}`);
+if (!/^[1-9]\d?$/.test(slots)) misused(`--slots must be 1 to 99, not ${slots}`);
 if (flags["exit-with-stdin"]) process.stdin.on("close", () => process.exit(0)).resume();
 
 const models = new Models(Number(slots));
@@ -53,7 +53,8 @@ function joined() {
     endWithProcess(member, { onDrained: () => server.close() });
     return member;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    if (error instanceof FleetOptionError) misused(error.message);
+    throw error;
   }
 }
 
@@ -63,6 +64,11 @@ function fail(message: string): never {
 }
 
 /** Bad usage is one line and status 2. */
+function misused(message: string): never {
+  console.error(`error: ${message}`);
+  process.exit(2);
+}
+
 function optionsOf() {
   try {
     const { values } = parseArgs({
@@ -77,7 +83,6 @@ function optionsOf() {
     return values;
   } catch (error) {
     const [said = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/, 1);
-    console.error(`error: ${said}`);
-    process.exit(2);
+    misused(said);
   }
 }

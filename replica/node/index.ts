@@ -5,7 +5,7 @@ import { checkOptions, type FleetOptions } from "./options.ts";
 export { fetchHandler, type FetchHandler } from "./fetch-handler.ts";
 export type { DrainOptions, FleetMember } from "./member.ts";
 export { nodeHandler, type NodeHandler } from "./node-handler.ts";
-export { FleetOptionError, type FleetOptions, type HintsOption } from "./options.ts";
+export { FleetOptionError, type Advice, type FleetOptions, type HintsOption } from "./options.ts";
 export { endWithProcess, type EndOptions } from "./process.ts";
 export { isFromRouter, type SignedRequest } from "./signature.ts";
 

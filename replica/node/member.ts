@@ -2,7 +2,7 @@
 import { failed, post, type Exchanged } from "./exchange.ts";
 import { InFlight } from "./in-flight.ts";
 import { LIMITS } from "./limits.ts";
-import { FleetOptionError, type FleetOptions } from "./options.ts";
+import { FleetOptionError, type Advice, type FleetOptions } from "./options.ts";
 import { pauseAfterAnswer, pauseAfterFailure } from "./pace.ts";
 import { presentHints, reportOf, type Status } from "./report.ts";
 import { Notices } from "./notices.ts";
@@ -35,6 +35,7 @@ export class FleetMember {
   #beatAtMs = -Infinity;
   #wake: (() => void) | null = null;
   #isWoken = false;
+  #isFollowing = false;
   #beating = new AbortController();
   readonly #accepted: (() => void)[] = [];
   #stopping: Promise<boolean> | null = null;
@@ -191,7 +192,7 @@ export class FleetMember {
       this.#notices.tell("heartbeats", `no heartbeat is accepted: ${result.problem}`);
       return pauseAfterFailure(this.#intervalMs, ++this.#failures, result.retryAfterMs, Math.random());
     }
-    const { next_heartbeat_ms: nextMs, warnings = [] } = result.reply;
+    const { next_heartbeat_ms: nextMs, warnings = [], load = [], evict = [] } = result.reply;
     this.#notices.tell("heartbeats", null, "heartbeats are accepted again");
     this.#notices.tell(
       "warnings",
@@ -202,9 +203,25 @@ export class FleetMember {
     this.#problem = null;
     this.#intervalMs = pauseAfterAnswer(nextMs, 0);
     this.#joined.resolve();
+    if (load.length > 0) void this.#follow({ load, evict });
     // What changed while this report was under way is in the next one.
     if (!this.#isWoken) for (const resolve of this.#accepted.splice(0)) resolve();
     return pauseAfterAnswer(nextMs, Math.random());
+  }
+
+  /** The router gives advice again and again while it holds, so what comes during a load is ignored. */
+  async #follow(advice: Advice): Promise<void> {
+    const { onAdvice } = this.options;
+    if (onAdvice === undefined || this.#isFollowing) return;
+    this.#isFollowing = true;
+    try {
+      await onAdvice(advice);
+      this.#notices.tell("advice", null);
+    } catch (error) {
+      this.#notices.tell("advice", `advice could not be followed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.#isFollowing = false;
+    this.#wakeNow();
   }
 
   /** The pause, which a change ends early. */

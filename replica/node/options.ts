@@ -5,6 +5,12 @@ import { LIMITS } from "./limits.ts";
 /** A hint list, or what gives the present one. Null: the replica does not specialise. */
 export type HintsOption = readonly string[] | (() => readonly string[] | null);
 
+/** What the router advises while the replica is idle: hints that requests are expected for, and those to evict for them. */
+export interface Advice {
+  readonly load: readonly string[];
+  readonly evict: readonly string[];
+}
+
 export interface FleetOptions {
   /** The app's name: `name` or `owner/name`. */
   readonly app: string;
@@ -30,6 +36,11 @@ export interface FleetOptions {
   readonly transport?: "post" | "websocket" | undefined;
   /** The router's ORIGIN_SIGNING_KEY, or several while it changes: the handlers then refuse requests that did not come through the router. */
   readonly signingKey?: string | readonly string[] | undefined;
+  /**
+   * Loads what the router advises, if it wants to. While a call has not ended no other is made. Absent: advice is ignored. What the function throws is
+   * a line in the log.
+   */
+  readonly onAdvice?: ((advice: Advice) => void | Promise<void>) | undefined;
   /** Takes a line for what an operator should know. Absent: standard error. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -77,7 +88,8 @@ const CHECKS: { readonly [Name in keyof Required<FleetOptions>]: (value: unknown
     if (value === undefined) return null;
     return keys.length > 0 && keys.every((key) => isText(key) && key !== "") ? null : "must be a text, or a list of texts";
   },
-  log: (value) => (value === undefined || typeof value === "function" ? null : "must be a function"),
+  onAdvice: functionFault,
+  log: functionFault,
 };
 
 /** Throws a FleetOptionError that names the first option that is wrong, unknown ones too. */
@@ -89,6 +101,10 @@ export function checkOptions(options: FleetOptions): void {
     const fault = CHECKS[name](options[name]);
     if (fault !== null) throw new FleetOptionError(name, fault);
   }
+}
+
+function functionFault(value: unknown): string | null {
+  return value === undefined || typeof value === "function" ? null : "must be a function";
 }
 
 function isText(value: unknown): value is string {

@@ -1,10 +1,11 @@
 // What an administrator asks of apps, and does to their replicas.
+import type { ViewQuery } from "../../durable-objects/fleet-views.ts";
 import { fleetOf } from "../edge/fleet-stub.ts";
 import { BOUNDS } from "../limits.ts";
 import { LIMITS as FLEET } from "../routing/limits.ts";
 import { DIRECTORY_NAME } from "../settings/directory-name.ts";
 import { parseScaleQuery } from "../wire/scale-query.ts";
-import { parseHintParameters } from "../wire/hints.ts";
+import { parseHintParameters, withoutAliases } from "../wire/hints.ts";
 import { HINTS_SHOWN, numberIn, SEQUENCE } from "./query.ts";
 import { answer, knownApp, problem, type Call, type Handler } from "./call.ts";
 
@@ -28,26 +29,35 @@ export async function explainApp(call: Call): Promise<Response> {
 }
 
 /** What the app's object tells, also of an app whose replicas left within 24 hours. */
-function look(ask: (fleet: ReturnType<typeof stubOf>) => Promise<object>): Handler {
-  return async (call) => {
-    const app = await knownApp(call);
-    return app === null ? noApp(call) : answer(call, await ask(stubOf(call, app)));
-  };
+async function look(call: Call, query: ViewQuery): Promise<Response> {
+  const app = await knownApp(call);
+  return app === null ? noApp(call) : answer(call, await stubOf(call, app).look(query));
 }
 
-export const queue = look((fleet) => fleet.queue());
-export const history = look((fleet) => fleet.history());
+export const queue: Handler = (call) => look(call, { view: "queue" });
+export const history: Handler = (call) => look(call, { view: "history" });
 
 export async function matrix(call: Call): Promise<Response> {
   const hints = numberIn(call, "hints", HINTS_SHOWN, FLEET.hintsShown);
   if (!hints.ok) return problem(call, { type: "bad_request", detail: hints.detail });
-  return look((fleet) => fleet.matrix(hints.value))(call);
+  return look(call, { view: "matrix", hints: hints.value });
 }
 
 export async function events(call: Call): Promise<Response> {
   const after = numberIn(call, "after", SEQUENCE, 0);
   if (!after.ok) return problem(call, { type: "bad_request", detail: after.detail });
-  return look((fleet) => fleet.events(after.value))(call);
+  return look(call, { view: "events", after: after.value });
+}
+
+/** Announces hints for a client that can't send `x-warmpath-prewarm`. */
+export async function warmApp(call: Call): Promise<Response> {
+  const hints = parseHintParameters(call.req.queries("hint") ?? []);
+  if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
+  if (hints.hints.length === 0) return problem(call, { type: "bad_request", detail: "hint: is required" });
+  const app = await knownApp(call);
+  if (app === null) return noApp(call);
+  const announced = withoutAliases(hints.hints, call.env.settings.HINT_ALIASES);
+  return answer(call, { app, hints: await stubOf(call, app).prewarm([...announced]) });
 }
 
 /** An app without replicas has an answer too, as long as it is known. */

@@ -6,7 +6,19 @@ import { problemResponse } from "../problem.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import { missingSettings } from "../settings/refused.ts";
 import { splitUrl } from "../wire/request-url.ts";
-import { drainReplica, events, explainApp, history, listApps, matrix, queue, removeReplica, scaleApp, viewApp } from "./apps.ts";
+import {
+  drainReplica,
+  events,
+  explainApp,
+  history,
+  listApps,
+  matrix,
+  queue,
+  removeReplica,
+  scaleApp,
+  viewApp,
+  warmApp,
+} from "./apps.ts";
 import { bearsToken } from "./auth.ts";
 import { answer, json, problem, type Bindings, type Call, type Handler } from "./call.ts";
 import { openHeartbeatSocket, takeHeartbeat } from "./heartbeat.ts";
@@ -32,6 +44,7 @@ export const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> =
   "/-/apps": { GET: admin(listApps, operations.listApps) },
   "/-/apps/:app": { GET: admin(viewApp, operations.viewApp) },
   "/-/apps/:app/explain": { GET: admin(explainApp, operations.explainApp) },
+  "/-/apps/:app/warm": { POST: admin(warmApp, operations.warmApp) },
   "/-/apps/:app/scale": { GET: reader(scaleApp, operations.scaleApp) },
   "/-/apps/:app/queue": { GET: admin(queue, operations.viewQueue) },
   "/-/apps/:app/matrix": { GET: admin(matrix, operations.viewMatrix) },

@@ -48,6 +48,16 @@ const FAMILIES: Readonly<Record<string, Numbers | Buckets>> = {
     help: "Requests that were let in again after a replica had failed them.",
     of: ({ metrics }) => [[{}, metrics.retries]],
   },
+  warmpath_prewarms: {
+    type: "counter",
+    help: "Hints that clients announced.",
+    of: ({ metrics }) => [[{}, metrics.prewarms]],
+  },
+  warmpath_advices: {
+    type: "counter",
+    help: "Loads of announced hints that replicas were advised to make.",
+    of: ({ metrics }) => [[{}, metrics.advices]],
+  },
   warmpath_ejections: {
     type: "counter",
     help: "Ejections of replicas.",

@@ -1,6 +1,7 @@
 // First step of a client's request: what it says to the router. That is its app, the target for the replica, hints, deadline; or why it is refused.
 // Pure but for the Request.
 import { isAppName } from "../wire/heartbeat.ts";
+import { parseRequestHints, withoutAliases } from "../wire/hints.ts";
 import { matchesRequest } from "../wire/path-pattern.ts";
 import type { SplitUrl } from "../wire/request-url.ts";
 import { BOUNDS } from "../limits.ts";
@@ -30,6 +31,8 @@ export interface ClientRequest {
   /** What serving costs, as the client says; null: it does not say. */
   readonly declaredMs: number | null;
   readonly priority: Priority;
+  /** Hints that the client will ask for soon. */
+  readonly prewarm: readonly string[];
   readonly mayRetry: boolean;
   /** The request is to become a WebSocket. */
   readonly webSocket: boolean;
@@ -70,6 +73,8 @@ export function readClientRequest(request: Request, url: SplitUrl, settings: Set
     const detail = `x-warmpath-cost: must be seconds, a decimal number above 0 and at most ${BOUNDS.declaredCostMs / 1000}`;
     return failed({ type: "bad_request", detail });
   }
+  const prewarm = parseRequestHints([headers.get("x-warmpath-prewarm") ?? ""]);
+  if (!prewarm.ok) return failed({ type: "bad_request", detail: `x-warmpath-prewarm: ${prewarm.detail}` });
   const priority = (headers.get("x-fal-queue-priority") ?? "normal").trim().toLowerCase();
   if (!isPriority(priority)) {
     return failed({ type: "bad_request", detail: "x-fal-queue-priority: must be low, normal or high" });
@@ -99,6 +104,7 @@ export function readClientRequest(request: Request, url: SplitUrl, settings: Set
       queueLengthMax,
       declaredMs,
       priority,
+      prewarm: withoutAliases(prewarm.hints, settings.HINT_ALIASES),
       mayRetry: !/^(1|true|yes)$/i.test(headers.get("x-fal-no-retry") ?? ""),
       webSocket,
     },

@@ -3,6 +3,7 @@ import type { RequestRecord } from "../request-record.ts";
 import { failed, type Result } from "../router-error.ts";
 import type { SplitUrl } from "../wire/request-url.ts";
 import type { Settings } from "../settings/settings.ts";
+import { announce } from "./announce.ts";
 import { Alarm } from "./alarm.ts";
 import { admit, errorOf } from "./admission.ts";
 import { takeBody } from "./body.ts";
@@ -33,6 +34,7 @@ export async function route(
   if (unknown !== null) return failed(unknown);
   record.app = client.app;
   keepSnapshot(exchange);
+  if (client.prewarm.length > 0) ctx.waitUntil(announce(exchange));
   if (asksForModels(exchange)) return listModels(exchange);
   const body = await takeBody(exchange);
   if (!body.ok) return body;

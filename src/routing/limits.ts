@@ -21,6 +21,12 @@ export const LIMITS = {
   concurrencyPerReplica: 10_000,
   /** A cold grant counts as a load in progress for at most this many estimated load times. */
   loadTimesBelieved: 10,
+  /** A load that a replica was advised to make counts for this many, since no answer tells that the replica did not heed the advice. */
+  advisedLoadTimes: 2,
+  /** How long a request for an announced hint is expected: as long as a person takes from opening a page to asking for something. */
+  announcedMs: 60 * SECOND_MS,
+  /** Announced hints that are remembered, each up to some 600 bytes. The oldest is forgotten. */
+  announcedHints: 256,
   /** The shortest time to live outside development: one lost heartbeat must not remove a replica. */
   timeToLiveMinMs: 15 * SECOND_MS,
 

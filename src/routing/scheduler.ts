@@ -5,6 +5,7 @@ import { EventLog } from "./events/event-log.ts";
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
+import type { Announcement } from "./ledger/announced.ts";
 import { Fleet } from "./ledger/fleet.ts";
 import { join, leave, overdue, type Arrival, Queue, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
@@ -70,6 +71,8 @@ export interface Scheduler extends View {
   readonly metrics: Metrics;
   /** What happened to the replicas of late, for an operator. */
   readonly events: EventLog;
+  /** Hints that clients will ask for soon (prewarm.ts), by hint, the oldest first. */
+  readonly announced: Map<string, Announcement>;
   /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
   /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */
@@ -98,6 +101,7 @@ export function createScheduler(policy: Policy, coldStartMs = 12_000, events = n
     },
     metrics: createMetrics(),
     events,
+    announced: new Map(),
     retries: createRetryBudget(),
     slotlessRetries: createRetryBudget(),
     recoveringUntilMs: 0,
@@ -110,6 +114,7 @@ export function enqueue(scheduler: Scheduler, options: WaitingOptions, id: numbe
   const { fleet, queue, model } = scheduler;
   const isRetry = arrival.avoid.length > 0;
   endWithheld(fleet, now);
+  for (const hint of arrival.hints) scheduler.announced.delete(hint);
   if (!isRetry) noteFull(model.utilisation, fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size));
   const countedAt = isRetry ? null : countArrival(model, arrival.hints[0] ?? "");
   const verdict = consider(scheduler, options, id, arrival, countedAt, now);

@@ -11,7 +11,7 @@ export interface EventView {
   readonly kind: EventKind;
   /** Null: the event concerns the app. */
   readonly replica: string | null;
-  /** Of `loaded` and `hint_failed`. */
+  /** Of `loaded`, `advised` and `hint_failed`. */
   readonly hint: string | null;
   /** One sentence. */
   readonly detail: string;
@@ -22,7 +22,7 @@ export interface EventView {
 }
 
 export interface EventsView {
-  /** Oldest first. Of loads and drops the last 500 are kept, and as many of the others. */
+  /** Oldest first. Of loads, advice and drops the last 500 are kept, and as many of the others. */
   readonly events: readonly EventView[];
   /** The lowest sequence that is kept; null: none is. */
   readonly oldest_kept: number | null;
@@ -98,6 +98,10 @@ function inWords(event: FleetEvent): string {
     case "loaded": {
       const instead = event.evicts === null ? "" : `, instead of ${event.evicts}`;
       return `Loaded ${event.hint} in ${duration(event.loadMs)}${instead} (${LOADS[event.load]}).`;
+    }
+    case "advised": {
+      const instead = event.evicts === null ? "" : `, instead of ${event.evicts}`;
+      return `Was advised to load ${event.hint}${instead}: a client announced it.`;
     }
     case "dropped":
       return `Dropped ${listed(event.hints, event.more)}.`;

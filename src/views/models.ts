@@ -10,6 +10,12 @@ export interface ListedModel {
   readonly loading: number;
 }
 
+interface Model {
+  /** Whether any replica holds or loads it. */
+  readonly isKnown: boolean;
+  readonly model: ListedModel;
+}
+
 export interface ModelList {
   /** By name. */
   readonly models: readonly ListedModel[];
@@ -22,19 +28,25 @@ export function modelsOf({ holders }: Pick<Fleet, "holders">, now: number): Mode
   const models: ListedModel[] = [];
   let truncated = false;
   for (const hint of holders.hints()) {
-    let [known, replicas, loading] = [false, 0, 0];
-    for (const replica of holders.of(hint)) {
-      const holds = holdsHint(replica, hint);
-      if (!holds && !isWarm(replica, hint, now)) continue;
-      known = true;
-      if (!isReady(replica)) continue;
-      if (holds) replicas++;
-      else loading++;
-    }
-    if (!known) continue;
+    const { isKnown, model } = modelOf({ holders }, hint, now);
+    if (!isKnown) continue;
     truncated = models.length === LIMITS.modelsListed;
     if (truncated) break;
-    models.push({ hint, replicas, loading });
+    models.push(model);
   }
   return { models: models.sort((a, b) => (a.hint < b.hint ? -1 : 1)), truncated };
+}
+
+/** One hint. O(its holders). */
+export function modelOf({ holders }: Pick<Fleet, "holders">, hint: string, now: number): Model {
+  let [isKnown, replicas, loading] = [false, 0, 0];
+  for (const replica of holders.of(hint)) {
+    const holds = holdsHint(replica, hint);
+    if (!holds && !isWarm(replica, hint, now)) continue;
+    isKnown = true;
+    if (!isReady(replica)) continue;
+    if (holds) replicas++;
+    else loading++;
+  }
+  return { isKnown, model: { hint, replicas, loading } };
 }

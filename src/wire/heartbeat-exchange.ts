@@ -3,6 +3,7 @@ import type { HeartbeatAnswer } from "../../durable-objects/fleet-answers.ts";
 import { problemBody } from "../problem.ts";
 import { failed, type Result, type RouterError } from "../router-error.ts";
 import type { Heartbeat } from "../routing/ledger/report.ts";
+import type { Advice } from "../routing/prewarm.ts";
 import { originFault } from "../settings/origin-policy.ts";
 import type { Settings } from "../settings/settings.ts";
 import { withoutAliases } from "./hints.ts";
@@ -33,7 +34,7 @@ export function replyTo(json: unknown, answer: HeartbeatAnswer): Result<Heartbea
     case "accepted": {
       const warnings = [...heartbeatWarnings(json), ...replacedWarning(answer.replaced)];
       const times = { time_to_live_ms: answer.timeToLiveMs, next_heartbeat_ms: answer.nextHeartbeatMs };
-      return { ok: true, value: { ...times, ...(warnings.length > 0 && { warnings }) } };
+      return { ok: true, value: { ...times, ...adviceOf(answer.advice), ...(warnings.length > 0 && { warnings }) } };
     }
     case "stale":
       return failed({ type: "stale_heartbeat", incarnation: answer.incarnation, sequence: answer.sequence });
@@ -57,6 +58,11 @@ export const INTERNAL_ERROR = failed({ type: "internal_error" });
 
 export function invalid(field: string, detail: string): Result<never> {
   return failed({ type: "invalid_heartbeat", field, detail: `${field} ${detail}.` });
+}
+
+function adviceOf(advice: Advice | null): Pick<HeartbeatReply, "load" | "evict"> {
+  if (advice === null) return {};
+  return { load: [advice.load], ...(advice.evict !== null && { evict: [advice.evict] }) };
 }
 
 function retryAfter(error: RouterError): object {

@@ -122,6 +122,9 @@ export type HeartbeatJson = v.InferInput<typeof HeartbeatBody>;
 export interface HeartbeatReply {
   readonly time_to_live_ms: number;
   readonly next_heartbeat_ms: number;
+  /** Advice for an idle replica: hints that requests are expected for and nobody holds, and those to evict for these. Absent: none. */
+  readonly load?: readonly string[];
+  readonly evict?: readonly string[];
   /** Absent: there are none. */
   readonly warnings?: readonly string[];
 }

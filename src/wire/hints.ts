@@ -1,5 +1,4 @@
-// Hints as text, as clients ask for them and replicas advertise them. A hint is opaque: the router does not know what a model is. Only estimates.ts reads
-// a hint's beginning, to guess how long requests for a new hint take.
+// Hints as text, as clients ask for them and replicas advertise them. A hint is opaque: the router does not know what a model is.
 import * as v from "valibot";
 import { BOUNDS } from "../limits.ts";
 import { LIMITS } from "../routing/limits.ts";

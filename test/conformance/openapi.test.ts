@@ -82,6 +82,19 @@ const CASES: readonly Case[] = [
   ["health", null, "good", () => router().send("/-/healthz")],
   ["openApi", null, "good", () => router().send("/-/openapi.json")],
   ["heartbeat", null, "good", () => router().beat(validBeat(freshApp()))],
+  [
+    "heartbeat",
+    null,
+    "with advice",
+    async () => {
+      const beat = validBeat(freshApp(), { hints: ["old"], hint_slots: 1 });
+      await router().join(beat);
+      await router().admin(`/-/apps/${beat.app}/warm?hint=new`, "POST");
+      const told = await router().beat(beat);
+      expect(told.json()).toMatchObject({ load: ["new"], evict: ["old"] });
+      return told;
+    },
+  ],
   ["heartbeat", null, "with warnings", () => router().beat(validBeat(freshApp(), { hint_slot: 1 }))],
   ["heartbeat", "bad_request", "no JSON", () => router().beat("{")],
   ["heartbeat", "payload_too_large", "too long", () => router().beat(" ".repeat(300_000))],
@@ -193,6 +206,9 @@ const CASES: readonly Case[] = [
   ],
   ["explainApp", "bad_request", "a hint that is none", async () => explain("a", "?hint=%C3%A9")],
   ["explainApp", "app_not_found", "an unknown app", () => explain("nobody")],
+  ["warmApp", null, "good", async () => router().admin(`/-/apps/${await joined()}/warm?hint=h&hint=i`, "POST")],
+  ["warmApp", "bad_request", "no hint", () => router().admin("/-/apps/nobody/warm", "POST")],
+  ["warmApp", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/warm?hint=h", "POST")],
   ["scaleApp", null, "good", async () => router().admin(`/-/apps/${await joined()}/scale?min=1&max=20`)],
   ["scaleApp", "bad_request", "an unknown parameter", () => router().admin("/-/apps/nobody/scale?most=1")],
   ["scaleApp", "app_not_found", "an unknown app", () => router().admin("/-/apps/nobody/scale")],

@@ -21,7 +21,8 @@ if (!isThere && process.env["REQUIRE_OPENAI_PYTHON"] === "1")
 if (!isThere)
   console.warn("OpenAI's Python client is not installed (CONTRIBUTING.md says how), so it does not ask the router in this run");
 
-describe.skipIf(!isThere)("OpenAI's Python client", () => {
+describe.skipIf(!isThere).each(openAiServerKinds())("OpenAI's Python client, through replicas that are $name", (kind) => {
+  const { echoes, more, start } = kind;
   let router: TestRouter;
   const replicas: OpenAiServer[] = [];
   beforeAll(async () => {
@@ -30,9 +31,8 @@ describe.skipIf(!isThere)("OpenAI's Python client", () => {
       HINT_ALIASES: JSON.stringify({ llama3: "llama3:latest" }),
       MODELS_ENDPOINT: "openai",
     });
-    const [standIn] = openAiServerKinds();
     for (const model of ["llama3:latest", "qwen"]) {
-      const replica = await standIn!.start(model);
+      const replica = await start(model);
       replicas.push(replica);
       await router.join({
         app: "fleet",
@@ -50,7 +50,7 @@ describe.skipIf(!isThere)("OpenAI's Python client", () => {
 
   /** What the client gave. */
   async function run(what: string): Promise<unknown> {
-    const child = spawn(PYTHON, [SCRIPT, router.url, "fleet", what], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(PYTHON, [SCRIPT, router.url, "fleet", what, JSON.stringify(more)], { stdio: ["ignore", "pipe", "pipe"] });
     let [output, faults] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (faults += text));
@@ -62,13 +62,15 @@ describe.skipIf(!isThere)("OpenAI's Python client", () => {
   const qwen = ["qwen", "hint_match"];
 
   test("a chat goes to the replica that holds its model, by an alias too", async () => {
-    const content = "a few words";
+    const content = echoes ? "a few words" : (expect.any(String) as string);
     const llama3 = { went: ["llama3-latest", "hint_match"], content };
     expect(await run("plain")).toMatchObject([{ went: qwen, content }, llama3, llama3]);
   });
 
   test("a stream comes piece by piece", async () => {
-    expect(await run("stream")).toEqual(["one ", "two ", "three"]);
+    const pieces = (await run("stream")) as readonly string[];
+    if (echoes) expect(pieces).toEqual(["one ", "two ", "three"]);
+    else expect(pieces.length).toBeGreaterThan(1);
   });
 
   test("a stream that is left gives its slot back", async () => {
@@ -76,23 +78,26 @@ describe.skipIf(!isThere)("OpenAI's Python client", () => {
     await until("the slot is free", async () => (await router.view("fleet")).in_flight === 0);
   });
 
-  test("tools", async () => {
+  test.runIf(echoes)("tools", async () => {
     expect(await run("tools")).toEqual(["tool_calls", "weather", { city: "Oslo" }]);
   });
 
-  test("images: up to RETRY_BODY_MAX_BYTES the model is found wherever it stands, beyond only early; a hint header helps", async () => {
-    const content = expect.stringMatching(/^what is this\? [0-9a-f]{12}$/) as string;
-    const [small, kept, long, byHeader] = (await run("images")) as { went: string[]; content: string; early: boolean }[];
-    const found = { went: qwen, content };
-    expect([small, kept, byHeader]).toMatchObject([found, found, found]);
-    expect(long?.went[1]).toBe(long?.early === true ? "hint_match" : "least_loaded");
-  });
+  test.runIf(echoes)(
+    "images: up to RETRY_BODY_MAX_BYTES the model is found wherever it stands, beyond only early; a hint header helps",
+    async () => {
+      const content = expect.stringMatching(/^what is this\? [0-9a-f]{12}$/) as string;
+      const [small, kept, long, byHeader] = (await run("images")) as { went: string[]; content: string; early: boolean }[];
+      const found = { went: qwen, content };
+      expect([small, kept, byHeader]).toMatchObject([found, found, found]);
+      expect(long?.went[1]).toBe(long?.early === true ? "hint_match" : "least_loaded");
+    },
+  );
 
   test("the list of models is the fleet's", async () => {
     expect(await run("models")).toEqual([["llama3:latest", "model"], ["qwen", "model"]]); // prettier-ignore
   });
 
-  test("an error of the router is the client's own", async () => {
+  test.runIf(echoes)("an error of the router is the client's own", async () => {
     const held = holdAnswers((response) => response.writeHead(200, { "content-type": "application/json" }).end("{}"));
     await using slow = await TestReplica.start(held.answer);
     await router.join({ app: "busy", replica: "r", origin: slow.origin, hints: ["m"] });

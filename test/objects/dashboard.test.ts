@@ -42,9 +42,9 @@ test("the dashboard's answer is what the single calls answer", async () => {
   expect(loads).toEqual([]);
   expect(gauges).toMatchObject({ replicas: { ready: 1 }, slots: { free: 0, busy: 1 }, queue: { normal: 1 } });
   // The single calls come a moment later, in which nothing happens.
-  expect((await fleet.events(0)).events.toReversed()).toEqual(events);
-  expect((await fleet.matrix(5)).hints).toEqual(matrix.hints);
-  expect((await fleet.history()).minutes.slice(0, history.minutes.length)).toEqual(history.minutes);
+  expect(await fleet.look({ view: "events", after: 0 })).toMatchObject({ events: events.toReversed() });
+  expect(await fleet.look({ view: "matrix", hints: 5 })).toMatchObject({ hints: matrix.hints });
+  expect(await fleet.look({ view: "history" })).toMatchObject({ minutes: history.minutes });
   for (const { ticket } of [running, waiting]) ticket?.[Symbol.dispose]();
 });
 

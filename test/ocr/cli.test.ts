@@ -13,6 +13,7 @@ import { hasOcr, OCR } from "../support/ocr.ts";
 import { until } from "../support/until.ts";
 
 const COMPARE = path.join(OCR, "compare", "main.ts");
+const REPLICA = path.join(OCR, "replica.ts");
 const WAYS = ["Warmpath", "nginx, round robin", "nginx, least_conn", "nginx, hash"];
 const isThere = hasOcr();
 
@@ -104,6 +105,12 @@ describe.skipIf(!isThere)("the comparison", () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [COMPARE, ...args], { encoding: "utf8", timeout: 20_000 });
     expect([status, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(option);
+  });
+
+  test.each([[["--port", "x"]], [["--slots", "0"]], [["--nonesuch"]]])("its replica refuses %j", (args) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [REPLICA, ...args], { encoding: "utf8", timeout: 20_000 });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(args[0]);
   });
 
   test("--help", () => {

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { joinFleet, type FleetMember, type FleetOptions } from "../../replica/node/index.ts";
+import { joinFleet, type Advice, type FleetMember, type FleetOptions } from "../../replica/node/index.ts";
 import { TestReplica, type Answer } from "../support/replica.ts";
 import { TestRouter, TOKEN } from "../support/router.ts";
 import { until } from "../support/until.ts";
@@ -120,6 +120,46 @@ describe.each(["post", "websocket"] as const)("%s", (transport) => {
     member.changed();
     expect(await member.drain()).toBe(true);
     expect(member.status).toBe("stopped");
+  });
+
+  test("advice is followed, one call at a time, and what has changed is told at once", async () => {
+    const name = app("advice");
+    const held = ["old"];
+    const calls: object[] = [];
+    let loaded = () => {};
+    const onAdvice = (advice: Advice) => {
+      calls.push(advice);
+      return new Promise<void>((resolve) => (loaded = resolve));
+    };
+    const member = join(slow, { app: name, transport, hints: () => held, hintSlots: 1, onAdvice });
+    await member.joined;
+    await slow.admin(`/-/apps/${name}/warm?hint=new`, "POST");
+    member.changed();
+    await until("it is advised", () => calls.length > 0);
+    expect(calls).toEqual([{ load: ["new"], evict: ["old"] }]);
+    expect(await seen(slow, name)).toMatchObject({ hints: ["old"], loading: ["new"] });
+    held[0] = "new";
+    loaded();
+    await until("it is told", async () => (await seen(slow, name))?.hints?.[0] === "new");
+    expect([(await seen(slow, name))?.loading, calls.length, log]).toEqual([[], 1, []]);
+  });
+
+  test("advice that can't be followed is a line in the log, and advice is ignored where nobody follows it", async () => {
+    const name = app("bad-advice");
+    const onAdvice = () => Promise.reject(new Error("no memory"));
+    const member = join(slow, { app: name, transport, hints: [], hintSlots: 1, onAdvice });
+    await member.joined;
+    await slow.admin(`/-/apps/${name}/warm?hint=new`, "POST");
+    member.changed();
+    await until("it is said", () => log.length > 0);
+    expect(log).toEqual(["advice could not be followed: no memory"]);
+    log.length = 0;
+    const deaf = join(slow, { app: app("deaf"), transport, hints: [], hintSlots: 1 });
+    await deaf.joined;
+    await slow.admin(`/-/apps/${app("deaf")}/warm?hint=new`, "POST");
+    deaf.changed();
+    await until("it was advised", async () => (await seen(slow, app("deaf")))?.loading[0] === "new");
+    expect([deaf.problem, log]).toEqual([null, []]);
   });
 
   test("a drain ends when the requests end, or when its time is over", async () => {

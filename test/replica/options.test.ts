@@ -35,6 +35,7 @@ const bad: readonly [option: string, value: unknown][] = [
   ["transport", "udp"],
   ["signingKey", ""],
   ["signingKey", []],
+  ["onAdvice", true],
   ["log", "console"],
   ["hint_slots", 3],
 ];

@@ -18,7 +18,7 @@ function table(name: string, held: readonly (readonly string[])[]): Table {
   const make = BASELINES[name];
   if (make === undefined) throw new Error(`no baseline is called ${name}`);
   const sent: number[] = [];
-  const options = { replicas: held.length, concurrency: 1, random: seeded(1), timeToLiveMs: 1e9 };
+  const options = { replicas: held.length, concurrency: 1, random: seeded(1), timeToLiveMs: 1e9, heartbeatMs: 5000 };
   const router = make({ send: (_id, replica) => void sent.push(replica), refuse: () => {} }, options);
   for (const [replica, hints] of held.entries()) {
     router.report({ replica, incarnation: 1, sequence: 1, hints, hintSlots: 3, concurrency: 1, inFlight: 0 }, 0);

@@ -129,6 +129,8 @@ test.each([
   [["--cold-percentiles", "/nonexistent.json"], "--cold-percentiles"],
   [["--cold-entry", "x"], "--cold-entry"],
   [["--bootstrap", "2", "--requests", "20"], "--bootstrap"],
+  [["--prewarm-s", "-1"], "--prewarm-s"],
+  [["--prewarm-false", "0.5"], "--prewarm-false"],
   [["--nonesuch"], "--nonesuch"],
 ])("refuses %j", (args, option) => {
   const { status, stdout, stderr } = simulate(...args);

@@ -26,7 +26,7 @@ function play(
 ): { readonly run: Run; readonly told: Told } {
   const told: Told = { answers: [], brokeOff: [] };
   const make: MakeRouter = (actions) => ({
-    report() {},
+    report: () => null,
     arrive: ({ id }) => actions.send(id, to(id)),
     answered: (id, answer, atMs) => void told.answers.push({ id, atMs, ...answer }),
     finished() {},

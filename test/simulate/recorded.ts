@@ -54,7 +54,11 @@ export function recorded(make: MakeRouter, lastMs: number): { readonly make: Mak
         report(report, timeMs) {
           clock(timeMs);
           aliveUntilMs.set(report.replica, timeMs + options.timeToLiveMs);
-          router.report(report, timeMs);
+          return router.report(report, timeMs);
+        },
+        announce(hint, timeMs) {
+          clock(timeMs);
+          router.announce?.(hint, timeMs);
         },
         arrive(arrival, timeMs) {
           clock(timeMs);

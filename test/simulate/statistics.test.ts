@@ -20,7 +20,7 @@ const OUTCOMES: Outcome[] = HINTS.map((_, index) => ({
   foundFull: index === 3,
   queuedMs: index === 3 ? 500 : 0,
 }));
-const RUN: Run = { outcomes: OUTCOMES, endMs: 20_000 };
+const RUN: Run = { outcomes: OUTCOMES, endMs: 20_000, advisedLoadsMs: [] };
 
 test("figures of one run", () => {
   const figures = measure(WORKLOAD, RUN, { meanS: 2, p95S: 5, tail: leastPopularTenth(WORKLOAD) });

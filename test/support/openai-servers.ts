@@ -1,12 +1,9 @@
 // Servers that speak OpenAI's API, as replicas of a test. One function starts each kind, so that the same tests run through all of them: a stand-in in this
-// process, and llama.cpp's server where LLAMA_SERVER names its program and LLAMA_MODEL a model file.
-import { spawn } from "node:child_process";
+// process, and llama.cpp's server where that is installed.
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { freePort } from "./free-port.ts";
-import { UNTIL_STARTER_ENDS } from "../../scripts/router-process.ts";
+import { hasLlama, ModelServer } from "./model-servers.ts";
 import { TestReplica } from "./replica.ts";
-import { until } from "./until.ts";
 
 /** A server of one model. */
 export interface OpenAiServer extends AsyncDisposable {
@@ -25,12 +22,11 @@ export interface OpenAiServerKind {
 
 /** Every kind that is there. */
 export function openAiServerKinds(): readonly OpenAiServerKind[] {
-  const { LLAMA_SERVER: program, LLAMA_MODEL: file } = process.env;
   const standIn = { name: "a stand-in", echoes: true, more: {}, start: startStandIn };
-  if (program === undefined || file === undefined) return [standIn];
+  if (!hasLlama()) return [standIn];
   // Of a model with random weights come random bytes, unless a grammar says what may come.
   const more = { grammar: "root ::= [a-z ]+" };
-  return [standIn, { name: "llama.cpp", echoes: false, more, start: (model) => startLlama(program, file, model) }];
+  return [standIn, { name: "llama.cpp", echoes: false, more, start: startLlama }];
 }
 
 interface Part {
@@ -128,44 +124,7 @@ function failure(response: ServerResponse, status: number, code: string, message
   json(response, status, { error: { message, type: "invalid_request_error", param: null, code } });
 }
 
-async function startLlama(program: string, file: string, model: string): Promise<OpenAiServer> {
-  const port = await freePort();
-  const its = [
-    "--model",
-    file,
-    "--alias",
-    model,
-    "--host",
-    "127.0.0.1",
-    "--port",
-    String(port),
-    "--ctx-size",
-    "512",
-    "--parallel",
-    "2",
-    "--jinja",
-  ];
-  const child = spawn("sh", ["-c", UNTIL_STARTER_ENDS, program, ...its], { stdio: ["pipe", "ignore", "pipe"] });
-  let log = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-10_000)));
-  child.stdin.on("error", () => {});
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const server = {
-    origin: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      child.stdin.end();
-      await ended;
-    },
-  };
-  try {
-    await until(
-      "llama.cpp's server is ready",
-      async () => (await fetch(`${server.origin}/health`).catch(() => null))?.ok === true,
-      60_000,
-    );
-  } catch (error) {
-    await server[Symbol.asyncDispose]();
-    throw new Error(log, { cause: error });
-  }
-  return server;
+async function startLlama(model: string): Promise<OpenAiServer> {
+  const server = await ModelServer.llamaSingle(model, 2);
+  return { origin: server.url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

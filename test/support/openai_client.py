@@ -7,6 +7,8 @@ import sys
 import openai
 
 URL, APP = sys.argv[1], sys.argv[2]
+# What requests have beside OpenAI's members.
+MORE = json.loads(sys.argv[4])
 
 
 def client(app=APP):
@@ -23,7 +25,7 @@ def went(raw):
 
 def chat(**options):
     try:
-        raw = client().chat.completions.with_raw_response.create(**options)
+        raw = client().chat.completions.with_raw_response.create(max_tokens=8, extra_body=MORE, **options)
     except openai.NotFoundError as error:
         # Without a hint any replica gets it, and this one has another model.
         raw, content = error.response, None
@@ -40,12 +42,14 @@ def plain():
 
 
 def stream():
-    pieces = client().chat.completions.create(model="qwen", messages=says("one two three"), stream=True)
+    asked = {"model": "qwen", "messages": says("one two three"), "max_tokens": 8, "extra_body": MORE}
+    pieces = client().chat.completions.create(**asked, stream=True)
     return [piece.choices[0].delta.content for piece in pieces if piece.choices and piece.choices[0].delta.content]
 
 
 def left_stream():
-    with client().chat.completions.create(model="qwen", messages=says("one two three"), stream=True) as pieces:
+    asked = {"model": "qwen", "messages": says("one two three"), "max_tokens": 400, "extra_body": MORE}
+    with client().chat.completions.create(**asked, stream=True) as pieces:
         return bool(next(iter(pieces)).choices)
 
 

@@ -43,6 +43,8 @@ test.each<[Happening, string]>([
   [loaded, "Loaded sdxl in 12.1 s, instead of flux (it had been evicted)."],
   [{ ...loaded, load: "first_touch", evicts: null }, "Loaded sdxl in 12.1 s (nobody held it)."],
   [{ ...loaded, load: "duplicate", evicts: null, loadMs: 26.4 }, "Loaded sdxl in 26 ms (another replica has it too)."],
+  [{ ...a, kind: "advised", hint: "x", evicts: null }, "Was advised to load x: a client announced it."],
+  [{ ...a, kind: "advised", hint: "x", evicts: "y" }, "Was advised to load x, instead of y: a client announced it."],
   [{ ...a, kind: "dropped", hints: ["x"], more: 0 }, "Dropped x."],
   [{ ...a, kind: "dropped", hints: ["x", "y", "z"], more: 0 }, "Dropped x, y and z."],
   [{ ...a, kind: "dropped", hints: ["x", "y"], more: 5 }, "Dropped x, y and 5 more."],

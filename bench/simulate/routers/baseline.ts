@@ -77,12 +77,13 @@ export abstract class Baseline implements Router {
     this.#actions.send(id, replica.index);
   }
 
-  report({ replica: index, hintSlots, hints, concurrency }: Report, nowMs: number): void {
+  report({ replica: index, hintSlots, hints, concurrency }: Report, nowMs: number): null {
     const replica = this.#replicas[index];
-    if (replica === undefined) return;
+    if (replica === undefined) return null;
     Object.assign(replica, { reportedMs: nowMs, broken: false, concurrency, hintSlots });
     setHints(replica, hints);
     this.dispatch(nowMs);
+    return null;
   }
 
   arrive({ id, hint }: Arrival, nowMs: number): void {

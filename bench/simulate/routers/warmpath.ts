@@ -3,6 +3,7 @@ import { sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
 import type { Arrival } from "../../../src/routing/ledger/queue.ts";
 import { answered, failed, finish } from "../../../src/routing/lifecycle.ts";
 import type { Policy } from "../../../src/routing/policy/policy.ts";
+import { adviceFor, announce } from "../../../src/routing/prewarm.ts";
 import { expire, hear } from "../../../src/routing/registry.ts";
 import * as scheduling from "../../../src/routing/scheduler.ts";
 import type { MakeRouter } from "../router.ts";
@@ -21,7 +22,7 @@ export function warmpath(
   policy: () => Policy,
   directly: Dispatch | null = null,
 ): MakeRouter {
-  return (actions, { timeToLiveMs, random }) => {
+  return (actions, { timeToLiveMs, heartbeatMs, random }) => {
     const scheduler = scheduling.createScheduler(policy(), options.coldStartMs);
     const { fleet } = scheduler;
     const edge = directly && new Edge(scheduler, directly, random);
@@ -58,7 +59,10 @@ export function warmpath(
         const its = { app: "simulated", replica: id, origin: `http://${id}`, status: "ready" } as const;
         hear(scheduler, { ...its, ...said }, timeToLiveMs, now);
         dispatch(now);
+        const known = fleet.replicas.get(id);
+        return known === undefined ? null : adviceFor(scheduler, known, heartbeatMs, now);
       },
+      announce: (hint, now) => announce(scheduler, [hint], now),
       arrive({ id, hint, costMs }, now) {
         arrivals.set(id, {
           ...{ hints: [hint], avoid: [], arrivedAtMs: now, deadlineMs: now + queueTimeoutMs },

@@ -168,6 +168,12 @@ class Router:
     def send(self, target: str, **how: Any) -> Reply:
         return send(self.port, target, **how)
 
+    def announce(self, app: str, hint: str) -> None:
+        """An administrator announces the hint."""
+        headers = {"authorization": f"Bearer {ADMIN}"}
+        reply = self.send(f"/-/apps/{quote(app, safe='')}/warm?hint={quote(hint)}", method="POST", headers=headers)
+        assert reply.status == 200, reply.text
+
     def replicas(self, app: str) -> dict[str, Any]:
         """The app's replicas by id, as the router believes them to be; empty: the app has none."""
         headers = {"authorization": f"Bearer {ADMIN}"}

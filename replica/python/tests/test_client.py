@@ -21,12 +21,13 @@ from warmpath.client import Hint, hint_headers
 class Headers(unittest.TestCase):
     def test_all_of_them(self) -> None:
         self.assertEqual(
-            hint_headers(["sdxl", " flux "], priority="low", timeout=30, cost=2.5, no_retry=True),
+            hint_headers(["sdxl", " flux "], priority="low", timeout=30, cost=2.5, prewarm="upscale", no_retry=True),
             {
                 "X-Fal-Runner-Hint": "sdxl,flux",
                 "X-Fal-Queue-Priority": "low",
                 "X-Fal-Request-Timeout": "30",
                 "X-Warmpath-Cost": "2.5",
+                "X-Warmpath-Prewarm": "upscale",
                 "X-Fal-No-Retry": "1",
             },
         )
@@ -40,6 +41,7 @@ class Headers(unittest.TestCase):
     def test_a_bad_one_is_named(self) -> None:
         for name, bad in (
             *(("hints", each) for each in ("", "a,b", "ä", [7], list("abcdefghi"))),
+            *(("prewarm", each) for each in ("", "a,b", [7])),
             *(("priority", each) for each in ("", "urgent", 1)),
             *(("timeout", each) for each in (0, -1, float("nan"), float("inf"), 1e-12, 1e12, "1", True)),
             *(("cost", each) for each in (0, 86_401, "1")),

@@ -131,6 +131,27 @@ class Joining(RouterCase):
             models["last"] = 1
             self.router.shows("news", "r", hints=["flux", "sdxl", "last"], sequence=5)
 
+    def test_advice_is_followed_in_a_thread_of_its_own_one_call_at_a_time(self) -> None:
+        held, calls, loaded = ["old"], [], threading.Event()
+
+        def on_advice(load: list[str], evict: list[str]) -> None:
+            calls.append((threading.current_thread() is threading.main_thread(), load, evict))
+            loaded.wait(support.WITHIN)
+            held[:] = load
+            raise RuntimeError("its own")
+
+        with support.logged(logging.ERROR) as records:
+            with self.replica("advised", hints=lambda: list(held), hint_slots=1, on_advice=on_advice):
+                self.router.shows("advised", "r", hints=["old"])
+                self.router.announce("advised", "new")
+                held.append("another")
+                until("it is advised", lambda: calls)
+                self.router.shows("advised", "r", hints=["old", "another"], loading=["new"])
+                loaded.set()
+                self.router.shows("advised", "r", hints=["new"], loading=[])
+            self.assertEqual(calls, [(False, ["new"], ["old"])])
+        self.assertEqual([each.getMessage() for each in records], ["advice to load new could not be followed"])
+
     def test_two_threads_may_use_one_replica_and_the_last_one_ends_it(self) -> None:
         replica = self.replica("threads")
         inside, leave = threading.Barrier(3), [threading.Event(), threading.Event()]

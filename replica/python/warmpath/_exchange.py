@@ -28,6 +28,9 @@ class Accepted:
     time_to_live: float | None
     """Seconds without a heartbeat after which the replica is gone."""
     warnings: tuple[str, ...] = ()
+    load: tuple[str, ...] = ()
+    evict: tuple[str, ...] = ()
+    """Hints that an idle replica should load, and those to evict for them."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,17 @@ def answer_of(status: int, body: bytes, retry_after: str | None) -> Answer:
     if status != 200:
         return _refusal(status, told, _seconds(retry_after))
     live = told.get("time_to_live_ms")
-    warnings = told.get("warnings")
     return Accepted(
         interval=_pace.interval_of(told.get("next_heartbeat_ms")),
         time_to_live=live / 1000 if isinstance(live, (int, float)) else None,
-        warnings=tuple(str(each) for each in warnings) if isinstance(warnings, list) else (),
+        warnings=_texts(told.get("warnings")),
+        load=_texts(told.get("load")),
+        evict=_texts(told.get("evict")),
     )
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(str(each) for each in told) if isinstance(told, list) else ()
 
 
 def _refusal(status: int, told: Mapping[str, Any], retry_after: float | None) -> Failed:

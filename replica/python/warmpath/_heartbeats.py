@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Callable, Optional
 
 from . import _limits, _pace
+from ._advice import Follower
 from ._exchange import Accepted, Answer, Failed, Report, post
 from ._hints import HintSource
 from ._probe import Probe
@@ -36,6 +37,7 @@ class Heartbeats(threading.Thread):
         hints: HintSource,
         in_flight: Callable[[], int | None],
         probe: Probe,
+        follower: Follower,
         ready: bool,
     ) -> None:
         super().__init__(name=f"warmpath {settings.app} {settings.replica}", daemon=True)
@@ -44,6 +46,7 @@ class Heartbeats(threading.Thread):
         self._hints = hints
         self._in_flight = in_flight
         self._probe = probe
+        self._follower = follower
         self._socket = HeartbeatSocket(settings) if settings.websocket else None
         self._random = random.Random()
         self._word: SimpleQueue[None] = SimpleQueue()
@@ -183,6 +186,7 @@ class Heartbeats(threading.Thread):
         if answer.warnings != self._warnings:
             log.warning("the router warns: %s", "; ".join(answer.warnings) or "no more")
         self._warnings = answer.warnings
+        self._follower.take(answer.load, answer.evict, self.look)
 
     def _failed(self, failure: Failed, status: str) -> None:
         self._failures += 1

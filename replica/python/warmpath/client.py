@@ -28,6 +28,7 @@ def hint_headers(
     priority: str | None = None,
     timeout: float | None = None,
     cost: float | None = None,
+    prewarm: str | Iterable[str] = (),
     no_retry: bool = False,
 ) -> dict[str, str]:
     """The headers of a request to the router, for any HTTP client (docs/protocol.md, Client requests).
@@ -36,14 +37,18 @@ def hint_headers(
     priority: `low`, `normal` or `high`.
     timeout: seconds until the request must have been sent to a replica, above 0. How long the answer takes does not count.
     cost: seconds that serving the request will take, above 0 and at most 86,400. They need not be real ones.
+    prewarm: one hint, or up to 8, that later requests will name: idle replicas may load them meanwhile.
     no_retry: never send the request to a second replica.
 
     Raises ValueError for the first argument that the router would refuse, with its name.
     """
     headers: dict[str, str] = {}
-    named = _hints_of(hints)
+    named = _hints_of("hints", hints)
     if named:
         headers["X-Fal-Runner-Hint"] = ",".join(named)
+    announced = _hints_of("prewarm", prewarm)
+    if announced:
+        headers["X-Warmpath-Prewarm"] = ",".join(announced)
     if priority is not None:
         if priority not in PRIORITIES:
             raise ValueError(f"priority must be low, normal or high, not {priority!r}")
@@ -60,7 +65,7 @@ def hint_headers(
 class Hint:
     """Adds these headers to requests: the `auth` of a request, a session or a client, and a request hook of `httpx.Client`.
 
-    hints, priority, timeout, cost, no_retry: as of `hint_headers`.
+    hints, priority, timeout, cost, prewarm, no_retry: as of `hint_headers`.
     from_json: the field of a JSON body whose text is the hint, if there is no other. A body that has none, or whose text can't
         be a hint, is sent without a hint.
 
@@ -75,11 +80,14 @@ class Hint:
         priority: str | None = None,
         timeout: float | None = None,
         cost: float | None = None,
+        prewarm: str | Iterable[str] = (),
         no_retry: bool = False,
     ) -> None:
         if from_json is not None and (not isinstance(from_json, str) or hints):
             raise ValueError("from_json must be a field's name, and there must be no hints beside it")
-        self.headers: Mapping[str, str] = hint_headers(hints, priority=priority, timeout=timeout, cost=cost, no_retry=no_retry)
+        self.headers: Mapping[str, str] = hint_headers(
+            hints, priority=priority, timeout=timeout, cost=cost, prewarm=prewarm, no_retry=no_retry
+        )
         self._from_json = from_json
 
     def __call__(self, request: Request) -> Request:
@@ -94,14 +102,14 @@ class Hint:
         return request
 
 
-def _hints_of(hints: str | Iterable[str]) -> list[str]:
+def _hints_of(name: str, hints: str | Iterable[str]) -> list[str]:
     named = [hints] if isinstance(hints, str) else list(hints)
     for each in named:
         fault = hint_fault(each.strip() if isinstance(each, str) else each)
         if fault is not None:
-            raise ValueError(f"hints: {each!r} {fault}")
+            raise ValueError(f"{name}: {each!r} {fault}")
     if len(named) > _limits.HINTS_PER_REQUEST_MAX:
-        raise ValueError(f"hints has more than {_limits.HINTS_PER_REQUEST_MAX} hints")
+        raise ValueError(f"{name} has more than {_limits.HINTS_PER_REQUEST_MAX} hints")
     return [each.strip() for each in named]
 
 

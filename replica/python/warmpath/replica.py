@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Callable, TypeVar, cast
 
 from . import _limits, _settings
+from ._advice import Follower, OnAdvice
 from ._heartbeats import Heartbeats
 from ._hints import Hints, HintSource
 from ._probe import Probe
@@ -53,6 +54,9 @@ class Replica:
     concurrency: how many requests it takes at once, 1 to 10,000. Default: 1.
     in_flight: a function that gives how many requests it is serving. None: what the middleware or `request` counts, if one
         is used.
+    on_advice: a function of two lists of hints that loads the first and evicts the second, if it wants to: while the replica is
+        idle the router advises it to load what a client has announced and nobody holds. It is called in a thread of its own,
+        and not again before it has ended. What it raises is logged. None: advice is ignored.
     websocket: whether heartbeats go over a WebSocket, which costs a large fleet less, and by POST while there is none.
         Default: by POST alone.
     probe: while the origin refuses connections from here the replica is `starting`, and gets no requests. `host:port`: the
@@ -74,6 +78,7 @@ class Replica:
         hint_slots: int | None = None,
         concurrency: int | None = None,
         in_flight: Callable[[], int] | None = None,
+        on_advice: OnAdvice | None = None,
         websocket: bool | None = None,
         probe: bool | str = True,
         handle_signals: bool = True,
@@ -93,6 +98,9 @@ class Replica:
         if in_flight is not None and not callable(in_flight):
             raise ValueError(f"in_flight must be a function, not {in_flight!r}")
         self._in_flight = in_flight
+        if on_advice is not None and not callable(on_advice):
+            raise ValueError(f"on_advice must be a function, not {on_advice!r}")
+        self._on_advice = on_advice
         self._probed = self._address_of(probe)
         if not isinstance(drain_timeout, (int, float)) or not 0 <= drain_timeout < float("inf"):
             raise ValueError(f"drain_timeout must be seconds of at least 0, not {drain_timeout!r}")
@@ -228,6 +236,7 @@ class Replica:
             hints=self._hints,
             in_flight=lambda: self.in_flight,
             probe=Probe(self._probed),
+            follower=Follower(self._on_advice),
             ready=ready,
         )
         try:

@@ -8,6 +8,7 @@ import { SCALE_QUERY } from "../../wire/scale-query.ts";
 import { HINTS_SHOWN, SEQUENCE } from "../query.ts";
 import { OPENMETRICS } from "../openmetrics.ts";
 import * as answers from "./answers.ts";
+import * as looks from "./looks.ts";
 import { json, type Operation } from "./operation.ts";
 
 const after = v.optional(v.pipe(v.string(), v.description("The last app of the page before. Absent: the first page.")));
@@ -91,6 +92,15 @@ export const explainApp: Operation = {
   errors: ["app_not_found"],
 };
 
+export const warmApp: Operation = {
+  id: "warmApp",
+  summary: "Announces that hints will be asked for",
+  description: "As a client's `x-warmpath-prewarm`. Where nobody holds such a hint, an idle replica is advised to load it.",
+  query: { hint: HintParameters },
+  answer: json(answers.Warmed, "The hints count as announced."),
+  errors: ["app_not_found"],
+};
+
 export const scaleApp: Operation = {
   id: "scaleApp",
   summary: "How many replicas the app should have",
@@ -104,7 +114,7 @@ export const scaleApp: Operation = {
 export const viewQueue: Operation = {
   id: "viewQueue",
   summary: "Which requests wait, and why each does",
-  answer: json(answers.Queue, `The oldest ${FLEET.waitingShown}.`),
+  answer: json(looks.Queue, `The oldest ${FLEET.waitingShown}.`),
   errors: ["app_not_found"],
 };
 
@@ -112,14 +122,14 @@ export const viewMatrix: Operation = {
   id: "viewMatrix",
   summary: "Who holds which hints, and how much these are asked for",
   query: { hints: v.optional(v.pipe(HINTS_SHOWN, v.description("How many hints to show."))) },
-  answer: json(answers.Matrix, "Hints, and by replica which of these it holds or loads."),
+  answer: json(looks.Matrix, "Hints, and by replica which of these it holds or loads."),
   errors: ["app_not_found"],
 };
 
 export const viewHistory: Operation = {
   id: "viewHistory",
   summary: "The last hour by minute",
-  answer: json(answers.History, "Minutes, the running one last."),
+  answer: json(looks.History, "Minutes, the running one last."),
   errors: ["app_not_found"],
 };
 
@@ -127,7 +137,7 @@ export const viewEvents: Operation = {
   id: "viewEvents",
   summary: "What happened to the replicas",
   query: { after: v.optional(v.pipe(SEQUENCE, v.description("Only events of a higher sequence."))) },
-  answer: json(answers.Events, "Events, oldest first."),
+  answer: json(looks.Events, "Events, oldest first."),
   errors: ["app_not_found"],
 };
 

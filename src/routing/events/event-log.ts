@@ -1,9 +1,14 @@
-// The last events of a fleet, in memory. What comes and goes with traffic, loads and drops, is kept apart from the rest, so that a fleet that loads all the
+// The last events of a fleet, in memory. What comes and goes with traffic is kept apart from the rest, so that a fleet that loads all the
 // time does not push out what happened to its replicas.
 import { LIMITS } from "../limits.ts";
 import type { EventKind, FleetEvent, Happening } from "./event.ts";
 
-const OF_TRAFFIC: ReadonlySet<EventKind> = new Set(["loaded", "dropped"]);
+/** Loads, advice to load, and drops. */
+const OF_TRAFFIC: ReadonlySet<EventKind> = new Set(["loaded", "advised", "dropped"]);
+
+export function isOfTraffic({ kind }: Pick<FleetEvent, "kind">): boolean {
+  return OF_TRAFFIC.has(kind);
+}
 
 export class EventLog {
   readonly #tell: (event: FleetEvent) => void;
@@ -24,7 +29,7 @@ export class EventLog {
   /** O(1). */
   record(happening: Happening, now: number): void {
     const event: FleetEvent = { ...happening, sequence: ++this.#last, atMs: now };
-    (OF_TRAFFIC.has(event.kind) ? this.#ofTraffic : this.#others).add(event);
+    (isOfTraffic(event) ? this.#ofTraffic : this.#others).add(event);
     this.#tell(event);
   }
 

@@ -41,6 +41,8 @@ type ReplicaHappening =
       readonly load: LoadKind;
       readonly evicts: string | null;
     }
+  /** It should load the hint that a client announced, and evict the other; null: it has space. */
+  | { readonly kind: "advised"; readonly hint: string; readonly evicts: string | null }
   /** It does not hold these any more, and so many more that are not named. */
   | { readonly kind: "dropped"; readonly hints: readonly string[]; readonly more: number };
 

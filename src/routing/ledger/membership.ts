@@ -3,7 +3,15 @@ import { endEjections } from "../health/ejection.ts";
 import type { Fleet } from "./fleet.ts";
 import { Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
-import { admitsHints, advertise, indexReplica, purgeLoading, reindexSlots, unindexReplica } from "./residency.ts";
+import {
+  admitsHints,
+  advertise,
+  endAdvisedLoads,
+  indexReplica,
+  purgeLoading,
+  reindexSlots,
+  unindexReplica,
+} from "./residency.ts";
 import { LIMITS } from "../limits.ts";
 import { holdReclaimed, reclaimSlots, unanswered } from "./slots.ts";
 import type { Tombstone } from "./tombstones.ts";
@@ -67,6 +75,7 @@ export function applyHeartbeat(
   const replica = same ?? returning(fleet, beat) ?? new Replica(beat.replica, beat.incarnation);
   const reclaimed = believeInFlight(fleet, replica, beat.inFlight, now);
   const stored = report(fleet, replica, { ...beat, status: beat.status }, now + timeToLiveMs, cameAtMs);
+  endAdvisedLoads(fleet, replica, now);
   return { kind: "accepted", stored, reclaimed, replaced: other?.id ?? null };
 }
 

@@ -45,9 +45,12 @@ export interface Grant extends Counted {
   untoldSinceMs: number;
 }
 
-/** A load in progress. The replica counts as warm for the hint, whatever it reports, until the grant is answered, ends or is too old. */
+/**
+ * A load in progress. The replica counts as warm for the hint, whatever it reports, until the grant is answered, ends or is too old. A load that the
+ * replica was advised to make has no grant, and counts until the replica lists the hint or the time is over.
+ */
 interface Loading {
-  readonly grantId: number;
+  readonly grantId: number | null;
   readonly untilMs: number;
 }
 

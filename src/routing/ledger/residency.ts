@@ -119,6 +119,22 @@ export function startLoading(fleet: Fleet, grant: Grant, hint: string, untilMs: 
   fleet.holders.add(hint, grant.replica);
 }
 
+/** The replica is advised to load the hint, and counts as warm for the hint until `untilMs` at most. It will not evict the hint before older ones. */
+export function startAdvisedLoad(fleet: Fleet, replica: Replica, hint: string, untilMs: number, now: number): void {
+  replica.loading.set(hint, { grantId: null, untilMs });
+  fleet.holders.add(hint, replica);
+  noteUse(replica, hint, now);
+}
+
+/** Ends the loads that the replica was advised to make and that are over, or were believed for long enough. O(loads in progress). */
+export function endAdvisedLoads(fleet: Fleet, replica: Replica, now: number): void {
+  for (const [hint, { grantId, untilMs }] of replica.loading) {
+    if (grantId !== null || (untilMs > now && !holdsHint(replica, hint))) continue;
+    replica.loading.delete(hint);
+    unindexHint(fleet, replica, hint);
+  }
+}
+
 /** The load that the grant started is over. `loadedAtMs`: when a successful answer showed that the hint is loaded; null: none did. */
 export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
@@ -188,7 +204,7 @@ export function indexReplica(fleet: Fleet, replica: Replica): void {
     for (const hint of hints.keys()) fleet.holders.add(hint, replica);
   }
   for (const { grantId, untilMs } of replica.loading.values()) {
-    const grant = replica.grants.get(grantId);
+    const grant = grantId === null ? undefined : replica.grants.get(grantId);
     if (grant !== undefined) fleet.loads.set(grant, untilMs);
   }
   countUnreported(fleet, replica);

@@ -21,6 +21,9 @@ export interface Metrics {
   readonly loads: Record<LoadKind, number>;
   readonly loadSeconds: Record<LoadKind, number>;
   ejections: number;
+  /** Hints that clients announced, and those of them that replicas were advised to load. */
+  prewarms: number;
+  advices: number;
   /** Requests that were let in again after a replica had failed them. */
   retries: number;
   /** From the request's arrival at the router to its grant, without retries. */
@@ -49,6 +52,8 @@ export function createMetrics(): Metrics {
     loads: zeros(LOAD_KINDS, () => 0),
     loadSeconds: zeros(LOAD_KINDS, () => 0),
     ejections: 0,
+    prewarms: 0,
+    advices: 0,
     retries: 0,
     queueWait: createHistogram(),
     firstByte: createHistogram(),

@@ -79,6 +79,8 @@ function follow(lives: Map<string, Life>, event: FleetEvent): string | null {
       return event.forMs > 0 ? null : "for no time";
     case "loaded":
       return event.loadMs >= 0 && event.evicts !== event.hint ? null : "no such load";
+    case "advised":
+      return event.evicts !== event.hint ? null : "no such load";
     case "dropped":
       return event.hints.length > 0 && event.more >= 0 ? null : "nothing";
   }

@@ -102,7 +102,9 @@ export function violations(fleet: Fleet, now: number): string[] {
   }
   same("next expiry", fleet.nextExpiryMs, Math.min(...replicas.map(({ expiresAtMs }) => expiresAtMs)));
   if (inTurn(fleet.ready).map(name).join() !== ready.toSorted(byRank).map(name).join()) found.push("the order without hints");
-  const loads = replicas.flatMap((replica) => [...replica.loading.values()].map(({ grantId }) => fleet.grants.get(grantId)));
+  const loads = replicas.flatMap((replica) =>
+    [...replica.loading.values()].flatMap(({ grantId }) => (grantId === null ? [] : [fleet.grants.get(grantId)])),
+  );
   if (!loads.every((grant) => grant !== undefined && fleet.loads.has(grant))) found.push("a load would be believed for ever");
   if (fleet.loads.size > fleet.grants.size) found.push("loads of requests that are over");
   for (const part of ["sum", "weight"] as const) {
@@ -152,6 +154,7 @@ export function violations(fleet: Fleet, now: number): string[] {
       found.push(`${name(record)} has left and withholds slots`);
     if (record.unadopted < 0) found.push(`${name(record)} has ${record.unadopted} unadopted`);
     for (const [hint, { grantId }] of record.loading) {
+      if (grantId === null) continue;
       const grant = record.grants.get(grantId);
       if (grant?.hint !== hint || grant.answered) found.push(`${name(record)} loads ${hint} for no grant that could`);
     }
