@@ -1,6 +1,6 @@
 // The product's tests are of three kinds: `core` runs pure code in Node, `objects` runs inside workerd with real storage, `http` talks to
-// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools, the fuzzer, the command line
-// and the Python package.
+// the built Worker on plain workerd over TCP. `tools` tests the simulator, the load tools and the fuzzer's commands; `programs` the command line, the sidecar,
+// the Python package and the examples that need packages of their own.
 import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -84,16 +84,26 @@ export default defineConfig({
         test: {
           name: "tools",
           include: [
-            "test/{simulate,replay,chaos,soak,cost,ocr}/**/*.test.ts",
+            "test/{simulate,replay,chaos,soak,cost}/**/*.test.ts",
             "test/fuzz/{cli,tools}.test.ts",
             "test/bench/cli.test.ts",
-            "test/{cli,python,sidecar}/**/*.test.ts",
           ],
           globalSetup: ["test/support/bundled.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           // Load tools judge what they measure, so nothing else runs beside them.
           maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: "programs",
+          include: ["test/{cli,ocr,python,sidecar}/**/*.test.ts"],
+          globalSetup: ["test/support/bundled.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // After the load tools.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

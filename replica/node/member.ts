@@ -138,7 +138,8 @@ export class FleetMember {
     this.#status = "stopped";
     this.#beating.abort();
     this.#wakeNow();
-    await this.#ended.promise;
+    // The loop's own pauses do not keep a process that has nothing else to do.
+    await firstOf(this.#ended.promise, LIMITS.goodbyeMs);
     const result = await post(this.options, this.#nextReport(), AbortSignal.timeout(LIMITS.goodbyeMs));
     this.#socket?.close();
     this.#joined.resolve();

@@ -85,3 +85,21 @@ for (const { name, program, args, handler, isMissing } of runtimes) {
     });
   }
 }
+
+test("a process that has nothing else to do lives until the router has heard that it stops, while a change waits for its turn too", async () => {
+  const url = (file: string) => JSON.stringify(new URL(`../../replica/node/${file}`, import.meta.url).href);
+  const options = { app: "nothing-else", replica: "r", router: router.url, token: TOKEN, origin: "http://127.0.0.1:1" };
+  const program = `
+    import { joinFleet } from ${url("index.ts")};
+    const member = joinFleet(${JSON.stringify(options)});
+    await member.joined;
+    member.changed();
+    await new Promise((resolve) => setImmediate(resolve));
+    console.log(await member.stop());`;
+  const its = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: ["ignore", "pipe", "inherit"] });
+  child = its;
+  let said = "";
+  its.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+  await once(its, "close");
+  expect([its.exitCode, said]).toEqual([0, "true\n"]);
+});

@@ -37,9 +37,7 @@ test("the client's README has every option and member", async () => {
   const readme = docOf("replica", "node", "README.md");
   const listed = firstCells(readme.slice(readme.indexOf("## Options"))).map((its) => its.replace(/\(.*/, ""));
   const source = docOf("replica", "node", "options.ts");
-  const optionNames = [
-    ...source.slice(source.indexOf("interface FleetOptions"), source.indexOf("}\n")).matchAll(/readonly (\w+)\??:/g),
-  ];
+  const optionNames = [...(/interface FleetOptions [\s\S]*?\n}/.exec(source)?.[0] ?? "").matchAll(/readonly (\w+)\??:/g)];
   const member = joinFleet({
     app: "a",
     replica: "r",
