@@ -7,13 +7,14 @@ import type { Wanted } from "../src/routing/ledger/queue.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
 import type { Heartbeat } from "../src/routing/ledger/report.ts";
 import { BOUNDS } from "../src/limits.ts";
+import { LIMITS } from "../src/routing/limits.ts";
 import type { Known } from "../src/routing/direct/codec.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
 import { heartbeatTiming, type HeartbeatTiming } from "../src/routing/ledger/liveness.ts";
 import { sweepOrphaning } from "../src/routing/ledger/membership.ts";
 import { answered, ended, failed, finish, succeeded } from "../src/routing/lifecycle.ts";
 import { policyOf } from "../src/routing/policy/index.ts";
-import { adviceFor, announce } from "../src/routing/prewarm.ts";
+import { adviceFor, announce, forgetOverdue } from "../src/routing/prewarm.ts";
 import type { WaitingOptions } from "../src/routing/refusals.ts";
 import { drain, expire, hear, remove } from "../src/routing/registry.ts";
 import * as scheduling from "../src/routing/scheduler.ts";
@@ -252,6 +253,8 @@ export class Fleet extends DurableObject {
   prewarm(hints: readonly string[]): readonly ListedModel[] {
     const now = this.#now();
     announce(this.#scheduler, hints, now);
+    // What is announced is in memory alone.
+    this.#timer.wakeAt(now + LIMITS.announcedMs);
     return this.#views.held(hints, now);
   }
 
@@ -360,6 +363,7 @@ export class Fleet extends DurableObject {
   /** Without a timer the object may hibernate. */
   #rest(): void {
     this.#metrics.keep(Date.now());
+    forgetOverdue(this.#scheduler, Date.now());
     if (this.#autoscaling.isWatched(Date.now())) return;
     if (this.#stored.isComplete && this.#direct.isIdle && this.#sockets.suffice(this.#scheduler)) this.#timer.cancel();
   }

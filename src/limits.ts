@@ -140,6 +140,9 @@ export const BOUNDS = {
   /** A copy that is older than this many times its refresh interval sends no request by itself: so few requests come that the object may be asked. */
   directRefreshes: 2,
   snapshotApps: 100,
+  /** How soon an isolate tells the object again of an announced hint, a small part of the minute that one counts for; and hints that it remembers for that. */
+  announcedAgainMs: 10 * SECOND_MS,
+  announcedHints: 1000,
   /** How old the answer of MODELS_ENDPOINT may be, at the edge and in the object, and the characters of all that an isolate keeps of such answers. */
   modelsAgeMs: SECOND_MS,
   /** How long the object may take to give the list. */

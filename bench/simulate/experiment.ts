@@ -1,6 +1,7 @@
 // Every policy at every load on every path: the original workload and its bootstraps. Nothing is read or printed here.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Running } from "../command.ts";
+import { announcementsOf, type Prewarming } from "./announcements.ts";
 import { idealRun } from "./ideal.ts";
 import type { LoadMs } from "./load-times.ts";
 import type { Run } from "./outcome.ts";
@@ -11,10 +12,12 @@ import { bootstrap, fromZero, offeredLoad, retime, type Retiming, type Workload 
 import { simulate, type WorldOptions } from "./world.ts";
 
 /** The world of a run, without what is drawn in it. */
-export interface Fleet extends Omit<WorldOptions, "loadMs" | "timeToLiveMs" | "random" | "faultRandom"> {
+export interface Fleet extends Omit<WorldOptions, "loadMs" | "timeToLiveMs" | "random" | "faultRandom" | "announcements"> {
   /** Load times from the start of their streams, for each run anew. */
   readonly makeLoadMs: () => LoadMs;
   readonly seed: number;
+  /** Null, or not given: clients announce nothing. */
+  readonly prewarming?: Prewarming | null;
 }
 
 export interface Plan {
@@ -76,7 +79,13 @@ export async function* experiment(
 
 /** One policy on a workload as it is. */
 export function runOf(workload: Workload, makeRouter: MakeRouter, fleet: Fleet, progress?: (arrived: number) => void): Run {
-  const { makeLoadMs, seed, ...world } = fleet;
+  const { makeLoadMs, seed, prewarming = null, ...world } = fleet;
+  const announcements = prewarming === null ? [] : announcementsOf(workload, prewarming, seeded(seedFor(seed, "announcements")));
   const drawn = { loadMs: makeLoadMs(), random: seeded(seed), faultRandom: seeded(seedFor(seed, "faults")) };
-  return simulate(workload, makeRouter, { ...world, ...drawn, timeToLiveMs: timeToLiveMs(world.heartbeatMs) }, progress);
+  return simulate(
+    workload,
+    makeRouter,
+    { ...world, ...drawn, announcements, timeToLiveMs: timeToLiveMs(world.heartbeatMs) },
+    progress,
+  );
 }

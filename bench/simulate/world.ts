@@ -2,7 +2,7 @@
 // faults. It has no wall clock and no randomness of its own: the same options give the same run.
 import TinyQueue from "tinyqueue";
 import { hashName, score } from "../../src/routing/rendezvous.ts";
-import { announcementsOf, type Announcement, type Prewarming } from "./announcements.ts";
+import type { Announcement } from "./announcements.ts";
 import { failuresOf } from "./faults.ts";
 import { blank, type Outcome, type Run } from "./outcome.ts";
 import { SimulatedReplica, type Surroundings } from "./replica.ts";
@@ -18,8 +18,8 @@ export interface WorldOptions extends Pick<Surroundings, "slots" | "concurrency"
   readonly timeToLiveMs: number;
   /** Clients say what a request costs. */
   readonly costs: boolean;
-  /** Null, or not given: clients announce nothing. */
-  readonly prewarming?: Prewarming | null;
+  /** What clients announce, in the order in which it comes. */
+  readonly announcements?: readonly Announcement[];
   /** Routers draw from this one. Faults draw from `faultRandom`, so that they are the same for every router. */
   readonly random: Random;
 }
@@ -54,7 +54,7 @@ export function simulate(
     timeToLiveMs,
     faults,
     costs,
-    prewarming = null,
+    announcements = [],
     random,
     faultRandom,
   } = options;
@@ -89,7 +89,7 @@ export function simulate(
     scheduleDeath(index);
   }
   nextArrival(0);
-  if (prewarming !== null) nextAnnouncement(announcementsOf(workload, prewarming, faultRandom), 0);
+  nextAnnouncement(0);
   while (open > 0) {
     const event = events.pop();
     if (event === undefined) throw new Error(`${open} requests are left and nothing will happen any more`);
@@ -109,11 +109,11 @@ export function simulate(
     if (request !== undefined) foresee(Math.max(nowMs, request.atMs), () => arrive(id));
   }
 
-  function nextAnnouncement(all: readonly Announcement[], index: number): void {
-    const its = all[index];
+  function nextAnnouncement(index: number): void {
+    const its = announcements[index];
     if (its === undefined) return;
     foresee(its.atMs, () => {
-      nextAnnouncement(all, index + 1);
+      nextAnnouncement(index + 1);
       router.announce?.(its.hint, nowMs);
     });
   }

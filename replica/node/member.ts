@@ -204,19 +204,21 @@ export class FleetMember {
     this.#problem = null;
     this.#intervalMs = pauseAfterAnswer(nextMs, 0);
     this.#joined.resolve();
-    if (load.length > 0) void this.#follow({ load, evict });
+    if (load.length > 0 && this.#status === "ready") void this.#follow({ load, evict });
     // What changed while this report was under way is in the next one.
     if (!this.#isWoken) for (const resolve of this.#accepted.splice(0)) resolve();
     return pauseAfterAnswer(nextMs, Math.random());
   }
 
-  /** The router gives advice again and again while it holds, so what comes during a load is ignored. */
+  /** What was evicted for the load is told while the load goes on, and the load when it is over. Other advice that comes meanwhile is ignored. */
   async #follow(advice: Advice): Promise<void> {
     const { onAdvice } = this.options;
     if (onAdvice === undefined || this.#isFollowing) return;
     this.#isFollowing = true;
     try {
-      await onAdvice(advice);
+      const following = onAdvice(advice);
+      this.#wakeNow();
+      await following;
       this.#notices.tell("advice", null);
     } catch (error) {
       this.#notices.tell("advice", `advice could not be followed: ${error instanceof Error ? error.message : String(error)}`);

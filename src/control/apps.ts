@@ -51,9 +51,10 @@ export async function events(call: Call): Promise<Response> {
 
 /** Announces hints for a client that can't send `x-warmpath-prewarm`. */
 export async function warmApp(call: Call): Promise<Response> {
-  const hints = parseHintParameters(call.req.queries("hint") ?? []);
+  const parameters = call.req.queries("hint") ?? [];
+  if (parameters.length === 0) return problem(call, { type: "bad_request", detail: "hint: is required" });
+  const hints = parseHintParameters(parameters);
   if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
-  if (hints.hints.length === 0) return problem(call, { type: "bad_request", detail: "hint: is required" });
   const app = await knownApp(call);
   if (app === null) return noApp(call);
   const announced = withoutAliases(hints.hints, call.env.settings.HINT_ALIASES);

@@ -25,7 +25,7 @@ export const LIMITS = {
   advisedLoadTimes: 2,
   /** How long a request for an announced hint is expected: as long as a person takes from opening a page to asking for something. */
   announcedMs: 60 * SECOND_MS,
-  /** Announced hints that are remembered, each up to some 600 bytes. The oldest is forgotten. */
+  /** Announced hints that are remembered, each of up to 512 characters. The oldest is forgotten. */
   announcedHints: 256,
   /** The shortest time to live outside development: one lost heartbeat must not remove a replica. */
   timeToLiveMinMs: 15 * SECOND_MS,
@@ -150,7 +150,7 @@ export const LIMITS = {
   /** Minutes of the past of which the counters are kept beside the running one, some 500 bytes each. */
   historyMinutes: 60,
   /**
-   * Events that are kept, half of them for loads and drops: some 200 bytes each, and at most 8 KiB for one that names dropped hints of the longest names.
+   * Events that are kept, half of them for loads, advice and drops: some 200 bytes each, and at most 8 KiB for one that names dropped hints of the longest names.
    */
   eventsKept: 1000,
   /** Dropped hints that one event names. */

@@ -5,7 +5,6 @@ import { EventLog } from "./events/event-log.ts";
 import { beginProbe, nextTrustMs } from "./health/ejection.ts";
 import type { Failure } from "./health/outcome.ts";
 import { admit, createRetryBudget, type RetryBudget } from "./health/retry-budget.ts";
-import type { Announcement } from "./ledger/announced.ts";
 import { Fleet } from "./ledger/fleet.ts";
 import { join, leave, overdue, type Arrival, Queue, type Waiting, type Wanted } from "./ledger/queue.ts";
 import { adoptSlot, takeSlot, warmthOf, type Adoption } from "./ledger/slots.ts";
@@ -71,8 +70,8 @@ export interface Scheduler extends View {
   readonly metrics: Metrics;
   /** What happened to the replicas of late, for an operator. */
   readonly events: EventLog;
-  /** Hints that clients will ask for soon (prewarm.ts), by hint, the oldest first. */
-  readonly announced: Map<string, Announcement>;
+  /** Hints that clients will ask for soon (prewarm.ts), and until when a request is expected; the oldest first. */
+  readonly announced: Map<string, number>;
   /** Retries of requests that take a slot. */
   readonly retries: RetryBudget;
   /** Retries of requests that take no slot. Their number has no other bound, so they must not use up the budget of the others. */

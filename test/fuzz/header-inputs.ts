@@ -9,7 +9,9 @@ export function headerInput(draw: Draw, number: number): Input {
   return withLines(
     "header",
     number,
-    draw.pick([oddTimeout, oddCost, oddQueueLength, oddPriority, oddVia, oddHost, oddConnection, harmless, large])(draw),
+    draw.pick([oddTimeout, oddCost, oddPrewarm, oddQueueLength, oddPriority, oddVia, oddHost, oddConnection, harmless, large])(
+      draw,
+    ),
   );
 }
 
@@ -34,6 +36,13 @@ function oddCost(draw: Draw): Odd {
     return { fault: "none: cost", lines: [`${name}: ${draw.pick(["5", "0.001", "86400", "86400.0", " 7 "])}`], allowed: SERVED };
   const value = draw.pick([...NO_SECONDS, "86400.1", "86401", "999999999999"]);
   return { fault: "cost", lines: [`${name}: ${latin(value)}`], allowed: BAD_REQUEST };
+}
+
+function oddPrewarm(draw: Draw): Odd {
+  const name = "x-warmpath-prewarm";
+  if (draw.chance(0.3))
+    return { fault: "none: prewarm", lines: [`${name}: ${draw.pick(["a", "a,b", " , ", "a, a"])}`], allowed: SERVED };
+  return { fault: "prewarm", lines: [`${name}: ${draw.pick(["x".repeat(513), "a,b,c,d,e,f,g,h,i"])}`], allowed: BAD_REQUEST };
 }
 
 function oddQueueLength(draw: Draw): Odd {

@@ -131,7 +131,7 @@ describe("liveness", () => {
   test("a replica that stops beating is gone after its time to live, on an otherwise idle fleet", async () => {
     const { app, stub } = fleet();
     const answer = await stub.heartbeat(beat(app, "r"));
-    expect(answer).toEqual({ kind: "accepted", replaced: null, timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
+    expect(answer).toEqual({ kind: "accepted", replaced: null, advice: null, timeToLiveMs: 6000, nextHeartbeatMs: 2000 });
     const since = Date.now();
     await until("storage is empty", async () => (await tables(stub)).length === 0);
     expect(Date.now() - since).toBeGreaterThan(5500);

@@ -1,10 +1,10 @@
 // Prewarming: which idle replica is advised to load an announced hint, instead of what, and for how long it counts as loading the hint.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyInBandHints } from "../../src/routing/ledger/membership.ts";
+import { applyInBandHints, setDrained } from "../../src/routing/ledger/membership.ts";
 import { failed } from "../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
-import { demandShare } from "../../src/routing/model/model.ts";
+import { lateDemand } from "../../src/routing/model/model.ts";
 import { costPolicy } from "../../src/routing/policy/cost.ts";
 import { adviceFor, announce } from "../../src/routing/prewarm.ts";
 import { driver, type Driver } from "./support/driver.ts";
@@ -53,11 +53,31 @@ describe("an idle replica is advised to load an announced hint", () => {
     expect(reports(fleet, "c")).toBe(null);
   });
 
-  test("and another replica, if that one has not loaded the hint in twice the time of a load", () => {
-    const fleet = announced(driver({ a: SAID, b: SAID }), "new");
+  test("and another replica, if that one has not loaded the hint in twice the time of a load, or has left", () => {
+    const fleet = announced(driver({ a: SAID, b: SAID, c: SAID }), "new");
     reports(fleet, "a");
     expect(reports(fleet, "b", SAID, BELIEVED_MS - 1)).toBe(null);
     expect(reports(fleet, "b", SAID, BELIEVED_MS)).toMatchObject({ load: "new" });
+    fleet.hears("b", { status: "stopped" }, BELIEVED_MS);
+    expect(reports(fleet, "c", SAID, BELIEVED_MS)).toMatchObject({ load: "new" });
+  });
+
+  test("if those that hold the hint drain or are ejected", () => {
+    const fleet = announced(driver({ a: SAID, b: { hints: ["new"] } }), "new");
+    expect(reports(fleet, "a")).toBe(null);
+    fleet.hears("b", { hints: ["new"], status: "draining" });
+    expect(reports(fleet, "a")).toMatchObject({ load: "new" });
+  });
+
+  test("again once the replica has listed a hint whose advice it seemed not to heed, or is a new process", () => {
+    const fleet = announced(driver({ a: SAID }), "new");
+    reports(fleet, "a");
+    expect(reports(fleet, "a", SAID, BELIEVED_MS)).toBe(null);
+    announce(fleet.its, ["newer"], BELIEVED_MS);
+    expect(reports(fleet, "a", SAID, BELIEVED_MS)).toBe(null);
+    expect(reports(fleet, "a", { hints: ["new"], hintSlots: 3 }, BELIEVED_MS + 1)).toMatchObject({ load: "newer" });
+    expect(reports(fleet, "a", { hints: ["new"], hintSlots: 3 }, 3 * BELIEVED_MS)).toBe(null);
+    expect(reports(fleet, "a", { ...SAID, incarnation: 2 }, 3 * BELIEVED_MS + 1)).toMatchObject({ load: "newer" });
   });
 });
 
@@ -105,10 +125,21 @@ describe("no replica is advised", () => {
     expect(reports(fleet, "a", SAID, 10)).toMatchObject({ load: "newer" });
   });
 
-  test("if the policy finds that others would lose more than a load", () => {
-    const weigh = (evictionMs: number) => ({ ...costPolicy(), weigh: () => ({ evictionMs, occupationMs: 1 }) });
-    expect(reports(announced(driver({ a: FULL }, weigh(COLD_MS)), "new"), "a", FULL)).toBe(null);
-    expect(reports(announced(driver({ a: FULL }, weigh(COLD_MS - 2)), "new"), "a", FULL)).toMatchObject({ load: "new" });
+  test("to evict a hint that is announced too", () => {
+    const fleet = announced(driver({ a: { hints: ["one"], hintSlots: 1 } }), "two", "one");
+    expect(reports(fleet, "a", { hints: ["one"], hintSlots: 1 })).toBe(null);
+  });
+
+  test("that an administrator drains", () => {
+    const fleet = announced(driver({ a: SAID }), "new");
+    setDrained(fleet.its.fleet, known(fleet.its.fleet, "a"), true, 0);
+    expect(reports(fleet, "a")).toBe(null);
+  });
+
+  test("that lists what it holds in answers alone, so that nobody would know of an unasked load", () => {
+    const fleet = announced(driver({ a: { hints: null, hintSlots: 3 } }), "new");
+    applyInBandHints(fleet.its.fleet, known(fleet.its.fleet, "a"), ["old"], 0);
+    expect(reports(fleet, "a", { hints: null, hintSlots: 3 })).toBe(null);
   });
 
   test("when the request has not come for a minute; an announcement that is repeated begins anew", () => {
@@ -149,10 +180,20 @@ describe("a hint that a replica is advised to load counts as being loaded there"
   test("until the replica lists the hint, in a report or in an answer", () => {
     const fleet = advised();
     applyInBandHints(fleet.its.fleet, known(fleet.its.fleet, "a"), ["new"], 5);
-    fleet.hears("a", { ...FULL, hints: ["new"] }, 10);
     expect([...known(fleet.its.fleet, "a").loading]).toEqual([]);
+    applyInBandHints(fleet.its.fleet, known(fleet.its.fleet, "a"), ["old"], 6);
+    expect([...fleet.its.fleet.holders.of("new")]).toEqual([]);
+    fleet.hears("a", { ...FULL, hints: ["new"] }, 10);
     expect(fleet.arrives(1, ["new"], 20)).toBe("a hint_match");
     expect(fleet.its.fleet.grants.get(1)?.warmth).toBe("warm");
+  });
+
+  test("until a request for the hint was served: then the replica holds the hint", () => {
+    const fleet = advised();
+    fleet.arrives(1, ["new"], 5);
+    fleet.served(1, 20);
+    expect([...known(fleet.its.fleet, "a").loading]).toEqual([]);
+    expect(fleet.arrives(2, ["new"], BELIEVED_MS + 1)).toBe("a hint_match");
   });
 
   test("until the load must be over, if the replica does not heed advice", () => {
@@ -209,9 +250,10 @@ test("whatever happens, the indexes agree, and no load is believed for longer th
   );
 });
 
-test("an announcement is demand, as a request is", () => {
-  const { its } = announced(driver({ a: SAID }), "new", "new", "other");
-  expect(demandShare(its.model, "new")).toBeCloseTo(2 / 3, 3);
+test("an announcement is no demand", () => {
+  const fleet = announced(driver({ a: SAID }), "new", "newer");
+  fleet.arrives(1, ["old"]);
+  expect([...lateDemand(fleet.its.model)]).toEqual([["old", 1]]);
 });
 
 test("nothing is advised where nothing was announced, however often a hint is asked for", () => {

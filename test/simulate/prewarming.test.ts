@@ -21,7 +21,8 @@ const requests = (...its: readonly (readonly [atS: number, hint: string])[]): Wo
 function play(workload: Workload, prewarming: Prewarming | null, make: MakeRouter = OURS, more: Partial<WorldOptions> = {}) {
   return simulate(workload, make, {
     ...{ replicas: 1, slots: 2, concurrency: 1, loadMs: () => LOAD_MS, heartbeatMs: 1000, timeToLiveMs: 15_000 },
-    ...{ faults: NO_FAULTS, costs: false, prewarming, random: seeded(1), faultRandom: seeded(2), ...more },
+    ...{ faults: NO_FAULTS, costs: false, random: seeded(1), faultRandom: seeded(2), ...more },
+    announcements: prewarming === null ? [] : announcementsOf(workload, prewarming, seeded(3)),
   });
 }
 

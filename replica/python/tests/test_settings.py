@@ -34,7 +34,7 @@ class Arguments(unittest.TestCase):
             *(("concurrency", each) for each in (0, 10_001, 1.5, "1.5", False)),
             *(("websocket", each) for each in ("yes", "", 1)),
             *(("in_flight", each) for each in (0, "1")),
-            *(("on_advice", each) for each in (True, [])),
+            *(("on_advice", each) for each in (True, "f")),
             *(("probe", each) for each in ("x", "x:", ":1", "x:0", "x:99999", "x:y", 1, None)),
             *(("drain_timeout", each) for each in (-1, float("inf"), float("nan"), "1", None)),
         ):

@@ -13,19 +13,23 @@ OnAdvice = Callable[[list[str], list[str]], object]
 
 
 class Follower:
-    """Calls the function in a thread of its own, and not again before that has ended: the router gives advice as long as it holds."""
+    """Calls the function in a thread of its own, and not again before that has ended: advice that comes meanwhile is ignored."""
 
     def __init__(self, on_advice: OnAdvice | None) -> None:
         self._on_advice = on_advice
         self._thread: threading.Thread | None = None
 
     def take(self, load: tuple[str, ...], evict: tuple[str, ...], done: Callable[[], None]) -> None:
-        """`done` is called when the function has ended. Called by one thread alone. Never raises, unless no thread can be had."""
+        """`done` is called when the function has ended. Called by one thread alone. Never raises."""
         if self._on_advice is None or not load or (self._thread is not None and self._thread.is_alive()):
             return
         arguments = (self._on_advice, list(load), list(evict), done)
         self._thread = threading.Thread(target=_follow, args=arguments, name="warmpath advice", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # No thread can be had: the system has no more, or the interpreter ends.
+            self._thread = None
 
 
 def _follow(on_advice: OnAdvice, load: list[str], evict: list[str], done: Callable[[], None]) -> None:

@@ -186,7 +186,8 @@ class Heartbeats(threading.Thread):
         if answer.warnings != self._warnings:
             log.warning("the router warns: %s", "; ".join(answer.warnings) or "no more")
         self._warnings = answer.warnings
-        self._follower.take(answer.load, answer.evict, self.look)
+        if not self.finishes and not self._drains:
+            self._follower.take(answer.load, answer.evict, self.look)
 
     def _failed(self, failure: Failed, status: str) -> None:
         self._failures += 1

@@ -67,6 +67,12 @@ export const CLIENT_PARAMETERS = {
     schema: { type: "string", pattern: COST },
     example: "12.5",
   },
+  Prewarm: {
+    ...{ name: "X-Warmpath-Prewarm", in: "header" },
+    description: "Hints that later requests will name, separated by commas. An idle replica may load them meanwhile.",
+    schema: { type: "string", pattern: HINT_LIST_PATTERN },
+    example: "flux",
+  },
   Priority: {
     ...{ name: "X-Fal-Queue-Priority", in: "header" },
     description: "`low` waits behind all others, `high` before them.",

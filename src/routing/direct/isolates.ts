@@ -160,7 +160,10 @@ function learn(scheduler: Scheduler, replica: Replica, pair: ReportedPair, now: 
   earnRetries(retries, sent);
   const full = fleet.busy.size / Math.max(1, fleet.busy.size + fleet.free.size);
   for (let one = 0; one < Math.min(sent, TUNING.recentMemory); one++) noteFull(model.utilisation, full);
-  if (hint !== null && sent > 0) noteUse(replica, hint, now);
+  if (hint !== null && sent > 0) {
+    noteUse(replica, hint, now);
+    scheduler.announced.delete(hint);
+  }
   if (succeeded === 0) return;
   const its = { replica, hint, warmth: hint === null ? "none" : "warm", declaredMs: null } as const;
   for (let one = 0; one < Math.min(succeeded, TUNING.hintMemory); one++) {

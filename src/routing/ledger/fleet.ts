@@ -28,7 +28,7 @@ export class Fleet {
   readonly unjudged = new Map<number, Grant>();
   /** Loads in progress, by the time until which they are believed; some of these replicas have left. */
   readonly loads = new PriorityQueue<Grant, number>(earlier);
-  /** By hint: the replicas that hold or load it. Some loads among these were believed for too long; `purgeLoading` drops such loads. */
+  /** By hint: the replicas that hold or load it. Some loads among these were believed for too long; `purgeLoading` drops such loads, and the replica's next list those that it was advised to make. */
   readonly holders = new HolderIndex();
   /** Hints that had a holder and have none. */
   readonly lost = new LostHints();

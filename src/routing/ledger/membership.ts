@@ -86,7 +86,9 @@ export function applyHeartbeat(
 export function applyInBandHints(fleet: Fleet, replica: Replica, hints: readonly string[], now: number): boolean {
   if (fleet.replicas.get(replica.id) !== replica || !admitsHints(fleet, replica, hints)) return false;
   replica.listedAtMs = now;
-  return advertise(fleet, replica, hints, now);
+  const changed = advertise(fleet, replica, hints, now);
+  endAdvisedLoads(fleet, replica, now);
+  return changed;
 }
 
 /** An administrator drains the replica, or ends its drain. Requests may hope for it until `graceUntilMs`. Says whether anything has changed. */

@@ -152,6 +152,8 @@ export class Replica implements Weighted {
   lost = false;
   /** While no replica is ready, requests hope until then that a draining or drained replica returns. */
   graceUntilMs = 0;
+  /** The hint that it was last advised to load and has not listed in time; null: there is none. It is advised again once it lists that hint. */
+  unheeded: string | null = null;
   /** Requests granted so far in this incarnation. */
   served = 0;
 

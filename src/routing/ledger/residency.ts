@@ -126,10 +126,13 @@ export function startAdvisedLoad(fleet: Fleet, replica: Replica, hint: string, u
   noteUse(replica, hint, now);
 }
 
-/** Ends the loads that the replica was advised to make and that are over, or were believed for long enough. O(loads in progress). */
+/** Ends the loads that the replica was advised to make and that its list shows to be over, or that were believed for long enough. O(loads in progress). */
 export function endAdvisedLoads(fleet: Fleet, replica: Replica, now: number): void {
+  if (replica.unheeded !== null && holdsHint(replica, replica.unheeded)) replica.unheeded = null;
   for (const [hint, { grantId, untilMs }] of replica.loading) {
-    if (grantId !== null || (untilMs > now && !holdsHint(replica, hint))) continue;
+    const isLoaded = holdsHint(replica, hint);
+    if (grantId !== null || (untilMs > now && !isLoaded)) continue;
+    if (!isLoaded) replica.unheeded = hint;
     replica.loading.delete(hint);
     unindexHint(fleet, replica, hint);
   }
@@ -139,7 +142,10 @@ export function endAdvisedLoads(fleet: Fleet, replica: Replica, now: number): vo
 export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | null): void {
   const { hint, replica } = grant;
   fleet.loads.delete(grant);
-  if (hint === null || replica.loading.get(hint)?.grantId !== grant.id) return;
+  const load = hint === null ? undefined : replica.loading.get(hint);
+  // A success shows that an advised load is over too; the end of a request that waited for one says nothing.
+  if (hint === null || load === undefined || !(load.grantId === grant.id || (load.grantId === null && loadedAtMs !== null)))
+    return;
   if (loadedAtMs !== null) {
     if (!holdsHint(replica, hint)) {
       replica.unreported.set(hint, loadedAtMs);

@@ -41,6 +41,7 @@ const NAMES = [
   "x-model",
   "x-fal-request-timeout",
   "x-warmpath-cost",
+  "x-warmpath-prewarm",
   "x-fal-queue-priority",
   "x-fal-no-retry",
   "via",
