@@ -28,9 +28,10 @@ export interface Viewed {
   readonly timing: () => HeartbeatTiming;
 }
 
-/** A view, with what it is asked for: how many hints a matrix shows; after which sequence events begin. */
+/** A view, with what it is asked for: the hints of a request to explain; how many hints a matrix shows; after which sequence events begin. */
 export type ViewQuery =
   | { readonly view: "history" | "queue" }
+  | { readonly view: "explain"; readonly hints: readonly string[] }
   | { readonly view: "matrix"; readonly hints: number }
   | { readonly view: "events"; readonly after: number };
 
@@ -69,12 +70,14 @@ export class FleetViews {
     return this.#models.at(now);
   }
 
-  look(query: ViewQuery, now: number): HistoryView | QueueView | MatrixView | EventsView {
+  look(query: ViewQuery, now: number): HistoryView | QueueView | Explanation | MatrixView | EventsView {
     switch (query.view) {
       case "history":
         return this.history(now);
       case "queue":
         return this.queue(now);
+      case "explain":
+        return this.explain(query.hints, now);
       case "matrix":
         return this.matrix(query.hints, now);
       case "events":

@@ -128,9 +128,8 @@ export class Fleet extends DurableObject {
     }
     this.#dispatch(now);
     const timing = this.#timing();
-    if (outcome.kind === "stopped" || replica === undefined) return { kind: "accepted", replaced: null, advice: null, ...timing };
-    const advice = adviceFor(this.#scheduler, replica, timing.nextHeartbeatMs, now);
-    return { kind: "accepted", replaced: outcome.replaced, advice, ...timing };
+    const advice = replica === undefined ? null : adviceFor(this.#scheduler, replica, timing.nextHeartbeatMs, now);
+    return { kind: "accepted", replaced: outcome.kind === "accepted" ? outcome.replaced : null, advice, ...timing };
   }
 
   /** Opens a WebSocket for heartbeats. The Worker has checked the handshake. */
@@ -230,11 +229,7 @@ export class Fleet extends DurableObject {
     return this.#metrics.scrape(isKept, this.#now());
   }
 
-  explain(hints: readonly string[]) {
-    return this.#views.explain(hints, this.#now());
-  }
-
-  /** One of the views of what happens, as the query names it. */
+  /** One of an administrator's views, as the query names it. */
   look(query: ViewQuery) {
     return this.#views.look(query, this.#now());
   }

@@ -24,8 +24,7 @@ export async function viewApp(call: Call): Promise<Response> {
 export async function explainApp(call: Call): Promise<Response> {
   const hints = parseHintParameters(call.req.queries("hint") ?? []);
   if (!hints.ok) return problem(call, { type: "bad_request", detail: `hint: ${hints.detail}` });
-  const app = await knownApp(call);
-  return app === null ? noApp(call) : answer(call, await stubOf(call, app).explain([...hints.hints]));
+  return look(call, { view: "explain", hints: [...hints.hints] });
 }
 
 /** What the app's object tells, also of an app whose replicas left within 24 hours. */

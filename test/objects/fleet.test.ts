@@ -96,7 +96,7 @@ describe("storage", () => {
     const { stub } = fleet();
     const answer = await stub.enqueue(REQUEST);
     expect(answer.result).toMatchObject({ kind: "refused", refusal: { kind: "no_replicas" } });
-    await stub.explain(["sdxl"]);
+    await stub.look({ view: "explain", hints: ["sdxl"] });
     expect(await tables(stub)).toEqual([]);
     expect(await alarmOf(stub)).toBe(null);
   });
