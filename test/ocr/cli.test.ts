@@ -66,7 +66,7 @@ describe.skipIf(!isThere)("the comparison", () => {
     ["SIGINT", 130],
     ["SIGKILL", null],
   ] as const)("after %s nothing is left", { timeout: 60_000 }, async (signal, status) => {
-    const { its } = start(COMPARE, ["--rate", "5"]);
+    const { its } = start(COMPARE, ["--rate", "5", "--no-chart"]);
     let all: number[] = [];
     // The router and its shell, and four replicas.
     await until("all run", () => (all = below(its.pid ?? 0)).length >= 6, 30_000);
@@ -83,7 +83,7 @@ describe.skipIf(!isThere)("the comparison", () => {
     for (const program of ["sh", "cat"]) {
       execFileSync("ln", ["-s", execFileSync("which", [program], { encoding: "utf8" }).trim(), path.join(bare, program)]);
     }
-    const args = [COMPARE, ...["--requests", "3", "--rate", "4", "--replicas", "2", "--json"]];
+    const args = [COMPARE, ...["--requests", "3", "--rate", "4", "--replicas", "2", "--no-chart", "--json"]];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       env: { PATH: bare },
       encoding: "utf8",

@@ -23,7 +23,7 @@ Exit status: 0 if every page was read and recognised, 1 if not or if something f
 Examples:
   npm start
   npm start -- --seed 2 --json
-  npm start -- --runs 5 --chart ocr.svg`;
+  npm start -- --runs 5 --chart five.svg`;
 
 const command = program("npm start --", "Compares Warmpath with nginx on replicas that really load models.", NOTES)
   .option("--requests <number>", "pages for each way", number(1, 10_000, "integer"), 80)
@@ -33,7 +33,8 @@ const command = program("npm start --", "Compares Warmpath with nginx on replica
   .option("--seed <number>", "seed of the pages and their times", SEED, 1)
   .option("--runs <number>", "so many times over, each with the next seed", number(1, 100, "integer"), 1)
   .optionsGroup("Output:")
-  .option("--chart <file>", "chart of cold loads and latencies, as SVG")
+  .option("--chart <file>", "where the chart of cold loads and latencies goes", "ocr.svg")
+  .option("--no-chart", "draw none")
   .option("--json", "one JSON object instead of tables", false);
 
 await main(command, async ({ chart: file, json, ...options }, running) => {
@@ -57,7 +58,9 @@ await main(command, async ({ chart: file, json, ...options }, running) => {
   } else {
     running.print([header, tables(results), verdict(findings)].join("\n\n"));
   }
-  if (file !== undefined) blaming("--chart", () => writeFileSync(file, chart(results, header)));
+  if (file === false) return ok;
+  blaming("--chart", () => writeFileSync(file, chart(results, header)));
+  if (!json) running.print(`\nThe chart is ${file}.`);
   return ok;
 });
 
