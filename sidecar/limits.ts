@@ -13,6 +13,8 @@ export const LIMITS = {
   /** How long the server may take for all that one look asks. --server-timeout changes it, up to the most. */
   lookMs: 5 * SECOND_MS,
   lookMostMs: 60 * SECOND_MS,
+  /** How long a load by the router's advice may take: models of a hundred gigabytes take minutes from a disk. */
+  preloadMs: 15 * 60 * SECOND_MS,
   /** The longest answer that is read: metrics of a busy vLLM have some hundred kilobytes, a history of ComfyUI's workflows a few megabytes. */
   answerBytes: 16 * MEBIBYTE,
   /** Bytes of a command's output. 256 hints of 512 characters fit. */

@@ -29,6 +29,12 @@ export function bounded<Count extends number | null>(count: Count, most: number)
   return count === null ? count : Math.min(count, most);
 }
 
+/** The server's name of the model that a hint stands for: one that `--alias` gives the hint, else the hint itself. */
+export function nameOf(hint: string, aliases: Aliases): string {
+  for (const [name, hints] of aliases) if (hints.includes(hint)) return name;
+  return hint;
+}
+
 function hintsOf(names: Names, aliases: Aliases): readonly string[] {
   const aliased = names.flatMap((name) => aliases.get(name) ?? []);
   return aliased.length > 0 ? aliased : names;

@@ -5,7 +5,7 @@ import type { Adapter, Look } from "./adapters/adapter.ts";
 import { ServerFault } from "./fault.ts";
 import { judged, UNSEEN, type Judgement } from "./judge.ts";
 import { LIMITS } from "./limits.ts";
-import { bounded, heldHints, type Aliases, type Held } from "./names.ts";
+import { bounded, heldHints, nameOf, type Aliases, type Held } from "./names.ts";
 import { Server } from "./server.ts";
 
 export interface SidecarOptions {
@@ -21,7 +21,7 @@ export interface SidecarOptions {
   /** What the operator says; null: what the server says, or the adapter takes. */
   readonly hintSlots: number | null;
   readonly concurrency: number | null;
-  readonly fleet: Omit<FleetOptions, "hints" | "hintSlots" | "concurrency" | "inFlight" | "status" | "log">;
+  readonly fleet: Omit<FleetOptions, "hints" | "hintSlots" | "concurrency" | "inFlight" | "onAdvice" | "status" | "log">;
 }
 
 export type Event =
@@ -72,6 +72,7 @@ export async function runSidecar(
     concurrency: () => now.concurrency,
     // What a server counts is not what the router sent: a request on its way there is not in it.
     inFlight: null,
+    onAdvice: preloading(options, end),
     log: (detail) => tell({ event: "note", detail }),
   });
   while (!end.aborted) {
@@ -95,6 +96,19 @@ export async function runSidecar(
   const isHeard = await member.stop();
   tell({ event: "stopped" });
   return isHeard;
+}
+
+/** Follows the router's advice, if the server can be told to load a model. It evicts by itself. */
+function preloading({ adapter, aliases, serverUrl, serverToken }: SidecarOptions, end: AbortSignal): FleetOptions["onAdvice"] {
+  if (adapter.preload === undefined) return undefined;
+  return async ({ load }) => {
+    const server = new Server(serverUrl, serverToken, AbortSignal.any([end, AbortSignal.timeout(LIMITS.preloadMs)]));
+    try {
+      for (const hint of load) await adapter.preload?.(server, nameOf(hint, aliases));
+    } catch (error) {
+      if (!end.aborted) throw error;
+    }
+  };
 }
 
 interface Seen {

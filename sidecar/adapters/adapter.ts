@@ -28,6 +28,11 @@ export interface Adapter {
   readonly pollMs: number;
   /** Throws a ServerFault if the server can't be asked or says no sense. */
   look(server: Server): Promise<Look>;
+  /**
+   * Has the server load a model, by one of its own names, in the place of the one that it used least recently if need be. Ends when the load has begun or is over.
+   * Throws a ServerFault if the server does not. Absent: the server can't be told to.
+   */
+  preload?(server: Server, name: string): Promise<void>;
   /** Requests that are in progress there, those that wait included; null: it does not say. For drains. */
   load(server: Server): Promise<number | null>;
 }

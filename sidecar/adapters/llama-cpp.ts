@@ -3,7 +3,7 @@
  * `GET /v1/models` names it and `GET /props` has `total_slots` and `is_sleeping`. Neither wakes a model that sleeps, but `GET /slots` may, so that is asked in a
  * drain alone. While a model loads the one-model server answers 503. https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
  * The router of models ends running requests of a model that has to go (https://github.com/ggml-org/llama.cpp/issues/22447), so its concurrency is 1 unless
- * --concurrency says that all fit.
+ * --concurrency says that all fit. `POST /models/load` has the router load a model.
  */
 import { LIMITS } from "../limits.ts";
 import { countOf, isObject, listOf, objectOf, objectsOf, textOf, textsOf, type Json } from "../json.ts";
@@ -24,6 +24,9 @@ export const llamaCpp: Adapter = {
     }
     const held = props["is_sleeping"] === true ? [] : models.map(namesOf);
     return { models: held, slots: Math.max(models.length, 1), concurrency: countOf(props["total_slots"]) };
+  },
+  async preload(server, model) {
+    await server.json("/models/load", { method: "POST", body: { model } });
   },
   async load(server) {
     const models = await modelsOf(server);

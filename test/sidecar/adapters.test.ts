@@ -222,3 +222,25 @@ describe("--hints-command", () => {
     expect(await faultOf(look(`while [ -e ${file} ]; do sleep 0.05; done & wait`, 100))).toBe("slow");
   });
 });
+
+describe.each([
+  ["ollama", "POST /api/generate"],
+  ["llama-cpp", "POST /models/load"],
+] as const)("%s loads a model that no request needs yet", (name, target) => {
+  const preload = (ms?: number) => ADAPTERS[name].preload?.(server(ms), "m");
+
+  test("by one question", async () => {
+    answer = serving({ [target]: { success: true } });
+    await preload();
+    expect(asked.map((its) => its.target)).toEqual([target]);
+  });
+
+  test.each([
+    ["one that it does not have", { status: 404, body: '{"error":"model not found"}' }, "garbage"],
+    ["while it is loading itself", { status: 503, body: "" }, "loading"],
+    ["silence", "silence", "slow"],
+  ] as const)("%s is a fault", async (_, its, kind) => {
+    answer = () => its;
+    expect(await faultOf(preload(its === "silence" ? 50 : 5000) ?? Promise.resolve())).toBe(kind);
+  });
+});

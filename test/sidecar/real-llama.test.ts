@@ -87,6 +87,45 @@ describe.skipIf(!isThere)("llama.cpp", () => {
     expect(its.events.some(({ event }) => event === "down")).toBe(true);
   }, 90_000);
 
+  test("what a client announces is loaded before it is asked for; a model that there is not is a note", async () => {
+    await using quick = await TestRouter.start({ HEARTBEAT_INTERVAL_MS: "200" });
+    await using server = await ModelServer.llamaRouter(["blue", "green", "red"], 2);
+    const its = Sidecar.start(quick, [
+      "llama-cpp",
+      "--app",
+      "a",
+      "--replica",
+      "one",
+      "--server",
+      server.url,
+      "--alias",
+      "green=grass",
+    ]);
+    running.push(its);
+    const hints = async () => (await quick.view("a")).replicas?.[0]?.hints?.toSorted().join();
+    const announced = async (hint: string) => expect((await quick.admin(`/-/apps/a/warm?hint=${hint}`, "POST")).status).toBe(200);
+    await until("it is ready", async () => (await hints()) === "");
+    await announced("grass");
+    await until("green is loaded", async () => (await hints()) === "grass");
+    await announced("red");
+    await until("red is loaded too", async () => (await hints()) === "grass,red");
+    const isWarm = async (hint: string, model = hint) => {
+      const headers = { "content-type": "application/json", "x-fal-runner-hint": hint };
+      const reply = await quick.send("/a/completion", { method: "POST", headers, body: asked(model) });
+      expect([reply.status, reply.headers["x-warmpath-reason"]]).toEqual([200, "hint_match"]);
+    };
+    await isWarm("grass", "green");
+    await isWarm("red");
+    await announced("blue");
+    await until("blue is loaded in the place of the oldest", async () => (await hints()) === "blue,red");
+    await isWarm("blue");
+    await announced("absent");
+    await until("it is said", () =>
+      its.events.some(({ event, detail }) => event === "note" && String(detail).includes("advice")),
+    );
+    expect(await hints()).toBe("blue,red");
+  }, 60_000);
+
   test("with one model: SIGTERM drains, and a request that runs is finished first", async () => {
     await using server = await ModelServer.llamaSingle("violet", 3);
     const its = run("single", "one", server, ["--drain", "60"]);

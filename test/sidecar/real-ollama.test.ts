@@ -41,6 +41,10 @@ describe.skipIf(!isThere)("Ollama", () => {
       expect((await router.view("o")).replicas?.[0]?.hint_slots).toBe(3);
       await fetch(`${server.url}/api/generate`, { method: "POST", body: JSON.stringify({ model: "red", keep_alive: 0 }) });
       await until("it is unloaded", async () => (await hints())?.length === 0);
+      // The heartbeat of that has been answered. The next one is that of another load.
+      await router.admin("/-/apps/o/warm?hint=blue", "POST");
+      await fetch(`${server.url}/api/generate`, { method: "POST", body: JSON.stringify({ model: "red", stream: false }) });
+      await until("what was announced is loaded too", async () => (await hints())?.includes("blue") === true);
       await server.kill();
       await until("it drains", async () => (await router.view("o")).replicas?.[0]?.status === "draining");
     } finally {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { FaultKind } from "../../sidecar/fault.ts";
 import { judged, UNSEEN } from "../../sidecar/judge.ts";
-import { heldHints } from "../../sidecar/names.ts";
+import { heldHints, nameOf } from "../../sidecar/names.ts";
 import { samplesOf, sumOf } from "../../sidecar/metrics.ts";
 
 const look = (models: readonly (readonly string[])[] | null, slots: number | null = null) => ({
@@ -24,6 +24,12 @@ describe("hints", () => {
   test("an alias takes the place of the names, and there may be several", () => {
     const aliases = new Map([["a:latest", ["one", "two"]]]);
     expect(heldHints(look([["a:latest", "a"], ["b"]]), false, aliases, null).hints).toEqual(["one", "two", "b"]);
+    expect(["one", "two", "b", "a:latest"].map((hint) => nameOf(hint, aliases))).toEqual([
+      "a:latest",
+      "a:latest",
+      "b",
+      "a:latest",
+    ]);
   });
 
   test.each([
