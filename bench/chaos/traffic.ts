@@ -41,6 +41,8 @@ const SHAPES = {
   post_large: { weight: 4, ...STREAMED, upload: { ...KEPT, bytes: 2 * RETRY_BODY_MAX_BYTES } },
   post_chunked: { weight: 4, ...STREAMED, upload: { ...KEPT, chunked: true } },
   no_retry: { weight: 6, headers: { "x-fal-no-retry": "1" }, replayable: false },
+  /** No replica here heeds advice, so a hint counts as being loaded where it is not. */
+  announces: { weight: 4, headers: { "x-warmpath-prewarm": HINTS.slice(0, 3).join(",") } },
   low_priority: { weight: 4, headers: { "x-fal-queue-priority": "low" } },
   leaves_early: { weight: 6, leaving: (random) => ({ when: "after", ms: Math.floor(random() * 250) }) },
   leaves_mid_answer: { weight: 4, leaving: MID_ANSWER, answer: "chunked", bytes: LONG },
