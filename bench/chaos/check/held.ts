@@ -69,14 +69,16 @@ const ASKED = [
   "a ticket was lost",
   "the fleet did not adopt a request",
   "no new snapshot",
+  "an announcement was lost",
   "the Directory could not be (asked|told)",
   "a request failed in the router",
 ].join("|");
 const WHY =
   "chaos: the |Network connection lost|object to be reset|execution context which hosts this callback is no longer running";
-const OUT_OF_REACH = new RegExp(
-  `^{"message":"(?:(${ASKED})",.*"error":"[^"]*(${WHY})|the fleet is (out of reach; |in reach again"))`,
-);
+const OUT_OF_REACH = new RegExp(`^{"message":"(?:(${ASKED})",.*"error":"[^"]*(${WHY})|the fleet is out of reach; )`);
+
+/** With the first request that is answered some time after the last that was not, whenever that comes. */
+const IN_REACH = /^{"message":"the fleet is in reach again",/;
 
 /** A 502 of the router. The table of outcomes says whether its client may have got that. */
 const NOT_ANSWERED = /^{"message":"a request was not answered",.*"why":"(refused|reset|expired|broke_off)"}$/;
@@ -95,7 +97,7 @@ export function checkLog({ history }: Facts): Violation[] {
       return beganMs <= atMs && atMs <= (endedMs ?? Infinity) + FAULTS[fault.kind].lingersMs;
     });
   return history.log
-    .filter(({ line }) => !BY_RUNTIME.test(line) && !NOT_ANSWERED.test(line) && !EVENT.test(line))
+    .filter(({ line }) => !BY_RUNTIME.test(line) && !NOT_ANSWERED.test(line) && !EVENT.test(line) && !IN_REACH.test(line))
     .filter(({ line, atMs }) => !(OUT_OF_REACH.test(line) && isDisturbed(atMs)))
     .map(({ atMs, line }) => ({ rule: "nothing unexpected is logged", key: null, atMs, what: line.slice(0, 500) }));
 }
