@@ -5,6 +5,7 @@ import { ADAPTERS } from "./adapters/index.ts";
 import type { Adapter } from "./adapters/adapter.ts";
 import { hintsCommand } from "./adapters/hints-command.ts";
 import { hintsUrl, parsePath } from "./adapters/hints-url.ts";
+import { hintFault } from "../replica/node/hints.ts";
 import { BadUsage } from "./fault.ts";
 import { LIMITS } from "./limits.ts";
 import type { Aliases } from "./names.ts";
@@ -52,7 +53,9 @@ const url = (text: string) => {
 /** A name may hold `=`, a hint may too, so the first one that has a name before it counts. */
 function alias(text: string, before: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
   const at = text.indexOf("=");
-  if (at > 0 && at < text.length - 1) return [...before, [text.slice(0, at), text.slice(at + 1)]];
+  const fault = at < 0 ? null : hintFault(text.slice(at + 1).trim());
+  if (at > 0 && fault !== null) throw new InvalidArgumentError(`The hint ${fault}.`);
+  if (at > 0) return [...before, [text.slice(0, at), text.slice(at + 1)]];
   throw new InvalidArgumentError("It must be NAME=HINT.");
 }
 
@@ -170,7 +173,8 @@ export function sidecarOptions(server: ServerName | undefined, options: Parsed):
 function adapterOf(server: ServerName | undefined, options: Parsed): Adapter {
   const { hintsUrl: from, hintsPath, hintsCommand: command } = options;
   const given = [server, from, command].filter((its) => its !== undefined).length;
-  if (given !== 1) throw new BadUsage(`one of these is needed: ${SERVERS.join(", ")}, --hints-url, --hints-command`);
+  const choices = `${SERVERS.join(", ")}, --hints-url, --hints-command`;
+  if (given !== 1) throw new BadUsage(`one of these is needed${given === 0 ? "" : ", and no second one"}: ${choices}`);
   if (hintsPath !== undefined && from === undefined) throw new BadUsage("--hints-path goes with --hints-url");
   if (server !== undefined) return ADAPTERS[server];
   if (command !== undefined) return hintsCommand(command, options.serverTimeout);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { CommanderError } from "@commander-js/extra-typings";
 import { FleetOptionError } from "../replica/node/index.ts";
 import { checkOptions } from "../replica/node/options.ts";
+import { sendable } from "../replica/node/hints.ts";
 import { reportOf } from "../replica/node/report.ts";
 import { sidecarCommand, sidecarOptions } from "./command.ts";
 import { BadUsage, ServerFault, shortened } from "./fault.ts";
@@ -43,7 +44,15 @@ async function printOnce(options: SidecarOptions, asJson: boolean): Promise<numb
   try {
     const look = await lookOnce(options, end.signal);
     const { hints, hintSlots, concurrency } = heldBy(options, look);
-    const numbering = { incarnation: Date.now(), sequence: 1, status: "ready", inFlight: null, hints } as const;
+    const said = hints === null ? null : sendable(hints);
+    for (const fault of said?.faults ?? []) console.error(`note: ${fault}`);
+    const numbering = {
+      incarnation: Date.now(),
+      sequence: 1,
+      status: "ready",
+      inFlight: null,
+      hints: said?.hints ?? null,
+    } as const;
     const heartbeat = reportOf({ ...options.fleet, hintSlots, concurrency }, numbering);
     if (!asJson)
       console.log(

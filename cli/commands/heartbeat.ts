@@ -8,6 +8,8 @@ interface Answer {
   readonly time_to_live_ms: number;
   readonly next_heartbeat_ms: number;
   readonly warnings?: readonly string[];
+  readonly load?: readonly string[];
+  readonly evict?: readonly string[];
 }
 
 const TOKEN_OPTION = "--heartbeat-token or WARMPATH_HEARTBEAT_TOKEN";
@@ -42,9 +44,11 @@ export const heartbeat = job(
   },
 );
 
-function inWords({ time_to_live_ms: live, next_heartbeat_ms: next, warnings = [] }: Answer): string {
+function inWords({ time_to_live_ms: live, next_heartbeat_ms: next, load = [], evict = [], warnings = [] }: Answer): string {
   const accepted = `Accepted: the next one is due in ${duration(next)}, and without it the replica is gone after ${duration(live)}.`;
-  return [accepted, ...warnings.map((warning) => printable(`warning: ${warning}`))].join("\n");
+  const instead = evict.length === 0 ? "" : ` in the place of ${evict.join(", ")}`;
+  const advice = load.length === 0 ? [] : [printable(`advice: load ${load.join(", ")}${instead}`)];
+  return [accepted, ...advice, ...warnings.map((warning) => printable(`warning: ${warning}`))].join("\n");
 }
 
 /** A field's fault, with the option that gave the field. */

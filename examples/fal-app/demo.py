@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import signal
@@ -33,6 +34,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.requests < 0:
         parser.error(f"--requests must be at least 0, not {options.requests}")
+    missing = [name for name in ("fal", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        parser.error(f"not installed: {', '.join(missing)} (README.md says how)")
     if not NODE.exists():
         parser.error("the router is not installed: run npm ci in the project's folder")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

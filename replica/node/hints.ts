@@ -19,7 +19,7 @@ export function sendable(list: readonly unknown[]): { readonly hints: string[]; 
     const hint = typeof its === "string" ? its.trim() : "";
     const fault = hintFault(hint);
     if (fault === null) hints.add(hint);
-    else faults.push(`the hint ${JSON.stringify(hint.slice(0, 64))} ${fault}`);
+    else faults.push(`the hint ${JSON.stringify(hint.slice(0, 64))} ${fault}, so it is left out`);
   }
   const sent = [...hints];
   if (sent.length > LIMITS.hints) faults.push(`there are ${sent.length} hints, of which the first ${LIMITS.hints} are sent`);

@@ -38,6 +38,22 @@ test("options that are not given are not sent; empty hints are an empty list", a
   expect((await shared().view(app)).replicas[0]?.hints).toEqual([]);
 });
 
+test("advice is shown: what a client has announced, by the command too", async () => {
+  await using replica = await TestReplica.start();
+  const app = freshApp();
+  const args = [...required(app, replica.origin), "--hints", "old", "--hint-slots", "1"];
+  await beat(args);
+  const announced = await warmpath(["warm", app, "new", "old"], reaching(shared()));
+  expect(announced.status, announced.stderr).toBe(0);
+  expect(announced.stdout).toMatch(/new +0 +0\n *old +1 +0/);
+  expect((await beat(args)).stdout).not.toContain("advice");
+  await warmpath(["warm", app, "newer"], reaching(shared()));
+  await shared().send(`/${app}/x`, { headers: { "x-fal-runner-hint": "old" } });
+  expect((await beat(args)).stdout).toContain("advice: load new in the place of old");
+  expect((await warmpath(["warm", app, "é"], reaching(shared()))).status).toBe(1);
+  expect((await warmpath(["warm", app], reaching(shared()))).status).toBe(2);
+});
+
 test("warnings are shown", async () => {
   await using replica = await TestReplica.start();
   const app = freshApp();

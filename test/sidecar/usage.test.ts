@@ -25,6 +25,8 @@ test.each([
   [["ollama", ...GOOD, "--concurrency", "0"], "--concurrency"],
   [["ollama", ...GOOD, "--concurrency", "1.5"], "--concurrency"],
   [["ollama", ...GOOD, "--alias", "name"], "--alias"],
+  [["ollama", ...GOOD, "--alias", "name="], "--alias"],
+  [["ollama", ...GOOD, "--alias", "name=a,b"], "--alias"],
   [["ollama", ...GOOD, "--poll", "0"], "--poll"],
   [["ollama", ...GOOD, "--poll", "soon"], "--poll"],
   [["ollama", ...GOOD, "--server-timeout", "3600"], "--server-timeout"],

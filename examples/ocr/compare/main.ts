@@ -1,6 +1,7 @@
 // `npm start`: the same pages to the same replicas, cold each time, behind Warmpath and behind nginx, one after the other.
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import path from "node:path";
 import { blaming, main, number, program, SEED, type Running } from "../../../bench/command.ts";
 import { isWell, verdict } from "../../../bench/report.ts";
 import { bundle } from "../../../scripts/bundle.ts";
@@ -38,6 +39,8 @@ const command = program("npm start --", "Compares Warmpath with nginx on replica
   .option("--json", "one JSON object instead of tables", false);
 
 await main(command, async ({ chart: file, json, ...options }, running) => {
+  // Before a quarter of an hour has passed.
+  if (file !== false) blaming("--chart", () => accessSync(path.dirname(path.resolve(file)), constants.W_OK));
   const { ways: compared, notice } = ways();
   if (notice !== null) console.error(notice);
   bundle();

@@ -132,7 +132,7 @@ def _advice(kind: str, field: object, told: Mapping[str, Any]) -> str:
     if kind == "forbidden":
         return "; arguments token and app"
     if kind == "stale_heartbeat":
-        return f"; the router knows {told.get('known')}: another process uses this replica's id, or somebody deleted it"
+        return "; another process uses this replica's id, or it has just stopped, or somebody deleted it"
     if kind == "origin_taken":
         return f"; argument origin: the replica {told.get('replica')} has it"
     return ""
