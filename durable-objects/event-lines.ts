@@ -1,4 +1,4 @@
-// The log's lines of what happens to replicas: one JSON line an event, but for loads and drops, which come with traffic.
+// The log's lines of what happens to replicas: one JSON line an event, but for what comes with traffic.
 import { BOUNDS } from "../src/limits.ts";
 import { EventLog, isOfTraffic } from "../src/routing/events/event-log.ts";
 import type { EventKind, FleetEvent } from "../src/routing/events/event.ts";

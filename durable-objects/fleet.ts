@@ -248,7 +248,7 @@ export class Fleet extends DurableObject {
   prewarm(hints: readonly string[]): readonly ListedModel[] {
     const now = this.#now();
     announce(this.#scheduler, hints, now);
-    // What is announced is in memory alone.
+    // Until then the object does not hibernate: announcements are in memory alone.
     this.#timer.wakeAt(now + LIMITS.announcedMs);
     return this.#views.held(hints, now);
   }

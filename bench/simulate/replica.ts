@@ -1,9 +1,10 @@
 // A simulated replica: a few hints in memory, the least recently used making room; requests that run, wait for their load, wait for room, or
 // (sent over the concurrency) wait for a slot. It knows the truth. Routers see only what it reports.
+import type { Advice } from "../../src/routing/prewarm.ts";
 import { IDLE_TIMEOUT_MS, type failuresOf, type Faults } from "./faults.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Random } from "./random.ts";
-import type { Advice, Router } from "./router.ts";
+import type { Router } from "./router.ts";
 import type { Request } from "./workload.ts";
 
 interface Entry {

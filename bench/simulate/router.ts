@@ -1,5 +1,6 @@
 // What the simulated world and a router say to each other: exactly what the wire carries, and nothing of what is really in a replica. The
 // production scheduler and every baseline are driven through this one interface.
+import type { Advice } from "../../src/routing/prewarm.ts";
 
 /** A replica's periodic report. Replicas are named by their place, from 0. */
 export interface Report {
@@ -37,14 +38,8 @@ export interface Answer {
   readonly hints: readonly string[] | null;
 }
 
-/** What the answer to a report advises: a hint to load, and one to evict for that; null: none. */
-export interface Advice {
-  readonly load: string;
-  readonly evict: string | null;
-}
-
 export interface Router {
-  /** Null: no advice. */
+  /** What the answer advises; null: nothing. */
   report(report: Report, nowMs: number): Advice | null;
   /** A client will ask for the hint soon. */
   announce?(hint: string, nowMs: number): void;

@@ -1,16 +1,9 @@
 // `warmpath heartbeat`: one heartbeat as its options say, and what the router answers. The router checks the fields, as it does a replica's.
+import type { HeartbeatReply } from "../../src/wire/heartbeat.ts";
 import { refusalOf, reachOf, send } from "../client.ts";
 import { anyNumber, heartbeatToken, heartbeatTokenOf, job, routerCommand } from "../command.ts";
 import { Failed } from "../failure.ts";
 import { duration, printable } from "../text.ts";
-
-interface Answer {
-  readonly time_to_live_ms: number;
-  readonly next_heartbeat_ms: number;
-  readonly warnings?: readonly string[];
-  readonly load?: readonly string[];
-  readonly evict?: readonly string[];
-}
 
 const TOKEN_OPTION = "--heartbeat-token or WARMPATH_HEARTBEAT_TOKEN";
 
@@ -38,13 +31,19 @@ export const heartbeat = job(
     const reply = await send(reach, "/-/heartbeat", { method: "POST", token, body: JSON.stringify(beat) });
     if (reply.status !== 200 || typeof reply.json?.["time_to_live_ms"] !== "number")
       throw naming(refusalOf(reach, reply, TOKEN_OPTION));
-    const answer = reply.json as unknown as Answer;
+    const answer = reply.json as unknown as HeartbeatReply;
     print(options.json === true ? JSON.stringify(answer) : inWords(answer));
     return true;
   },
 );
 
-function inWords({ time_to_live_ms: live, next_heartbeat_ms: next, load = [], evict = [], warnings = [] }: Answer): string {
+function inWords({
+  time_to_live_ms: live,
+  next_heartbeat_ms: next,
+  load = [],
+  evict = [],
+  warnings = [],
+}: HeartbeatReply): string {
   const accepted = `Accepted: the next one is due in ${duration(next)}, and without it the replica is gone after ${duration(live)}.`;
   const instead = evict.length === 0 ? "" : ` in the place of ${evict.join(", ")}`;
   const advice = load.length === 0 ? [] : [printable(`advice: load ${load.join(", ")}${instead}`)];

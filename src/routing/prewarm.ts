@@ -40,7 +40,7 @@ export function adviceFor(scheduler: Scheduler, replica: Replica, untilNextMs: n
   forgetOverdue(scheduler, now);
   if (announced.size === 0 || !isIdle(replica)) return null;
   const evict = evictedBy(replica);
-  // What another request is expected for does not go, and neither does what is in use.
+  // Nothing is evicted that is in use, or announced too.
   if (evict === null ? mustEvict(replica) : announced.has(evict)) return null;
   for (const hint of announced.keys()) {
     if (isHeld(fleet, hint, now) || fleet.hintFailures.barredUntilMs(replica, hint, now) > 0) continue;

@@ -95,14 +95,10 @@ function inWords(event: FleetEvent): string {
       return `Is trusted again after its ejection (${event.ejectedFor}).`;
     case "hint_failed":
       return `Gets nothing for ${event.hint} for ${duration(event.forMs)}, because it failed such requests.`;
-    case "loaded": {
-      const instead = event.evicts === null ? "" : `, instead of ${event.evicts}`;
-      return `Loaded ${event.hint} in ${duration(event.loadMs)}${instead} (${LOADS[event.load]}).`;
-    }
-    case "advised": {
-      const instead = event.evicts === null ? "" : `, instead of ${event.evicts}`;
-      return `Was advised to load ${event.hint}${instead}: a client announced it.`;
-    }
+    case "loaded":
+      return `Loaded ${event.hint} in ${duration(event.loadMs)}${instead(event)} (${LOADS[event.load]}).`;
+    case "advised":
+      return `Was advised to load ${event.hint}${instead(event)}: a client announced it.`;
     case "dropped":
       return `Dropped ${listed(event.hints, event.more)}.`;
   }
@@ -121,6 +117,10 @@ function statesOf({ status, drained, unhealthy }: Extract<FleetEvent, { readonly
 function slotsAndHints({ concurrency, hints }: { readonly concurrency: number; readonly hints: number | null }): string {
   const slots = counted(concurrency, "slot");
   return hints === null ? slots : `${slots} and ${counted(hints, "hint")}`;
+}
+
+function instead({ evicts }: { readonly evicts: string | null }): string {
+  return evicts === null ? "" : `, instead of ${evicts}`;
 }
 
 function running(event: { readonly running: number }): string {

@@ -52,6 +52,17 @@ describe("PREWARM-1 x-warmpath-prewarm", () => {
     expect(replica.received).toHaveLength(0);
   });
 
+  test("a hint that is announced with each request is passed on once", async () => {
+    await using replica = await TestReplica.start();
+    const { app } = await appOf(replica);
+    for (const hints of ["sdxl", "sdxl", "sdxl, flux"]) {
+      await router().send(`/${app}/x`, { headers: { "x-fal-runner-hint": "old", "x-warmpath-prewarm": hints } });
+    }
+    await heard(app, 2);
+    expect((await warm(app, "?hint=last")).status).toBe(200);
+    await heard(app, 3);
+  });
+
   test("an empty one announces nothing", async () => {
     await using replica = await TestReplica.start();
     const { app, answer } = await appOf(replica);

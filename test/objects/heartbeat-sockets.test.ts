@@ -4,6 +4,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { expect, inject, test, vi } from "vitest";
 import { Directory } from "../../durable-objects/directory.ts";
 import { FleetStore } from "../../durable-objects/fleet-store.ts";
+import { HeartbeatSockets } from "../../durable-objects/heartbeat-sockets.ts";
 import { BOUNDS } from "../../src/limits.ts";
 import { LIMITS } from "../../src/routing/limits.ts";
 import { DIRECTORY_NAME } from "../../src/settings/directory-name.ts";
@@ -252,6 +253,26 @@ test("an object that crashes loses its sockets and no replica; the next socket g
   expect(client.closed?.code).toBe(1006);
   expect((await view(app))?.replicas).toHaveLength(1);
   await joined(app, { sequence: 8 });
+});
+
+test("advice comes with the next frame; announcements keep the object awake, and are forgotten with its memory", async () => {
+  const app = freshApp();
+  const full = { hints: ["held-here-alone"], hint_slots: 1 };
+  const client = await joined(app, full);
+  const asked = vi.spyOn(HeartbeatSockets.prototype, "suffice");
+  /** Whether the object, when it looked last, could do without its memory. */
+  const mayRest = async () => {
+    await runDurableObjectAlarm(fleet(app));
+    const its = asked.mock.calls.findLastIndex(([{ fleet }]) => fleet.holders.count("held-here-alone") > 0);
+    return asked.mock.results[its]?.value as unknown;
+  };
+  expect(await mayRest()).toBe(true);
+  await fleet(app).prewarm(["n", "o"]);
+  expect(await mayRest()).toBe(false);
+  asked.mockRestore();
+  expect(await client.ask(report(app, full))).toEqual({ ...ACCEPTED, load: ["n"], evict: ["held-here-alone"] });
+  await evictDurableObject(fleet(app));
+  expect(await client.ask(report(app, full))).toEqual(ACCEPTED);
 });
 
 test("a replica that stops through its socket has left", async () => {

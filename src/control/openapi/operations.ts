@@ -8,7 +8,7 @@ import { SCALE_QUERY } from "../../wire/scale-query.ts";
 import { HINTS_SHOWN, SEQUENCE } from "../query.ts";
 import { OPENMETRICS } from "../openmetrics.ts";
 import * as answers from "./answers.ts";
-import * as looks from "./looks.ts";
+import * as activity from "./activity.ts";
 import { json, type Operation } from "./operation.ts";
 
 const after = v.optional(v.pipe(v.string(), v.description("The last app of the page before. Absent: the first page.")));
@@ -114,7 +114,7 @@ export const scaleApp: Operation = {
 export const viewQueue: Operation = {
   id: "viewQueue",
   summary: "Which requests wait, and why each does",
-  answer: json(looks.Queue, `The oldest ${FLEET.waitingShown}.`),
+  answer: json(activity.Queue, `The oldest ${FLEET.waitingShown}.`),
   errors: ["app_not_found"],
 };
 
@@ -122,14 +122,14 @@ export const viewMatrix: Operation = {
   id: "viewMatrix",
   summary: "Who holds which hints, and how much these are asked for",
   query: { hints: v.optional(v.pipe(HINTS_SHOWN, v.description("How many hints to show."))) },
-  answer: json(looks.Matrix, "Hints, and by replica which of these it holds or loads."),
+  answer: json(activity.Matrix, "Hints, and by replica which of these it holds or loads."),
   errors: ["app_not_found"],
 };
 
 export const viewHistory: Operation = {
   id: "viewHistory",
   summary: "The last hour by minute",
-  answer: json(looks.History, "Minutes, the running one last."),
+  answer: json(activity.History, "Minutes, the running one last."),
   errors: ["app_not_found"],
 };
 
@@ -137,7 +137,7 @@ export const viewEvents: Operation = {
   id: "viewEvents",
   summary: "What happened to the replicas",
   query: { after: v.optional(v.pipe(SEQUENCE, v.description("Only events of a higher sequence."))) },
-  answer: json(looks.Events, "Events, oldest first."),
+  answer: json(activity.Events, "Events, oldest first."),
   errors: ["app_not_found"],
 };
 

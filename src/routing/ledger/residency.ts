@@ -143,9 +143,10 @@ export function stopLoading(fleet: Fleet, grant: Grant, loadedAtMs: number | nul
   const { hint, replica } = grant;
   fleet.loads.delete(grant);
   const load = hint === null ? undefined : replica.loading.get(hint);
-  // A success shows that an advised load is over too; the end of a request that waited for one says nothing.
-  if (hint === null || load === undefined || !(load.grantId === grant.id || (load.grantId === null && loadedAtMs !== null)))
-    return;
+  if (hint === null || load === undefined) return;
+  // The end of a request that waited for an advised load says nothing of the load, unless it is a success.
+  const isOver = load.grantId === null ? loadedAtMs !== null : load.grantId === grant.id;
+  if (!isOver) return;
   if (loadedAtMs !== null) {
     if (!holdsHint(replica, hint)) {
       replica.unreported.set(hint, loadedAtMs);

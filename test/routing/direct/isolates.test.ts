@@ -11,6 +11,7 @@ import { LIMITS } from "../../../src/routing/limits.ts";
 import { Replica } from "../../../src/routing/ledger/replica.ts";
 import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
+import { announce } from "../../../src/routing/prewarm.ts";
 import { createScheduler, dispatch, enqueue } from "../../../src/routing/scheduler.ts";
 import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
@@ -184,6 +185,14 @@ test("what was served teaches demand, service times and loads", () => {
   expect(demandShare(model, "x")).toBeCloseTo(1);
   expect([model.arrivals, known(its.fleet, "a").served]).toEqual([50, 51]);
   expect(loadMs(model, "x")).toBe(12_000);
+});
+
+test("a request that an isolate has sent ends its hint's announcement", () => {
+  const its = world();
+  announce(its.scheduler, ["x", "y"], 0);
+  its.serves(["x"], 10, 100, 300);
+  its.refresh(1000);
+  expect([...its.scheduler.announced.keys()]).toEqual(["y"]);
 });
 
 test("requests that have ended are counted, each once: served, failed, excused, and those of which nothing is told", () => {
