@@ -1,5 +1,6 @@
 // An answer that the client gets only if no other replica gives one. It is kept while another replica is tried.
 import { BOUNDS } from "../limits.ts";
+import { answerInit } from "./answer-init.ts";
 import { leaseBytes } from "./kept-bytes.ts";
 
 export interface BufferedAnswer {
@@ -17,8 +18,9 @@ export async function bufferAnswer(response: Response | null): Promise<BufferedA
   return { response: kept, giveBack };
 }
 
-async function keep({ body, status, statusText, headers }: Response): Promise<Response | null> {
-  const init = { status, statusText, headers: new Headers(headers), encodeBody: "manual" } as const;
+async function keep(response: Response): Promise<Response | null> {
+  const { body } = response;
+  const init = { ...answerInit(response), headers: new Headers(response.headers) };
   if (body === null) return new Response(null, init);
   const bytes = await readWhole(body, BOUNDS.wholeResponseBytes, BOUNDS.keptAnswerMs);
   if (bytes === null) return null;

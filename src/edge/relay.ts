@@ -8,6 +8,7 @@
 import { BOUNDS } from "../limits.ts";
 import { failed, type Result } from "../router-error.ts";
 import type { Alarm } from "./alarm.ts";
+import { answerInit } from "./answer-init.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeldSlot } from "./grant.ts";
 import { editResponseHeaders } from "./headers.ts";
@@ -86,8 +87,8 @@ interface BodyRelay {
 
 /** Null: a short body broke off before anything was sent. */
 async function relayBody({ upstream, passes, alarm, idleMs, whole, broken, passing }: BodyRelay): Promise<Response | null> {
-  const { status, statusText, body, headers } = upstream;
-  const init = { status, statusText, headers, encodeBody: "manual" } as const;
+  const { body } = upstream;
+  const init = answerInit(upstream);
   const length = lengthOf(upstream.headers);
   if (body === null || length === 0) {
     whole();

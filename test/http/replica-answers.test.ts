@@ -151,6 +151,17 @@ describe("is a response, and the client gets one that is framed anew", () => {
     expectServed((await answerTo(`HTTP/1.1 ${status} X\r\n${BODY}`)).response, status);
   });
 
+  test.each([
+    ["short", `HTTP/1.1 200 O\tK\r\n${BODY}`],
+    ["in chunks", `HTTP/1.1 200 O\tK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`],
+    ["an error that is kept while another replica is looked for", `HTTP/1.1 503 O\tK\r\n${BODY}`],
+  ])("a reason with a tab, which can't be sent, is left out: %s", async (_, answer) => {
+    const { response, bytes } = await answerTo(answer);
+    expectServed(response, answer.includes("503") ? 503 : 200);
+    expect(response.body.toString()).toBe("ok");
+    expect(bytes).toMatch(/^HTTP\/1\.1 (200 (OK)?|503 (Service Unavailable)?)\r\n/);
+  });
+
   test("a value may hold anything but line ends, and stays one value", async () => {
     const { response } = await answerTo(`${OK}X-A: a%0d%0aX-B: c\\r\\nX-C: d\x01\x7f\x85\xff\r\n${BODY}`);
     expectServed(response);
