@@ -52,7 +52,7 @@ const CASES: Readonly<Record<string, (fleet: Fleet) => Case>> = {
     fleet.occupy();
     fleet.clock.now += SERVICE_MS - 1000;
     const idle = fleet.running();
-    const held = fleet.scheduler.fleet.grants.get(idle)?.replica.advertised ?? new Set();
+    const held = fleet.scheduler.fleet.grants.get(idle)?.replica.advertised ?? new Map();
     const hints = Array.from({ length: fleet.waiting + held.size }, (_, index) => `hint-${index}`);
     for (const hint of hints.filter((its) => !held.has(its)).slice(0, fleet.waiting)) fleet.arrive(hint);
     fleet.end(idle);

@@ -72,9 +72,9 @@ export function fullFleet(share: number, hintLength: number, now: number): reado
         if (its === undefined) throw new Error(`replica ${replica} has left`);
         for (let used = LIMITS.hintsPerReplica; used > 0; used -= heldEach) {
           beat(replica, used <= heldEach ? heldBy(replica) : names(LIMITS.hintsPerApp + used, heldEach));
-          for (const hint of its.advertised ?? []) noteUse(its, hint, now + replica);
+          for (const hint of its.advertised?.keys() ?? []) noteUse(its, hint, now + replica);
         }
-        uses += its.usedAtMs.size;
+        for (const usedMs of its.advertised?.values() ?? []) if (usedMs > 0) uses++;
       });
       return uses;
     },

@@ -81,7 +81,7 @@ function left({ events }: Scheduler, kind: "stopped" | "removed" | "expired", re
 
 /** What a replica holds, so that it can be told later what it has dropped. O(hints that no list has named). */
 interface Held {
-  readonly advertised: ReadonlySet<string> | null;
+  readonly advertised: Replica["advertised"];
   readonly unreported: readonly string[];
 }
 
@@ -96,7 +96,7 @@ function recordDropped({ fleet, events }: Scheduler, replica: Replica, held: Hel
   const { advertised, unreported } = held;
   if (advertised === replica.advertised && unreported.length === 0) return;
   if (fleet.replicas.get(replica.id) !== replica) return;
-  const before = advertised === replica.advertised || advertised === null ? unreported : [...advertised, ...unreported];
+  const before = advertised === replica.advertised || advertised === null ? unreported : [...advertised.keys(), ...unreported];
   const dropped = before.filter((hint) => !holdsHint(replica, hint));
   if (dropped.length === 0) return;
   const hints = dropped.slice(0, LIMITS.droppedHintsNamed);

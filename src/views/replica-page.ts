@@ -44,5 +44,5 @@ const RANKS: Readonly<Record<ReplicaOrder, (replica: Replica, now: number) => nu
 
 function mentions({ id, origin, advertised, loading }: Replica, text: string): boolean {
   const has = (name: string) => name.toLowerCase().includes(text);
-  return has(id) || has(origin) || [...(advertised ?? [])].some(has) || [...loading.keys()].some(has);
+  return has(id) || has(origin) || [...(advertised?.keys() ?? [])].some(has) || [...loading.keys()].some(has);
 }

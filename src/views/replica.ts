@@ -37,7 +37,7 @@ export function viewReplica(replica: Replica, now: number): ReplicaView {
     sequence: replica.sequence,
     status: replica.status,
     drained: replica.drained,
-    hints: replica.advertised && [...replica.advertised],
+    hints: replica.advertised && [...replica.advertised.keys()],
     loading: [...replica.loading].filter(([, load]) => load.untilMs > now).map(([hint]) => hint),
     hint_slots: replica.hintSlots,
     hints_held: heldHints(replica),

@@ -137,7 +137,7 @@ export class FleetImage {
     const take = (hint: string) => {
       if (hint !== evicts && hintFailures.barredUntilMs(replica, hint, now) === 0) hints.push(this.#use(hint));
     };
-    for (const hint of advertised ?? []) take(hint);
+    for (const hint of advertised?.keys() ?? []) take(hint);
     for (const hint of unreported.keys()) if (advertised?.has(hint) !== true) take(hint);
     return hints.sort((a, b) => a - b);
   }

@@ -150,7 +150,7 @@ export function restoreReplica(fleet: Fleet, stored: StoredReplica, expiresAtMs:
 
 export function storedForm(replica: Replica): StoredReplica {
   const { id, incarnation, origin, status, drained, concurrency, hintSlots, advertised, reportsHints } = replica;
-  const hints = advertised && [...advertised];
+  const hints = advertised && [...advertised.keys()];
   return { id, incarnation, origin, status, drained, concurrency, hintSlots, hints, reportsHints };
 }
 

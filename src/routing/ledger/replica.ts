@@ -78,8 +78,8 @@ export class Replica implements Weighted {
   drained = false;
   concurrency = 1;
   hintSlots: number | null = null;
-  /** The hints that the replica says it holds; null: it does not specialise. */
-  advertised: ReadonlySet<string> | null = null;
+  /** The hints that the replica says it holds, each with when a request of this router last used it; null: the replica does not specialise. */
+  advertised: Map<string, number> | null = null;
   /** `hashNames` of the advertised hints. */
   advertisedHash = 0;
   /** When the last list of what it holds was made, at the latest. */
@@ -94,7 +94,7 @@ export class Replica implements Weighted {
   readonly unreported = new LazyMap<string, number>();
   /** Its unreported hints as they are counted in `Fleet.unreportedHints`. */
   countedUnreported = 0;
-  /** When a request of this router last used each hint that the replica holds, and few others. Likely evictions go by this order. */
+  /** When a request of this router last used hints that the replica does not advertise: those that it has loaded, is loading, or serves, and few others. */
   usedAtMs = new LazyMap<string, number>();
   /** Running requests by hint: a hint in use is not evicted. */
   readonly users = new LazyMap<string, number>();
@@ -199,7 +199,7 @@ export function isWarm(replica: Replica, hint: string, now: number): boolean {
 /** Every hint that the replica holds or loads, each once. */
 export function* hintsOf(replica: Replica): Generator<string> {
   const { advertised, unreported, loading } = replica;
-  if (advertised !== null) yield* advertised;
+  if (advertised !== null) yield* advertised.keys();
   yield* unreported.keys();
   for (const hint of loading.keys()) if (!holdsHint(replica, hint)) yield hint;
 }
@@ -237,9 +237,9 @@ export function evictedBy(replica: Replica): string | null {
   return least;
 }
 
-/** When a request last used the hint there; -Infinity: the router does not know. */
+/** When a request last used the hint there; -Infinity: the router does not know. Likely evictions go by this order. */
 export function usedAtMs(replica: Replica, hint: string): number {
-  return replica.usedAtMs.get(hint) ?? -Infinity;
+  return replica.advertised?.get(hint) ?? replica.usedAtMs.get(hint) ?? -Infinity;
 }
 
 /** Whether the replica has a hint slot for a hint that it does not hold. Loads prefer `free`, then `unknown`. */

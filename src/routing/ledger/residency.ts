@@ -1,7 +1,7 @@
 // What replicas hold: the lists that they advertise, loads in progress, and the indexes of both. Keeps the totals that the limits of a fleet are
 // about. Decides nothing.
 import { type Fleet } from "./fleet.ts";
-import { heldHints, hintsOf, holdsHint, inFlight, isReady, loadOf, type Grant, type Replica } from "./replica.ts";
+import { hintsOf, holdsHint, inFlight, isReady, loadOf, usedAtMs, type Grant, type Replica } from "./replica.ts";
 import { clamp } from "../model/mean.ts";
 import { LazyMap } from "./maps.ts";
 import { rankOf } from "./rank.ts";
@@ -41,7 +41,7 @@ function countSlots(fleet: Fleet, replica: Replica, slots: number, running: numb
 export function admitsHints(fleet: Fleet, replica: Replica | null, hints: readonly string[] | null): boolean {
   const present = replica?.advertised ?? null;
   const count = fleet.advertisedHints - (present?.size ?? 0) + (hints?.length ?? 0);
-  const text = fleet.advertisedText - textOf(present) + textOf(hints);
+  const text = fleet.advertisedText - textOf(present?.keys()) + textOf(hints);
   return count <= LIMITS.hintsPerApp && text <= LIMITS.hintTextPerApp;
 }
 
@@ -78,36 +78,39 @@ export function advertise(fleet: Fleet, replica: Replica, hints: readonly string
   if (hints !== null) dropUnreported(fleet, replica, (hint, shownAtMs) => isDenied(shownAtMs) || hints.includes(hint));
   const before = replica.advertised;
   if (sameSet(before, hints)) return false;
-  const after = hints === null ? null : new Set(hints);
+  const after = hints === null ? null : new Map(hints.map((hint) => [hint, usedAtMs(replica, hint)]));
   replica.advertised = after;
-  replica.advertisedHash = hashNames(after ?? []);
+  replica.advertisedHash = hashNames(after?.keys() ?? []);
   fleet.advertisedHints += (after?.size ?? 0) - (before?.size ?? 0);
-  fleet.advertisedText += textOf(after) - textOf(before);
-  for (const hint of before ?? []) loseHint(fleet, replica, hint);
-  for (const hint of after ?? []) fleet.holders.add(hint, replica);
-  forgetUses(replica);
+  fleet.advertisedText += textOf(after?.keys()) - textOf(before?.keys());
+  for (const hint of before?.keys() ?? []) loseHint(fleet, replica, hint);
+  for (const hint of after?.keys() ?? []) fleet.holders.add(hint, replica);
+  keepUses(replica, before);
   replica.mostHeld = Math.max(replica.mostHeld, after?.size ?? 0);
   return true;
 }
 
 /** A request used the hint on the replica. O(1); O(hints) once in `usesSpare` uses of hints that the replica does not come to hold. */
 export function noteUse(replica: Replica, hint: string, now: number): void {
-  if (replica.usedAtMs.size >= heldHints(replica) + replica.users.size + LIMITS.usesSpare) forgetUses(replica);
-  replica.usedAtMs.set(hint, now);
+  const { advertised, usedAtMs: others, unreported, loading, users } = replica;
+  if (advertised?.has(hint)) advertised.set(hint, now);
+  else {
+    if (others.size >= unreported.size + loading.size + users.size + LIMITS.usesSpare) keepUses(replica, null);
+    replica.usedAtMs.set(hint, now);
+  }
 }
 
 /**
- * Forgets when hints were used that the replica neither holds nor loads, and no request uses. The map is made anew, because a map that was larger keeps
- * its size, and so that its names are those of the list and no copies. O(hints).
+ * Keeps of the hints that the replica does not advertise only the last uses of those that it holds or loads, or that a request uses. `before`: what it advertised
+ * until now. The map is made anew, because a map that was larger keeps its size. O(hints).
  */
-function forgetUses(replica: Replica): void {
-  const before = replica.usedAtMs;
-  if (before.size === 0) return;
+function keepUses(replica: Replica, before: ReadonlyMap<string, number> | null): void {
+  const { advertised, usedAtMs: others } = replica;
   replica.usedAtMs = new LazyMap();
   for (const hints of [hintsOf(replica), replica.users.keys()]) {
     for (const hint of hints) {
-      const usedMs = before.get(hint);
-      if (usedMs !== undefined) replica.usedAtMs.set(hint, usedMs);
+      const usedMs = before?.get(hint) ?? others.get(hint) ?? -Infinity;
+      if (usedMs > -Infinity && advertised?.has(hint) !== true) replica.usedAtMs.set(hint, usedMs);
     }
   }
 }
@@ -235,12 +238,12 @@ function unindexHint(fleet: Fleet, replica: Replica, hint: string): void {
   fleet.holders.delete(hint, replica);
 }
 
-function sameSet(before: ReadonlySet<string> | null, after: readonly string[] | null): boolean {
+function sameSet(before: ReadonlyMap<string, number> | null, after: readonly string[] | null): boolean {
   if (before === null || after === null) return before === after;
   return before.size === after.length && after.every((hint) => before.has(hint));
 }
 
-function textOf(hints: Iterable<string> | null): number {
+function textOf(hints: Iterable<string> | null | undefined): number {
   let length = 0;
   for (const hint of hints ?? []) length += hint.length;
   return length;

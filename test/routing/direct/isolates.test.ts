@@ -8,7 +8,7 @@ import { Reporter, type DirectReport, type ReportedPair } from "../../../src/rou
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
-import { Replica } from "../../../src/routing/ledger/replica.ts";
+import { Replica, usedAtMs } from "../../../src/routing/ledger/replica.ts";
 import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { announce } from "../../../src/routing/prewarm.ts";
@@ -122,10 +122,10 @@ describe("requests that run", () => {
   test("are in use: their hint is not what a replica would evict, and counts as used", () => {
     const its = world({ a: { hints: ["x", "y"], hintSlots: 2, concurrency: 8 } });
     its.tells(report("two", 1, [{ unfinished: 2, sent: 2 }]), 100);
-    const { users, usedAtMs, served } = known(its.fleet, "a");
-    expect([users.get("x"), usedAtMs.get("x"), served]).toEqual([2, 100, 2]);
+    const replica = known(its.fleet, "a");
+    expect([replica.users.get("x"), usedAtMs(replica, "x"), replica.served]).toEqual([2, 100, 2]);
     its.tells(report("two", 2, []), 200);
-    expect(users.has("x")).toBe(false);
+    expect(replica.users.has("x")).toBe(false);
   });
 
   test("are forgotten with an isolate that reports no more", () => {
@@ -283,11 +283,11 @@ test("the last list that an answer brought is believed, unless a later one is kn
   const late = its.reporter.take(40);
   expect(late.lists).toEqual([{ replica: "a", incarnation: 1, hints: ["x", "z"], agoMs: 10 }]);
   expect([...its.tells(late, 40).changed].map(({ id }) => id)).toEqual(["a"]);
-  expect([...known(its.fleet, "a").advertised!]).toEqual(["x", "z"]);
+  expect([...known(its.fleet, "a").advertised!.keys()]).toEqual(["x", "z"]);
   hears(its.fleet, "a", { hints: ["w"], concurrency: 8 }, 100);
   const old: DirectReport = { ...report("two", 1), lists: [{ replica: "a", incarnation: 1, hints: ["x"], agoMs: 20 }] };
   its.tells(old, 110);
-  expect([...known(its.fleet, "a").advertised!]).toEqual(["w"]);
+  expect([...known(its.fleet, "a").advertised!.keys()]).toEqual(["w"]);
 });
 
 test("a list that says what the copy says is not told", () => {

@@ -1,7 +1,7 @@
 // When each hint was last used on a replica, and the hint that the replica is taken to evict by that.
 import { describe, expect, test } from "vitest";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
-import { evictedBy } from "../../../src/routing/ledger/replica.ts";
+import { evictedBy, usedAtMs } from "../../../src/routing/ledger/replica.ts";
 import { noteUse } from "../../../src/routing/ledger/residency.ts";
 import { takeSlot } from "../../../src/routing/ledger/slots.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
@@ -17,10 +17,10 @@ test("the last use is remembered of the hints that a replica holds, and of few o
     finishGrant(fleet, grant, index);
     hears(fleet, "a", {}, index);
   }
-  const { usedAtMs, unreported } = known(fleet, "a");
-  expect([...unreported.keys()].filter((hint) => !usedAtMs.has(hint))).toEqual([]);
-  expect([unreported.size, usedAtMs.get("one more")]).toEqual([LIMITS.hintsPerReplica, names.length + 1]);
-  expect(usedAtMs.size).toBeLessThanOrEqual(LIMITS.hintsPerReplica + LIMITS.usesSpare);
+  const { usedAtMs: uses, unreported } = known(fleet, "a");
+  expect([...unreported.keys()].filter((hint) => !uses.has(hint))).toEqual([]);
+  expect([unreported.size, uses.get("one more")]).toEqual([LIMITS.hintsPerReplica, names.length + 1]);
+  expect(uses.size).toBeLessThanOrEqual(LIMITS.hintsPerReplica + LIMITS.usesSpare);
 });
 
 test("a list ends the memory of what it leaves out, unless a request uses that", () => {
@@ -29,7 +29,11 @@ test("a list ends the memory of what it leaves out, unless a request uses that",
   for (const [index, hint] of ["z", "y", "x"].entries()) noteUse(replica, hint, index);
   takeSlot(fleet, 1, { replica, hint: "z", warm: true }, 7);
   hears(fleet, "a", { hints: ["x"], concurrency: 2 }, 8);
-  expect(Object.fromEntries(replica.usedAtMs)).toEqual({ x: 2, z: 7 });
+  expect(["x", "y", "z"].map((hint) => usedAtMs(replica, hint))).toEqual([2, -Infinity, 7]);
+  expect([...(replica.advertised ?? []), ...replica.usedAtMs]).toEqual([
+    ["x", 2],
+    ["z", 7],
+  ]);
 });
 
 describe("for one more hint a replica evicts", () => {

@@ -1,6 +1,7 @@
 // What is learned of an app, and from which requests. No figure here follows from one constant.
 import { describe, expect, test } from "vitest";
 import type { AnswerKind, Failure } from "../../../src/routing/health/outcome.ts";
+import { usedAtMs } from "../../../src/routing/ledger/replica.ts";
 import { failed } from "../../../src/routing/lifecycle.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import {
@@ -75,7 +76,7 @@ describe("a request teaches", () => {
     if (typeof what === "string") fleet.answers(1, 3000, null, what);
     else failed(fleet.its, 1, what, null, 3000);
     fleet.ends(1, 5000);
-    return { model: fleet.its.model, used: known(fleet.its.fleet, "a").usedAtMs.get("x") };
+    return { model: fleet.its.model, used: usedAtMs(known(fleet.its.fleet, "a"), "x") };
   }
 
   test.each<[Failure | AnswerKind, boolean]>([

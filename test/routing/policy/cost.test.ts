@@ -43,7 +43,7 @@ function saidBy(fleet: Driver, id: string): Said {
   const replica = fleet.its.fleet.replicas.get(id);
   if (replica === undefined) return { status: "stopped" };
   const { status, concurrency, hintSlots, advertised, incarnation } = replica;
-  return { status, concurrency, hintSlots, incarnation, hints: advertised && [...advertised] };
+  return { status, concurrency, hintSlots, incarnation, hints: advertised && [...advertised.keys()] };
 }
 
 describe("a warm replica", () => {

@@ -68,7 +68,7 @@ export function violations(fleet: Fleet, now: number): string[] {
   const pairs = (of: (hint: string) => Iterable<Replica>) =>
     hints.flatMap((hint) => [...of(hint)].map((replica) => `${hint} ${name(replica)}`));
   const held = (replica: Replica) =>
-    new Set([...(replica.advertised ?? []), ...replica.unreported.keys(), ...replica.loading.keys()]);
+    new Set([...(replica.advertised?.keys() ?? []), ...replica.unreported.keys(), ...replica.loading.keys()]);
   const due = (its: readonly Replica[]) => its.flatMap((replica) => [...held(replica)].map((hint) => `${hint} ${name(replica)}`));
   const { holders } = fleet;
   same(
@@ -98,6 +98,8 @@ export function violations(fleet: Fleet, now: number): string[] {
   );
   for (const replica of replicas) {
     same(`hints of ${name(replica)}`, hintsOf(replica), held(replica));
+    for (const hint of replica.usedAtMs.keys())
+      if (replica.advertised?.has(hint)) found.push(`${name(replica)} has two last uses of ${hint}`);
     same(`number of hints of ${name(replica)}`, heldHints(replica), held(replica).size);
   }
   same("next expiry", fleet.nextExpiryMs, Math.min(...replicas.map(({ expiresAtMs }) => expiresAtMs)));
@@ -112,7 +114,7 @@ export function violations(fleet: Fleet, now: number): string[] {
     if (Math.abs(fleet.errors[part] - due) > 1e-9) found.push(`errors: held ${fleet.errors[part]}; due ${due}`);
   }
 
-  const advertised = replicas.flatMap((replica) => [...(replica.advertised ?? [])]);
+  const advertised = replicas.flatMap((replica) => [...(replica.advertised?.keys() ?? [])]);
   same("advertised hints", fleet.advertisedHints, advertised.length);
   same("advertised text", fleet.advertisedText, advertised.join("").length);
 

@@ -155,7 +155,7 @@ export function autoscaled(workload: Workload): Run {
   }
 
   function says(replica: string, status: "ready" | "draining" | "stopped"): void {
-    const hints = [...(scheduler.fleet.replicas.get(replica)?.advertised ?? [])];
+    const hints = [...(scheduler.fleet.replicas.get(replica)?.advertised?.keys() ?? [])];
     applyHeartbeat(scheduler.fleet, beat(replica, { status, hints, concurrency: slots }), FOR_EVER_MS, now);
   }
 }
