@@ -1,6 +1,6 @@
 // The object's side of edge dispatch: what isolates are sent of the fleet, and what they report of the requests that they sent to replicas by themselves.
 import { SnapshotEncoder, type Known } from "../src/routing/direct/codec.ts";
-import { Isolates } from "../src/routing/direct/isolates.ts";
+import { Isolates, type ProcessName } from "../src/routing/direct/isolates.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
 import { FleetImage } from "../src/routing/direct/snapshot.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
@@ -12,6 +12,8 @@ export interface Refreshed {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** When the isolate should ask again. */
   readonly refreshMs: number;
+  /** Processes that are gone, and at which requests of the isolate run by its report. */
+  readonly lost: readonly ProcessName[];
 }
 
 export class DirectDispatch {
@@ -33,13 +35,14 @@ export class DirectDispatch {
 
   /** An isolate asks, and reports. `changed`: replicas of which a restart must know something new. */
   refresh(known: Known | null, report: DirectReport | null, now: number): Refreshed & { readonly changed: ReadonlySet<Replica> } {
-    const { touched, changed } =
-      report === null ? { touched: [], changed: new Set<Replica>() } : this.#isolates.apply(this.#scheduler, report, now);
+    const nothing = { touched: [], changed: new Set<Replica>(), lost: [] };
+    const { touched, changed, lost } = report === null ? nothing : this.#isolates.apply(this.#scheduler, report, now);
     this.#image.refresh(this.#scheduler, now, touched);
     return {
       bytes: this.#encoder.encode(this.#image, known),
       refreshMs: this.#isolates.refreshMs(this.#scheduler.model),
       changed,
+      lost,
     };
   }
 

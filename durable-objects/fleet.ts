@@ -210,13 +210,13 @@ export class Fleet extends DurableObject {
   /** An isolate brings its copy of the fleet up to date, and reports the requests that it has sent by that. `known`: the copy's version; null: it has none. */
   refresh(known: Known | null, report: DirectReport | null): Refreshed {
     const now = this.#now();
-    const { bytes, refreshMs, changed } = this.#direct.refresh(known, report, now);
+    const { bytes, refreshMs, lost, changed } = this.#direct.refresh(known, report, now);
     for (const replica of changed) this.#storeSoon(replica, now);
     if (report !== null) {
       this.#dispatch(now);
       this.#timer.wakeAt(this.#direct.expire(now));
     }
-    return { bytes, refreshMs };
+    return { bytes, refreshMs, lost };
   }
 
   /** The whole fleet as the object believes it to be; null: it has no replicas. */

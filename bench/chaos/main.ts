@@ -21,6 +21,7 @@ Exit status: 0 if all was well, 1 if not or if something failed, 2 on bad usage,
 
 Examples:
   npm run chaos -- --seed 1 --minutes 5
+  npm run chaos -- --seed 1 --wide
   npm run chaos -- --seed 7 --minutes 0.5 --faults dies,router_killed`;
 
 const description = "Runs the built router on workerd under faults drawn from a seed, and checks what came of every request.";
@@ -29,12 +30,13 @@ const command = program("chaos", description, NOTES)
   .option("--minutes <minutes>", "how long faults happen; some seconds of recovery follow", number(0.05, 600), 1)
   .option("--fault-every-ms <ms>", "time between faults, on average", number(50, 600_000), 400)
   .option("--faults <kinds>", "only these, with commas between them", names(FAULT_KINDS), FAULT_KINDS)
+  .option("--wide", "replicas take 16 times as many requests at once, and the edge sends by its own copy of the fleet", false)
   .optionsGroup("Output:")
   .option("--history <file>", "writes every request, run, heartbeat, fault and line of the router's log, as JSON")
   .option("--json", "one JSON object with everything, the schedule of faults included, instead of tables", false);
 
-await main(command, async ({ seed, minutes, faultEveryMs, faults, history: file, json }, { signal, progress, print }) => {
-  const schedule = scheduleOf({ seed, forMs: minutes * MINUTE_MS, faultEveryMs, kinds: faults });
+await main(command, async ({ seed, minutes, faultEveryMs, faults, wide, history: file, json }, { signal, progress, print }) => {
+  const schedule = scheduleOf({ seed, forMs: minutes * MINUTE_MS, faultEveryMs, kinds: faults, wide });
   const startMs = performance.now();
   const history = await run(schedule, { signal, progress });
   if (file !== undefined) writeFileSync(file, JSON.stringify(history));

@@ -11,7 +11,7 @@ import type { LiveRouter } from "../live/router.ts";
 import { seeded, seedFor } from "../simulate/random.ts";
 import { FAULTS, type Fault, type Injected } from "./faults.ts";
 import type { Schedule } from "./schedule.ts";
-import { APPS, HINTS, HINT_SLOTS, LOAD_MS, REPLICAS, SETTINGS, TIMES_MS } from "./settings.ts";
+import { APPS, HINTS, HINT_SLOTS, LOAD_MS, SETTINGS, TIMES_MS, WIDE_SETTINGS } from "./settings.ts";
 import { sendingOf, steadyTraffic, type ChaosSending } from "./traffic.ts";
 
 /** The router under chaos has an entry of its own. */
@@ -24,6 +24,7 @@ const HEALING_MS = 20_000;
 const EMPTY_WITHIN_MS = 5000;
 /** Replicas that were passed over come back by being tried. */
 const HEALING_REQUESTS_PER_SECOND = 40;
+const COLD_EVERY = 10;
 
 /** What the router said of an app at a moment: what it held, and the ids of the replicas that it knew. */
 interface Sample {
@@ -37,17 +38,17 @@ interface Sample {
 export type History = Awaited<ReturnType<typeof run>>;
 
 export async function run(schedule: Schedule, { signal, progress }: Pick<Running, "signal" | "progress">) {
-  const { seed, forMs, faults, requests } = schedule;
+  const { seed, forMs, wide, replicas, faults, requests } = schedule;
   const known = {
-    ...{ replicas: REPLICAS, sent: [] as Sent<ChaosSending>[], runs: [] as Run[], beats: [] as Beat[] },
+    ...{ replicas, sent: [] as Sent<ChaosSending>[], runs: [] as Run[], beats: [] as Beat[] },
     ...{ injected: [] as Injected[], samples: [] as Sample[] },
     /** workerd's. */
     log: [] as { readonly atMs: number; readonly line: string }[],
   };
   await using fleet = await Fleet.start({
-    ...{ name: "chaos", settings: SETTINGS, bundle: bundle(ENTRY), signal },
+    ...{ name: "chaos", settings: wide ? WIDE_SETTINGS : SETTINGS, bundle: bundle(ENTRY), signal },
     ...{ heartbeatMs: TIMES_MS.heartbeatMs, seed: seedFor(seed, "heartbeats") },
-    replicas: REPLICAS.map((shape) => {
+    replicas: replicas.map((shape) => {
       return { ...shape, hintSlots: HINT_SLOTS, loadMs: LOAD_MS, onRun: (its) => known.runs.push(its) };
     }),
     log: (line) => known.log.push({ atMs: performance.now(), line }),
@@ -94,12 +95,14 @@ async function inject(fleet: Fleet, fault: Fault, known: Injected[]): Promise<vo
 }
 
 /** After the last fault: waits until the fleet is whole again, asks for every hint twice, and waits until nothing is held any more. */
-async function heal(fleet: Fleet, { seed }: Schedule, loop: OpenLoop<ChaosSending>) {
+async function heal(fleet: Fleet, { seed, wide }: Schedule, loop: OpenLoop<ChaosSending>) {
   const quietMs = performance.now();
   const random = seeded(seedFor(seed, "healing"));
   const trickle = new AbortController();
   const requests = steadyTraffic(random, HEALING_REQUESTS_PER_SECOND, HEALING_MS).map(({ atMs, sending }, index) => {
-    return { atMs, sending: sendingOf(random, `h${index}`, "get", sending.asked.app) };
+    // A replica that nothing is warm on is tried again with a hint that nobody holds.
+    const hint = wide && index % COLD_EVERY === 0 ? `h${index}` : undefined;
+    return { atMs, sending: sendingOf(random, `h${index}`, "get", sending.asked.app, hint) };
   });
   const trickling = sendOpenLoop(requests, { ...loop, signal: AbortSignal.any([fleet.signal, trickle.signal]) });
   const missing = await fleet.whole(true);

@@ -3,7 +3,7 @@
 import { seeded, seedFor, type Random } from "../simulate/random.ts";
 import { hashName, ownerOf } from "../../src/routing/rendezvous.ts";
 import { FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./faults.ts";
-import { APPS, REPLICAS, type ReplicaShape } from "./settings.ts";
+import { APPS, REPLICAS, WIDE_REPLICAS, type ReplicaShape } from "./settings.ts";
 import { burst, crowd, draw, steadyTraffic } from "./traffic.ts";
 
 export type Schedule = ReturnType<typeof scheduleOf>;
@@ -14,6 +14,8 @@ export interface ScheduleOptions {
   /** Between faults, on average. */
   readonly faultEveryMs: number;
   readonly kinds?: readonly FaultKind[];
+  /** Replicas take many requests at once. */
+  readonly wide?: boolean;
 }
 
 /** On average, over all apps, bursts and crowds not counted. */
@@ -32,22 +34,23 @@ const TRIES = 6;
 /** Names tried for a hint that a replica owns. It owns a ninth of all names at least. */
 const NAMES_MOST = 1000;
 
-export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS }: ScheduleOptions) {
+export function scheduleOf({ seed, forMs, faultEveryMs, kinds = FAULT_KINDS, wide = false }: ScheduleOptions) {
+  const replicas = wide ? WIDE_REPLICAS : REPLICAS;
   const drawing = (name: string) => seeded(seedFor(seed, name));
   const crowding = kinds.filter((kind) => FAULTS[kind].crowd !== null);
   const others = kinds.filter((kind) => FAULTS[kind].crowd === null);
-  const long = drawCrowdFaults(drawing("crowd faults"), forMs, faultEveryMs, crowding);
+  const long = drawCrowdFaults(drawing("crowd faults"), forMs, faultEveryMs, crowding, replicas);
   const short = drawFaults(drawing("faults"), forMs, faultEveryMs, others, long);
   const faults = [...long, ...short].sort((a, b) => a.atMs - b.atMs);
   const random = drawing("traffic");
   const requests = steadyTraffic(random, REQUESTS_PER_SECOND, forMs);
   const ofCrowds = drawing("crowds");
   for (const [index, fault] of faults.entries()) {
-    if (fault.kind === "burst") requests.push(...burst(random, `b${index}`, fault));
+    if (fault.kind === "burst") requests.push(...burst(random, `b${index}`, fault, slotsOf(fault.app, replicas)));
     if (fault.hint !== "") requests.push(...crowd(ofCrowds, CROWD_PER_SECOND, fault));
   }
   requests.sort((a, b) => a.atMs - b.atMs);
-  return { seed, forMs, faults, requests };
+  return { seed, forMs, wide, replicas, faults, requests };
 }
 
 /** Deals kinds like cards, so that each happens about as often and a short run sees all of them. What is put back is dealt later. */
@@ -63,7 +66,13 @@ function dealer(random: Random, kinds: readonly FaultKind[]) {
 }
 
 /** Faults that draw crowds last long. In each app one comes after the other, and other faults have the long pauses between them. */
-function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: readonly FaultKind[]): Fault[] {
+function drawCrowdFaults(
+  random: Random,
+  forMs: number,
+  everyMs: number,
+  kinds: readonly FaultKind[],
+  replicas: readonly ReplicaShape[],
+): Fault[] {
   const faults: Fault[] = [];
   const dealt = dealer(random, kinds);
   const pauseMs = () => RESPITE_MS + PAUSE_FAULTS * everyMs * (0.5 + random());
@@ -78,9 +87,10 @@ function drawCrowdFaults(random: Random, forMs: number, everyMs: number, kinds: 
     if (atMs + leastMs > forMs) return faults;
     const lastsMs = Math.min(leastMs + (mostMs - leastMs) * random(), forMs - atMs);
     // The more slots a replica has, the more often: one that is busy with a single request for long feels little.
-    const slots = replicasOf(app).flatMap((shape) => Array.from({ length: shape.concurrency }, () => shape));
+    const its = replicas.filter((shape) => shape.app === app);
+    const slots = its.flatMap((shape) => Array.from({ length: shape.concurrency }, () => shape));
     const { replica } = draw(random, slots);
-    const hint = hintOwnedBy(app, replica, `c${faults.length + 1}`);
+    const hint = hintOwnedBy(its, replica, `c${faults.length + 1}`);
     faults.push({ kind, atMs: Math.round(atMs), forMs: Math.floor(lastsMs), app, replica, hint });
     first.atMs += lastsMs + pauseMs();
   }
@@ -154,9 +164,13 @@ function replicasOf(app: string): ReplicaShape[] {
   return REPLICAS.filter((shape) => shape.app === app);
 }
 
-/** A hint that the router takes to the replica first, by the router's own hash. */
-function hintOwnedBy(app: string, replica: string, name: string): string {
-  const all = replicasOf(app).map((shape) => ({ ...shape, hash: hashName(shape.replica), weight: shape.concurrency }));
+function slotsOf(app: string, replicas: readonly ReplicaShape[]): number {
+  return replicas.filter((shape) => shape.app === app).reduce((sum, { concurrency }) => sum + concurrency, 0);
+}
+
+/** A hint that the router takes to the replica first, by the router's own hash. `replicas`: those of the app. */
+function hintOwnedBy(replicas: readonly ReplicaShape[], replica: string, name: string): string {
+  const all = replicas.map((shape) => ({ ...shape, hash: hashName(shape.replica), weight: shape.concurrency }));
   const hints = Array.from({ length: NAMES_MOST }, (_, number) => `${name}.${number}`);
   const owned = hints.find((hint) => ownerOf(hashName(hint), all)?.replica === replica);
   if (owned === undefined) throw new Error(`no hint is owned by ${replica}`);

@@ -40,7 +40,17 @@ export const HINT_SLOTS = 3;
 export const LOAD_MS = 60;
 
 const CONCURRENCIES = [1, 2, 2, 4];
+/** Replicas that take so many times as many requests at once are what the edge sends to by itself. */
+const WIDE = 16;
 
 export const REPLICAS: readonly ReplicaShape[] = APPS.flatMap((app) =>
   CONCURRENCIES.map((concurrency, index) => ({ app, replica: `r${index + 1}`, concurrency })),
 );
+
+export const WIDE_REPLICAS: readonly ReplicaShape[] = REPLICAS.map((shape) => ({
+  ...shape,
+  concurrency: WIDE * shape.concurrency,
+}));
+
+/** However few requests come: a run is too slow for `auto`. */
+export const WIDE_SETTINGS: Readonly<Record<string, string>> = { ...SETTINGS, DISPATCH: "edge" };

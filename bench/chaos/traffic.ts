@@ -4,7 +4,7 @@ import type { Asked } from "../live/proof.ts";
 import type { Sending, Upload } from "../live/records.ts";
 import type { Random } from "../simulate/random.ts";
 import type { Fault } from "./faults.ts";
-import { APPS, HINTS, RETRY_BODY_MAX_BYTES } from "./settings.ts";
+import { APPS, HINTS, QUEUE_LENGTH_MAX, RETRY_BODY_MAX_BYTES } from "./settings.ts";
 
 export interface ChaosSending extends Sending {
   readonly kind: ClientKind;
@@ -73,7 +73,8 @@ const SERVICE_MS = { least: 10, most: 250 };
 const SHORT_BYTES = [10, 20_000] as const;
 /** The share of requests without a hint. */
 const UNHINTED_SHARE = 0.1;
-const BURST_REQUESTS = 110;
+/** Beside one for each slot and each place in the queue. */
+const BURST_SPARE = 41;
 
 /** Requests at random moments, `perSecond` on average, until `untilMs`. */
 export function steadyTraffic(random: Random, perSecond: number, untilMs: number): Timed<ChaosSending>[] {
@@ -90,11 +91,12 @@ export function crowd(random: Random, perSecond: number, { app, hint, atMs, forM
 }
 
 /** More requests than the app's slots and queue can take. Many of them leave while they wait. `name` begins their keys. */
-export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }: Fault): Timed<ChaosSending>[] {
-  return Array.from({ length: BURST_REQUESTS }, (_, index) => {
+export function burst(random: Random, name: string, { app, atMs: fromMs, forMs }: Fault, slots: number): Timed<ChaosSending>[] {
+  const length = slots + QUEUE_LENGTH_MAX + BURST_SPARE;
+  return Array.from({ length }, (_, index) => {
     const drawn = random();
     const kind = drawn < 0.1 ? weighted(random, WEIGHTS) : drawn < 0.3 ? "leaves_early" : "get";
-    return { atMs: fromMs + (forMs * index) / BURST_REQUESTS, sending: sendingOf(random, `${name}.${index}`, kind, app) };
+    return { atMs: fromMs + (forMs * index) / length, sending: sendingOf(random, `${name}.${index}`, kind, app) };
   });
 }
 

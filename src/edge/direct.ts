@@ -7,7 +7,7 @@ import type { AnswerKind, Failure } from "../routing/health/outcome.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Granted, HeldSlot, ReplicaFailure } from "./grant.ts";
-import { healthOf, reportEnd, reportRunning, snapshotOf, type Snapshot } from "./snapshots.ts";
+import { healthOf, isLost, reportRunning, snapshotOf, type Snapshot } from "./snapshots.ts";
 
 /** `edge`: replicas of few slots too. */
 const EDGE_RULE = { ...DIRECT_RULE, concurrencyLeast: 1 };
@@ -38,6 +38,8 @@ class DirectSlot implements HeldSlot {
   readonly #snapshot: Snapshot;
   readonly #send: DirectSend;
   #endRenewal = () => {};
+  #onLost = () => {};
+  #hasAnswer = false;
 
   constructor(exchange: Exchange, snapshot: Snapshot, send: DirectSend) {
     this.#exchange = exchange;
@@ -46,10 +48,13 @@ class DirectSlot implements HeldSlot {
     this.#renew();
   }
 
-  /** Never calls the function: no object watches the request. */
-  onLost(): void {}
+  /** The object says with a refresh of the copy that a replica is gone, so a request hears of that when it next renews its lease. */
+  onLost(end: () => void): void {
+    this.#onLost = end;
+  }
 
   answered(kind: AnswerKind, hints: readonly string[] | null): null {
+    this.#hasAnswer = true;
     this.#send.answered(kind, hints, Date.now());
     healthOf(this.#snapshot, this.#send.replica).note(false, Date.now());
     return null;
@@ -81,6 +86,7 @@ class DirectSlot implements HeldSlot {
 
   #renew(): void {
     const now = Date.now();
+    if (!this.#hasAnswer && isLost(this.#snapshot, this.#send)) this.#onLost();
     this.#snapshot.sends.renew(this.#send, now);
     reportRunning(this.#exchange, this.#snapshot, now);
     this.#endRenewal = this.#exchange.alarm.after(BOUNDS.leaseMs / 3, () => this.#renew());
@@ -90,7 +96,7 @@ class DirectSlot implements HeldSlot {
     this.#endRenewal();
     const now = Date.now();
     this.#snapshot.sends.end(this.#send, whole, now);
-    reportEnd(this.#exchange, this.#snapshot, now);
+    reportRunning(this.#exchange, this.#snapshot, now);
   }
 }
 

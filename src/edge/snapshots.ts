@@ -4,7 +4,7 @@ import type { Fleet } from "../../durable-objects/fleet.ts";
 import { BadBytes } from "../routing/direct/bytes.ts";
 import { FleetCopy, type DirectReplica } from "../routing/direct/copy.ts";
 import { DIRECT_RULE } from "../routing/direct/decide.ts";
-import { Reporter, type DirectReport } from "../routing/direct/report.ts";
+import { Reporter, type DirectReport, type DirectSend } from "../routing/direct/report.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Exchange } from "./exchange.ts";
@@ -23,6 +23,8 @@ export interface Snapshot {
   refreshMs: number;
   /** Requests that the last report said are running. */
   reported: number;
+  /** Processes that are gone, and at which requests of this isolate ran when the copy was refreshed; by `processKey`. */
+  lost: ReadonlySet<string>;
   /** Until when requests may be sent by the copy without asking the object. */
   directUntilMs: number;
   /** Whether the fleet has replicas of so many slots that the object need not be asked for each request. */
@@ -53,6 +55,16 @@ export function healthOf({ health }: Snapshot, replica: DirectReplica): LocalHea
   return its;
 }
 
+/** Whether the process that the request was sent to is gone, as the object said when the copy was last refreshed. */
+export function isLost({ lost }: Snapshot, { replica: { id, incarnation } }: DirectSend): boolean {
+  return lost.has(processKey(id, incarnation));
+}
+
+/** No id has a space. */
+function processKey(id: string, incarnation: number): string {
+  return `${incarnation} ${id}`;
+}
+
 /**
  * Has the snapshot refreshed if it is too old and no other request does that. The object hears then what this isolate has sent by itself. A copy that is
  * kept only for the case that the object is out of reach may be older.
@@ -69,16 +81,16 @@ export function keepSnapshot(exchange: Exchange): void {
   startRefresh(exchange, snapshot, isForDirect, now);
 }
 
-/** A request that this isolate has sent by itself still runs. The object would forget it if the isolate said nothing for long, for want of other requests. */
+/**
+ * A request that this isolate has sent by itself still runs, or is over. The object hears that although no other request comes: else it would forget what runs,
+ * if the isolate said nothing for long, or would count what is over. Of the last one that is over it hears at once.
+ */
 export function reportRunning(exchange: Exchange, snapshot: Snapshot, now: number): void {
-  if (now - (asked.get(exchange.client.app)?.atMs ?? -Infinity) < BOUNDS.snapshotAgeMs) return;
-  startRefresh(exchange, snapshot, false, now);
-}
-
-/** The last request that this isolate has sent by itself is over. The object hears that at once if it thinks otherwise: the next request may be far. */
-export function reportEnd(exchange: Exchange, snapshot: Snapshot, now: number): void {
-  if (snapshot.reported === 0 || snapshot.sends.size > 0) return;
-  startRefresh(exchange, snapshot, now <= snapshot.directUntilMs, now);
+  const running = snapshot.sends.size;
+  const ageMs = now - (asked.get(exchange.client.app)?.atMs ?? -Infinity);
+  const isForgetting = running > 0 && ageMs >= BOUNDS.snapshotAgeMs;
+  const isBehind = snapshot.reported > running && (running === 0 || ageMs >= snapshot.refreshMs);
+  if (isForgetting || isBehind) startRefresh(exchange, snapshot, now <= snapshot.directUntilMs, now);
 }
 
 /** With `auto` an isolate keeps a fresh copy only if replicas take many requests at once and so many come that one call in place of theirs is worth it. */
@@ -98,13 +110,14 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDi
   try {
     const report = before === undefined ? null : reportOf(before, now);
     const fleet: DurableObjectStub<Fleet> = objectOf(exchange);
-    const { bytes, refreshMs } = await fleet.refresh(before?.copy.known ?? null, report);
+    const { bytes, refreshMs, lost } = await fleet.refresh(before?.copy.known ?? null, report);
     const snapshot = before ?? created();
     if (!take(snapshot.copy, bytes, now)) {
       asked.delete(app);
       return;
     }
     snapshot.isWide = snapshot.copy.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);
+    snapshot.lost = new Set(lost.map(({ replica, incarnation }) => processKey(replica, incarnation)));
     snapshot.refreshMs = refreshMs * (0.75 + 0.5 * Math.random());
     snapshot.directUntilMs = isForDirect ? now + BOUNDS.directRefreshes * snapshot.refreshMs : 0;
     if (snapshot.copy.replicas.length === 0) held.delete(app);
@@ -131,6 +144,7 @@ function created(): Snapshot {
     health: new WeakMap(),
     refreshMs: BOUNDS.snapshotAgeMs,
     isWide: false,
+    lost: new Set(),
     directUntilMs: 0,
     reported: 0,
   };

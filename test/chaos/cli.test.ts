@@ -43,6 +43,12 @@ test("every kind of fault without a crowd, and no violation", { timeout: 120_000
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("while the edge sends by itself: no violation", { timeout: 120_000 }, async () => {
+  const { code, violations } = await chaos("--wide", "--seed", "23", "--minutes", "0.3");
+  expect(violations).toEqual([]);
+  expect(code).toBe(0);
+});
+
 describe("every kind of fault with a crowd", () => {
   const results: Result[] = [];
   const isMet = (kind: string) =>

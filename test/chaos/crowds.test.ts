@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { check } from "../../bench/chaos/check/check.ts";
 import type { CrowdFigures } from "../../bench/chaos/check/crowds.ts";
 import { FAULT_KINDS, FAULTS, type FaultKind } from "../../bench/chaos/faults.ts";
-import { REPLICAS } from "../../bench/chaos/settings.ts";
+import { REPLICAS, WIDE_REPLICAS } from "../../bench/chaos/settings.ts";
 import { scheduleOf } from "../../bench/chaos/schedule.ts";
 import { hashName, ranked } from "../../src/routing/rendezvous.ts";
 import { came, fault, goodHistory, ran, refusal, request, type Draft } from "./histories.ts";
@@ -69,6 +69,20 @@ test("what is said of it names the fault, the request, the replica and the times
     "fails_fast alpha r2 c0 10.000 to 14.200 s: 90 of 200 judged requests failed, at most 12 may",
   );
   expect(violation?.what).toContain("c0.10, crowd for alpha c0: 500 after 5 ms (hint_match); ran at alpha r2 10.201");
+});
+
+test("at replicas that take many requests at once what was sent before a failure could be known does not count", () => {
+  const wide = (history: Draft) => {
+    history.replicas = [...WIDE_REPLICAS];
+    // The first is over at 10.003 s, and 300 ms later the router may know.
+    period(
+      history,
+      Array.from({ length: 20 }, (_, index) => index),
+    );
+  };
+  const { rules, figures } = judged(wide);
+  expect(rules).toEqual([]);
+  expect(figures).toMatchObject({ failed_learning: 16, failed: 4 });
 });
 
 test.each<[string, (history: Draft) => void]>([

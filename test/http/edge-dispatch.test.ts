@@ -21,6 +21,9 @@ beforeAll(async () => {
     const settings = { DISPATCH: dispatch, ALLOW_PRIVATE_ORIGINS: "true", HEARTBEAT_INTERVAL_MS: "60000" };
     const chaos = bundle({ name: "chaos", folder: "bench/chaos/worker" });
     routers.set(dispatch, await LiveRouter.start({ name: `dispatch-${dispatch}`, settings, bundle: chaos }));
+    const shortLived = { ...settings, HEARTBEAT_INTERVAL_MS: "1000" };
+    if (dispatch === "edge")
+      routers.set("short-lived", await LiveRouter.start({ name: "short-lived", settings: shortLived, bundle: chaos }));
   }
 });
 afterAll(async () => {
@@ -38,12 +41,11 @@ async function fleet(dispatch: string, answers: readonly Answer[], concurrency =
   const beat = async (index: number, more: object = {}) => {
     const said = { app, replica: `r${index}`, origin: replicas[index]!.origin, hints: ["h"], concurrency, ...more };
     const headers = { authorization: `Bearer ${router.token}` };
-    const reply = await fetch(`${router.url}/-/heartbeat`, { method: "POST", headers, body: JSON.stringify(said) });
-    expect(reply.status).toBe(200);
+    return fetch(`${router.url}/-/heartbeat`, { method: "POST", headers, body: JSON.stringify(said) });
   };
   for (const answer of answers) {
     replicas.push(stack.use(await TestReplica.start(answer)));
-    await beat(replicas.length - 1);
+    expect((await beat(replicas.length - 1)).status).toBe(200);
   }
   const send = (headers: Record<string, string> = HINT, path = "x") => fetch(`${router.url}/${app}/${path}`, { headers });
   const reasonOf = async (headers?: Record<string, string>) => {
@@ -172,6 +174,53 @@ describe("what the edge sends by itself", () => {
     for (let sent = 0; sent < 30; sent++) expect((await its.send()).status).toBe(200);
     expect(its.replicas[0]!.received.length - before).toBeLessThanOrEqual(2);
   });
+});
+
+test("a replica that failed is tried again, though the edge could send every request elsewhere", async () => {
+  let isBroken = false;
+  const breaks: Answer = (request, response) => void (isBroken ? request.socket.destroy() : response.end("ok"));
+  await using its = await fleet("edge", [breaks, serves]);
+  await isDirect(its);
+  isBroken = true;
+  const isOnProbation = async () => {
+    await sendMany(its, 10);
+    return (await its.view()).replicas[0]!.on_probation === true;
+  };
+  await until("it is passed over", isOnProbation);
+  isBroken = false;
+  await until("it is trusted again", async () => !(await isOnProbation()));
+});
+
+test("a request at a replica that has been silent for its time to live goes elsewhere", async () => {
+  let isFrozen = false;
+  const freezes: Answer = (_request, response) => void (isFrozen || response.end("ok"));
+  await using its = await fleet("short-lived", [freezes, serves]);
+  const beating = setInterval(() => void its.beat(1), 500);
+  try {
+    const both = { hints: ["h", "g"], hint_slots: 3 };
+    const G = { "x-fal-runner-hint": "g" };
+    await until("the edge sends by itself", async () => {
+      await its.turn("throwing", 0);
+      await its.beat(0, both);
+      await its.reasonOf(G);
+      await sendMany(its, 10);
+      return (await its.reasonWithoutObject(G)) === "hint_match";
+    });
+    isFrozen = true;
+    const received = its.replicas[0]!.received.length;
+    const waits = its.send(G);
+    let reply: Response | null = null;
+    void waits.then((its) => (reply = its));
+    await until("the edge has sent it", () => its.replicas[0]!.received.length > received);
+    await its.turn("throwing", 0);
+    await until("it is answered", async () => {
+      await its.reasonOf({});
+      return reply !== null;
+    });
+    expect((await waits).headers.get("x-fal-served-from")).toBe("r1");
+  } finally {
+    clearInterval(beating);
+  }
 });
 
 test("a client that resets while its request refreshes the copy keeps nobody else from doing so", async () => {

@@ -1,7 +1,8 @@
 // Few requests fail while there are healthy replicas that could serve them.
 //
 // A fault that draws a crowd comes with a steady stream of requests for one hint, which its replica owns. A request of the crowd is JUDGED if it
-// - is not among the few from the first on that met the fault, as the router must learn what is wrong, and
+// - is not among the few from the first on that met the fault, as the router must learn what is wrong,
+// - was not sent before the router could know, if replicas take so many requests at once that more than those few are on their way, and
 // - lived wholly while enough replicas of the app stood that no fault could be felt at, and nothing else troubled the app: not its object,
 //   which would forget what it has learned, nor the router's process, nor a burst.
 // Of the judged requests fewer than a share may fail, of each kind of fault over the run, once there are enough of them to have a share. In each
@@ -26,6 +27,8 @@ const RELEARNED_MS = 1500;
 const DECIDED_MS = TIMES_MS.firstByteTimeoutMs + TIMES_MS.idleTimeoutMs + 1000;
 /** In one period so many may fail: a probe after each ejection, and what was on its way. Or so many times the kind's share, if that is more. */
 const PERIOD_MOST = { failed: 5, share: 2 };
+/** A failure must be noticed, and told to the object and from there to the edge. */
+const TOLD_MS = 300;
 /** So many periods of a kind make it certain that something can be judged. */
 const PERIODS_CERTAIN = 3;
 /** Without the faulty replica and one other an app may have a third of its slots, and a crowd beside its usual requests fills those. */
@@ -57,8 +60,10 @@ function periodOf(injected: Injected, crowd: Crowd, facts: Facts) {
     .filter((its) => its.app === app && its.sending.asked.hint === hint && its.endedMs >= injected.beganMs)
     .sort((a, b) => a.sentMs - b.sentMs);
   const first = requests.findIndex((its) => feltBy(its, injected) > 0);
+  const knownMs = facts.isWide ? firstEndMs(requests, injected) + TOLD_MS : -Infinity;
   const verdicts = requests.map((its, index): readonly [Case, Verdict] => {
-    const isLearning = first >= 0 && index >= first && index < first + crowd.learning;
+    const isSentBefore = feltRuns(its, injected).some(({ beganMs }) => beganMs < knownMs);
+    const isLearning = isSentBefore || (first >= 0 && index >= first && index < first + crowd.learning);
     if (!isLearning) return [its, verdictOn(its, injected, facts)];
     return [its, usual(its) === "failed" ? "learning" : "learned"];
   });
@@ -66,9 +71,17 @@ function periodOf(injected: Injected, crowd: Crowd, facts: Facts) {
 }
 
 /** Runs at the faulty replica that were not served because of the fault. */
-function feltBy({ runs }: Case, { fault }: Injected): number {
+function feltRuns({ runs }: Case, { fault }: Injected): Case["runs"] {
   const isServed = ({ end, status }: (typeof runs)[number]) => end === "complete" && status === 200;
-  return runs.filter((run) => run.replica === fault.replica && run.trouble !== null && !isServed(run)).length;
+  return runs.filter((run) => run.replica === fault.replica && run.trouble !== null && !isServed(run));
+}
+
+function firstEndMs(requests: readonly Case[], injected: Injected): number {
+  return Math.min(...requests.flatMap((its) => feltRuns(its, injected)).map(({ endedMs }) => endedMs ?? Infinity));
+}
+
+function feltBy(its: Case, injected: Injected): number {
+  return feltRuns(its, injected).length;
 }
 
 /** The verdict if nothing excuses the request. */

@@ -2,6 +2,7 @@
 import type { Beat } from "../../live/member.ts";
 import type { Sent } from "../../live/load.ts";
 import { resultOf, type Came, type Run } from "../../live/records.ts";
+import { DIRECT_RULE } from "../../../src/routing/direct/decide.ts";
 import { FAULTS, type FaultKind, type FaultShape, type Injected } from "../faults.ts";
 import type { History } from "../run.ts";
 import { TIMES_MS } from "../settings.ts";
@@ -45,6 +46,11 @@ export class Facts {
     this.cases = history.sent.map((sent) => caseOf(sent, runs.get(sent.sending.asked.key) ?? []));
     this.#casesByApp = Map.groupBy(this.cases, ({ app }) => app);
     this.#beatsByReplica = Map.groupBy(history.beats, ({ app, replica }) => `${app} ${replica}`);
+  }
+
+  /** Whether the edge sends requests by itself. */
+  get isWide(): boolean {
+    return this.history.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);
   }
 
   replicasOf(app: string): readonly string[] {

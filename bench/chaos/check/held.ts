@@ -1,11 +1,12 @@
 // Rules on what the router holds and says: no grant outlives its request, the fleet is whole again after the faults, every hint then finds its
 // replica, and nothing is logged that chaos does not explain.
+import { BOUNDS } from "../../../src/limits.ts";
 import { FAULTS } from "../faults.ts";
 import { APPS, TIMES_MS } from "../settings.ts";
 import { outcomeOf, type Facts, type Violation } from "./facts.ts";
 
-/** A request that has ended may hold its slot for as long as a cancelled answer takes to be noticed. */
-const NOTICED_MS = 2000;
+/** A request that has ended may hold its slot for as long as a cancelled answer takes to be noticed; one that the edge has sent by itself for its lease as well. */
+const NOTICED_MS = { registry: 2000, edge: 2000 + BOUNDS.leaseMs };
 /** While calls to the object fail, a request that reports itself again can be counted twice until it ends. */
 const TWICE_MS = 10_000;
 const IN_A_ROW = 3;
@@ -17,8 +18,9 @@ const SUCCEEDS = "after the faults every request succeeds";
 /** During the run: an app never holds more for long than there are requests. */
 export function checkGrants(facts: Facts): Violation[] {
   const inARow = new Map<string, number>();
+  const noticedMs = facts.isWide ? NOTICED_MS.edge : NOTICED_MS.registry;
   return facts.history.samples.flatMap(({ app, atMs, inFlight }) => {
-    const open = facts.openAt(app, atMs, NOTICED_MS);
+    const open = facts.openAt(app, atMs, noticedMs);
     const span = { fromMs: atMs - TWICE_MS, toMs: atMs };
     const twice = facts.feltOf(app, span, "object_throws", "object_overloaded", "object_crashes", "router_killed");
     const count = inFlight > (twice ? 2 * open : open) ? (inARow.get(app) ?? 0) + 1 : 0;
@@ -31,7 +33,7 @@ export function checkGrants(facts: Facts): Violation[] {
 /** A replica that is silent is removed. A restarted object gives each replica another time to live. */
 export function checkListed(facts: Facts): Violation[] {
   return facts.history.samples.flatMap(({ app, atMs, listed }) => {
-    const span = { fromMs: atMs - TIMES_MS.timeToLiveMs - NOTICED_MS, toMs: atMs };
+    const span = { fromMs: atMs - TIMES_MS.timeToLiveMs - NOTICED_MS.registry, toMs: atMs };
     if (facts.feltOf(app, span, "object_crashes", "router_killed", "object_stalls")) return [];
     const silent = listed.filter((replica) => !facts.heardOf(app, replica, span));
     const rule = "a replica that is silent is removed";

@@ -4,6 +4,7 @@
 import { digestOf, uploadOf } from "../../live/proof.ts";
 import type { Run } from "../../live/records.ts";
 import { BOUNDS } from "../../../src/limits.ts";
+import { DIRECT_RULE } from "../../../src/routing/direct/decide.ts";
 import { REPLICAS_MAX, TIMES_MS } from "../settings.ts";
 import { brokeOff, described, failed } from "./cases.ts";
 import type { Case, Facts, Violation } from "./facts.ts";
@@ -102,13 +103,16 @@ function checkStalled(run: Run): Violation[] {
 }
 
 /**
- * No replica gets more at once than it takes. Cases that a restart of the object, a snapshot or a new process explains are counted. Others are
- * violations.
+ * No replica gets more at once than it takes. Cases that a restart of the object, a snapshot, a new process or the edge's own copy explains are counted. Others
+ * are violations.
  */
 export function checkConcurrency(facts: Facts) {
   const { runs } = facts.history;
-  /** `atNewProcess`: what was granted to a process and reached the one after it. `mostAbove`: a concurrency. */
-  const counted = { afterRestart: 0, bySnapshot: 0, atNewProcess: 0, mostAbove: 0 };
+  /**
+   * `atNewProcess`: what was granted to a process and reached the one after it. `byCopy`: the edge and the object sent by themselves at the same time.
+   * `mostAbove`: a concurrency.
+   */
+  const counted = { afterRestart: 0, bySnapshot: 0, atNewProcess: 0, byCopy: 0, mostAbove: 0 };
   const violations: Violation[] = [];
   const caseOf = new Map(facts.cases.map((its) => [its.key, its]));
   const byReplica = Map.groupBy(runs, ({ app, replica }) => `${app} ${replica}`);
@@ -126,6 +130,7 @@ export function checkConcurrency(facts: Facts) {
     // was longer than two heartbeats both come at once, and miss requests that were granted with them.
     else if (facts.feltOf(app, then, "object_crashes", "router_killed", "object_stalls")) counted.afterRestart++;
     else if (there.some((other) => isBeforeItsProcess(other, caseOf.get(other.key), facts))) counted.atNewProcess++;
+    else if (mayBeByCopy(run)) counted.byCopy++;
     else {
       const others = there.map((other) => `${other.key} ${described(other)}`).join("; ");
       violations.push(
@@ -142,6 +147,11 @@ function mayBeBySnapshot(run: Run, its: Case | undefined, facts: Facts): boolean
   if (reason !== undefined) return reason === "snapshot_hash";
   const then = { fromMs: run.beganMs, toMs: run.beganMs };
   return facts.feltOf(run.app, then, "object_throws", "object_overloaded", "object_stalls");
+}
+
+/** Until they hear of one another, the edge and the object may both fill a replica. Neither gives it more than it takes. */
+function mayBeByCopy({ concurrency, present }: Run): boolean {
+  return concurrency >= DIRECT_RULE.concurrencyLeast && present <= 2 * concurrency;
 }
 
 /** The request was granted to the process before the one that ran it, whose first report the router had not accepted yet. */

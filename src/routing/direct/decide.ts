@@ -49,8 +49,9 @@ export function decideDirect(
 }
 
 /**
- * One of them is drawn; it is given the request if it clearly has room. No other is tried: if isolates sent what one replica has no room for to the
- * next, all of it would come to the few that their copies show with room.
+ * One of them is drawn; it is given the request if it is open and clearly has room. No other is tried: if isolates sent what one replica has no room for to the
+ * next, all of it would come to the few that their copies show with room. What a replica that is not open would have got is for the object, which alone tries
+ * a replica that was ejected again.
  *
  * Of the requests that a snapshot shows the part `left` is still running, and as many have come as have ended (Little's law). So the load is expected to
  * be as it was, with the variance of a binomial and a Poisson number: load left (1 - left) + load (1 - left). The spare share is for what the
@@ -66,13 +67,13 @@ function byRoom(
   let drawn: DirectReplica | null = null;
   let free = 0;
   for (const replica of replicas) {
-    if (!replica.open || !usable(replica)) continue;
+    if (!usable(replica)) continue;
     const its = freeOf(replica, left);
     free += its;
     // Each is drawn with its share of what was seen so far, which gives each its share of all.
     if (random() * free < its) drawn = replica;
   }
-  if (drawn === null || drawn.concurrency < concurrencyLeast) return null;
+  if (drawn?.open !== true || drawn.concurrency < concurrencyLeast) return null;
   const { concurrency, load, unfinished, included } = drawn;
   // Of those that have come, the isolate's own are known.
   const come = Math.max(load * (1 - left), unfinished - included);

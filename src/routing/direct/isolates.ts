@@ -4,6 +4,7 @@ import { earnRetries } from "../health/retry-budget.ts";
 import { clamp } from "../model/mean.ts";
 import type { Fleet } from "../ledger/fleet.ts";
 import type { Grant, Replica } from "../ledger/replica.ts";
+import { isProcessLost } from "../ledger/membership.ts";
 import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
 import { countUsers, UNSAID } from "../ledger/slots.ts";
 import { failedBy, failHint } from "../lifecycle.ts";
@@ -39,7 +40,12 @@ export interface Applied {
   readonly touched: ReadonlySet<string>;
   /** Those of which a restart must know something new. */
   readonly changed: ReadonlySet<Replica>;
+  /** Processes at which requests of the isolate run by its report, and which are gone. */
+  readonly lost: readonly ProcessName[];
 }
+
+/** One process of a replica, as isolates name it. */
+export type ProcessName = Pick<ReportedPair, "replica" | "incarnation">;
 
 export class Isolates {
   /** The one that has not reported for the longest first. */
@@ -64,7 +70,7 @@ export class Isolates {
     const touched = new Set<string>();
     const changed = new Set<Replica>();
     const before = this.#isolates.get(report.isolate);
-    if (before !== undefined && before.sequence >= report.sequence) return { touched, changed };
+    if (before !== undefined && before.sequence >= report.sequence) return { touched, changed, lost: [] };
     const loaded = new Set<Replica>();
     this.#forget(report.isolate, loaded);
     for (const failure of report.failures.slice(0, LIMITS.failuresPerReport)) {
@@ -76,9 +82,14 @@ export class Isolates {
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
     const toldEarly = countUntold(scheduler, report, before ?? null);
     const shares: Shares = { replicas: [], hints: [], unfinished: [] };
+    const lost: ProcessName[] = [];
     for (const pair of pairs) {
       const replica = processOf(fleet, pair);
-      if (replica === null) continue;
+      if (replica === null) {
+        const { replica: id, incarnation, unfinished } = pair;
+        if (unfinished > 0 && isProcessLost(fleet, id, incarnation)) lost.push({ replica: id, incarnation });
+        continue;
+      }
       learn(scheduler, replica, pair, now);
       rerank(fleet, replica);
       if (pair.unfinished > 0) {
@@ -101,7 +112,7 @@ export class Isolates {
       if (hearInBand(scheduler, replica, hints.slice(0, LIMITS.hintsPerReplica), now, now - agoMs)) changed.add(replica);
       touched.add(replica.id);
     }
-    return { touched, changed };
+    return { touched, changed, lost };
   }
 
   /** Isolates that have not reported for long are gone, and their requests with them. Gives the replicas whose load has changed. O(those). */

@@ -133,9 +133,20 @@ export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   return lost;
 }
 
-/** The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. */
+/**
+ * The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. Of those that isolates have sent it is not known whether they have
+ * begun.
+ */
 function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
-  if (!replica.lost && unanswered(replica).next().done !== true) fleet.orphaning.set(replica, lostAtMs);
+  const isWaitedFor = replica.direct > 0 || unanswered(replica).next().done !== true;
+  if (!replica.lost && isWaitedFor) fleet.orphaning.set(replica, lostAtMs);
+}
+
+/** Whether the process is gone, so that answers of it that have not begun never will. O(1) if it is in the fleet, else O(processes that left). */
+export function isProcessLost({ replicas, orphaning }: Fleet, id: string, incarnation: number): boolean {
+  if (replicas.get(id)?.incarnation === incarnation) return false;
+  for (const replica of orphaning.keys()) if (replica.id === id && replica.incarnation === incarnation) return false;
+  return true;
 }
 
 /** Puts a replica back from storage. The replica lives until `expiresAtMs`. Its load is unknown until tickets and its first heartbeat tell. */

@@ -7,13 +7,15 @@ import { Isolates } from "../../../src/routing/direct/isolates.ts";
 import { Reporter, type DirectReport, type ReportedPair } from "../../../src/routing/direct/report.ts";
 import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
 import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
+import { deleteReplica, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { Replica, usedAtMs } from "../../../src/routing/ledger/replica.ts";
 import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { announce } from "../../../src/routing/prewarm.ts";
+import { expire } from "../../../src/routing/registry.ts";
 import { createScheduler, dispatch, enqueue } from "../../../src/routing/scheduler.ts";
-import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, type Said } from "../support/fleets.ts";
+import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, TTL_MS, type Said } from "../support/fleets.ts";
 import { violations } from "../support/invariants.ts";
 
 /** The invariants of a fleet; users of hints are compared with the object's own requests there. */
@@ -214,6 +216,42 @@ test("requests that have ended are counted, each once: served, failed, excused, 
   expect(requests.hint_match).toMatchObject({ success: 4, error: 1, excused: 1, unknown: 1 });
   expect([firstByte.sum, service.sum, queueWait.sum].map((sum) => sum.toFixed(3))).toEqual(["0.400", "1.200", "0.000"]);
   expect(queueWait.counts[0]).toBe(8);
+});
+
+describe("a process at which requests of the isolate run is lost", () => {
+  const lost = (its: ReturnType<typeof world>, sequence: number, now: number) =>
+    its.tells(report("two", sequence, [{ unfinished: 1 }]), now).lost;
+  const A = [{ replica: "a", incarnation: 1 }];
+
+  test("once it was silent for its time to live", () => {
+    const its = world();
+    expect(lost(its, 1, 10)).toEqual([]);
+    expire(its.scheduler, TTL_MS, TTL_MS);
+    expect(lost(its, 2, TTL_MS)).toEqual(A);
+  });
+
+  test.each<[string, (its: ReturnType<typeof world>) => void]>([
+    ["stopped", (its) => void hears(its.fleet, "a", { status: "stopped" }, 20)],
+    ["was deleted", (its) => deleteReplica(its.fleet, known(its.fleet, "a"), 20 + TTL_MS)],
+    ["was followed by another", (its) => void hears(its.fleet, "a", { incarnation: 2 }, 20)],
+  ])("a time to live after it %s", (_, leaves) => {
+    const its = world();
+    expect(lost(its, 1, 10)).toEqual([]);
+    leaves(its);
+    expect(lost(its, 2, 30)).toEqual([]);
+    expect(lost(its, 3, 19 + TTL_MS)).toEqual([]);
+    expire(its.scheduler, TTL_MS, 20 + TTL_MS);
+    sweepOrphaning(its.fleet, 20 + TTL_MS);
+    expect(lost(its, 4, 20 + TTL_MS)).toEqual(A);
+  });
+
+  test("but not one that drains, nor one where nothing runs", () => {
+    const its = world();
+    hears(its.fleet, "a", { status: "draining", concurrency: 8 }, 20);
+    expect(lost(its, 1, 30)).toEqual([]);
+    expire(its.scheduler, TTL_MS, 20 + TTL_MS);
+    expect(its.tells(report("two", 2, [{ sent: 1, succeeded: 1 }]), 20 + TTL_MS).lost).toEqual([]);
+  });
 });
 
 describe("failures", () => {
