@@ -87,7 +87,7 @@ export class Isolates {
       const replica = processOf(fleet, pair);
       if (replica === null) {
         const { replica: id, incarnation, unfinished } = pair;
-        if (unfinished > 0 && isProcessLost(fleet, id, incarnation)) lost.push({ replica: id, incarnation });
+        if (unfinished > 0 && isProcessLost(fleet, id, incarnation, now)) lost.push({ replica: id, incarnation });
         continue;
       }
       learn(scheduler, replica, pair, now);

@@ -142,9 +142,14 @@ function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
   if (!replica.lost && isWaitedFor) fleet.orphaning.set(replica, lostAtMs);
 }
 
-/** Whether the process is gone, so that answers of it that have not begun never will. O(1) if it is in the fleet, else O(processes that left). */
-export function isProcessLost({ replicas, orphaning }: Fleet, id: string, incarnation: number): boolean {
+/**
+ * Whether the process is gone, so that answers of it that have not begun never will: it was silent for its time to live, or left that long ago. O(1) if its
+ * replica is in the fleet with it or has left, O(processes that left) if another process followed it.
+ */
+export function isProcessLost({ replicas, tombstones, orphaning }: Fleet, id: string, incarnation: number, now: number): boolean {
   if (replicas.get(id)?.incarnation === incarnation) return false;
+  const departed = tombstones.get(id);
+  if (departed?.record?.incarnation === incarnation) return departed.record.lost || departed.untilMs <= now;
   for (const replica of orphaning.keys()) if (replica.id === id && replica.incarnation === incarnation) return false;
   return true;
 }

@@ -245,6 +245,13 @@ describe("a process at which requests of the isolate run is lost", () => {
     expect(lost(its, 4, 20 + TTL_MS)).toEqual(A);
   });
 
+  test("a time to live after it stopped, also if the report comes after that", () => {
+    const its = world();
+    hears(its.fleet, "a", { status: "stopped" }, 20);
+    expect(lost(its, 1, 30)).toEqual([]);
+    expect(lost(its, 2, 20 + TTL_MS)).toEqual(A);
+  });
+
   test("but not one that drains, nor one where nothing runs", () => {
     const its = world();
     hears(its.fleet, "a", { status: "draining", concurrency: 8 }, 20);
