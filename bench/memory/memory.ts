@@ -29,9 +29,10 @@ const command = program("memory", "Says how much memory a fleet takes at every l
 export const memory = job(command, async ({ share, hintLength, json }, { print, progress, signal }) => {
   const file = bundle({ name: "memory", folder: "bench/memory/worker" });
   const stateFolder = mkdtempSync(path.join(tmpdir(), "warmpath-memory-"));
-  const worker = await startRouter({ port: 0, stateFolder, settings: {}, bundle: file, inspect: true });
   const taken: Taken[] = [];
+  let worker: RouterProcess | null = null;
   try {
+    worker = await startRouter({ port: 0, stateFolder, settings: {}, bundle: file, inspect: true });
     for (let before = await usedBytes(worker); ;) {
       const url = `${worker.url}/fill?share=${share}&hint-length=${hintLength}`;
       const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(PART_TIMEOUT_MS)]) });
@@ -44,7 +45,7 @@ export const memory = job(command, async ({ share, hintLength, json }, { print, 
       before = now;
     }
   } finally {
-    await worker.stop();
+    await worker?.stop();
     rmSync(stateFolder, { recursive: true, force: true });
   }
   const total = taken.reduce((sum, { mb }) => sum + mb, 0);

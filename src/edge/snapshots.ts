@@ -21,10 +21,10 @@ export interface Snapshot {
   readonly health: WeakMap<DirectReplica, LocalHealth>;
   /** How old the copy may be before one request has it refreshed, as the object says, spread a little. */
   refreshMs: number;
-  /** Requests that the last report said are running. */
+  /** Requests that the last report said are running; Infinity: that report may be lost. */
   reported: number;
-  /** Processes that are gone, and at which requests of this isolate ran when the copy was refreshed; by `processKey`. */
-  lost: ReadonlySet<string>;
+  /** Processes that are gone, and at which requests of this isolate ran when the object was asked, at `atMs`; by `processKey`. */
+  lost: { readonly atMs: number; readonly processes: ReadonlySet<string> };
   /** Until when requests may be sent by the copy without asking the object. */
   directUntilMs: number;
   /** Whether the fleet has replicas of so many slots that the object need not be asked for each request. */
@@ -57,7 +57,7 @@ export function healthOf({ health }: Snapshot, replica: DirectReplica): LocalHea
 
 /** Whether the process that the request was sent to is gone, as the object said when the copy was last refreshed. */
 export function isLost({ lost }: Snapshot, { replica: { id, incarnation } }: DirectSend): boolean {
-  return lost.has(processKey(id, incarnation));
+  return lost.processes.has(processKey(id, incarnation));
 }
 
 /** No id has a space. */
@@ -86,10 +86,12 @@ export function keepSnapshot(exchange: Exchange): void {
  * if the isolate said nothing for long, or would count what is over. Of the last one that is over it hears at once.
  */
 export function reportRunning(exchange: Exchange, snapshot: Snapshot, now: number): void {
+  snapshot.sends.sweep(now);
   const running = snapshot.sends.size;
   const ageMs = now - (asked.get(exchange.client.app)?.atMs ?? -Infinity);
   const isForgetting = running > 0 && ageMs >= BOUNDS.snapshotAgeMs;
-  const isBehind = snapshot.reported > running && (running === 0 || ageMs >= snapshot.refreshMs);
+  const isLast = running === 0 && snapshot.reported !== Infinity;
+  const isBehind = snapshot.reported > running && (isLast || ageMs >= snapshot.refreshMs);
   if (isForgetting || isBehind) startRefresh(exchange, snapshot, now <= snapshot.directUntilMs, now);
 }
 
@@ -112,17 +114,19 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDi
     const fleet: DurableObjectStub<Fleet> = objectOf(exchange);
     const { bytes, refreshMs, lost } = await fleet.refresh(before?.copy.known ?? null, report);
     const snapshot = before ?? created();
+    if (now >= snapshot.lost.atMs)
+      snapshot.lost = { atMs: now, processes: new Set(lost.map(({ replica, incarnation }) => processKey(replica, incarnation))) };
     if (!take(snapshot.copy, bytes, now)) {
       asked.delete(app);
       return;
     }
     snapshot.isWide = snapshot.copy.replicas.some(({ concurrency }) => concurrency >= DIRECT_RULE.concurrencyLeast);
-    snapshot.lost = new Set(lost.map(({ replica, incarnation }) => processKey(replica, incarnation)));
     snapshot.refreshMs = refreshMs * (0.75 + 0.5 * Math.random());
     snapshot.directUntilMs = isForDirect ? now + BOUNDS.directRefreshes * snapshot.refreshMs : 0;
     if (snapshot.copy.replicas.length === 0) held.delete(app);
     else held.set(app, snapshot);
   } catch (error) {
+    if (before !== undefined) before.reported = Infinity;
     console.warn(JSON.stringify({ message: "no new snapshot", app, error: String(error) }));
   }
 }
@@ -130,8 +134,9 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDi
 /** Null: there is nothing to tell. */
 function reportOf(snapshot: Snapshot, now: number): DirectReport | null {
   snapshot.sends.sweep(now);
+  const isUntold = snapshot.reported === Infinity || snapshot.reporter.hasNews;
   snapshot.reported = snapshot.sends.size;
-  return snapshot.reporter.hasNews ? snapshot.reporter.take(now) : null;
+  return isUntold ? snapshot.reporter.take(now) : null;
 }
 
 function created(): Snapshot {
@@ -144,7 +149,7 @@ function created(): Snapshot {
     health: new WeakMap(),
     refreshMs: BOUNDS.snapshotAgeMs,
     isWide: false,
-    lost: new Set(),
+    lost: { atMs: -Infinity, processes: new Set() },
     directUntilMs: 0,
     reported: 0,
   };

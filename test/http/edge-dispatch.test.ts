@@ -164,6 +164,25 @@ describe("what the edge sends by itself", () => {
     await until("they are forgotten", async () => (await inFlight()) === 0, 15_000);
   });
 
+  test("and is over is told though others run and no more come", async () => {
+    const held = holdAnswers();
+    const answer: Answer = (request, response) => (request.url === "/hold" ? held.answer(request, response) : response.end());
+    await using its = await fleet("edge", [answer]);
+    await isDirect(its);
+    const [a, b] = [its.send(HINT, "hold"), its.send(HINT, "hold")];
+    const inFlight = async () => (await its.view()).in_flight;
+    await until("the object knows of both", async () => {
+      await its.reasonOf();
+      return held.holding === 2 && (await inFlight()) >= 2;
+    });
+    held.releaseOne();
+    await Promise.race([a, b]);
+    await until("one is counted", async () => (await inFlight()) === 1);
+    held.releaseOne();
+    await Promise.all([a, b]);
+    await until("none is counted", async () => (await inFlight()) === 0);
+  });
+
   test("and is refused there is sent elsewhere, and the edge passes the replica over from then on", async () => {
     let isFull = false;
     const full: Answer = (_request, response) => void (isFull ? response.writeHead(503).end() : response.end());

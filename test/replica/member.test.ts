@@ -26,6 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await router[Symbol.asyncDispose]();
   await slow[Symbol.asyncDispose]();
+  globalThis.fetch = realFetch;
 });
 afterEach(async () => {
   for (const member of members.splice(0)) await member.stop();

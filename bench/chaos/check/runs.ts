@@ -71,12 +71,18 @@ function isResetSoon(run: Run): boolean {
 
 export function checkWaits(facts: Facts): Violation[] {
   // A client that does not read keeps its replica from sending.
-  const slow = new Set(facts.cases.filter(({ sending }) => sending.readPauseMs !== undefined).map(({ key }) => key));
+  const isUnwatched = (its: Case) => its.sending.readPauseMs !== undefined || mayPassUntouched(its, facts);
+  const unwatched = new Set(facts.cases.filter(isUnwatched).map(({ key }) => key));
   return facts.history.runs.flatMap((run) => {
     // The object does not know of what takes no slot, nor of what was sent while it was out of reach.
     if (run.headersMs === null) return run.method === "OPTIONS" ? [] : checkSilent(run, facts);
-    return run.status === 101 || slow.has(run.key) ? [] : checkStalled(run);
+    return run.status === 101 || unwatched.has(run.key) ? [] : checkStalled(run);
   });
+}
+
+/** An answer of known length that is not short, to a request that the edge sent by itself: nobody ends it. */
+function mayPassUntouched({ sending: { asked } }: Case, { isWide }: Facts): boolean {
+  return isWide && asked.shape !== "chunked" && asked.bytes > BOUNDS.wholeResponseBytes;
 }
 
 function checkSilent(run: Run, facts: Facts): Violation[] {
@@ -149,7 +155,7 @@ function mayBeBySnapshot(run: Run, its: Case | undefined, facts: Facts): boolean
   return facts.feltOf(run.app, then, "object_throws", "object_overloaded", "object_stalls");
 }
 
-/** Until they hear of one another, the edge and the object may both fill a replica. Neither gives it more than it takes. */
+/** Until they hear of one another, the object and the one isolate of a run may both fill a replica. Neither gives it more than it takes. */
 function mayBeByCopy({ concurrency, present }: Run): boolean {
   return concurrency >= DIRECT_RULE.concurrencyLeast && present <= 2 * concurrency;
 }

@@ -37,21 +37,17 @@ export function decideDirect(
   const ageMs = Math.max(0, now - copy.atMs);
   if (ageMs > LIMITS.directAgeMs || copy.serviceMs === 0) return null;
   const left = Math.exp(-ageMs / copy.serviceMs);
-  if (hints.length === 0) {
-    const replica = byRoom(copy.replicas, usable, left, random, rule);
-    return replica && { replica, hint: null };
-  }
-  for (const hint of hints) {
-    const replica = byRoom(copy.holding(hint), usable, left, random, rule);
-    if (replica !== null) return { replica, hint };
+  for (const hint of hints.length === 0 ? [null] : hints) {
+    const replica = byRoom(hint === null ? copy.replicas : copy.holding(hint), usable, left, random, rule);
+    if (replica !== null) return replica.open ? { replica, hint } : null;
   }
   return null;
 }
 
 /**
  * One of them is drawn; it is given the request if it is open and clearly has room. No other is tried: if isolates sent what one replica has no room for to the
- * next, all of it would come to the few that their copies show with room. What a replica that is not open would have got is for the object, which alone tries
- * a replica that was ejected again.
+ * next, all of it would come to the few that their copies show with room. A replica that is not open is drawn as if one slot of it were free. What it is drawn
+ * for is the object's, which alone tries a replica again that was ejected.
  *
  * Of the requests that a snapshot shows the part `left` is still running, and as many have come as have ended (Little's law). So the load is expected to
  * be as it was, with the variance of a binomial and a Poisson number: load left (1 - left) + load (1 - left). The spare share is for what the
@@ -68,12 +64,13 @@ function byRoom(
   let free = 0;
   for (const replica of replicas) {
     if (!usable(replica)) continue;
-    const its = freeOf(replica, left);
+    const its = replica.open ? freeOf(replica, left) : 1;
     free += its;
     // Each is drawn with its share of what was seen so far, which gives each its share of all.
     if (random() * free < its) drawn = replica;
   }
-  if (drawn?.open !== true || drawn.concurrency < concurrencyLeast) return null;
+  if (drawn?.open === false) return drawn;
+  if (drawn === null || drawn.concurrency < concurrencyLeast) return null;
   const { concurrency, load, unfinished, included } = drawn;
   // Of those that have come, the isolate's own are known.
   const come = Math.max(load * (1 - left), unfinished - included);

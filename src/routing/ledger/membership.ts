@@ -13,6 +13,7 @@ import {
   unindexReplica,
 } from "./residency.ts";
 import { LIMITS } from "../limits.ts";
+import { setNewest } from "./maps.ts";
 import { holdReclaimed, reclaimSlots, unanswered } from "./slots.ts";
 import type { Tombstone } from "./tombstones.ts";
 
@@ -133,25 +134,28 @@ export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
   return lost;
 }
 
-/**
- * The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. Of those that isolates have sent it is not known whether they have
- * begun.
- */
+/** The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. */
 function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
-  const isWaitedFor = replica.direct > 0 || unanswered(replica).next().done !== true;
-  if (!replica.lost && isWaitedFor) fleet.orphaning.set(replica, lostAtMs);
+  setNewest(
+    fleet.departed,
+    processKey(replica.id, replica.incarnation),
+    replica.lost ? -Infinity : lostAtMs,
+    LIMITS.tombstonesPerApp,
+  );
+  if (!replica.lost && unanswered(replica).next().done !== true) fleet.orphaning.set(replica, lostAtMs);
 }
 
 /**
- * Whether the process is gone, so that answers of it that have not begun never will: it was silent for its time to live, or left that long ago. O(1) if its
- * replica is in the fleet with it or has left, O(processes that left) if another process followed it.
+ * Whether the process is gone, so that answers of it that have not begun never will: it was silent for its time to live, or left that long ago. False if the
+ * object does not know, as after a restart. O(1).
  */
-export function isProcessLost({ replicas, tombstones, orphaning }: Fleet, id: string, incarnation: number, now: number): boolean {
-  if (replicas.get(id)?.incarnation === incarnation) return false;
-  const departed = tombstones.get(id);
-  if (departed?.record?.incarnation === incarnation) return departed.record.lost || departed.untilMs <= now;
-  for (const replica of orphaning.keys()) if (replica.id === id && replica.incarnation === incarnation) return false;
-  return true;
+export function isProcessLost({ departed }: Fleet, id: string, incarnation: number, now: number): boolean {
+  return (departed.get(processKey(id, incarnation)) ?? Infinity) <= now;
+}
+
+/** No id has a space. */
+function processKey(id: string, incarnation: number): string {
+  return `${incarnation} ${id}`;
 }
 
 /** Puts a replica back from storage. The replica lives until `expiresAtMs`. Its load is unknown until tickets and its first heartbeat tell. */
@@ -219,6 +223,7 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   fleet.replicas.set(replica.id, replica);
   fleet.tombstones.delete(replica.id);
   fleet.orphaning.delete(replica);
+  fleet.departed.delete(processKey(replica.id, replica.incarnation));
   replica.lost = false;
   const routed =
     joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;

@@ -1,89 +1,15 @@
 // What isolates report of requests that they sent by themselves, and what that does to a fleet.
 import { describe, expect, test } from "vitest";
-import { SnapshotEncoder } from "../../../src/routing/direct/codec.ts";
-import { FleetCopy } from "../../../src/routing/direct/copy.ts";
-import { decideDirect, DIRECT_RULE } from "../../../src/routing/direct/decide.ts";
 import { Isolates } from "../../../src/routing/direct/isolates.ts";
-import { Reporter, type DirectReport, type ReportedPair } from "../../../src/routing/direct/report.ts";
-import { FleetImage } from "../../../src/routing/direct/snapshot.ts";
-import type { Fleet } from "../../../src/routing/ledger/fleet.ts";
-import { deleteReplica, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
+import type { DirectReport } from "../../../src/routing/direct/report.ts";
 import { LIMITS } from "../../../src/routing/limits.ts";
 import { Replica, usedAtMs } from "../../../src/routing/ledger/replica.ts";
 import { demandShare, learnHeld, loadMs, serviceMs } from "../../../src/routing/model/model.ts";
 import { costPolicy } from "../../../src/routing/policy/cost.ts";
 import { announce } from "../../../src/routing/prewarm.ts";
-import { expire } from "../../../src/routing/registry.ts";
 import { createScheduler, dispatch, enqueue } from "../../../src/routing/scheduler.ts";
-import { arrival, brief, fleetWith, hears, known, loads, OPTIONS, schedulerOf, TTL_MS, type Said } from "../support/fleets.ts";
-import { violations } from "../support/invariants.ts";
-
-/** The invariants of a fleet; users of hints are compared with the object's own requests there. */
-function complaints(fleet: Fleet, now: number): string[] {
-  return violations(fleet, now).filter((its) => !its.startsWith("users of"));
-}
-
-/** An object's side, and one isolate. */
-function world(replicas: Readonly<Record<string, Said>> = { a: { hints: ["x"], hintSlots: 8, concurrency: 8 } }) {
-  const fleet = fleetWith(replicas);
-  const scheduler = schedulerOf(fleet);
-  const isolates = new Isolates();
-  learnHeld(scheduler.model, { replica: new Replica("other", 1), hint: null, warmth: "none", declaredMs: null }, 400);
-  const image = new FleetImage(1);
-  const encoder = new SnapshotEncoder();
-  const copy = new FleetCopy();
-  const reporter = new Reporter("one", copy);
-  const its = {
-    ...{ fleet, scheduler, isolates, copy, reporter },
-    tells(report: DirectReport, now: number) {
-      const applied = isolates.apply(scheduler, report, now);
-      expect(complaints(fleet, now)).toEqual([]);
-      return applied;
-    },
-    /** One round of the isolate with the object. */
-    refresh(now: number) {
-      const { touched } = its.tells(reporter.take(now), now);
-      image.refresh(scheduler, now, touched);
-      copy.apply(encoder.encode(image, copy.known), now);
-    },
-    sends(hints: readonly string[], now: number) {
-      const choice = decideDirect(
-        copy,
-        hints,
-        () => true,
-        now,
-        () => 0.5,
-        { ...DIRECT_RULE, concurrencyLeast: 4 },
-      );
-      if (choice === null) throw new Error("nobody has room");
-      const send = reporter.begin(choice, hints, now);
-      if (send === null) throw new Error("too many");
-      return send;
-    },
-    serves(hints: readonly string[], at: number, answerMs: number, heldMs: number) {
-      const send = its.sends(hints, at);
-      send.answered("success", null, at + answerMs);
-      send.finish(true, at + heldMs);
-    },
-  };
-  its.refresh(0);
-  return its;
-}
-
-const report = (isolate: string, sequence: number, pairs: readonly Partial<ReportedPair>[] = []): DirectReport => {
-  const blank = {
-    replica: "a",
-    incarnation: 1,
-    hint: "x",
-    unfinished: 0,
-    sent: 0,
-    succeeded: 0,
-    lastWell: true,
-    answerMs: 0,
-    heldMs: 0,
-  };
-  return { isolate, sequence, pairs: pairs.map((pair) => ({ ...blank, ...pair })), demand: [], failures: [], lists: [] };
-};
+import { arrival, brief, fleetWith, hears, known, loads, OPTIONS } from "../support/fleets.ts";
+import { complaints, report, world } from "../support/isolate.ts";
 
 describe("requests that run", () => {
   test("take slots until a report says that they are over, and the copy counts them once", () => {
@@ -216,49 +142,6 @@ test("requests that have ended are counted, each once: served, failed, excused, 
   expect(requests.hint_match).toMatchObject({ success: 4, error: 1, excused: 1, unknown: 1 });
   expect([firstByte.sum, service.sum, queueWait.sum].map((sum) => sum.toFixed(3))).toEqual(["0.400", "1.200", "0.000"]);
   expect(queueWait.counts[0]).toBe(8);
-});
-
-describe("a process at which requests of the isolate run is lost", () => {
-  const lost = (its: ReturnType<typeof world>, sequence: number, now: number) =>
-    its.tells(report("two", sequence, [{ unfinished: 1 }]), now).lost;
-  const A = [{ replica: "a", incarnation: 1 }];
-
-  test("once it was silent for its time to live", () => {
-    const its = world();
-    expect(lost(its, 1, 10)).toEqual([]);
-    expire(its.scheduler, TTL_MS, TTL_MS);
-    expect(lost(its, 2, TTL_MS)).toEqual(A);
-  });
-
-  test.each<[string, (its: ReturnType<typeof world>) => void]>([
-    ["stopped", (its) => void hears(its.fleet, "a", { status: "stopped" }, 20)],
-    ["was deleted", (its) => deleteReplica(its.fleet, known(its.fleet, "a"), 20 + TTL_MS)],
-    ["was followed by another", (its) => void hears(its.fleet, "a", { incarnation: 2 }, 20)],
-  ])("a time to live after it %s", (_, leaves) => {
-    const its = world();
-    expect(lost(its, 1, 10)).toEqual([]);
-    leaves(its);
-    expect(lost(its, 2, 30)).toEqual([]);
-    expect(lost(its, 3, 19 + TTL_MS)).toEqual([]);
-    expire(its.scheduler, TTL_MS, 20 + TTL_MS);
-    sweepOrphaning(its.fleet, 20 + TTL_MS);
-    expect(lost(its, 4, 20 + TTL_MS)).toEqual(A);
-  });
-
-  test("a time to live after it stopped, also if the report comes after that", () => {
-    const its = world();
-    hears(its.fleet, "a", { status: "stopped" }, 20);
-    expect(lost(its, 1, 30)).toEqual([]);
-    expect(lost(its, 2, 20 + TTL_MS)).toEqual(A);
-  });
-
-  test("but not one that drains, nor one where nothing runs", () => {
-    const its = world();
-    hears(its.fleet, "a", { status: "draining", concurrency: 8 }, 20);
-    expect(lost(its, 1, 30)).toEqual([]);
-    expire(its.scheduler, TTL_MS, 20 + TTL_MS);
-    expect(its.tells(report("two", 2, [{ sent: 1, succeeded: 1 }]), 20 + TTL_MS).lost).toEqual([]);
-  });
 });
 
 describe("failures", () => {
