@@ -1,6 +1,6 @@
 // The object's side of edge dispatch: what isolates are sent of the fleet, and what they report of the requests that they sent to replicas by themselves.
 import { SnapshotEncoder, type Known } from "../src/routing/direct/codec.ts";
-import { Isolates, type ProcessName } from "../src/routing/direct/isolates.ts";
+import { Isolates } from "../src/routing/direct/isolates.ts";
 import type { DirectReport } from "../src/routing/direct/report.ts";
 import { FleetImage } from "../src/routing/direct/snapshot.ts";
 import type { Replica } from "../src/routing/ledger/replica.ts";
@@ -12,8 +12,8 @@ export interface Refreshed {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** When the isolate should ask again. */
   readonly refreshMs: number;
-  /** Processes that are gone, and at which requests of the isolate run by its report. */
-  readonly lost: readonly ProcessName[];
+  /** Processes that are gone, and at which requests of the isolate run by its report; by `processKey`. */
+  readonly lost: readonly string[];
 }
 
 export class DirectDispatch {

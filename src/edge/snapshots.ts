@@ -5,6 +5,7 @@ import { BadBytes } from "../routing/direct/bytes.ts";
 import { FleetCopy, type DirectReplica } from "../routing/direct/copy.ts";
 import { DIRECT_RULE } from "../routing/direct/decide.ts";
 import { Reporter, type DirectReport, type DirectSend } from "../routing/direct/report.ts";
+import { processKey } from "../routing/ledger/replica.ts";
 import { BOUNDS } from "../limits.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Exchange } from "./exchange.ts";
@@ -60,11 +61,6 @@ export function isLost({ lost }: Snapshot, { replica: { id, incarnation } }: Dir
   return lost.processes.has(processKey(id, incarnation));
 }
 
-/** No id has a space. */
-function processKey(id: string, incarnation: number): string {
-  return `${incarnation} ${id}`;
-}
-
 /**
  * Has the snapshot refreshed if it is too old and no other request does that. The object hears then what this isolate has sent by itself. A copy that is
  * kept only for the case that the object is out of reach may be older.
@@ -114,8 +110,7 @@ async function refresh(exchange: Exchange, before: Snapshot | undefined, isForDi
     const fleet: DurableObjectStub<Fleet> = objectOf(exchange);
     const { bytes, refreshMs, lost } = await fleet.refresh(before?.copy.known ?? null, report);
     const snapshot = before ?? created();
-    if (now >= snapshot.lost.atMs)
-      snapshot.lost = { atMs: now, processes: new Set(lost.map(({ replica, incarnation }) => processKey(replica, incarnation))) };
+    if (now >= snapshot.lost.atMs) snapshot.lost = { atMs: now, processes: new Set(lost) };
     if (!take(snapshot.copy, bytes, now)) {
       asked.delete(app);
       return;

@@ -3,7 +3,7 @@ import { noteError } from "../health/ejection.ts";
 import { earnRetries } from "../health/retry-budget.ts";
 import { clamp } from "../model/mean.ts";
 import type { Fleet } from "../ledger/fleet.ts";
-import type { Grant, Replica } from "../ledger/replica.ts";
+import { processKey, type Grant, type Replica } from "../ledger/replica.ts";
 import { isProcessLost } from "../ledger/membership.ts";
 import { noteUse, reindexSlots, rerank } from "../ledger/residency.ts";
 import { countUsers, UNSAID } from "../ledger/slots.ts";
@@ -40,12 +40,9 @@ export interface Applied {
   readonly touched: ReadonlySet<string>;
   /** Those of which a restart must know something new. */
   readonly changed: ReadonlySet<Replica>;
-  /** Processes at which requests of the isolate run by its report, and which are gone. */
-  readonly lost: readonly ProcessName[];
+  /** Processes at which requests of the isolate run by its report, and which are gone; by `processKey`. */
+  readonly lost: readonly string[];
 }
-
-/** One process of a replica, as isolates name it. */
-export type ProcessName = Pick<ReportedPair, "replica" | "incarnation">;
 
 export class Isolates {
   /** The one that has not reported for the longest first. */
@@ -82,12 +79,12 @@ export class Isolates {
     const pairs = report.pairs.slice(0, LIMITS.directPairsPerReport);
     const toldEarly = countUntold(scheduler, report, before ?? null);
     const shares: Shares = { replicas: [], hints: [], unfinished: [] };
-    const lost: ProcessName[] = [];
+    const lost: string[] = [];
     for (const pair of pairs) {
       const replica = processOf(fleet, pair);
       if (replica === null) {
         const { replica: id, incarnation, unfinished } = pair;
-        if (unfinished > 0 && isProcessLost(fleet, id, incarnation, now)) lost.push({ replica: id, incarnation });
+        if (unfinished > 0 && isProcessLost(fleet, id, incarnation, now)) lost.push(processKey(id, incarnation));
         continue;
       }
       learn(scheduler, replica, pair, now);

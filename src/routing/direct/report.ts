@@ -1,6 +1,7 @@
 // What an isolate tells the object of the requests that it has sent by itself, each time that it refreshes its copy of the fleet: what runs now, and what
 // has become of the others since the last report. Counted here; the object's side is isolates.ts.
 import type { AnswerKind, Failure } from "../health/outcome.ts";
+import { processKey } from "../ledger/replica.ts";
 import { LIMITS } from "../limits.ts";
 import type { DirectReplica, FleetCopy } from "./copy.ts";
 import type { DirectChoice } from "./decide.ts";
@@ -80,8 +81,7 @@ export class Reporter {
   /** A request is sent there. Null: so many run here that no more can be told of, and the object is to be asked. */
   begin({ replica, hint }: DirectChoice, hints: readonly string[], now: number): DirectSend | null {
     const { id, incarnation } = replica;
-    // No id has a space.
-    const key = `${incarnation} ${id} ${hint ?? ""}`;
+    const key = `${processKey(id, incarnation)} ${hint ?? ""}`;
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
       if (this.#pairs.size >= LIMITS.directPairsPerReport) return null;

@@ -1,7 +1,7 @@
 // How replicas come, change and go: heartbeats, in-band reports, drain, stop, delete, expiry, restart of the object.
 import { endEjections } from "../health/ejection.ts";
 import type { Fleet } from "./fleet.ts";
-import { Replica } from "./replica.ts";
+import { processKey, Replica } from "./replica.ts";
 import type { Heartbeat, ReplicaStatus } from "./report.ts";
 import {
   admitsHints,
@@ -151,11 +151,6 @@ function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
  */
 export function isProcessLost({ departed }: Fleet, id: string, incarnation: number, now: number): boolean {
   return (departed.get(processKey(id, incarnation)) ?? Infinity) <= now;
-}
-
-/** No id has a space. */
-function processKey(id: string, incarnation: number): string {
-  return `${incarnation} ${id}`;
 }
 
 /** Puts a replica back from storage. The replica lives until `expiresAtMs`. Its load is unknown until tickets and its first heartbeat tell. */

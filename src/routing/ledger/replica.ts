@@ -169,6 +169,11 @@ export class Replica implements Weighted {
   }
 }
 
+/** A name for one process of a replica. No id has a space. */
+export function processKey(id: string, incarnation: number): string {
+  return `${incarnation} ${id}`;
+}
+
 /** Whether the replica may be given requests, free or not. */
 export function isReady(replica: Replica): boolean {
   return replica.status === "ready" && !replica.drained;

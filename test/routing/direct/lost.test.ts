@@ -1,6 +1,7 @@
 // Which processes an isolate is told to be gone, so that its requests there wait no longer.
 import { describe, expect, test } from "vitest";
 import { deleteReplica, sweepOrphaning } from "../../../src/routing/ledger/membership.ts";
+import { processKey } from "../../../src/routing/ledger/replica.ts";
 import { expire } from "../../../src/routing/registry.ts";
 import { hears, known, TTL_MS } from "../support/fleets.ts";
 import { report, world } from "../support/isolate.ts";
@@ -8,7 +9,7 @@ import { report, world } from "../support/isolate.ts";
 describe("a process at which requests of the isolate run is lost", () => {
   const lost = (its: ReturnType<typeof world>, sequence: number, now: number) =>
     its.tells(report("two", sequence, [{ unfinished: 1 }]), now).lost;
-  const A = [{ replica: "a", incarnation: 1 }];
+  const A = [processKey("a", 1)];
 
   test("once it was silent for its time to live", () => {
     const its = world();
