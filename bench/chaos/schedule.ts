@@ -87,7 +87,7 @@ function drawCrowdFaults(
     if (atMs + leastMs > forMs) return faults;
     const lastsMs = Math.min(leastMs + (mostMs - leastMs) * random(), forMs - atMs);
     // The more slots a replica has, the more often: one that is busy with a single request for long feels little.
-    const its = replicas.filter((shape) => shape.app === app);
+    const its = replicasOf(app, replicas);
     const slots = its.flatMap((shape) => Array.from({ length: shape.concurrency }, () => shape));
     const { replica } = draw(random, slots);
     const hint = hintOwnedBy(its, replica, `c${faults.length + 1}`);
@@ -160,12 +160,13 @@ function troubled(faults: readonly Fault[], fromMs: number, toMs: number): Set<s
   return new Set(there.filter(({ kind, replica }) => replica !== "" || kind === "all_stop").map(({ replica }) => replica));
 }
 
-function replicasOf(app: string): ReplicaShape[] {
-  return REPLICAS.filter((shape) => shape.app === app);
+/** The names are those of every fleet. */
+function replicasOf(app: string, replicas = REPLICAS): ReplicaShape[] {
+  return replicas.filter((shape) => shape.app === app);
 }
 
 function slotsOf(app: string, replicas: readonly ReplicaShape[]): number {
-  return replicas.filter((shape) => shape.app === app).reduce((sum, { concurrency }) => sum + concurrency, 0);
+  return replicasOf(app, replicas).reduce((sum, { concurrency }) => sum + concurrency, 0);
 }
 
 /** A hint that the router takes to the replica first, by the router's own hash. `replicas`: those of the app. */

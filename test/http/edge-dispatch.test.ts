@@ -183,6 +183,28 @@ describe("what the edge sends by itself", () => {
     await until("none is counted", async () => (await inFlight()) === 0);
   });
 
+  test("and is over is told again if the object failed when it was told, with whatever request comes next", async () => {
+    const held = holdAnswers();
+    const answer: Answer = (request, response) => (request.url === "/hold" ? held.answer(request, response) : response.end());
+    await using its = await fleet("edge", [answer]);
+    await isDirect(its);
+    const waits = its.send(HINT, "hold");
+    const inFlight = async () => (await its.view()).in_flight;
+    await until("the object knows of it", async () => {
+      await its.reasonOf();
+      return held.holding === 1 && (await inFlight()) >= 1;
+    });
+    await its.turn("throwing", 60_000);
+    held.releaseAll();
+    await waits;
+    await its.turn("throwing", 0);
+    // These go by the object, so the isolate has nothing else to tell.
+    await until("none is counted", async () => {
+      await its.reasonOf({ "x-fal-runner-hint": "cold" });
+      return (await inFlight()) === 0;
+    });
+  });
+
   test("and is refused there is sent elsewhere, and the edge passes the replica over from then on", async () => {
     let isFull = false;
     const full: Answer = (_request, response) => void (isFull ? response.writeHead(503).end() : response.end());

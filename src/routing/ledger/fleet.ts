@@ -22,7 +22,7 @@ export class Fleet {
   /** Processes that are no longer in the fleet and have requests that they did not begin to answer; and when these requests are lost. */
   readonly orphaning = new Map<Replica, number>();
   /** By `processKey`, oldest first: processes that have left, and when answers that they have not begun are lost. At most `tombstonesPerApp`. */
-  readonly departed = new Map<string, number>();
+  readonly processTombstones = new Map<string, number>();
   readonly grants = new Map<number, Grant>();
   /** Grants of running requests whose slots were taken back, oldest first. */
   readonly reclaimed = new Map<number, Grant>();

@@ -137,7 +137,7 @@ export function sweepOrphaning(fleet: Fleet, now: number): readonly Replica[] {
 /** The process has left the fleet. Requests wait until `lostAtMs` for their answers to begin. */
 function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
   setNewest(
-    fleet.departed,
+    fleet.processTombstones,
     processKey(replica.id, replica.incarnation),
     replica.lost ? -Infinity : lostAtMs,
     LIMITS.tombstonesPerApp,
@@ -149,8 +149,8 @@ function orphan(fleet: Fleet, replica: Replica, lostAtMs: number): void {
  * Whether the process is gone, so that answers of it that have not begun never will: it was silent for its time to live, or left that long ago. False if the
  * object does not know, as after a restart. O(1).
  */
-export function isProcessLost({ departed }: Fleet, id: string, incarnation: number, now: number): boolean {
-  return (departed.get(processKey(id, incarnation)) ?? Infinity) <= now;
+export function isProcessLost({ processTombstones }: Fleet, id: string, incarnation: number, now: number): boolean {
+  return (processTombstones.get(processKey(id, incarnation)) ?? Infinity) <= now;
 }
 
 /** Puts a replica back from storage. The replica lives until `expiresAtMs`. Its load is unknown until tickets and its first heartbeat tell. */
@@ -218,7 +218,7 @@ function report(fleet: Fleet, replica: Replica, said: Report, expiresAtMs: numbe
   fleet.replicas.set(replica.id, replica);
   fleet.tombstones.delete(replica.id);
   fleet.orphaning.delete(replica);
-  fleet.departed.delete(processKey(replica.id, replica.incarnation));
+  fleet.processTombstones.delete(processKey(replica.id, replica.incarnation));
   replica.lost = false;
   const routed =
     joined || replica.origin !== said.origin || replica.status !== said.status || replica.concurrency !== said.concurrency;
